@@ -1,0 +1,58 @@
+//! What can go wrong, in the words a user reads: what, where, and how to mend it.
+
+use std::path::PathBuf;
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("no such file: {0}; check the spelling, or pass a glob such as 'data/*.csv'")]
+    MissingFile(String),
+    #[error("{} is a directory; pass a glob of its files, such as '{}/*.csv'", .0.display(), .0.display())]
+    Directory(PathBuf),
+    #[error("{}: {what}", .path.display())]
+    EmptyFile { path: PathBuf, what: &'static str },
+    #[error("{}: the file ends too early ({detail}); it was probably cut off while being copied or downloaded, fetch it again", .path.display())]
+    TruncatedFile { path: PathBuf, detail: String },
+    #[error("{}: {detail}", .path.display())]
+    Format { path: PathBuf, detail: String },
+    #[error("{}: {detail}", .path.display())]
+    Read { path: PathBuf, detail: String },
+    #[error("{0}")]
+    Schema(String),
+    #[error("{0}")]
+    MissingColumn(String),
+    #[error("{0}")]
+    DuplicateRole(String),
+    #[error("{0}")]
+    RaggedRow(String),
+    #[error("{0}")]
+    Fault(String),
+    #[error("{0}")]
+    Argument(String),
+    #[error("stopped")]
+    Cancelled,
+    #[error("{0}")]
+    Arrow(#[from] arrow::error::ArrowError),
+}
+
+impl Error {
+    /// The name of the Python class that carries this error.
+    pub fn class(&self) -> &'static str {
+        match self {
+            Error::MissingFile(_) => "MissingFileError",
+            Error::Directory(_) => "DirectoryError",
+            Error::EmptyFile { .. } => "EmptyFileError",
+            Error::TruncatedFile { .. } => "TruncatedFileError",
+            Error::Format { .. } => "FormatError",
+            Error::Read { .. } => "ReadError",
+            Error::Schema(_) => "SchemaError",
+            Error::MissingColumn(_) => "MissingColumnError",
+            Error::DuplicateRole(_) => "DuplicateRoleError",
+            Error::RaggedRow(_) => "RaggedRowError",
+            Error::Fault(_) => "FaultError",
+            Error::Argument(_) => "ArgumentError",
+            Error::Cancelled | Error::Arrow(_) => "RedlaneError",
+        }
+    }
+}

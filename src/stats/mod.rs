@@ -1,0 +1,22 @@
+//! Numeric kernels over slices. Nothing here knows about Arrow, files or shipments, and every
+//! function gives the same bits whatever the order of its input.
+
+mod fdr;
+mod order;
+mod sum;
+mod tail;
+
+pub use fdr::{benjamini_hochberg, benjamini_yekutieli};
+pub use order::{Ordered, decode, encode};
+pub use sum::{exact_sum, exact_sum_where};
+pub use tail::{normal_two_sided, student_t_df_from_ratio, student_t_two_sided};
+
+/// Makes the median absolute deviation of a normal sample estimate its standard deviation:
+/// 1 / Φ⁻¹(3/4) (Hampel 1974).
+pub const MAD_K: f64 = 1.482_602_218_505_602;
+
+/// Makes the interquartile range of a normal sample estimate its standard deviation: 2 Φ⁻¹(3/4).
+pub const IQR_K: f64 = 1.348_979_500_392_163_6;
+
+/// Makes the mean absolute deviation of a normal sample estimate its standard deviation: √(π/2).
+pub const MEAN_AD_K: f64 = 1.253_314_137_315_500_3;

@@ -1,0 +1,58 @@
+//! A column as dense numbers into the sorted list of its distinct values.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, StringViewArray, StringViewBuilder};
+use arrow::buffer::ScalarBuffer;
+
+/// `ids[row]` is the rank of the row's value among the distinct values in `labels`, which are in
+/// ascending order; a null has the code [`Codes::null`], one past the last label, so that nulls
+/// sort last. Ranks make codes independent of row order and comparable like the values.
+#[derive(Debug)]
+pub struct Codes {
+    pub ids: Vec<u32>,
+    pub labels: ArrayRef,
+}
+
+impl Codes {
+    pub fn null(&self) -> u32 {
+        self.labels.len() as u32
+    }
+
+    /// The labels, where they are text.
+    pub fn text(&self) -> Option<&StringViewArray> {
+        self.labels.as_string_view_opt()
+    }
+
+    /// The same rows under new texts: `relabel` gives for every label its new text, or `None` for
+    /// null. Labels that become equal share a code.
+    pub fn relabelled(&self, relabel: &[Option<String>]) -> Codes {
+        let mut distinct: Vec<&str> = relabel.iter().flatten().map(String::as_str).collect();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let null = distinct.len() as u32;
+        let mut map: Vec<u32> = relabel
+            .iter()
+            .map(|text| match text {
+                Some(text) => distinct.binary_search(&text.as_str()).unwrap_or(0) as u32,
+                None => null,
+            })
+            .collect();
+        map.push(null);
+        let ids = self.ids.iter().map(|&id| map[id as usize]).collect();
+        Codes { ids, labels: text_labels(distinct) }
+    }
+}
+
+pub fn text_labels<'a>(labels: impl IntoIterator<Item = &'a str>) -> ArrayRef {
+    let mut builder = StringViewBuilder::new();
+    for label in labels {
+        builder.append_value(label);
+    }
+    Arc::new(builder.finish())
+}
+
+/// Whole numbers as an array of their own, for labels made here.
+pub fn day_labels(days: Vec<i32>) -> ArrayRef {
+    Arc::new(arrow::array::Date32Array::new(ScalarBuffer::from(days), None))
+}

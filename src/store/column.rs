@@ -1,0 +1,128 @@
+//! One column of the source, as it came.
+
+use std::sync::{Arc, OnceLock};
+
+use arrow::array::{Array, ArrayRef};
+use arrow::datatypes::{DataType, FieldRef};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+
+use super::codes::Codes;
+use super::encode;
+use super::number::Decimal;
+use super::numeric::{self, Numbers};
+use crate::error::Result;
+use crate::watch::Watch;
+
+/// Where the values of a column come from when they were not needed at first.
+pub trait Loader: Send + Sync {
+    fn load(&self, watch: &Watch) -> Result<Vec<ArrayRef>>;
+}
+
+pub struct Column {
+    pub field: FieldRef,
+    chunks: OnceLock<Vec<ArrayRef>>,
+    loader: Option<Box<dyn Loader>>,
+    codes: OnceLock<Arc<Codes>>,
+    numbers: OnceLock<Arc<Numbers>>,
+}
+
+impl Column {
+    pub fn new(field: FieldRef, chunks: Vec<ArrayRef>) -> Column {
+        Column { field, chunks: OnceLock::from(chunks), loader: None, codes: OnceLock::new(), numbers: OnceLock::new() }
+    }
+
+    /// A column that `loader` fetches when it is first asked for.
+    pub fn lazy(field: FieldRef, loader: Box<dyn Loader>) -> Column {
+        Column {
+            field,
+            chunks: OnceLock::new(),
+            loader: Some(loader),
+            codes: OnceLock::new(),
+            numbers: OnceLock::new(),
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        self.field.name()
+    }
+
+    pub fn kind(&self) -> &DataType {
+        self.field.data_type()
+    }
+
+    /// The type of the values, whatever encodes them.
+    pub fn value_kind(&self) -> &DataType {
+        match self.kind() {
+            DataType::Dictionary(_, value) => value,
+            kind => kind,
+        }
+    }
+
+    pub fn is_text(&self) -> bool {
+        encode::is_text(self.value_kind())
+    }
+
+    /// Whether sums and means make sense.
+    pub fn is_number(&self) -> bool {
+        self.kind().is_numeric()
+    }
+
+    pub fn chunks(&self, watch: &Watch) -> Result<&[ArrayRef]> {
+        if let Some(chunks) = self.chunks.get() {
+            return Ok(chunks);
+        }
+        let loaded = match &self.loader {
+            Some(loader) => loader.load(watch)?,
+            None => Vec::new(),
+        };
+        Ok(self.chunks.get_or_init(|| loaded))
+    }
+
+    pub fn codes(&self, watch: &Watch) -> Result<Arc<Codes>> {
+        if let Some(codes) = self.codes.get() {
+            return Ok(codes.clone());
+        }
+        let made = self.encode(watch)?;
+        Ok(self.codes.get_or_init(|| Arc::new(made)).clone())
+    }
+
+    /// Codes that are not kept, for a reading that replaces them.
+    pub fn encode(&self, watch: &Watch) -> Result<Codes> {
+        encode::encode(self.chunks(watch)?, watch)
+    }
+
+    /// The column as doubles, NaN for null, with the faults of its text if it is text.
+    pub fn numbers(&self, watch: &Watch) -> Result<Arc<Numbers>> {
+        if let Some(numbers) = self.numbers.get() {
+            return Ok(numbers.clone());
+        }
+        let made = numeric::read(self.name(), self.chunks(watch)?, watch)?;
+        Ok(self.numbers.get_or_init(|| Arc::new(made)).clone())
+    }
+
+    /// Faults met while reading the text as numbers, if that was done.
+    pub fn number_faults(&self) -> &[(u32, &'static str)] {
+        self.numbers.get().map_or(&[], |n| &n.faults)
+    }
+
+    /// The cell as text, for faults.
+    pub fn raw(&self, row: usize) -> Option<String> {
+        let mut row = row;
+        for chunk in self.chunks.get()? {
+            if row < chunk.len() {
+                if chunk.is_null(row) {
+                    return None;
+                }
+                let options = FormatOptions::default();
+                return ArrayFormatter::try_new(chunk, &options).ok().map(|f| f.value(row).to_string());
+            }
+            row -= chunk.len();
+        }
+        None
+    }
+
+    /// The decimal sign its text was read with.
+    pub fn decimal(&self) -> Option<Decimal> {
+        self.numbers.get().map(|n| n.decimal)
+    }
+}

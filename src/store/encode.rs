@@ -1,0 +1,390 @@
+//! Dictionary encoding: any Arrow column into [`Codes`]. Each thread numbers the distinct values
+//! of its stretch of rows in a table of its own; the tables are then merged and sorted, and the
+//! local numbers replaced by ranks. Texts of up to twelve bytes, which is most codes and country
+//! names, are compared as one 128-bit number, the way Arrow's string views hold them.
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, downcast_dictionary_array};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use rayon::prelude::*;
+
+use super::codes::{Codes, text_labels};
+use crate::error::{Error, Result};
+use crate::stats;
+use crate::watch::Watch;
+
+/// Rows between two looks at the stop flag.
+const BREATH: usize = 1 << 18;
+const NULL: u32 = u32::MAX;
+
+/// A distinct value: a short text or a number in place, or a long text where it lies.
+#[derive(Clone, Copy)]
+enum Value<'a> {
+    Short([u8; 16]),
+    Long(&'a [u8]),
+}
+
+impl Value<'_> {
+    /// The text; for [`Value::Short`] in the layout of a string view: length, then bytes.
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Value::Short(view) => &view[4..4 + usize::from(view[0])],
+            Value::Long(bytes) => bytes,
+        }
+    }
+}
+
+/// One thread's numbering of the values it met.
+struct Local<'a> {
+    short: HashTable<(u128, u32)>,
+    long: HashTable<(u64, u32)>,
+    values: Vec<Value<'a>>,
+    hasher: FixedState,
+}
+
+impl<'a> Local<'a> {
+    fn new() -> Self {
+        Local { short: HashTable::new(), long: HashTable::new(), values: Vec::new(), hasher: FixedState::default() }
+    }
+
+    fn short(&mut self, view: u128) -> u32 {
+        let hash = mix(view);
+        if let Some(&(_, id)) = self.short.find(hash, |&(other, _)| other == view) {
+            return id;
+        }
+        let id = self.values.len() as u32;
+        self.values.push(Value::Short(view.to_le_bytes()));
+        self.short.insert_unique(hash, (view, id), |&(other, _)| mix(other));
+        id
+    }
+
+    fn long(&mut self, bytes: &'a [u8]) -> u32 {
+        let hash = self.hasher.hash_one(bytes);
+        let values = &self.values;
+        let same = |&(other, id): &(u64, u32)| other == hash && values[id as usize].bytes() == bytes;
+        if let Some(&(_, id)) = self.long.find(hash, same) {
+            return id;
+        }
+        let id = self.values.len() as u32;
+        self.values.push(Value::Long(bytes));
+        self.long.insert_unique(hash, (hash, id), |&(other, _)| other);
+        id
+    }
+
+    fn text(&mut self, bytes: &'a [u8]) -> u32 {
+        if bytes.len() > 12 {
+            return self.long(bytes);
+        }
+        let mut view = [0u8; 16];
+        view[0] = bytes.len() as u8;
+        view[4..4 + bytes.len()].copy_from_slice(bytes);
+        self.short(u128::from_le_bytes(view))
+    }
+}
+
+fn mix(view: u128) -> u64 {
+    let (low, high) = (view as u64, (view >> 64) as u64);
+    let product = u128::from(low ^ 0x9e37_79b9_7f4a_7c15) * u128::from(high ^ 0xd1b5_4a32_d192_ed03);
+    let folded = (product as u64) ^ ((product >> 64) as u64);
+    folded ^ folded.rotate_right(25) ^ low.wrapping_mul(0x2545_f491_4f6c_dd1d)
+}
+
+/// A stretch of rows of one chunk.
+struct Piece<'a, 'ids> {
+    chunk: &'a dyn Array,
+    start: usize,
+    ids: &'ids mut [u32],
+}
+
+/// Encodes the chunks of one column.
+pub fn encode(chunks: &[ArrayRef], watch: &Watch) -> Result<Codes> {
+    let Some(first) = chunks.first() else {
+        return Ok(Codes { ids: Vec::new(), labels: text_labels([]) });
+    };
+    match first.data_type() {
+        DataType::Dictionary(_, values) if is_text(values) => dictionaries(chunks, watch),
+        kind if is_text(kind) => texts(chunks, watch),
+        kind if kind.is_integer() || kind.is_temporal() || kind == &DataType::Boolean => {
+            let kind = kind.clone();
+            numbers(chunks, &kind, watch)
+        }
+        kind if kind.is_floating() => {
+            let kind = kind.clone();
+            numbers(chunks, &kind, watch)
+        }
+        kind => {
+            let plain: Result<Vec<ArrayRef>, _> = chunks.iter().map(|c| cast(c, &DataType::Utf8View)).collect();
+            let plain = plain.map_err(|_| {
+                Error::Schema(format!("a column of type {kind} cannot be a key; turn it into text or a number first"))
+            })?;
+            texts(&plain, watch)
+        }
+    }
+}
+
+pub fn is_text(kind: &DataType) -> bool {
+    matches!(kind, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+}
+
+/// Splits the rows of all chunks into about as many runs of pieces as there are threads, numbers
+/// each run on its own and returns the local numbers with the values they stand for.
+fn number_runs<'a, F>(chunks: &'a [ArrayRef], watch: &Watch, number: F) -> Result<(Vec<u32>, Vec<usize>, Vec<Vec<Value<'a>>>)>
+where
+    F: Fn(&mut Local<'a>, &'a dyn Array, usize, &mut [u32]) + Sync,
+{
+    let rows: usize = chunks.iter().map(|c| c.len()).sum();
+    let threads = rayon::current_num_threads();
+    let share = rows.div_ceil(threads).max(1 << 16);
+    let mut ids = vec![NULL; rows];
+    let mut runs: Vec<Vec<Piece>> = vec![Vec::new()];
+    let mut sizes = vec![0usize];
+    let mut rest = &mut ids[..];
+    for chunk in chunks {
+        let mut start = 0;
+        while start < chunk.len() {
+            let last = sizes.len() - 1;
+            if sizes[last] == share {
+                runs.push(Vec::new());
+                sizes.push(0);
+                continue;
+            }
+            let length = (chunk.len() - start).min(share - sizes[last]).min(BREATH);
+            let (head, tail) = rest.split_at_mut(length);
+            rest = tail;
+            runs[last].push(Piece { chunk: chunk.as_ref(), start, ids: head });
+            sizes[last] += length;
+            start += length;
+        }
+    }
+    let values: Result<Vec<_>> = runs
+        .into_par_iter()
+        .map(|run| {
+            let mut local = Local::new();
+            for piece in run {
+                watch.check()?;
+                number(&mut local, piece.chunk, piece.start, piece.ids);
+            }
+            Ok(local.values)
+        })
+        .collect();
+    Ok((ids, sizes, values?))
+}
+
+/// Sorts the values of all runs and gives, for each run, the rank of each local number.
+fn rank<'a, K: Ord + Send + Copy>(values: &'a [Vec<Value<'a>>], key: impl Fn(&'a Value<'a>) -> K + Sync) -> (Vec<Vec<u32>>, Vec<K>) {
+    let mut all: Vec<(K, u32, u32)> = values
+        .iter()
+        .enumerate()
+        .flat_map(|(run, values)| values.iter().enumerate().map(move |(id, v)| (v, run as u32, id as u32)))
+        .map(|(v, run, id)| (key(v), run, id))
+        .collect();
+    all.par_sort_unstable();
+    let mut maps: Vec<Vec<u32>> = values.iter().map(|v| vec![0; v.len()]).collect();
+    let mut distinct: Vec<K> = Vec::new();
+    for (key, run, id) in all {
+        if distinct.last() != Some(&key) {
+            distinct.push(key);
+        }
+        maps[run as usize][id as usize] = distinct.len() as u32 - 1;
+    }
+    (maps, distinct)
+}
+
+fn apply_ranks(ids: &mut [u32], sizes: &[usize], maps: &[Vec<u32>], null: u32) {
+    let mut rest = ids;
+    let mut work = Vec::new();
+    for (&size, map) in sizes.iter().zip(maps) {
+        let (head, tail) = rest.split_at_mut(size);
+        rest = tail;
+        work.push((head, map));
+    }
+    work.into_par_iter().for_each(|(ids, map)| {
+        for id in ids {
+            *id = map.get(*id as usize).copied().unwrap_or(null);
+        }
+    });
+}
+
+fn texts(chunks: &[ArrayRef], watch: &Watch) -> Result<Codes> {
+    let (mut ids, sizes, values) = number_runs(chunks, watch, number_texts)?;
+    let (maps, distinct) = rank(&values, Value::bytes);
+    let labels = bytes_labels(&distinct);
+    apply_ranks(&mut ids, &sizes, &maps, distinct.len() as u32);
+    Ok(Codes { ids, labels })
+}
+
+fn bytes_labels(distinct: &[&[u8]]) -> ArrayRef {
+    // Labels come out of Arrow text arrays, which hold valid UTF-8.
+    text_labels(distinct.iter().map(|b| std::str::from_utf8(b).unwrap_or("\u{fffd}")))
+}
+
+fn number_texts<'a>(local: &mut Local<'a>, chunk: &'a dyn Array, start: usize, ids: &mut [u32]) {
+    let nulls = chunk.nulls().filter(|n| n.null_count() > 0);
+    let valid = |i: usize| nulls.is_none_or(|n| n.is_valid(start + i));
+    match chunk.data_type() {
+        DataType::Utf8View => {
+            let views = chunk.as_string_view();
+            let raw = &views.views()[start..start + ids.len()];
+            for (i, (id, &view)) in ids.iter_mut().zip(raw).enumerate() {
+                if valid(i) {
+                    *id = if view as u32 <= 12 {
+                        local.short(view)
+                    } else {
+                        local.long(views.value(start + i).as_bytes())
+                    };
+                }
+            }
+        }
+        DataType::Utf8 => {
+            let texts = chunk.as_string::<i32>();
+            for (i, id) in ids.iter_mut().enumerate() {
+                if valid(i) {
+                    *id = local.text(texts.value(start + i).as_bytes());
+                }
+            }
+        }
+        _ => {
+            let texts = chunk.as_string::<i64>();
+            for (i, id) in ids.iter_mut().enumerate() {
+                if valid(i) {
+                    *id = local.text(texts.value(start + i).as_bytes());
+                }
+            }
+        }
+    }
+}
+
+/// Dictionary columns: the values of each chunk's dictionary are encoded like a column of their
+/// own, then the keys are mapped. Values that no row uses leave no label.
+fn dictionaries(chunks: &[ArrayRef], watch: &Watch) -> Result<Codes> {
+    let values: Vec<ArrayRef> = chunks.iter().map(|c| dictionary_values(c)).collect();
+    let codes = texts(&values, watch)?;
+    let mut used = vec![false; codes.labels.len() + 1];
+    let mut ids = Vec::with_capacity(chunks.iter().map(|c| c.len()).sum());
+    let mut offset = 0;
+    for (chunk, values) in chunks.iter().zip(&values) {
+        watch.check()?;
+        let map = &codes.ids[offset..offset + values.len()];
+        offset += values.len();
+        downcast_dictionary_array!(
+            chunk => for key in chunk.keys_iter() {
+                let id = key.map_or(codes.null(), |k| map[k]);
+                used[id as usize] = true;
+                ids.push(id);
+            },
+            _ => return Err(Error::Schema("a dictionary column changes its type between batches".into())),
+        );
+    }
+    let texts = codes.labels.as_string_view();
+    if used[..texts.len()].iter().all(|&u| u) {
+        return Ok(Codes { ids, labels: codes.labels });
+    }
+    let kept: Vec<Option<String>> =
+        (0..texts.len()).map(|i| used[i].then(|| texts.value(i).to_owned())).collect();
+    Ok(Codes { ids, labels: codes.labels.clone() }.relabelled(&kept))
+}
+
+pub fn dictionary_values(chunk: &ArrayRef) -> ArrayRef {
+    chunk.as_any_dictionary_opt().map_or_else(|| chunk.clone(), |d| d.values().clone())
+}
+
+/// Whole numbers, dates, timestamps, booleans and floats: as sortable 64-bit keys, with labels
+/// turned back into the column's own type. NaN is null.
+fn numbers(chunks: &[ArrayRef], kind: &DataType, watch: &Watch) -> Result<Codes> {
+    let floating = kind.is_floating();
+    let wide: Result<Vec<ArrayRef>> = chunks
+        .iter()
+        .map(|chunk| {
+            if floating {
+                let floats = cast(chunk, &DataType::Float64)?;
+                let floats = floats.as_primitive::<arrow::datatypes::Float64Type>();
+                let keys: Int64Array =
+                    floats.iter().map(|v| v.filter(|v| !v.is_nan()).map(|v| stats::encode(v + 0.0))).collect();
+                Ok(Arc::new(keys) as ArrayRef)
+            } else {
+                let whole = match kind {
+                    DataType::Date32 | DataType::Time32(_) => cast(chunk, &DataType::Int32)?,
+                    _ => chunk.clone(),
+                };
+                Ok(cast(&whole, &DataType::Int64)?)
+            }
+        })
+        .collect();
+    let wide = wide?;
+    let (mut ids, sizes, values) = number_runs(&wide, watch, |local, chunk, start, ids| {
+        let keys = chunk.as_primitive::<arrow::datatypes::Int64Type>();
+        for (i, id) in ids.iter_mut().enumerate() {
+            if keys.is_valid(start + i) {
+                *id = local.short(u128::from(keys.value(start + i) as u64));
+            }
+        }
+    })?;
+    let (maps, distinct) = rank(&values, |value| match value {
+        Value::Short(bytes) => u128::from_le_bytes(*bytes) as u64 as i64,
+        Value::Long(_) => 0, // numbers are always held short
+    });
+    apply_ranks(&mut ids, &sizes, &maps, distinct.len() as u32);
+    let labels: ArrayRef = if floating {
+        cast(&Float64Array::from_iter_values(distinct.into_iter().map(stats::decode)), kind)?
+    } else {
+        let whole: ArrayRef = Arc::new(Int64Array::from(distinct));
+        match kind {
+            DataType::Date32 | DataType::Time32(_) => cast(&cast(&whole, &DataType::Int32)?, kind)?,
+            _ => cast(&whole, kind)?,
+        }
+    };
+    Ok(Codes { ids, labels })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{DictionaryArray, LargeStringArray, StringArray, StringViewArray};
+    use arrow::datatypes::Int8Type;
+
+    fn labels(codes: &Codes) -> Vec<&str> {
+        codes.text().unwrap().iter().map(|t| t.unwrap()).collect()
+    }
+
+    #[test]
+    fn every_text_type_gives_the_same_codes() {
+        let long = "x".repeat(1000);
+        let texts = [Some("b"), None, Some("ä"), Some(long.as_str()), Some("b"), Some(""), Some("exactly twelv")];
+        let arrays: Vec<ArrayRef> = vec![
+            Arc::new(StringArray::from(texts.to_vec())),
+            Arc::new(LargeStringArray::from(texts.to_vec())),
+            Arc::new(StringViewArray::from(texts.to_vec())),
+            Arc::new(texts.into_iter().collect::<DictionaryArray<Int8Type>>()),
+        ];
+        for array in arrays {
+            let codes = encode(&[array], &Watch::default()).unwrap();
+            assert_eq!(labels(&codes), ["", "b", "exactly twelv", long.as_str(), "ä"]);
+            assert_eq!(codes.ids, [1, 5, 4, 3, 1, 0, 2]);
+        }
+    }
+
+    #[test]
+    fn chunks_share_one_numbering_and_unused_values_vanish() {
+        let a: ArrayRef = Arc::new(["z", "a"].into_iter().collect::<DictionaryArray<Int8Type>>());
+        let b: ArrayRef = Arc::new(["m", "a", "q"].into_iter().collect::<DictionaryArray<Int8Type>>().slice(1, 1));
+        let codes = encode(&[a, b], &Watch::default()).unwrap();
+        assert_eq!(labels(&codes), ["a", "z"]);
+        assert_eq!(codes.ids, [1, 0, 0]);
+    }
+
+    #[test]
+    fn numbers_sort_as_numbers() {
+        let floats: ArrayRef = Arc::new(Float64Array::from(vec![Some(2.0), None, Some(-0.0), Some(0.0), Some(f64::NAN), Some(-7.5)]));
+        let codes = encode(&[floats], &Watch::default()).unwrap();
+        assert_eq!(codes.ids, [2, 3, 1, 1, 3, 0]);
+        let days: ArrayRef = Arc::new(arrow::array::Date32Array::from(vec![10, -3, 10]));
+        let codes = encode(&[days], &Watch::default()).unwrap();
+        assert_eq!(codes.labels.data_type(), &DataType::Date32);
+        assert_eq!(codes.ids, [1, 0, 1]);
+    }
+}

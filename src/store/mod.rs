@@ -1,0 +1,25 @@
+//! The shipments in memory. Columns stay as they came; what a computation needs of them (dense
+//! codes, plain numbers, days) is read from them once, when first asked for, and kept.
+
+mod codes;
+mod column;
+mod date;
+mod days;
+mod encode;
+mod fault;
+mod hs;
+mod number;
+mod numeric;
+mod period;
+mod role;
+mod shipments;
+
+pub use codes::Codes;
+pub use column::{Column, Loader};
+pub use date::DateOrder;
+pub use fault::{Fault, RowList};
+pub use number::{Decimal, NumberCell, is_missing, parse_number};
+pub use numeric::NOT_A_NUMBER;
+pub use period::{Every, Period, iso};
+pub use role::{Role, RoleKind};
+pub use shipments::{Assigned, NULL_DAY, Shipments, Store, closest};

@@ -1,0 +1,127 @@
+//! Periods of the calendar, each known by its first day.
+
+use chrono::{Datelike, Months, NaiveDate};
+
+const EPOCH_CE: i32 = 719_163;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Every {
+    Day,
+    Week,
+    Month,
+    Quarter,
+    Year,
+}
+
+/// An inclusive stretch of days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Period {
+    pub first: i32,
+    pub last: i32,
+}
+
+fn date(day: i32) -> NaiveDate {
+    NaiveDate::from_num_days_from_ce_opt(day.saturating_add(EPOCH_CE)).unwrap_or_default()
+}
+
+fn number(date: NaiveDate) -> i32 {
+    date.num_days_from_ce() - EPOCH_CE
+}
+
+impl Every {
+    pub fn named(name: &str) -> Option<Every> {
+        Some(match name {
+            "day" => Every::Day,
+            "week" => Every::Week,
+            "month" => Every::Month,
+            "quarter" => Every::Quarter,
+            "year" => Every::Year,
+            _ => return None,
+        })
+    }
+
+    /// The first day of the period that holds `day`. A week starts on Monday.
+    pub fn start(self, day: i32) -> i32 {
+        let d = date(day);
+        let first = |month| NaiveDate::from_ymd_opt(d.year(), month, 1).unwrap_or(d);
+        match self {
+            Every::Day => day,
+            Every::Week => day - d.weekday().num_days_from_monday() as i32,
+            Every::Month => number(first(d.month())),
+            Every::Quarter => number(first((d.month() - 1) / 3 * 3 + 1)),
+            Every::Year => number(first(1)),
+        }
+    }
+
+    /// The first day of the period after the one that starts at `start`.
+    pub fn next(self, start: i32) -> i32 {
+        let months = |n| date(start).checked_add_months(Months::new(n)).map_or(start + 1, number);
+        match self {
+            Every::Day => start + 1,
+            Every::Week => start + 7,
+            Every::Month => months(1),
+            Every::Quarter => months(3),
+            Every::Year => months(12),
+        }
+    }
+}
+
+impl Period {
+    /// Reads `2023`, `2023-Q2`, `2023Q2`, `2023-03` or `2023-03-01` as the days it covers.
+    pub fn parse(text: &str) -> Option<Period> {
+        let text = text.trim();
+        let first = match super::date::parse_date(text, super::DateOrder::DayFirst) {
+            super::date::DateCell::Day(day) => day,
+            _ => return None,
+        };
+        let digits = text.bytes().filter(u8::is_ascii_digit).count();
+        let every = match digits {
+            4 => Every::Year,
+            5 if text.contains(['Q', 'q']) => Every::Quarter,
+            5 | 6 => Every::Month,
+            _ => Every::Day,
+        };
+        Some(Period { first, last: every.next(first) - 1 })
+    }
+
+    pub fn contains(self, day: i32) -> bool {
+        (self.first..=self.last).contains(&day)
+    }
+}
+
+/// `day` as `2023-03-01`.
+pub fn iso(day: i32) -> String {
+    date(day).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> i32 {
+        number(text.parse().unwrap())
+    }
+
+    #[test]
+    fn periods_start_where_the_calendar_says() {
+        let d = day("2024-02-29"); // a Thursday
+        assert_eq!(iso(Every::Week.start(d)), "2024-02-26");
+        assert_eq!(iso(Every::Month.start(d)), "2024-02-01");
+        assert_eq!(iso(Every::Quarter.start(d)), "2024-01-01");
+        assert_eq!(iso(Every::Quarter.start(day("2024-12-31"))), "2024-10-01");
+        assert_eq!(iso(Every::Year.start(d)), "2024-01-01");
+        assert_eq!(iso(Every::Month.next(day("2023-12-01"))), "2024-01-01");
+        assert_eq!(iso(Every::Week.start(day("1969-12-31"))), "1969-12-29");
+    }
+
+    #[test]
+    fn windows_are_read_as_people_write_them() {
+        let window = |text| Period::parse(text).map(|p| (iso(p.first), iso(p.last)));
+        let pair = |a: &str, b: &str| Some((a.to_owned(), b.to_owned()));
+        assert_eq!(window("2023"), pair("2023-01-01", "2023-12-31"));
+        assert_eq!(window("2023-Q4"), pair("2023-10-01", "2023-12-31"));
+        assert_eq!(window("2024-02"), pair("2024-02-01", "2024-02-29"));
+        assert_eq!(window("2024-02-05"), pair("2024-02-05", "2024-02-05"));
+        assert_eq!(window("soon"), None);
+    }
+}

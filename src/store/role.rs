@@ -1,0 +1,78 @@
+//! What a column means.
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    Id,
+    Date,
+    Hs,
+    Description,
+    Origin,
+    Destination,
+    Exporter,
+    Importer,
+    Value,
+    Quantity,
+    QuantityUnit,
+    NetWeight,
+    ReportedBy,
+}
+
+/// How a role's column is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoleKind {
+    Text,
+    Date,
+    Hs,
+    Number,
+    Side,
+}
+
+impl Role {
+    pub const ALL: [Role; 13] = [
+        Role::Id,
+        Role::Date,
+        Role::Hs,
+        Role::Description,
+        Role::Origin,
+        Role::Destination,
+        Role::Exporter,
+        Role::Importer,
+        Role::Value,
+        Role::Quantity,
+        Role::QuantityUnit,
+        Role::NetWeight,
+        Role::ReportedBy,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Id => "id",
+            Role::Date => "date",
+            Role::Hs => "hs",
+            Role::Description => "description",
+            Role::Origin => "origin",
+            Role::Destination => "destination",
+            Role::Exporter => "exporter",
+            Role::Importer => "importer",
+            Role::Value => "value",
+            Role::Quantity => "quantity",
+            Role::QuantityUnit => "quantity_unit",
+            Role::NetWeight => "net_weight",
+            Role::ReportedBy => "reported_by",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Role> {
+        Role::ALL.into_iter().find(|r| r.name() == name)
+    }
+
+    pub fn kind(self) -> RoleKind {
+        match self {
+            Role::Date => RoleKind::Date,
+            Role::Hs => RoleKind::Hs,
+            Role::Value | Role::Quantity | Role::NetWeight => RoleKind::Number,
+            Role::ReportedBy => RoleKind::Side,
+            _ => RoleKind::Text,
+        }
+    }
+}

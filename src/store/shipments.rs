@@ -1,0 +1,341 @@
+//! The store and the view of it that a user holds.
+
+use std::sync::{Arc, Mutex, OnceLock};
+
+use arrow::array::{Array, AsArray};
+use arrow::buffer::ScalarBuffer;
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
+
+use super::codes::Codes;
+use super::column::Column;
+use super::date::DateOrder;
+use super::fault::{Fault, RowList};
+use super::role::{Role, RoleKind};
+use super::{days, hs, number};
+use crate::error::{Error, Result};
+use crate::watch::Watch;
+
+pub use super::days::NULL_DAY;
+
+/// The column that plays a role, and what its numbers are multiplied by to reach the role's unit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Assigned {
+    pub column: usize,
+    pub factor: f64,
+}
+
+/// A role's reading of its column: codes or days, and the cells it could not read.
+type Reading<T> = OnceLock<(Arc<T>, Vec<(u32, &'static str)>)>;
+
+pub struct Store {
+    pub columns: Vec<Column>,
+    pub rows: usize,
+    pub layout: String,
+    roles: [Option<Assigned>; Role::ALL.len()],
+    /// Faults met while the file was read.
+    read_faults: Vec<Fault>,
+    date_order: Option<DateOrder>,
+    /// HS codes are cut to this many digits, where the source adds its own behind them.
+    hs_digits: Option<usize>,
+    notes: Mutex<Vec<String>>,
+    codes: [Reading<Codes>; Role::ALL.len()],
+    days: Reading<Vec<i32>>,
+    scaled: [OnceLock<ScalarBuffer<f64>>; Role::ALL.len()],
+}
+
+impl Store {
+    pub fn new(columns: Vec<Column>, rows: usize) -> Result<Store> {
+        if u32::try_from(rows).is_err() || rows == u32::MAX as usize {
+            return Err(Error::Argument(format!(
+                "{rows} rows are more than one Shipments can hold ({}); read the files in parts",
+                u32::MAX - 1
+            )));
+        }
+        Ok(Store {
+            columns,
+            rows,
+            layout: String::new(),
+            roles: [None; Role::ALL.len()],
+            read_faults: Vec::new(),
+            date_order: None,
+            hs_digits: None,
+            notes: Mutex::new(Vec::new()),
+            codes: std::array::from_fn(|_| OnceLock::new()),
+            days: OnceLock::new(),
+            scaled: std::array::from_fn(|_| OnceLock::new()),
+        })
+    }
+
+    pub fn with_layout(mut self, layout: &str, roles: &[(Role, Assigned)], hs_digits: Option<usize>) -> Store {
+        self.layout = layout.to_owned();
+        self.hs_digits = hs_digits;
+        for &(role, assigned) in roles {
+            self.roles[role as usize] = Some(assigned);
+        }
+        self
+    }
+
+    pub fn with_faults(mut self, faults: Vec<Fault>) -> Store {
+        self.read_faults = faults;
+        self
+    }
+
+    pub fn with_date_order(mut self, order: Option<DateOrder>) -> Store {
+        self.date_order = order;
+        self
+    }
+
+    pub fn note(&self, text: String) {
+        if let Ok(mut notes) = self.notes.lock()
+            && !notes.contains(&text)
+        {
+            notes.push(text);
+        }
+    }
+
+    /// What was decided about the data while reading it, in sentences.
+    pub fn notes(&self) -> Vec<String> {
+        self.notes.lock().map(|n| n.clone()).unwrap_or_default()
+    }
+
+    pub fn role(&self, role: Role) -> Option<Assigned> {
+        self.roles[role as usize]
+    }
+
+    pub fn roles(&self) -> impl Iterator<Item = (Role, Assigned)> + '_ {
+        Role::ALL.into_iter().filter_map(|r| Some((r, self.role(r)?)))
+    }
+
+    pub fn role_of(&self, column: usize) -> Option<Role> {
+        self.roles().find(|(_, a)| a.column == column).map(|(r, _)| r)
+    }
+
+    pub fn hs_digits(&self) -> Option<usize> {
+        self.hs_digits
+    }
+
+    pub fn date_order(&self) -> Option<DateOrder> {
+        self.date_order
+    }
+
+    pub fn read_faults(&self) -> &[Fault] {
+        &self.read_faults
+    }
+
+    /// The column of a role that a computation cannot do without.
+    pub fn require(&self, role: Role) -> Result<(&Column, Assigned)> {
+        let assigned = self.role(role).ok_or_else(|| {
+            let names: Vec<&str> = self.columns.iter().map(Column::name).collect();
+            Error::MissingColumn(format!(
+                "no column has the role {:?}; name it with columns={{{:?}: ...}}; the columns are {}{}",
+                role.name(),
+                role.name(),
+                names.join(", "),
+                closest(role.name(), names.iter().copied())
+            ))
+        })?;
+        Ok((&self.columns[assigned.column], assigned))
+    }
+
+    /// The number of the column called `name`.
+    pub fn find(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|c| c.name() == name)
+    }
+
+    pub fn unknown(&self, name: &str) -> Error {
+        let names: Vec<&str> = self.columns.iter().map(Column::name).collect();
+        let roles: Vec<&str> = self.roles().map(|(r, _)| r.name()).collect();
+        Error::MissingColumn(format!(
+            "there is no column or role {name:?}{}; columns: {}; roles: {}",
+            closest(name, names.iter().chain(&roles).copied()),
+            names.join(", "),
+            if roles.is_empty() { "none".to_owned() } else { roles.join(", ") }
+        ))
+    }
+
+    /// A number role in its own unit (kilograms, whole currency), NaN for null.
+    pub fn role_numbers(&self, role: Role, watch: &Watch) -> Result<ScalarBuffer<f64>> {
+        if let Some(values) = self.scaled[role as usize].get() {
+            return Ok(values.clone());
+        }
+        let (column, assigned) = self.require(role)?;
+        let values = column.numbers(watch)?.values.clone();
+        let values = if assigned.factor == 1.0 {
+            values
+        } else {
+            ScalarBuffer::from(values.iter().map(|v| v * assigned.factor).collect::<Vec<f64>>())
+        };
+        Ok(self.scaled[role as usize].get_or_init(|| values).clone())
+    }
+
+    /// A text, HS or side role as codes of normalised texts.
+    pub fn role_codes(&self, role: Role, watch: &Watch) -> Result<Arc<Codes>> {
+        let cell = &self.codes[role as usize];
+        if let Some((codes, _)) = cell.get() {
+            return Ok(codes.clone());
+        }
+        let (column, _) = self.require(role)?;
+        let plain_text = column.is_text() && role.kind() == RoleKind::Text;
+        if plain_text {
+            let codes = column.codes(watch)?;
+            return Ok(cell.get_or_init(|| (codes, Vec::new())).0.clone());
+        }
+        let raw = column.encode(watch)?;
+        let whole = column.value_kind().is_integer();
+        let texts = label_texts(&raw)?;
+        let reading = match role.kind() {
+            RoleKind::Hs => hs::read(&raw, &texts, whole, self.hs_digits),
+            RoleKind::Side => sides(&raw, &texts),
+            _ => (raw.relabelled(&texts), Vec::new()),
+        };
+        Ok(cell.get_or_init(|| (Arc::new(reading.0), reading.1)).0.clone())
+    }
+
+    /// The date role as days since 1970-01-01, [`NULL_DAY`] for null.
+    pub fn days(&self, watch: &Watch) -> Result<Arc<Vec<i32>>> {
+        if let Some((days, _)) = self.days.get() {
+            return Ok(days.clone());
+        }
+        let (column, _) = self.require(Role::Date)?;
+        let (values, faults, note) = days::read(column, self.date_order, watch)?;
+        if let Some(note) = note {
+            self.note(note);
+        }
+        Ok(self.days.get_or_init(|| (Arc::new(values), faults)).0.clone())
+    }
+
+    /// Reads every role, then lists all faults by row and column.
+    pub fn faults(&self, watch: &Watch) -> Result<Vec<Fault>> {
+        let mut all = self.read_faults.clone();
+        let mut add = |column: usize, faults: &[(u32, &'static str)]| {
+            all.extend(faults.iter().map(|&(row, reason)| Fault { row, column: column as u32, raw: None, reason }));
+        };
+        for (role, assigned) in self.roles() {
+            match role.kind() {
+                RoleKind::Number => {
+                    self.role_numbers(role, watch)?;
+                    add(assigned.column, self.columns[assigned.column].number_faults());
+                }
+                RoleKind::Date => {
+                    self.days(watch)?;
+                    add(assigned.column, self.days.get().map_or(&[], |d| &d.1));
+                }
+                RoleKind::Hs | RoleKind::Side => {
+                    self.role_codes(role, watch)?;
+                    add(assigned.column, self.codes[role as usize].get().map_or(&[], |c| &c.1));
+                }
+                RoleKind::Text => {}
+            }
+        }
+        for (i, column) in self.columns.iter().enumerate() {
+            if self.role_of(i).is_none() {
+                add(i, column.number_faults());
+            }
+        }
+        all.sort_by_key(|f| (f.row, f.column));
+        Ok(all)
+    }
+
+    /// The cell a fault is about, as text.
+    pub fn raw(&self, fault: &Fault) -> Option<String> {
+        match &fault.raw {
+            Some(raw) => Some(raw.to_string()),
+            None => self.columns.get(fault.column as usize)?.raw(fault.row as usize),
+        }
+    }
+
+    pub fn fault_column(&self, fault: &Fault) -> &str {
+        self.columns.get(fault.column as usize).map_or("(beyond the last column)", Column::name)
+    }
+}
+
+/// The labels of any column as texts; whole numbers without a point.
+pub fn label_texts(codes: &Codes) -> Result<Vec<Option<String>>> {
+    let floating = codes.labels.data_type().is_floating();
+    let texts = cast(&codes.labels, &DataType::Utf8View)?;
+    let tidy = |text: &str| {
+        let text = if floating { text.strip_suffix(".0").unwrap_or(text) } else { text };
+        text.to_owned()
+    };
+    Ok(texts.as_string_view().iter().map(|t| t.map(tidy)).collect())
+}
+
+/// Which side of a mirrored flow reported the record.
+fn sides(raw: &Codes, texts: &[Option<String>]) -> (Codes, Vec<(u32, &'static str)>) {
+    let read = |text: &String| match text.trim().to_lowercase().as_str() {
+        "x" | "export" | "exports" | "exporter" | "2" | "re-export" | "rx" | "e" => Ok(Some("exporter".to_owned())),
+        "m" | "import" | "imports" | "importer" | "1" | "re-import" | "rm" | "i" => Ok(Some("importer".to_owned())),
+        other if number::is_missing(other.as_bytes()) => Ok(None),
+        _ => Err(()),
+    };
+    let mut bad = vec![false; texts.len()];
+    let labels: Vec<Option<String>> = texts
+        .iter()
+        .zip(&mut bad)
+        .map(|(text, bad)| {
+            let side = text.as_ref().map_or(Ok(None), read);
+            *bad = side.is_err();
+            side.unwrap_or(None)
+        })
+        .collect();
+    let faults = rows_of(raw, |label| bad[label].then_some("neither an export nor an import"));
+    (raw.relabelled(&labels), faults)
+}
+
+/// The rows whose label has a reason to be a fault.
+pub fn rows_of(codes: &Codes, reason: impl Fn(usize) -> Option<&'static str>) -> Vec<(u32, &'static str)> {
+    let reasons: Vec<Option<&'static str>> = (0..codes.labels.len()).map(reason).collect();
+    if reasons.iter().all(Option::is_none) {
+        return Vec::new();
+    }
+    let rows = codes.ids.iter().enumerate();
+    rows.filter_map(|(row, &id)| Some((row as u32, (*reasons.get(id as usize)?)?))).collect()
+}
+
+/// `; did you mean ...?`, where a name is close.
+pub fn closest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let wanted = name.to_lowercase();
+    let mut near: Vec<(f64, &str)> = names
+        .map(|n| (strsim::jaro_winkler(&wanted, &n.to_lowercase()), n))
+        .filter(|&(similarity, _)| similarity > 0.75)
+        .collect();
+    near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    let near: Vec<String> = near.iter().take(3).map(|(_, n)| format!("{n:?}")).collect();
+    if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) }
+}
+
+/// All rows of a store, or some of them.
+#[derive(Clone)]
+pub struct Shipments {
+    pub store: Arc<Store>,
+    pub rows: RowList,
+}
+
+impl Shipments {
+    pub fn all(store: Store) -> Shipments {
+        let rows = RowList::All(store.rows);
+        Shipments { store: Arc::new(store), rows }
+    }
+
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    pub fn subset(&self, rows: Vec<u32>) -> Shipments {
+        Shipments { store: self.store.clone(), rows: RowList::Some(rows.into()) }
+    }
+
+    /// The faults in these rows.
+    pub fn faults(&self, watch: &Watch) -> Result<Vec<Fault>> {
+        let mut faults = self.store.faults(watch)?;
+        if let RowList::Some(_) = self.rows {
+            faults.retain(|f| self.rows.contains(f.row));
+        }
+        Ok(faults)
+    }
+}
