@@ -1,1 +1,65 @@
+//! Measures over groups of shipments, and the comparison of two windows.
 
+mod compare;
+mod compute;
+mod fill;
+mod measure;
+mod summary;
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{Field, Schema};
+
+pub use compare::{Comparison, compare};
+pub use measure::{Measure, Stat};
+pub use summary::{fault_table, summary};
+
+use crate::error::{Error, Result};
+use crate::group::{GroupIndex, IndexCache, resolve};
+use crate::store::Shipments;
+use crate::watch::Watch;
+
+/// Groups `ships` by the named keys and computes the measures; rows are sorted by the keys, nulls
+/// last. With `fill`, periods missing between the first and the last of the other keys get a row.
+pub fn aggregate(
+    ships: &Shipments,
+    cache: &IndexCache,
+    by: &[String],
+    measures: &[String],
+    fill: bool,
+    watch: &Watch,
+) -> Result<RecordBatch> {
+    let keys = resolve(&ships.store, by)?;
+    let plan = measure::plan(&ships.store, measures)?;
+    let mut names: Vec<&str> = by.iter().map(String::as_str).collect();
+    for measure in &plan {
+        if names.contains(&measure.name.as_str()) {
+            return Err(Error::Argument(format!(
+                "the result would have two columns named {:?}; ask for each key and measure once",
+                measure.name
+            )));
+        }
+        names.push(&measure.name);
+    }
+    let index = cache.get(ships, &keys, watch)?;
+    let arrays = compute::compute(&index, ships, &plan, watch)?;
+    if fill {
+        return fill::complete(&index, by, &keys, &plan, &arrays);
+    }
+    let columns = key_columns(&index, by)?;
+    table(columns.into_iter().chain(plan.iter().map(|m| m.name.clone()).zip(arrays)).collect(), index.groups())
+}
+
+fn key_columns(index: &GroupIndex, by: &[String]) -> Result<Vec<(String, ArrayRef)>> {
+    by.iter().enumerate().map(|(i, name)| Ok((name.clone(), index.labels(i)?))).collect()
+}
+
+/// A table of these columns; every column may hold nulls.
+pub fn table(columns: Vec<(String, ArrayRef)>, rows: usize) -> Result<RecordBatch> {
+    let fields: Vec<Field> =
+        columns.iter().map(|(name, array)| Field::new(name, array.data_type().clone(), true)).collect();
+    let arrays = columns.into_iter().map(|(_, array)| array).collect();
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    Ok(RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)?)
+}

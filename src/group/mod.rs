@@ -1,1 +1,10 @@
+//! Group keys and the index that aggregation and scoring share: which rows belong together, in
+//! key order.
 
+mod filter;
+mod index;
+mod key;
+
+pub use filter::{Literal, Wanted, filter};
+pub use index::{GroupIndex, IndexCache, labels_of};
+pub use key::{Key, KeyColumn, resolve};

@@ -14,12 +14,13 @@ mod period;
 mod role;
 mod shipments;
 
-pub use codes::Codes;
+pub use codes::{Codes, day_labels, text_labels};
 pub use column::{Column, Loader};
-pub use date::DateOrder;
+pub use date::{DateCell, DateOrder, parse_date};
+pub use encode::encode;
 pub use fault::{Fault, RowList};
 pub use number::{Decimal, NumberCell, is_missing, parse_number};
 pub use numeric::NOT_A_NUMBER;
 pub use period::{Every, Period, iso};
 pub use role::{Role, RoleKind};
-pub use shipments::{Assigned, NULL_DAY, Shipments, Store, closest};
+pub use shipments::{Assigned, NULL_DAY, Shipments, Store, closest, label_texts};

@@ -38,6 +38,10 @@ pub struct Store {
     date_order: Option<DateOrder>,
     /// HS codes are cut to this many digits, where the source adds its own behind them.
     hs_digits: Option<usize>,
+    /// Columns of the source; those behind them were derived from it.
+    own: usize,
+    /// Columns without a role that the layout declares to be numbers.
+    numbers: Vec<usize>,
     notes: Mutex<Vec<String>>,
     codes: [Reading<Codes>; Role::ALL.len()],
     days: Reading<Vec<i32>>,
@@ -53,6 +57,8 @@ impl Store {
             )));
         }
         Ok(Store {
+            own: columns.len(),
+            numbers: Vec::new(),
             columns,
             rows,
             layout: String::new(),
@@ -74,6 +80,21 @@ impl Store {
             self.roles[role as usize] = Some(assigned);
         }
         self
+    }
+
+    pub fn with_own(mut self, own: usize, numbers: Vec<usize>) -> Store {
+        self.own = own;
+        self.numbers = numbers;
+        self
+    }
+
+    /// The columns the source had.
+    pub fn own_columns(&self) -> &[Column] {
+        &self.columns[..self.own]
+    }
+
+    pub fn declared_numbers(&self) -> &[usize] {
+        &self.numbers
     }
 
     pub fn with_faults(mut self, faults: Vec<Fault>) -> Store {
@@ -227,6 +248,9 @@ impl Store {
                 }
                 RoleKind::Text => {}
             }
+        }
+        for &column in &self.numbers {
+            self.columns[column].numbers(watch)?;
         }
         for (i, column) in self.columns.iter().enumerate() {
             if self.role_of(i).is_none() {

@@ -1,0 +1,306 @@
+//! Measures over a group index: values are gathered group after group into a small buffer, and
+//! every statistic of the same numbers is taken from it in one pass.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Date32Array, Float64Array, Int64Array};
+use arrow::buffer::{NullBuffer, ScalarBuffer};
+use rayon::prelude::*;
+
+use super::measure::{Ask, Measure, Operand, Stat};
+use crate::error::Result;
+use crate::group::{GroupIndex, Key, KeyColumn};
+use crate::stats::{Ordered, encode, exact_sum, exact_sum_where};
+use crate::store::{NULL_DAY, Role, Shipments};
+use crate::watch::Watch;
+
+/// Rows worked on at a time: their values stay in the cache.
+const STRETCH: usize = 1 << 14;
+
+/// Marks a null result while results are plain doubles; a payload that no arithmetic produces.
+const NONE: f64 = f64::from_bits(0x7ff8_7265_646c_616e);
+
+fn is_none(x: f64) -> bool {
+    x.to_bits() == NONE.to_bits()
+}
+
+/// The numbers behind the asks, loaded once each.
+enum Numbers {
+    Plain(ScalarBuffer<f64>),
+    /// Numerator and denominator of a ratio taken row by row.
+    Ratio(ScalarBuffer<f64>, ScalarBuffer<f64>),
+    Days(Arc<Vec<i32>>),
+}
+
+impl Numbers {
+    fn load(operand: Operand, ships: &Shipments, watch: &Watch) -> Result<Numbers> {
+        let store = &ships.store;
+        Ok(match operand {
+            Operand::Role(role) => Numbers::Plain(store.role_numbers(role, watch)?),
+            Operand::Column(column) => Numbers::Plain(store.columns[column].numbers(watch)?.values.clone()),
+            Operand::UnitValue => {
+                Numbers::Ratio(store.role_numbers(Role::Value, watch)?, store.role_numbers(Role::NetWeight, watch)?)
+            }
+            Operand::Days => Numbers::Days(store.days(watch)?),
+        })
+    }
+
+    fn gather(&self, rows: &[u32], out: &mut Vec<f64>) {
+        out.clear();
+        match self {
+            Numbers::Plain(values) => out.extend(rows.iter().map(|&r| values[r as usize])),
+            Numbers::Ratio(over, under) => out.extend(rows.iter().map(|&r| {
+                let (over, under) = (over[r as usize], under[r as usize]);
+                if under == 0.0 { f64::NAN } else { over / under }
+            })),
+            Numbers::Days(days) => out.extend(rows.iter().map(|&r| {
+                let day = days[r as usize];
+                if day == NULL_DAY { f64::NAN } else { f64::from(day) }
+            })),
+        }
+    }
+}
+
+/// One pass over the groups: which results it fills.
+enum Task {
+    Stats { numbers: Numbers, stats: Vec<(usize, Stat)> },
+    Ratio { over: ScalarBuffer<f64>, under: ScalarBuffer<f64>, at: usize },
+    Distinct { key: KeyColumn, at: usize },
+    Hhi { key: KeyColumn, value: ScalarBuffer<f64>, at: usize },
+}
+
+fn tasks(ships: &Shipments, plan: &[Measure], watch: &Watch) -> Result<Vec<Task>> {
+    let mut tasks = Vec::new();
+    let mut operands: Vec<(Operand, Vec<(usize, Stat)>)> = Vec::new();
+    let numbers = |role| ships.store.role_numbers(role, watch);
+    let load = |key: Key| key.load(&ships.store, watch);
+    for (at, measure) in plan.iter().enumerate() {
+        match measure.ask {
+            Ask::Shipments => {}
+            Ask::Stat(operand, stat) => match operands.iter_mut().find(|(o, _)| *o == operand) {
+                Some((_, stats)) => stats.push((at, stat)),
+                None => operands.push((operand, vec![(at, stat)])),
+            },
+            Ask::Distinct(key) => tasks.push(Task::Distinct { key: load(key)?, at }),
+            Ask::Hhi(key) => tasks.push(Task::Hhi { key: load(key)?, value: numbers(Role::Value)?, at }),
+            Ask::UnitValue => {
+                tasks.push(Task::Ratio { over: numbers(Role::Value)?, under: numbers(Role::NetWeight)?, at });
+            }
+        }
+    }
+    for (operand, stats) in operands {
+        tasks.push(Task::Stats { numbers: Numbers::load(operand, ships, watch)?, stats });
+    }
+    Ok(tasks)
+}
+
+/// The measures of every group, a column each.
+pub fn compute(index: &GroupIndex, ships: &Shipments, plan: &[Measure], watch: &Watch) -> Result<Vec<ArrayRef>> {
+    let tasks = tasks(ships, plan, watch)?;
+    let groups = index.groups();
+    let mut results: Vec<Vec<f64>> =
+        plan.iter().map(|m| if m.ask == Ask::Shipments { Vec::new() } else { vec![0.0; groups] }).collect();
+    let stretches = index.stretches(STRETCH);
+    let slices = split(&mut results, &stretches);
+    stretches.into_par_iter().zip(slices).try_for_each_init(Scratch::default, |scratch, (stretch, mut out)| {
+        watch.check()?;
+        for task in &tasks {
+            task.run(index, stretch.clone(), scratch, &mut out);
+        }
+        Ok::<(), crate::Error>(())
+    })?;
+    Ok(plan.iter().zip(results).map(|(measure, result)| column(index, measure, result)).collect())
+}
+
+/// For each stretch of groups, its part of every result.
+fn split<'a>(results: &'a mut [Vec<f64>], stretches: &[Range<usize>]) -> Vec<Vec<&'a mut [f64]>> {
+    let mut parts: Vec<Vec<&mut [f64]>> = stretches.iter().map(|_| Vec::new()).collect();
+    for result in results {
+        let mut rest = &mut result[..];
+        for (stretch, part) in stretches.iter().zip(&mut parts) {
+            let (head, tail) = rest.split_at_mut(stretch.len().min(rest.len()));
+            part.push(head);
+            rest = tail;
+        }
+    }
+    parts
+}
+
+fn column(index: &GroupIndex, measure: &Measure, result: Vec<f64>) -> ArrayRef {
+    match measure.ask {
+        Ask::Shipments => {
+            let counts: Vec<i64> = index.starts.windows(2).map(|w| i64::from(w[1] - w[0])).collect();
+            Arc::new(Int64Array::from(counts))
+        }
+        Ask::Distinct(_) => Arc::new(Int64Array::from(result.into_iter().map(|v| v as i64).collect::<Vec<_>>())),
+        Ask::Stat(Operand::Days, _) => Arc::new(Date32Array::from(
+            result.into_iter().map(|v| (!is_none(v)).then_some(v as i32)).collect::<Vec<_>>(),
+        )),
+        _ => {
+            let nulls = result.par_iter().any(|&v| is_none(v)).then(|| {
+                result.iter().map(|&v| !is_none(v)).collect::<NullBuffer>()
+            });
+            Arc::new(Float64Array::new(result.into(), nulls))
+        }
+    }
+}
+
+#[derive(Default)]
+struct Scratch {
+    gathered: Vec<f64>,
+    second: Vec<f64>,
+    group: Vec<f64>,
+    keys: Vec<i64>,
+    terms: Vec<f64>,
+    codes: Vec<u32>,
+    pairs: Vec<(u32, f64)>,
+}
+
+impl Task {
+    fn run(&self, index: &GroupIndex, stretch: Range<usize>, scratch: &mut Scratch, out: &mut [&mut [f64]]) {
+        let begin = index.starts[stretch.start] as usize;
+        let rows = &index.order[begin..index.starts[stretch.end] as usize];
+        let groups = || {
+            stretch.clone().map(|g| index.starts[g] as usize - begin..index.starts[g + 1] as usize - begin).enumerate()
+        };
+        match self {
+            Task::Stats { numbers, stats } => {
+                let mut gathered = std::mem::take(&mut scratch.gathered);
+                numbers.gather(rows, &mut gathered);
+                if let [(at, Stat::Sum)] = stats[..] {
+                    // The most frequent question, over groups of mostly one or two rows.
+                    let out = &mut out[at];
+                    for (i, range) in groups() {
+                        out[i] = match gathered[range.clone()] {
+                            [a] if !a.is_nan() => a + 0.0,
+                            [a, b] if !a.is_nan() && !b.is_nan() => a + b + 0.0,
+                            _ => {
+                                present(&gathered[range], &mut scratch.group);
+                                if scratch.group.is_empty() { NONE } else { exact_sum(&scratch.group) }
+                            }
+                        };
+                    }
+                } else {
+                    for (i, range) in groups() {
+                        present(&gathered[range], &mut scratch.group);
+                        statistics(stats, scratch, |at, value| out[at][i] = value);
+                    }
+                }
+                scratch.gathered = gathered;
+            }
+            Task::Ratio { over, under, at } => {
+                for (i, range) in groups() {
+                    let (a, b) = (&mut scratch.gathered, &mut scratch.second);
+                    a.clear();
+                    b.clear();
+                    for &row in &rows[range] {
+                        let (x, y) = (over[row as usize], under[row as usize]);
+                        if !x.is_nan() && !y.is_nan() {
+                            a.push(x);
+                            b.push(y);
+                        }
+                    }
+                    let below = exact_sum(b);
+                    out[*at][i] = if below == 0.0 { NONE } else { exact_sum(a) / below + 0.0 };
+                }
+            }
+            Task::Distinct { key, at } => {
+                for (i, range) in groups() {
+                    scratch.codes.clear();
+                    scratch.codes.extend(rows[range].iter().map(|&r| key.code(r as usize)));
+                    scratch.codes.sort_unstable();
+                    scratch.codes.dedup();
+                    let null = scratch.codes.last() == Some(&key.null());
+                    out[*at][i] = (scratch.codes.len() - usize::from(null)) as f64;
+                }
+            }
+            Task::Hhi { key, value, at } => {
+                for (i, range) in groups() {
+                    scratch.pairs.clear();
+                    let pairs = rows[range].iter().map(|&r| (key.code(r as usize), value[r as usize]));
+                    scratch.pairs.extend(pairs.filter(|(code, v)| *code != key.null() && !v.is_nan()));
+                    out[*at][i] = herfindahl(&mut scratch.pairs, &mut scratch.group, &mut scratch.terms);
+                }
+            }
+        }
+    }
+}
+
+fn present(values: &[f64], out: &mut Vec<f64>) {
+    out.clear();
+    out.extend(values.iter().filter(|v| !v.is_nan()).map(|v| v + 0.0));
+}
+
+/// The statistics of the values in `scratch.group`.
+fn statistics(stats: &[(usize, Stat)], scratch: &mut Scratch, mut put: impl FnMut(usize, f64)) {
+    let Scratch { group, keys, terms, .. } = scratch;
+    let n = group.len();
+    if n == 0 {
+        stats.iter().for_each(|&(at, _)| put(at, NONE));
+        return;
+    }
+    let asks = |s: &[Stat]| stats.iter().any(|(_, stat)| s.contains(stat));
+    let sum = if asks(&[Stat::Sum, Stat::Mean, Stat::Std]) { exact_sum(group) } else { 0.0 };
+    let mean = sum / n as f64;
+    let ranked = stats.iter().filter(|(_, s)| s.ranks()).count();
+    keys.clear();
+    if ranked > 0 {
+        keys.extend(group.iter().map(|&v| encode(v)));
+    }
+    let mut ordered = Ordered::new(keys, stats.iter().any(|(_, s)| s.quantile().is_some()));
+    let mut median = NONE;
+    if asks(&[Stat::Median, Stat::Mad]) {
+        median = ordered.median().unwrap_or(NONE);
+    }
+    for &(at, stat) in stats {
+        let value = match stat {
+            Stat::Sum => sum,
+            Stat::Mean => mean,
+            Stat::Std if n < 2 => NONE,
+            Stat::Std => {
+                let square = |i: usize| {
+                    let d: f64 = group[i] - mean;
+                    d * d
+                };
+                (exact_sum_where(n, terms, square) / (n - 1) as f64).sqrt()
+            }
+            Stat::Min => group.iter().copied().fold(f64::INFINITY, f64::min),
+            Stat::Max => group.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            Stat::Median => median,
+            Stat::Mad => continue,
+            Stat::Q05 | Stat::Q25 | Stat::Q75 | Stat::Q95 => {
+                stat.quantile().and_then(|q| ordered.quantile(q)).unwrap_or(NONE)
+            }
+        };
+        put(at, value);
+    }
+    // The deviations take the place of the values, so this comes last.
+    if asks(&[Stat::Mad]) {
+        let mad = ordered.mad(median).unwrap_or(NONE);
+        stats.iter().filter(|(_, s)| *s == Stat::Mad).for_each(|&(at, _)| put(at, mad));
+    }
+}
+
+/// The sum of squared shares of each entity in the total. Entities whose values sum to zero or
+/// less have no share.
+fn herfindahl(pairs: &mut [(u32, f64)], group: &mut Vec<f64>, shares: &mut Vec<f64>) -> f64 {
+    pairs.sort_unstable_by_key(|&(code, _)| code);
+    shares.clear();
+    for entity in pairs.chunk_by(|a, b| a.0 == b.0) {
+        group.clear();
+        group.extend(entity.iter().map(|&(_, v)| v));
+        let sum = exact_sum(group);
+        if sum > 0.0 {
+            shares.push(sum);
+        }
+    }
+    let total = exact_sum(shares);
+    if shares.is_empty() || !total.is_finite() {
+        return NONE;
+    }
+    for share in shares.iter_mut() {
+        *share = (*share / total) * (*share / total);
+    }
+    exact_sum(shares)
+}

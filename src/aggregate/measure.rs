@@ -1,0 +1,176 @@
+//! What is asked of each group.
+
+use crate::error::{Error, Result};
+use crate::group::Key;
+use crate::store::{Role, RoleKind, Store, closest};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stat {
+    Sum,
+    Mean,
+    Std,
+    Min,
+    Max,
+    Median,
+    Mad,
+    Q05,
+    Q25,
+    Q75,
+    Q95,
+}
+
+impl Stat {
+    const NAMES: [(&'static str, Stat); 11] = [
+        ("sum", Stat::Sum),
+        ("mean", Stat::Mean),
+        ("std", Stat::Std),
+        ("min", Stat::Min),
+        ("max", Stat::Max),
+        ("median", Stat::Median),
+        ("mad", Stat::Mad),
+        ("q05", Stat::Q05),
+        ("q25", Stat::Q25),
+        ("q75", Stat::Q75),
+        ("q95", Stat::Q95),
+    ];
+
+    /// Whether it needs the values in order.
+    pub fn ranks(self) -> bool {
+        !matches!(self, Stat::Sum | Stat::Mean | Stat::Std | Stat::Min | Stat::Max)
+    }
+
+    pub fn quantile(self) -> Option<f64> {
+        match self {
+            Stat::Q05 => Some(0.05),
+            Stat::Q25 => Some(0.25),
+            Stat::Q75 => Some(0.75),
+            Stat::Q95 => Some(0.95),
+            _ => None,
+        }
+    }
+}
+
+/// The numbers a statistic is taken of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operand {
+    Role(Role),
+    Column(usize),
+    /// Value over net weight, row by row.
+    UnitValue,
+    /// The date role, as days.
+    Days,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    Shipments,
+    Stat(Operand, Stat),
+    Distinct(Key),
+    /// Herfindahl index of value over the key.
+    Hhi(Key),
+    /// Sum of value over sum of net weight.
+    UnitValue,
+}
+
+impl Ask {
+    /// Whether an empty period counts as zero.
+    pub fn additive(self) -> bool {
+        matches!(self, Ask::Shipments | Ask::Stat(_, Stat::Sum) | Ask::Distinct(_))
+    }
+
+    pub fn counts(self) -> bool {
+        matches!(self, Ask::Shipments | Ask::Distinct(_))
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Measure {
+    pub name: String,
+    pub ask: Ask,
+}
+
+pub fn plan(store: &Store, names: &[String]) -> Result<Vec<Measure>> {
+    if names.is_empty() {
+        return Err(Error::Argument("no measures given; ask for example for \"shipments\" or \"value\"".into()));
+    }
+    names.iter().map(|name| Measure::parse(store, name)).collect()
+}
+
+impl Measure {
+    pub fn parse(store: &Store, name: &str) -> Result<Measure> {
+        if name == "shipments" {
+            return Ok(Measure { name: name.into(), ask: Ask::Shipments });
+        }
+        // A column whose own name holds a dot comes before a statistic.
+        if Role::named(name).is_some() || store.find(name).is_some() {
+            let ask = Ask::Stat(operand(store, name, Stat::Sum)?, Stat::Sum);
+            return Ok(Measure { name: name.into(), ask });
+        }
+        let (base, stat) = name.rsplit_once('.').unwrap_or((name, ""));
+        let named = Stat::NAMES.iter().find(|(n, _)| *n == stat).map(|&(_, s)| s);
+        let ask = match (base, stat, named) {
+            ("unit_value", "", _) => {
+                store.require(Role::Value)?;
+                store.require(Role::NetWeight)?;
+                Ask::UnitValue
+            }
+            (_, "distinct", _) => Ask::Distinct(Key::named(store, base)?),
+            (_, "hhi", _) => {
+                store.require(Role::Value)?;
+                Ask::Hhi(Key::named(store, base)?)
+            }
+            (_, _, Some(stat)) => Ask::Stat(operand(store, base, stat)?, stat),
+            (_, "", _) => {
+                // Not a column: say so as the store does, with the statistic words aside.
+                return Err(match Role::named(base) {
+                    Some(role) => store.require(role).err().unwrap_or_else(|| store.unknown(base)),
+                    None => store.unknown(base),
+                });
+            }
+            _ => {
+                let words = Stat::NAMES.iter().map(|(n, _)| *n).chain(["distinct", "hhi"]);
+                if Key::named(store, base).is_err() && base != "unit_value" {
+                    return Err(store.unknown(name));
+                }
+                return Err(Error::Argument(format!(
+                    "{name:?} asks for an unknown statistic {stat:?}{}; there are {}",
+                    closest(stat, words.clone()),
+                    words.collect::<Vec<_>>().join(", ")
+                )));
+            }
+        };
+        let name = if named == Some(Stat::Sum) { base.to_owned() } else { result_name(base, stat) };
+        Ok(Measure { name, ask })
+    }
+}
+
+fn result_name(base: &str, stat: &str) -> String {
+    if stat.is_empty() { base.to_owned() } else { format!("{base}_{stat}") }
+}
+
+fn operand(store: &Store, name: &str, stat: Stat) -> Result<Operand> {
+    if name == "unit_value" && store.find(name).is_none() {
+        store.require(Role::Value)?;
+        store.require(Role::NetWeight)?;
+        return Ok(Operand::UnitValue);
+    }
+    let not_numbers = |what: &str| {
+        Error::Argument(format!(
+            "{name:?} holds {what}, so it has no {}; count its values with {:?}",
+            Stat::NAMES.iter().find(|(_, s)| *s == stat).map_or("sum", |(n, _)| n),
+            format!("{name}.distinct")
+        ))
+    };
+    let key = Key::named(store, name)?;
+    match key {
+        Key::Role(role) if role.kind() == RoleKind::Number => Ok(Operand::Role(role)),
+        Key::Role(Role::Date) if matches!(stat, Stat::Min | Stat::Max) => Ok(Operand::Days),
+        Key::Role(Role::Date) | Key::Period(_) => Err(not_numbers("dates")),
+        Key::Role(_) | Key::HsPrefix(_) => Err(not_numbers("text")),
+        Key::Column(column) if store.columns[column].is_number() || store.declared_numbers().contains(&column) => Ok(Operand::Column(column)),
+        Key::Column(column) => {
+            let kind = store.columns[column].value_kind();
+            Err(not_numbers(if store.columns[column].is_text() { "text" } else { return Err(not_numbers(&kind.to_string())) }))
+        }
+    }
+}

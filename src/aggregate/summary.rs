@@ -1,0 +1,110 @@
+//! A line a column, and the list of faults.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, UInt32Array};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+
+use super::table;
+use crate::error::Result;
+use crate::group::Key;
+use crate::store::{Fault, Role, RoleKind, Shipments, iso};
+use crate::watch::Watch;
+
+/// `column, role, type, nulls, faults, distinct, min, max`: texts for all but the counts.
+pub fn summary(ships: &Shipments, watch: &Watch) -> Result<RecordBatch> {
+    let store = &ships.store;
+    let faults = ships.faults(watch)?;
+    let mut lines: Vec<Line> = Vec::new();
+    watch.begin("summary", store.columns.len() as u64);
+    for (i, column) in store.columns.iter().enumerate() {
+        watch.check()?;
+        let role = store.role_of(i);
+        let key = role.map_or(Key::Column(i), Key::Role);
+        let mut line = Line {
+            column: column.name().to_owned(),
+            role: role.map(Role::name),
+            kind: match role.map(Role::kind) {
+                Some(RoleKind::Date) => "date".into(),
+                Some(RoleKind::Number) => "number".into(),
+                Some(_) => "text".into(),
+                None if column.is_text() => "text".into(),
+                None if column.is_number() => "number".into(),
+                None => column.value_kind().to_string().to_lowercase(),
+            },
+            faults: faults.iter().filter(|f| f.column == i as u32).count() as i64,
+            ..Line::default()
+        };
+        if let Ok(loaded) = key.load(store, watch) {
+            let mut seen = vec![false; loaded.radix() as usize];
+            for row in ships.rows.iter() {
+                let code = loaded.code(row);
+                line.nulls += i64::from(code == loaded.null());
+                seen[code as usize] = true;
+            }
+            seen.pop();
+            line.distinct = seen.iter().filter(|s| **s).count() as i64;
+            let show = |at: Option<usize>| at.map(|i| show(&loaded.labels, i)).transpose();
+            line.min = show(seen.iter().position(|s| *s))?;
+            line.max = show(seen.iter().rposition(|s| *s))?;
+        }
+        lines.push(line);
+        watch.advance(1);
+    }
+    let text = |f: fn(&Line) -> Option<&str>| Arc::new(lines.iter().map(f).collect::<StringArray>()) as ArrayRef;
+    let count = |f: fn(&Line) -> i64| Arc::new(lines.iter().map(f).map(Some).collect::<Int64Array>()) as ArrayRef;
+    table(
+        vec![
+            ("column".into(), text(|l| Some(&l.column))),
+            ("role".into(), text(|l| l.role)),
+            ("type".into(), text(|l| Some(&l.kind))),
+            ("nulls".into(), count(|l| l.nulls)),
+            ("faults".into(), count(|l| l.faults)),
+            ("distinct".into(), count(|l| l.distinct)),
+            ("min".into(), text(|l| l.min.as_deref())),
+            ("max".into(), text(|l| l.max.as_deref())),
+        ],
+        lines.len(),
+    )
+}
+
+#[derive(Default)]
+struct Line {
+    column: String,
+    role: Option<&'static str>,
+    kind: String,
+    nulls: i64,
+    faults: i64,
+    distinct: i64,
+    min: Option<String>,
+    max: Option<String>,
+}
+
+fn show(labels: &ArrayRef, at: usize) -> Result<String> {
+    if let Some(days) = labels.as_primitive_opt::<arrow::datatypes::Date32Type>() {
+        return Ok(iso(days.value(at)));
+    }
+    if let Some(numbers) = labels.as_primitive_opt::<arrow::datatypes::Float64Type>() {
+        return Ok(numbers.value(at).to_string());
+    }
+    Ok(ArrayFormatter::try_new(labels, &FormatOptions::default())?.value(at).to_string())
+}
+
+/// `row, column, raw, reason`, by row and column.
+pub fn fault_table(ships: &Shipments, faults: &[Fault]) -> Result<RecordBatch> {
+    let store = &ships.store;
+    let rows: UInt32Array = faults.iter().map(|f| Some(f.row)).collect();
+    let columns: StringArray = faults.iter().map(|f| Some(store.fault_column(f))).collect();
+    let raw: StringArray = faults.iter().map(|f| store.raw(f)).collect();
+    let reasons: StringArray = faults.iter().map(|f| Some(f.reason)).collect();
+    let rows = arrow::compute::cast(&rows, &arrow::datatypes::DataType::Int64)?;
+    table(
+        vec![
+            ("row".into(), rows),
+            ("column".into(), Arc::new(columns)),
+            ("raw".into(), Arc::new(raw)),
+            ("reason".into(), Arc::new(reasons)),
+        ],
+        faults.len(),
+    )
+}

@@ -1,0 +1,375 @@
+//! The group index. All keys of a row are packed into one number; the rows are spread by its top
+//! bits into partitions that fit the cache, each partition is sorted by the remaining bits, and
+//! where the number changes a new group begins. Groups come out in key order and rows inside a
+//! group in row order, however many threads took part.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::{Array, ArrayRef};
+use arrow::compute::take;
+use rayon::prelude::*;
+
+use super::key::{Key, KeyColumn};
+use crate::error::{Error, Result};
+use crate::store::{RowList, Shipments};
+use crate::watch::Watch;
+
+/// Top bits that choose a partition.
+const PARTITION_BITS: u32 = 11;
+/// Bits sorted in one pass inside a partition.
+const DIGIT_BITS: u32 = 8;
+
+/// A packed key: 64 bits where they suffice, else 128.
+pub trait Packed: Copy + Ord + Send + Sync + Default {
+    const BITS: u32;
+    fn plus(self, other: Self) -> Self;
+    fn times(self, code: u32) -> Self;
+    fn digit(self, shift: u32, bits: u32) -> usize;
+    fn wide(self) -> u128;
+    fn from_wide(wide: u128) -> Self;
+}
+
+macro_rules! packed {
+    ($t:ty) => {
+        impl Packed for $t {
+            const BITS: u32 = <$t>::BITS;
+            fn plus(self, other: Self) -> Self {
+                self.wrapping_add(other)
+            }
+            fn times(self, code: u32) -> Self {
+                self.wrapping_mul(code as $t)
+            }
+            fn digit(self, shift: u32, bits: u32) -> usize {
+                ((self >> shift) & ((1 << bits) - 1)) as usize
+            }
+            fn wide(self) -> u128 {
+                self as u128
+            }
+            fn from_wide(wide: u128) -> Self {
+                wide as $t
+            }
+        }
+    };
+}
+packed!(u64);
+packed!(u128);
+
+enum Keys {
+    Narrow(Vec<u64>),
+    Wide(Vec<u128>),
+}
+
+/// Groups of rows in key order.
+pub struct GroupIndex {
+    /// Source rows, group after group.
+    pub order: Vec<u32>,
+    /// Group `g` is `order[starts[g]..starts[g + 1]]`.
+    pub starts: Vec<u32>,
+    keys: Keys,
+    strides: Vec<u128>,
+    pub columns: Vec<KeyColumn>,
+}
+
+impl GroupIndex {
+    pub fn build(ships: &Shipments, keys: &[Key], watch: &Watch) -> Result<GroupIndex> {
+        let columns: Result<Vec<KeyColumn>> = keys.iter().map(|k| k.load(&ships.store, watch)).collect();
+        let columns = columns?;
+        let mut strides = vec![1u128; columns.len()];
+        let mut range = 1u128;
+        for (stride, column) in strides.iter_mut().zip(&columns).rev() {
+            *stride = range;
+            range = range.checked_mul(u128::from(column.radix())).ok_or_else(|| {
+                Error::Argument("these keys have more combinations than 128 bits hold; group by fewer keys".into())
+            })?;
+        }
+        let rows = ships.store.rows as u64;
+        let row_bits = u64::BITS - rows.leading_zeros();
+        let key_bits = if range <= 1 { 0 } else { u128::BITS - (range - 1).leading_zeros() };
+        if key_bits + row_bits > u128::BITS {
+            return Err(Error::Argument("these keys have more combinations than fit beside the row number; group by fewer keys".into()));
+        }
+        let (order, starts, keys) = if key_bits + row_bits <= u64::BITS {
+            let (order, starts, keys) = sort::<u64>(&columns, &strides, &ships.rows, key_bits, row_bits, watch)?;
+            (order, starts, Keys::Narrow(keys))
+        } else {
+            let (order, starts, keys) = sort::<u128>(&columns, &strides, &ships.rows, key_bits, row_bits, watch)?;
+            (order, starts, Keys::Wide(keys))
+        };
+        let mut index = GroupIndex { order, starts, keys, strides, columns };
+        if index.columns.is_empty() && index.groups() == 0 {
+            // No keys: one group of everything, even where there is nothing.
+            index.starts.push(0);
+            index.keys = Keys::Narrow(vec![0]);
+        }
+        Ok(index)
+    }
+
+    pub fn groups(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    pub fn rows(&self, group: usize) -> &[u32] {
+        &self.order[self.starts[group] as usize..self.starts[group + 1] as usize]
+    }
+
+    /// The packed key: comparable between indexes over the same keys of one store.
+    pub fn key(&self, group: usize) -> u128 {
+        match &self.keys {
+            Keys::Narrow(keys) => u128::from(keys[group]),
+            Keys::Wide(keys) => keys[group],
+        }
+    }
+
+    /// The code of key `column` in `group`.
+    pub fn code(&self, group: usize, column: usize) -> u32 {
+        let radix = self.columns[column].radix();
+        match &self.keys {
+            Keys::Narrow(keys) => ((keys[group] / self.strides[column] as u64) % radix) as u32,
+            Keys::Wide(keys) => ((keys[group] / self.strides[column]) % u128::from(radix)) as u32,
+        }
+    }
+
+    /// The code of key `column` inside the packed key `packed`.
+    pub fn code_of(&self, packed: u128, column: usize) -> u32 {
+        ((packed / self.strides[column]) % u128::from(self.columns[column].radix())) as u32
+    }
+
+    /// The values of key `column` for all groups.
+    pub fn labels(&self, column: usize) -> Result<ArrayRef> {
+        let codes: Vec<u32> = (0..self.groups()).into_par_iter().map(|g| self.code(g, column)).collect();
+        self.labels_of(column, codes)
+    }
+
+    /// The values of key `column` for these codes.
+    pub fn labels_of(&self, column: usize, codes: Vec<u32>) -> Result<ArrayRef> {
+        labels_of(&self.columns[column].labels, codes)
+    }
+
+    /// Stretches of groups that hold about `rows` rows each, for parallel work.
+    pub fn stretches(&self, rows: usize) -> Vec<std::ops::Range<usize>> {
+        let mut stretches = Vec::new();
+        let mut start = 0;
+        while start < self.groups() {
+            let target = self.starts[start] as usize + rows;
+            let end = self.starts.partition_point(|&s| (s as usize) < target).clamp(start + 1, self.groups());
+            stretches.push(start..end);
+            start = end;
+        }
+        stretches
+    }
+}
+
+/// Labels gathered by code; the code one past the last label is null.
+pub fn labels_of(labels: &ArrayRef, codes: Vec<u32>) -> Result<ArrayRef> {
+    let null = labels.len() as u32;
+    if let Some(texts) = arrow::array::AsArray::as_string_view_opt(labels) {
+        // Views are gathered as plain numbers; the texts themselves are shared.
+        let views = texts.views();
+        let any_null = codes.par_iter().any(|&c| c == null);
+        let gathered: Vec<u128> = codes.par_iter().map(|&c| views.get(c as usize).copied().unwrap_or(0)).collect();
+        let nulls = any_null.then(|| codes.iter().map(|&c| c != null).collect());
+        let array = arrow::array::StringViewArray::try_new(gathered.into(), texts.data_buffers().to_vec(), nulls)?;
+        return Ok(Arc::new(array));
+    }
+    let indices: arrow::array::UInt32Array = if codes.contains(&null) {
+        codes.into_iter().map(|c| (c != null).then_some(c)).collect()
+    } else {
+        codes.into()
+    };
+    Ok(take(labels, &indices, None)?)
+}
+
+/// Sorted rows, group starts, group keys.
+type Sorted<K> = (Vec<u32>, Vec<u32>, Vec<K>);
+
+fn sort<K: Packed>(
+    columns: &[KeyColumn],
+    strides: &[u128],
+    rows: &RowList,
+    key_bits: u32,
+    row_bits: u32,
+    watch: &Watch,
+) -> Result<Sorted<K>> {
+    let n = rows.len();
+    let partition_bits = key_bits.min(PARTITION_BITS);
+    let shift = row_bits + key_bits - partition_bits;
+    let share = n.div_ceil(rayon::current_num_threads()).max(1 << 14);
+    let runs: Result<Vec<(Vec<K>, Vec<u32>)>> = (0..n.div_ceil(share))
+        .into_par_iter()
+        .map(|run| {
+            watch.check()?;
+            let range = run * share..((run + 1) * share).min(n);
+            Ok(spread(pack::<K>(columns, strides, rows, range, row_bits), shift, partition_bits))
+        })
+        .collect();
+    let runs = runs?;
+    let partitions = 1usize << partition_bits;
+    let mut order = vec![0u32; n];
+    let mut slices = Vec::with_capacity(partitions);
+    let mut rest = &mut order[..];
+    for p in 0..partitions {
+        let size: usize = runs.iter().map(|(_, starts)| (starts[p + 1] - starts[p]) as usize).sum();
+        let (head, tail) = rest.split_at_mut(size);
+        rest = tail;
+        slices.push(head);
+    }
+    let work: Vec<_> = slices.into_iter().enumerate().filter(|(_, s)| !s.is_empty()).collect();
+    let found: Result<Vec<(Vec<u32>, Vec<K>)>> = work
+        .into_par_iter()
+        .map_init(
+            || (Vec::new(), Vec::new()),
+            |(items, spare), (p, out)| {
+                watch.check()?;
+                items.clear();
+                for (run, starts) in &runs {
+                    items.extend_from_slice(&run[starts[p] as usize..starts[p + 1] as usize]);
+                }
+                sort_partition(items, spare, row_bits, shift);
+                Ok(boundaries(items, row_bits, out))
+            },
+        )
+        .collect();
+    let found = found?;
+    let groups = found.iter().map(|(sizes, _)| sizes.len()).sum();
+    let mut starts = Vec::with_capacity(groups + 1);
+    let mut keys = Vec::with_capacity(groups);
+    let mut at = 0;
+    for (sizes, part) in found {
+        for size in sizes {
+            starts.push(at);
+            at += size;
+        }
+        keys.extend(part);
+    }
+    starts.push(at);
+    Ok((order, starts, keys))
+}
+
+/// The packed keys of a range of positions, each with its row in the low bits.
+fn pack<K: Packed>(columns: &[KeyColumn], strides: &[u128], rows: &RowList, range: std::ops::Range<usize>, row_bits: u32) -> Vec<K> {
+    let mut packed = vec![K::default(); range.len()];
+    let strides: Vec<K> = strides.iter().map(|&s| K::from_wide(s << row_bits)).collect();
+    match rows {
+        RowList::All(_) => {
+            for (column, &stride) in columns.iter().zip(&strides) {
+                column.add_range(range.start, stride, &mut packed);
+            }
+            for (item, row) in packed.iter_mut().zip(range) {
+                *item = item.plus(K::from_wide(row as u128));
+            }
+        }
+        RowList::Some(rows) => {
+            for (item, &row) in packed.iter_mut().zip(&rows[range]) {
+                let mut key = K::from_wide(u128::from(row));
+                for (column, &stride) in columns.iter().zip(&strides) {
+                    key = key.plus(stride.times(column.code(row as usize)));
+                }
+                *item = key;
+            }
+        }
+    }
+    packed
+}
+
+/// Orders items by partition, keeping their order inside each; returns where partitions start.
+fn spread<K: Packed>(items: Vec<K>, shift: u32, bits: u32) -> (Vec<K>, Vec<u32>) {
+    let mut starts = vec![0u32; (1 << bits) + 1];
+    if bits == 0 {
+        starts[1] = items.len() as u32;
+        return (items, starts);
+    }
+    for item in &items {
+        starts[item.digit(shift, bits) + 1] += 1;
+    }
+    for p in 0..1 << bits {
+        starts[p + 1] += starts[p];
+    }
+    let mut next = starts.clone();
+    let mut out = vec![K::default(); items.len()];
+    for item in items {
+        let slot = &mut next[item.digit(shift, bits)];
+        out[*slot as usize] = item;
+        *slot += 1;
+    }
+    (out, starts)
+}
+
+/// Sorts a partition by the key bits between `low` and `high`; rows are in order already and every
+/// pass is stable, so the row bits need no pass of their own.
+fn sort_partition<K: Packed>(items: &mut Vec<K>, spare: &mut Vec<K>, low: u32, high: u32) {
+    if high <= low {
+        return;
+    }
+    if items.len() < 64 {
+        items.sort_unstable();
+        return;
+    }
+    spare.clear();
+    spare.resize(items.len(), K::default());
+    let passes = (high - low).div_ceil(DIGIT_BITS);
+    let bits = (high - low).div_ceil(passes);
+    let mut shift = low;
+    while shift < high {
+        let width = bits.min(high - shift);
+        let mut counts = [0u32; 1 << DIGIT_BITS];
+        for item in items.iter() {
+            counts[item.digit(shift, width)] += 1;
+        }
+        let mut at = 0;
+        let mut starts = counts;
+        for (start, count) in starts.iter_mut().zip(counts) {
+            *start = at;
+            at += count;
+        }
+        for &item in items.iter() {
+            let slot = &mut starts[item.digit(shift, width)];
+            spare[*slot as usize] = item;
+            *slot += 1;
+        }
+        std::mem::swap(items, spare);
+        shift += width;
+    }
+}
+
+/// Writes the rows of a sorted partition to `out`; returns group sizes and keys.
+fn boundaries<K: Packed>(items: &[K], row_bits: u32, out: &mut [u32]) -> (Vec<u32>, Vec<K>) {
+    let mut sizes: Vec<u32> = Vec::new();
+    let mut keys: Vec<K> = Vec::new();
+    let mut previous = None;
+    let mut begun = 0;
+    for (i, (&item, out)) in items.iter().zip(out).enumerate() {
+        let wide = item.wide();
+        *out = (wide & ((1 << row_bits) - 1)) as u32;
+        let key = K::from_wide(wide >> row_bits);
+        if previous != Some(key) {
+            if previous.is_some() {
+                sizes.push(i as u32 - begun);
+            }
+            begun = i as u32;
+            keys.push(key);
+            previous = Some(key);
+        }
+    }
+    sizes.push(items.len() as u32 - begun);
+    (sizes, keys)
+}
+
+/// The index last built over one `Shipments`, kept so that the next question by the same keys does
+/// not sort again.
+#[derive(Default)]
+pub struct IndexCache(Mutex<Option<(Vec<Key>, Arc<GroupIndex>)>>);
+
+impl IndexCache {
+    pub fn get(&self, ships: &Shipments, keys: &[Key], watch: &Watch) -> Result<Arc<GroupIndex>> {
+        let held = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((cached, index)) = &*held()
+            && cached == keys
+        {
+            return Ok(index.clone());
+        }
+        *held() = None; // let go of the old index before the new one takes its memory
+        let index = Arc::new(GroupIndex::build(ships, keys, watch)?);
+        *held() = Some((keys.to_vec(), index.clone()));
+        Ok(index)
+    }
+}

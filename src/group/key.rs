@@ -1,0 +1,202 @@
+//! What rows are grouped by: a column, a role, a prefix of the HS code, or a period.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef};
+
+use crate::error::{Error, Result};
+use crate::store::{Codes, Every, NULL_DAY, Role, RoleKind, Store, day_labels, text_labels};
+use crate::watch::Watch;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Key {
+    Role(Role),
+    Column(usize),
+    HsPrefix(usize),
+    Period(Every),
+}
+
+impl Key {
+    /// Reads a name: a role first, then a derived key, then a column of the source.
+    pub fn named(store: &Store, name: &str) -> Result<Key> {
+        if let Some(role) = Role::named(name)
+            && store.role(role).is_some()
+        {
+            return Ok(Key::Role(role));
+        }
+        if let Some(column) = store.find(name) {
+            return Ok(store.role_of(column).map_or(Key::Column(column), Key::Role));
+        }
+        if let Some(digits) = name.strip_prefix("hs").and_then(|d| d.parse::<usize>().ok())
+            && matches!(digits, 2 | 4 | 6 | 8 | 10)
+        {
+            store.require(Role::Hs)?;
+            return Ok(Key::HsPrefix(digits));
+        }
+        if let Some(every) = Every::named(name) {
+            store.require(Role::Date)?;
+            return Ok(Key::Period(every));
+        }
+        Err(match Role::named(name) {
+            Some(role) => match store.require(role) {
+                Err(error) => error,
+                Ok(_) => store.unknown(name),
+            },
+            None => store.unknown(name),
+        })
+    }
+
+    /// The key ready for grouping.
+    pub fn load(self, store: &Store, watch: &Watch) -> Result<KeyColumn> {
+        Ok(match self {
+            Key::Column(column) => KeyColumn::codes(store.columns[column].codes(watch)?),
+            Key::Role(role) if role.kind() == RoleKind::Date => KeyColumn::period(store.days(watch)?, Every::Day),
+            Key::Role(role) if role.kind() == RoleKind::Number => {
+                let (column, assigned) = store.require(role)?;
+                if assigned.factor == 1.0 && !column.is_text() {
+                    KeyColumn::codes(column.codes(watch)?)
+                } else {
+                    let values = store.role_numbers(role, watch)?;
+                    let array: ArrayRef = Arc::new(arrow::array::Float64Array::new(values, None));
+                    KeyColumn::codes(Arc::new(crate::store::encode(&[array], watch)?))
+                }
+            }
+            Key::Role(role) => KeyColumn::codes(store.role_codes(role, watch)?),
+            Key::HsPrefix(digits) => KeyColumn::prefix(store.role_codes(Role::Hs, watch)?, digits),
+            Key::Period(every) => KeyColumn::period(store.days(watch)?, every),
+        })
+    }
+}
+
+/// Reads a list of names; a name given twice is an error.
+pub fn resolve(store: &Store, names: &[String]) -> Result<Vec<Key>> {
+    let mut keys = Vec::new();
+    for name in names {
+        let key = Key::named(store, name)?;
+        if keys.contains(&key) {
+            return Err(Error::Argument(format!("{name:?} is in the list of keys twice; name each key once")));
+        }
+        keys.push(key);
+    }
+    Ok(keys)
+}
+
+enum Source {
+    /// The column's own codes, through a map to coarser ones where there is one.
+    Codes(Arc<Codes>, Option<Vec<u32>>),
+    /// Days, with a table from `day - first` to the period's code.
+    Days { days: Arc<Vec<i32>>, first: i32, table: Vec<u32> },
+}
+
+/// A key over all rows of the store: a dense code a row, sorted like the labels, null last.
+pub struct KeyColumn {
+    source: Source,
+    pub labels: ArrayRef,
+}
+
+impl KeyColumn {
+    fn codes(codes: Arc<Codes>) -> KeyColumn {
+        KeyColumn { labels: codes.labels.clone(), source: Source::Codes(codes, None) }
+    }
+
+    /// HS codes of fewer digits stay as they are: a heading is not a subheading.
+    fn prefix(codes: Arc<Codes>, digits: usize) -> KeyColumn {
+        let mut distinct: Vec<&str> = Vec::new();
+        let mut map = Vec::with_capacity(codes.labels.len() + 1);
+        if let Some(texts) = codes.text() {
+            for text in texts.iter().flatten() {
+                let prefix = text.get(..digits).unwrap_or(text);
+                // Cutting sorted texts keeps them sorted.
+                if distinct.last() != Some(&prefix) {
+                    distinct.push(prefix);
+                }
+                map.push(distinct.len() as u32 - 1);
+            }
+        }
+        map.push(distinct.len() as u32);
+        let labels = text_labels(distinct);
+        KeyColumn { labels, source: Source::Codes(codes, Some(map)) }
+    }
+
+    fn period(days: Arc<Vec<i32>>, every: Every) -> KeyColumn {
+        let known = || days.iter().copied().filter(|&d| d != NULL_DAY);
+        let (first, last) = known().fold((i32::MAX, i32::MIN), |(a, b), d| (a.min(d), b.max(d)));
+        let mut seen = vec![false; if first <= last { (last - first) as usize + 1 } else { 0 }];
+        known().for_each(|d| seen[(d - first) as usize] = true);
+        let mut starts: Vec<i32> = Vec::new();
+        let mut table = vec![0; seen.len()];
+        for (i, slot) in table.iter_mut().enumerate() {
+            if seen[i] {
+                let start = every.start(first + i as i32);
+                if starts.last() != Some(&start) {
+                    starts.push(start);
+                }
+                *slot = starts.len() as u32 - 1;
+            }
+        }
+        KeyColumn { labels: day_labels(starts), source: Source::Days { days, first, table } }
+    }
+
+    /// Codes below this; the last one is null.
+    pub fn radix(&self) -> u64 {
+        self.labels.len() as u64 + 1
+    }
+
+    pub fn null(&self) -> u32 {
+        self.labels.len() as u32
+    }
+
+    pub fn code(&self, row: usize) -> u32 {
+        match &self.source {
+            Source::Codes(codes, None) => codes.ids[row],
+            Source::Codes(codes, Some(map)) => map[codes.ids[row] as usize],
+            Source::Days { days, first, table } => {
+                let day = days[row];
+                if day == NULL_DAY { self.null() } else { table[(day - first) as usize] }
+            }
+        }
+    }
+
+    /// Adds `code(row) * stride` to each of `out` for consecutive rows from `start`.
+    pub fn add_range<K: super::index::Packed>(&self, start: usize, stride: K, out: &mut [K]) {
+        let rows = start..start + out.len();
+        match &self.source {
+            Source::Codes(codes, None) => {
+                for (out, &id) in out.iter_mut().zip(&codes.ids[rows]) {
+                    *out = out.plus(stride.times(id));
+                }
+            }
+            Source::Codes(codes, Some(map)) => {
+                for (out, &id) in out.iter_mut().zip(&codes.ids[rows]) {
+                    *out = out.plus(stride.times(map[id as usize]));
+                }
+            }
+            Source::Days { days, first, table } => {
+                let null = self.null();
+                for (out, &day) in out.iter_mut().zip(&days[rows]) {
+                    let code = if day == NULL_DAY { null } else { table[(day - first) as usize] };
+                    *out = out.plus(stride.times(code));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::AsArray;
+    use arrow::datatypes::Date32Type;
+
+    #[test]
+    fn prefixes_and_periods_keep_order_and_nulls() {
+        let codes = Arc::new(Codes { ids: vec![2, 0, 3, 1], labels: text_labels(["0101", "010121", "02"]) });
+        let key = KeyColumn::prefix(codes, 4);
+        assert_eq!((0..4).map(|r| key.code(r)).collect::<Vec<_>>(), [1, 0, 2, 0]);
+        assert_eq!(key.labels.as_string_view().value(1), "02");
+        let days = Arc::new(vec![40, NULL_DAY, 0, 35]);
+        let key = KeyColumn::period(days, Every::Month);
+        assert_eq!((0..4).map(|r| key.code(r)).collect::<Vec<_>>(), [1, 2, 0, 1]);
+        assert_eq!(key.labels.as_primitive::<Date32Type>().values()[..], [0, 31]);
+    }
+}

@@ -1,0 +1,104 @@
+//! Columns of any source into a store: layout, roles, derived columns.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
+
+use super::Options;
+use super::layout::{self, Chosen};
+use crate::error::Result;
+use crate::store::{Assigned, Column, Loader, Role, Shipments, Store};
+use crate::watch::Watch;
+
+pub enum Source {
+    Ready(FieldRef, Vec<ArrayRef>),
+    Later(FieldRef, Box<dyn Loader>),
+}
+
+/// Arrow batches as shipments, without a copy.
+pub fn from_columns(schema: &SchemaRef, batches: &[RecordBatch], options: &Options, watch: &Watch) -> Result<Shipments> {
+    let rows = batches.iter().map(RecordBatch::num_rows).sum();
+    let names: Vec<String> = schema.fields().iter().map(|f| f.name().clone()).collect();
+    let sample: Result<Vec<Vec<Option<String>>>> =
+        (0..names.len()).map(|c| batches.first().map_or(Ok(Vec::new()), |b| first_values(b.column(c)))).collect();
+    let chosen = layout::choose(&names, &sample?, options)?;
+    let columns = schema
+        .fields()
+        .iter()
+        .enumerate()
+        .map(|(c, field)| Source::Ready(field.clone(), batches.iter().map(|b| b.column(c).clone()).collect()))
+        .collect();
+    let ships = Shipments::all(build(columns, rows, chosen, options, watch)?);
+    super::check_faults(&ships, options, watch)?;
+    Ok(ships)
+}
+
+/// The first values of an array as texts; an array that has none is all null.
+pub fn first_values(array: &ArrayRef) -> Result<Vec<Option<String>>> {
+    let head = array.slice(0, array.len().min(1000));
+    match cast(&head, &DataType::Utf8View) {
+        Ok(texts) => Ok(texts.as_string_view().iter().map(|t| t.map(str::to_owned)).collect()),
+        Err(_) => Ok(Vec::new()),
+    }
+}
+
+pub fn build(sources: Vec<Source>, rows: usize, chosen: Chosen, options: &Options, watch: &Watch) -> Result<Store> {
+    let mut columns: Vec<Column> = sources
+        .into_iter()
+        .map(|source| match source {
+            Source::Ready(field, chunks) => Column::new(field, chunks),
+            Source::Later(field, loader) => Column::lazy(field, loader),
+        })
+        .collect();
+    let own = columns.len();
+    let mut roles = chosen.roles.clone();
+    if let Some(flow) = &chosen.flow {
+        for (role, on_import, on_export) in
+            [(Role::Origin, flow.partner, flow.reporter), (Role::Destination, flow.reporter, flow.partner)]
+        {
+            if roles.iter().any(|(r, _)| *r == role) {
+                continue; // the user named it
+            }
+            let array = pick(&columns, flow.side, on_import, on_export, rows, watch)?;
+            let field = Arc::new(Field::new(role.name(), array.data_type().clone(), true));
+            roles.push((role, Assigned { column: columns.len(), factor: 1.0 }));
+            columns.push(Column::new(field, vec![array]));
+        }
+    }
+    let store = Store::new(columns, rows)?
+        .with_layout(&chosen.layout, &roles, chosen.hs_digits)
+        .with_own(own, chosen.numbers)
+        .with_date_order(options.date_order);
+    for note in chosen.notes {
+        store.note(note);
+    }
+    Ok(store)
+}
+
+/// The country of one end of the flow: one column for imports, the other for exports.
+fn pick(columns: &[Column], side: usize, on_import: usize, on_export: usize, rows: usize, watch: &Watch) -> Result<ArrayRef> {
+    let sides = columns[side].codes(watch)?;
+    let texts = crate::store::label_texts(&sides)?;
+    let import: Vec<Option<bool>> = texts
+        .iter()
+        .map(|t| match t.as_deref()?.trim().to_lowercase().as_str() {
+            "m" | "import" | "imports" | "1" | "rm" | "re-import" => Some(true),
+            "x" | "export" | "exports" | "2" | "rx" | "re-export" => Some(false),
+            _ => None,
+        })
+        .collect();
+    let (a, b) = (columns[on_import].codes(watch)?, columns[on_export].codes(watch)?);
+    let (a_texts, b_texts) = (crate::store::label_texts(&a)?, crate::store::label_texts(&b)?);
+    let mut builder = arrow::array::StringViewBuilder::new().with_deduplicate_strings();
+    for row in 0..rows {
+        let text = match import.get(sides.ids[row] as usize).copied().flatten() {
+            Some(true) => a_texts.get(a.ids[row] as usize).and_then(Option::as_deref),
+            Some(false) => b_texts.get(b.ids[row] as usize).and_then(Option::as_deref),
+            None => None,
+        };
+        builder.append_option(text);
+    }
+    Ok(Arc::new(builder.finish()))
+}

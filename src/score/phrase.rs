@@ -1,0 +1,51 @@
+//! Numbers as a reason says them.
+
+/// Three significant digits or the whole number, with thousands marks: `0.0123`, `4.56`, `1,234`.
+pub fn number(x: f64) -> String {
+    if !x.is_finite() {
+        return x.to_string();
+    }
+    if x == 0.0 {
+        return "0".into();
+    }
+    let size = x.abs();
+    if size >= 100.0 {
+        return thousands(x);
+    }
+    let digits = (2 - libm::log10(size).floor() as i32).clamp(0, 12) as usize;
+    format!("{x:.digits$}")
+}
+
+fn thousands(x: f64) -> String {
+    let plain = format!("{:.0}", x.abs());
+    let mut out = String::with_capacity(plain.len() + plain.len() / 3 + 1);
+    if x < 0.0 {
+        out.push('-');
+    }
+    for (i, digit) in plain.chars().enumerate() {
+        if i > 0 && (plain.len() - i) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `3.2 times` or, below one, `a 3.2th of`, as a comparison with an expected number.
+pub fn times(ratio: f64) -> String {
+    if ratio >= 1.0 { format!("{} times", number(ratio)) } else { format!("1/{} of", number(1.0 / ratio)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        for (x, text) in [(0.01234, "0.0123"), (4.5678, "4.57"), (45.678, "45.7"), (1234567.8, "1,234,568"), (-250.0, "-250"), (0.0, "0")] {
+            assert_eq!(number(x), text);
+        }
+        assert_eq!(times(3.21), "3.21 times");
+        assert_eq!(times(0.25), "1/4.00 of");
+    }
+}
