@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
 use super::Options;
 use super::layout::{self, Chosen};
 use crate::error::Result;
-use crate::store::{Assigned, Column, Loader, Role, Shipments, Store};
+use crate::store::{Assigned, Column, DateOrder, Fault, Loader, Role, Shipments, Store};
 use crate::watch::Watch;
 
 pub enum Source {
@@ -75,6 +75,52 @@ pub fn build(sources: Vec<Source>, rows: usize, chosen: Chosen, options: &Option
         store.note(note);
     }
     Ok(store)
+}
+
+/// How a store read its columns: layout, roles with column and factor, HS digits, whether days come
+/// first, declared number columns, notes.
+pub type Reading = (String, Vec<(String, usize, f64)>, Option<usize>, Option<bool>, Vec<usize>, Vec<String>);
+
+/// A store from its own columns, read as they were read before.
+pub fn rebuild(
+    schema: &SchemaRef,
+    batches: &[RecordBatch],
+    (layout, roles, hs_digits, day_first, numbers, notes): Reading,
+    faults: Vec<(u32, String, Option<String>, String)>,
+    watch: &Watch,
+) -> Result<Shipments> {
+    let rows = batches.iter().map(RecordBatch::num_rows).sum();
+    let names: Vec<String> = schema.fields().iter().map(|f| f.name().clone()).collect();
+    let columns = schema
+        .fields()
+        .iter()
+        .enumerate()
+        .map(|(c, field)| Source::Ready(field.clone(), batches.iter().map(|b| b.column(c).clone()).collect()))
+        .collect();
+    let options = Options {
+        layout: layout.clone(),
+        date_order: day_first.map(|first| if first { DateOrder::DayFirst } else { DateOrder::MonthFirst }),
+        ..Options::default()
+    };
+    let mut chosen = layout::choose(&names, &vec![Vec::new(); names.len()], &options)?;
+    let assigned = |(role, column, factor): &(String, usize, f64)| {
+        Some((Role::named(role)?, Assigned { column: *column, factor: *factor })).filter(|_| *column < names.len())
+    };
+    chosen.roles = roles.iter().filter_map(assigned).collect();
+    chosen.hs_digits = hs_digits;
+    chosen.numbers = numbers;
+    chosen.notes = notes;
+    let store = build(columns, rows, chosen, &options, watch)?;
+    let faults = faults
+        .into_iter()
+        .map(|(row, column, raw, reason)| Fault {
+            row,
+            column: names.iter().position(|n| *n == column).map_or(Fault::BEYOND, |c| c as u32),
+            raw: raw.map(Into::into),
+            reason: super::known_reason(&reason),
+        })
+        .collect();
+    Ok(Shipments::all(store.with_faults(faults)))
 }
 
 /// The country of one end of the flow: one column for imports, the other for exports.

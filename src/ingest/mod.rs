@@ -11,7 +11,7 @@ mod records;
 
 use std::path::{Path, PathBuf};
 
-pub use columnar::from_columns;
+pub use columnar::{from_columns, rebuild};
 pub use layout::layouts;
 pub use names::role_of_name;
 
@@ -69,6 +69,11 @@ pub fn check_faults(ships: &Shipments, options: &Options, watch: &Watch) -> Resu
     );
     let ragged = first.reason == records::SHORT || first.reason == records::LONG;
     Err(if ragged { Error::RaggedRow(text) } else { Error::Fault(text) })
+}
+
+/// A reason that the reader of files gives, by its text.
+fn known_reason(text: &str) -> &'static str {
+    [records::SHORT, records::LONG].into_iter().find(|r| *r == text).unwrap_or(crate::store::NOT_A_NUMBER)
 }
 
 fn expand(sources: &[String]) -> Result<Vec<PathBuf>> {

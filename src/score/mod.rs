@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-pub use screen::{Findings, screen};
+pub use screen::{Findings, by_shipment, screen};
 pub use unit_value::{Fitted, UnitValue};
 
 use crate::error::Result;

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::SharedScores;
 use crate::aggregate::table;
 use crate::error::Result;
-use crate::stats::benjamini_hochberg;
+use crate::stats::{benjamini_hochberg, cauchy_combination};
 use crate::store::{Role, Shipments};
 use crate::watch::Watch;
 
@@ -80,6 +80,33 @@ pub fn screen(ships: &Shipments, scores: &[SharedScores], fdr: f64, watch: &Watc
     ];
     let table = table(columns.into_iter().map(|(n, a)| (n.to_owned(), a)).collect(), lines.len())?;
     Ok(Findings { table, rows: lines.into_iter().map(|l| vec![l.row]).collect() })
+}
+
+/// One row a shipment: `row`, `findings`, `p_value` by Cauchy combination, `reason` with those of
+/// all its findings; the smallest p-value first.
+pub fn by_shipment(findings: &RecordBatch, rows: &[Vec<u32>]) -> Result<RecordBatch> {
+    let p = findings.column_by_name("p_value").and_then(|c| c.as_primitive_opt::<Float64Type>().cloned());
+    let reasons = findings.column_by_name("reason").and_then(|c| c.as_string_view_opt().cloned());
+    let mut shipments: std::collections::BTreeMap<u32, (Vec<f64>, Vec<&str>)> = std::collections::BTreeMap::new();
+    for (i, rows) in rows.iter().enumerate() {
+        for &row in rows {
+            let (values, texts) = shipments.entry(row).or_default();
+            values.push(p.as_ref().filter(|p| p.is_valid(i)).map_or(f64::NAN, |p| p.value(i)));
+            texts.extend(reasons.as_ref().filter(|r| r.is_valid(i)).map(|r| r.value(i)));
+        }
+    }
+    let mut lines: Vec<_> = shipments
+        .into_iter()
+        .map(|(row, (p, texts))| (cauchy_combination(&p), row, p.len() as i64, texts.join("; ")))
+        .collect();
+    lines.sort_by(|a, b| a.0.unwrap_or(2.0).total_cmp(&b.0.unwrap_or(2.0)).then(a.1.cmp(&b.1)));
+    let columns: Vec<(String, ArrayRef)> = vec![
+        ("row".into(), Arc::new(lines.iter().map(|l| Some(i64::from(l.1))).collect::<Int64Array>())),
+        ("findings".into(), Arc::new(lines.iter().map(|l| Some(l.2)).collect::<Int64Array>())),
+        ("p_value".into(), Arc::new(lines.iter().map(|l| l.0).collect::<Float64Array>())),
+        ("reason".into(), Arc::new(lines.iter().map(|l| Some(l.3.as_str())).collect::<StringViewArray>())),
+    ];
+    table(columns, lines.len())
 }
 
 struct Line {

@@ -506,6 +506,10 @@ struct Verdict<'a> {
 }
 
 impl UnitValueScores {
+    pub fn fitted(&self) -> Arc<Fitted> {
+        self.fitted.clone()
+    }
+
     /// The verdict, or why there is none.
     fn verdict(&self, position: usize) -> std::result::Result<Verdict<'_>, NoScore> {
         let row = self.ships.rows.row(position);

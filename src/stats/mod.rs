@@ -1,11 +1,13 @@
 //! Numeric kernels over slices. Nothing here knows about Arrow, files or shipments, and every
 //! function gives the same bits whatever the order of its input.
 
+mod combine;
 mod fdr;
 mod order;
 mod sum;
 mod tail;
 
+pub use combine::cauchy_combination;
 pub use fdr::{benjamini_hochberg, benjamini_yekutieli};
 pub use order::{Ordered, decode, encode};
 pub use sum::{exact_sum, exact_sum_where};

@@ -1,0 +1,69 @@
+"""redlane finds the shipments that deserve a second look.
+
+It reads customs declarations, bills of lading and trade statistics, aggregates them and scores anomalies in a
+Rust core, and hands the results over as Arrow tables.
+
+>>> import redlane as rl
+>>> ships = rl.samples.shipments(10_000).ships          # or rl.read("imports_*.csv.gz")
+>>> totals = ships.aggregate(["hs2", "year"])
+>>> findings = rl.screen(ships)
+"""
+
+from __future__ import annotations
+
+import warnings as _warnings
+from collections.abc import Iterable as _Iterable
+
+from redlane import _core, errors, samples
+from redlane.detectors import UnitValue
+from redlane.errors import FaultError, ReadError, RedlaneError, SchemaError
+from redlane.findings import Findings, screen
+from redlane.shipments import Shipments, read
+from redlane.table import Table
+
+__version__ = _core.__version__
+
+__all__ = [
+    "FaultError",
+    "Findings",
+    "ReadError",
+    "RedlaneError",
+    "SchemaError",
+    "Shipments",
+    "Table",
+    "UnitValue",
+    "errors",
+    "fdr",
+    "read",
+    "samples",
+    "screen",
+    "set_threads",
+]
+
+if _core.DEBUG_BUILD:
+    _warnings.warn("this is a debug build of redlane; it is many times slower", RuntimeWarning, stacklevel=2)
+
+
+def fdr(p: _Iterable[float | None], method: str = "bh") -> list[float | None]:
+    """q-values of p-values: the smallest false discovery rate at which each would be called a discovery.
+
+    `method` is ``"bh"`` (Benjamini and Hochberg 1995) or ``"by"`` (Benjamini and Yekutieli 2001, valid under any
+    dependence). `None` and NaN mean "not tested": they stay `None` and do not count.
+
+    >>> import redlane as rl
+    >>> rl.fdr([0.01, None, 0.04])
+    [0.02, None, 0.04]
+    """
+    given = [float("nan") if x is None else float(x) for x in p]
+    return [None if q != q else q for q in _core.fdr(given, method)]
+
+
+def set_threads(threads: int) -> None:
+    """Set how many threads later computations use; 0 is one for each core. Results never depend on it.
+
+    >>> import redlane as rl
+    >>> rl.set_threads(0)
+    """
+    if threads < 0:
+        raise errors.ArgumentError(f"threads={threads}: use 0 (one for each core) or more")
+    _core.set_threads(threads)

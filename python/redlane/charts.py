@@ -1,0 +1,43 @@
+"""Charts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from redlane.shipments import Shipments
+
+
+def strip(ships: Shipments, row: int, line: dict[str, Any]) -> Any:
+    """One shipment's value and weight among those of its HS heading, both on log scales."""
+    import altair as alt
+
+    one = ships.rows([row])
+    role = "hs6" if "hs" in ships.roles else None
+    peers = ships
+    label = "all shipments"
+    if role is not None:
+        code = one.aggregate(role, "shipments")[role].to_pylist()[0]
+        if code is not None:
+            peers = ships.where(**{role: code})
+            label = f"HS {code}"
+    points = peers.aggregate(["value", "net_weight"], "shipments").head(5000)
+    pairs = zip(points["value"].to_pylist(), points["net_weight"].to_pylist(), strict=True)
+    values = [{"value": v, "weight": w, "kind": label} for v, w in pairs if v and w and v > 0 and w > 0]
+    own = one.aggregate(["value", "net_weight"], "shipments").to_pylist()[0]
+    values.append({"value": own["value"], "weight": own["net_weight"], "kind": f"row {row}"})
+    base = alt.Chart(alt.Data(values=values)).encode(
+        x=alt.X("weight:Q", scale=alt.Scale(type="log"), title="net weight, kg"),
+        y=alt.Y("value:Q", scale=alt.Scale(type="log"), title="value"),
+        tooltip=["value:Q", "weight:Q"],
+    )
+    others = base.mark_circle(color="#9aa5b1", opacity=0.5).transform_filter(alt.datum.kind == label)
+    this = base.mark_point(color="#c81e1e", size=160, filled=True).transform_filter(alt.datum.kind != label)
+    title = alt.TitleParams(f"Row {row} among {label}", subtitle=_wrap(str(line["reason"])))
+    return (others + this).properties(title=title, width=480, height=320)
+
+
+def _wrap(text: str, width: int = 90) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text, width)

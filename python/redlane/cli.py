@@ -1,0 +1,242 @@
+"""The command line: `redlane summary|aggregate|compare|screen FILE ...` and `redlane demo`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, CycloptsError, Parameter
+
+import redlane as rl
+from redlane._show import grid
+from redlane.errors import ArgumentError, RedlaneError
+from redlane.shipments import Shipments
+from redlane.table import Table, html_table
+
+app = App(
+    name="redlane",
+    help="Find the shipments that deserve a second look.",
+    version=rl.__version__,
+    result_action="return_value",
+)
+
+Layout = Annotated[str, Parameter(help="auto, comtrade, baci, comext, census, hmrc, korea or scms")]
+Columns = Annotated[
+    list[str] | None,
+    Parameter(name="--column", negative="", help="role=name, such as value=CIF_USD; may be repeated"),
+]
+Out = Annotated[
+    str | None, Parameter(name=["--output", "-o"], help="write here instead: .csv, .parquet or .html by its ending")
+]
+Order = Annotated[str | None, Parameter(help="dmy or mdy, for dates such as 3/1/2023")]
+Where = Annotated[
+    list[str] | None,
+    Parameter(name="--where", negative="", help="name=value[,value] or name=first..last; may be repeated"),
+]
+Limit = Annotated[int, Parameter(help="rows shown in the terminal")]
+
+
+def _pairs(options: list[str] | None, flag: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for option in options or []:
+        name, sign, value = option.partition("=")
+        if not sign or not name or not value:
+            raise ArgumentError(f"{flag} {option}: write it as name=value")
+        if name in pairs:
+            raise ArgumentError(f"{flag} {option}: {name!r} is given twice")
+        pairs[name] = value
+    return pairs
+
+
+def _conditions(options: list[str] | None, flag: str = "--where") -> dict[str, Any]:
+    chosen: dict[str, Any] = {}
+    for name, value in _pairs(options, flag).items():
+        first, dots, last = value.partition("..")
+        chosen[name] = (first or None, last or None) if dots else value.split(",")
+    return chosen
+
+
+def _read(
+    files: list[str], layout: str, column: list[str] | None, date_order: str | None, where: list[str] | None
+) -> Shipments:
+    ships = rl.read(files, layout=layout, columns=_pairs(column, "--column"), date_order=date_order)  # type: ignore[arg-type]
+    return ships.where(**_conditions(where)) if where else ships
+
+
+def _put(table: Table, output: str | None, limit: int) -> None:
+    if output is None:
+        rows = table.head(limit)
+        columns = [rows[name].to_pylist() for name in table.column_names]
+        print(grid(table.column_names, list(zip(*columns, strict=True)), len(table)))
+        return
+    ending = Path(output).suffix.lower()
+    if ending == ".csv":
+        table.to_csv(output)
+    elif ending == ".parquet":
+        table.to_parquet(output)
+    elif ending in (".html", ".htm"):
+        page = f"<!doctype html><meta charset='utf-8'><title>redlane</title>{html_table(table, len(table))}"
+        Path(output).write_text(page, encoding="utf-8")
+    else:
+        raise ArgumentError(f"--output {output}: the ending must be .csv, .parquet or .html")
+    print(f"{len(table):,} rows written to {output}", file=sys.stderr)
+
+
+@app.command
+def summary(
+    files: list[str], /, *, layout: Layout = "auto", column: Columns = None, date_order: Order = None,
+    where: Where = None, output: Out = None, faults: bool = False, limit: Limit = 200,
+) -> None:
+    """A line for each column: role, type, nulls, faults, distinct values, min and max.
+
+    Parameters
+    ----------
+    files
+        CSV (plain, .gz, .zst) or Parquet files.
+    faults
+        List the cells that could not be read instead.
+    """
+    ships = _read(files, layout, column, date_order, where)
+    if output is None and not faults:
+        print(f"{len(ships):,} shipments, layout {ships.layout}")
+        for note in ships.notes:
+            print(f"  {note}")
+    _put(ships.faults if faults else ships.summary(), output, limit)
+
+
+@app.command
+def aggregate(
+    files: list[str], /, *, by: str = "", measures: str = "shipments,value,net_weight", fill: bool = False,
+    layout: Layout = "auto", column: Columns = None, date_order: Order = None, where: Where = None,
+    output: Out = None, limit: Limit = 50,
+) -> None:
+    """Group by keys and measure each group.
+
+    Parameters
+    ----------
+    files
+        CSV (plain, .gz, .zst) or Parquet files.
+    by
+        Keys, separated by commas: columns, roles, hs2..hs10, day, week, month, quarter, year. Empty for totals.
+    measures
+        Measures, separated by commas: shipments, value, value.median, importer.distinct, unit_value, ...
+    fill
+        Complete missing periods with zero.
+    """
+    ships = _read(files, layout, column, date_order, where)
+    keys = [key for key in by.split(",") if key]
+    _put(ships.aggregate(keys, measures.split(","), fill="zero" if fill else None), output, limit)
+
+
+@app.command
+def compare(
+    files: list[str], /, *, current: str, base: str, by: str = "", measure: str = "value",
+    against: Annotated[list[str] | None, Parameter(negative="", help="name=value; may be repeated")] = None,
+    layout: Layout = "auto", column: Columns = None, date_order: Order = None, where: Where = None,
+    output: Out = None, limit: Limit = 50,
+) -> None:
+    """Put two windows side by side.
+
+    Parameters
+    ----------
+    files
+        CSV (plain, .gz, .zst) or Parquet files.
+    current
+        The later window: 2023, 2023-Q2, 2023-03, or first..last.
+    base
+        The earlier window.
+    by
+        Keys, separated by commas.
+    measure
+        What is compared.
+    """
+    ships = _read(files, layout, column, date_order, where)
+
+    def window(text: str) -> str | tuple[str, str]:
+        first, dots, last = text.partition("..")
+        return (first, last) if dots else text
+
+    chosen = _conditions(against, "--against") if against else None
+    keys = [key for key in by.split(",") if key]
+    _put(ships.compare(keys, window(current), window(base), measure=measure, against=chosen), output, limit)
+
+
+@app.command
+def screen(
+    files: list[str], /, *, fdr: float = 0.05, by: str = "hs6,origin", backoff: str = "hs6;hs4", min_peers: int = 20,
+    layout: Layout = "auto", column: Columns = None, date_order: Order = None, where: Where = None,
+    output: Out = None, limit: Limit = 20,
+) -> None:
+    """List the shipments that deserve a second look, strongest first.
+
+    Parameters
+    ----------
+    files
+        CSV (plain, .gz, .zst) or Parquet files.
+    fdr
+        The share of findings that may be false.
+    by
+        Keys of the peer group, separated by commas.
+    backoff
+        Coarser peer groups, separated by semicolons; empty for none.
+    min_peers
+        Fewest peers with a price.
+    """
+    ships = _read(files, layout, column, date_order, where)
+    levels = [level.split(",") for level in backoff.split(";") if level]
+    detector = rl.UnitValue(by=by.split(","), backoff=levels, min_peers=min_peers)
+    findings = rl.screen(ships, [detector], fdr=fdr)
+    if output is not None and Path(output).suffix.lower() in (".html", ".htm"):
+        print(f"{len(findings):,} findings written to {findings.to_html(output)}", file=sys.stderr)
+        return
+    if output is None:
+        print(f"{len(findings):,} findings among {len(ships):,} shipments at a false discovery rate of {fdr}\n")
+        for line in findings.top(limit).to_pylist():
+            print(f"{line['finding'] + 1:4d}. {line['subject']}: {line['reason']}")
+        return
+    _put(findings.table, output, limit)
+
+
+@app.command
+def demo(*, shipments: int = 1_000_000, seed: int = 0, output: Out = None) -> None:
+    """Run the main job on generated shipments: summary, an aggregate, the top findings, a page.
+
+    Parameters
+    ----------
+    shipments
+        How many to generate.
+    seed
+        Chooses the sample.
+    """
+    sample = rl.samples.shipments(shipments, seed)
+    ships = sample.ships
+    print(f"{len(ships):,} generated shipments, {len(sample.truth):,} of them planted\n")
+    _put(ships.summary(), None, 20)
+    print("\nships.aggregate(['hs2', 'year'], ['shipments', 'value', 'unit_value.median'])\n")
+    _put(ships.aggregate(["hs2", "year"], ["shipments", "value", "unit_value.median"]), None, 8)
+    findings = rl.screen(ships)
+    print(f"\nrl.screen(ships): {len(findings):,} findings, the first ten\n")
+    for line in findings.top(10).to_pylist():
+        print(f"{line['finding'] + 1:4d}. {line['subject']}: {line['reason']}")
+    path = findings.to_html(os.path.abspath(output or "demo-report.html"), limit=50)
+    print(f"\nThe findings with the rows behind them: {path}")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; bad input ends with one clear line and exit code 2."""
+    try:
+        app(arguments, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        text = " ".join(str(error).split())
+        print(f"redlane: {text or type(error).__name__}; see redlane --help", file=sys.stderr)
+        sys.exit(2)
+    except (RedlaneError, OSError) as error:
+        print(f"redlane: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.exit(0)
+    except KeyboardInterrupt:
+        print("redlane: stopped", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,125 @@
+"""The screen: several detectors, one ranked list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from redlane import _core
+from redlane.charts import strip
+from redlane.detectors import UnitValue
+from redlane.errors import ArgumentError
+from redlane.progress import Report, reporting
+from redlane.report import write
+from redlane.shipments import Shipments
+from redlane.table import Table
+
+
+def screen(
+    ships: Shipments,
+    detectors: Sequence[UnitValue] | None = None,
+    *,
+    history: Shipments | None = None,
+    fdr: float = 0.05,
+    progress: bool | Report | None = None,
+) -> Findings:
+    """Find the shipments that deserve a second look.
+
+    Each detector's p-values are turned into q-values (Benjamini and Hochberg 1995); what stays under `fdr`
+    is a finding. Findings are ranked by evidence, -log10 p, times the size of what is at stake, log10(10 +
+    the value out of line).
+
+    Parameters
+    ----------
+    ships
+        The shipments to look at.
+    detectors
+        `None` is `[UnitValue()]`. A detector that is fitted already scores by what it knows.
+    history
+        Shipments to fit on; without it, each detector is fitted on `ships`.
+    fdr
+        The share of findings that may be false, between 0 and 1.
+    progress
+        As in `read`.
+
+    Examples
+    --------
+    >>> import redlane as rl
+    >>> findings = rl.screen(rl.samples.shipments(20_000).ships)
+    >>> findings.table.column_names[:4]
+    ['finding', 'detector', 'subject', 'score']
+    """
+    if not 0 < fdr < 1:
+        raise ArgumentError(f"fdr={fdr}: the share of false findings lies between 0 and 1, such as 0.05")
+    chosen = [UnitValue()] if detectors is None else list(detectors)
+    if not chosen:
+        raise ArgumentError("no detectors given; leave detectors out for the default ones")
+    scores = [detector._screen(ships, history) for detector in chosen]
+    with reporting(progress) as report:
+        table, rows = _core.screen(ships._core, scores, fdr, report)
+    return Findings(ships, Table(table), rows, fdr)
+
+
+class Findings:
+    """What a screen found, strongest first; made by `screen`."""
+
+    def __init__(self, ships: Shipments, table: Table, rows: list[list[int]], fdr: float) -> None:
+        self.ships = ships
+        self.table = table
+        """finding, detector, subject, score, p_value, q_value, direction, observed, expected, value, n_rows,
+        caution, reason."""
+        self.fdr = fdr
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def top(self, n: int = 20) -> Table:
+        """The first `n` findings."""
+        return self.table.head(n)
+
+    def _check(self, i: int) -> int:
+        if not 0 <= i < len(self):
+            raise ArgumentError(f"there is no finding {i}; there are {len(self):,}, counted from 0")
+        return i
+
+    def rows(self, i: int) -> Shipments:
+        """The shipments behind finding `i`: the proof."""
+        return self.ships.rows(self._rows[self._check(i)])
+
+    def explain(self, i: int) -> str:
+        """Finding `i` in a few sentences."""
+        line = self.table.slice(self._check(i), 1).to_pylist()[0]
+        parts = [f"{line['detector']}, {line['subject']}: {line['reason']}."]
+        parts.append(
+            f"By chance alone a shipment would look this odd with probability {line['p_value']:.2g}; among findings "
+            f"as strong as this one no more than {max(line['q_value'], 1e-300):.2g} are expected to be false."
+        )
+        if line["caution"]:
+            parts.append(f"Caution: {line['caution']}.")
+        return " ".join(parts)
+
+    def by_shipment(self) -> Table:
+        """One row a shipment: `row`, `findings`, `p_value` (Cauchy combination of Liu and Xie 2020) and the reasons."""
+        return Table(_core.by_shipment(self.table._core, self._rows))
+
+    def plot(self, i: int) -> Any:
+        """Finding `i` among its peers, as an altair chart."""
+        line = self.table.slice(self._check(i), 1).to_pylist()[0]
+        return strip(self.ships, self._rows[i][0], line)
+
+    def to_html(self, path: str, *, limit: int = 200) -> str:
+        """Write the first `limit` findings as an HTML page that needs no network; returns the path."""
+        return write(self, str(path), limit)
+
+    def to_parquet(self, path: str) -> None:
+        """Write the table of findings."""
+        self.table.to_parquet(str(path))
+
+    def __repr__(self) -> str:
+        return f"Findings: {len(self):,} at a false discovery rate of {self.fdr}\n{self.top(10)!r}"
+
+    def _repr_html_(self) -> str:
+        return (
+            f"<p><b>Findings</b>: {len(self):,} at a false discovery rate of {self.fdr}</p>" + self.top(20)._repr_html_()
+        )

@@ -1,0 +1,61 @@
+"""Progress bars for whatever takes longer than a second."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+Report = Callable[[str, int, int], None]
+
+
+@contextmanager
+def reporting(progress: bool | Report | None) -> Iterator[Report | None]:
+    """Give the callback that `progress` stands for.
+
+    `None` shows a bar on a terminal or in a notebook once a second has passed, `True` shows one anywhere,
+    `False` none; a callable is called with (stage, done, total), total 0 where it is not known.
+    """
+    if callable(progress):
+        yield progress
+        return
+    if progress is False or (progress is None and not _watched()):
+        yield None
+        return
+    bar = _Bar()
+    try:
+        yield bar
+    finally:
+        bar.close()
+
+
+def _watched() -> bool:
+    return sys.stderr.isatty() or "ipykernel" in sys.modules
+
+
+class _Bar:
+    """A tqdm bar that appears after a second."""
+
+    def __init__(self) -> None:
+        self._begin = time.monotonic()
+        self._stage = ""
+        self._bar: Any = None
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        if not stage or time.monotonic() - self._begin < 1.0:
+            return
+        if self._bar is None or stage != self._stage:
+            from tqdm.auto import tqdm
+
+            self.close()
+            self._stage = stage
+            scaled = total > 1_000_000
+            self._bar = tqdm(total=total or None, desc=stage, unit="B" if scaled else "", unit_scale=scaled, leave=False)
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None

@@ -1,0 +1,45 @@
+"""Findings as a page."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING
+
+from redlane.table import html_table
+
+if TYPE_CHECKING:
+    from redlane.findings import Findings
+
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: #1f2933 }
+h1 { color: #c81e1e } h2 { margin-top: 2rem } table { border-collapse: collapse; display: block; overflow-x: auto }
+th, td { padding: .3rem .6rem; border-bottom: 1px solid #e4e7eb; vertical-align: top; white-space: nowrap }
+th { text-align: left; background: #f5f7fa } article { border-left: 4px solid #c81e1e; padding: .1rem 1rem; margin: 1rem 0 }
+.small { color: #616e7c }
+"""
+
+
+def write(findings: Findings, path: str, limit: int) -> str:
+    """Write the page and return its path."""
+    ships = findings.ships
+    shown = findings.top(limit).to_pylist()
+    parts = [
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Findings</title>",
+        f"<style>{STYLE}</style></head><body><h1>Shipments that deserve a second look</h1>",
+        f"<p>{len(findings):,} findings among {len(ships):,} shipments at a false discovery rate of {findings.fdr}"
+        f"{'' if len(shown) == len(findings) else f'; the first {len(shown):,} are shown'}.</p>",
+        "<p class='small'>A finding is a reason to look, not proof of wrongdoing.</p>",
+    ]
+    if ships.notes:
+        parts.append("<ul>" + "".join(f"<li>{html.escape(note)}</li>" for note in ships.notes) + "</ul>")
+    for line in shown:
+        number = line["finding"]
+        parts.append(
+            f"<article><h3>{number + 1}. {html.escape(line['subject'])}</h3>"
+            f"<p>{html.escape(findings.explain(number))}</p>"
+            f"{html_table(findings.rows(number).to_table(), 20)}</article>"
+        )
+    parts.append("<h2>Columns</h2>" + html_table(ships.summary(), 200) + "</body></html>")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("\n".join(parts))
+    return path

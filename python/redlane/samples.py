@@ -1,0 +1,52 @@
+"""Generated shipments with planted patterns, for trying things out and for testing detectors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from redlane import _core
+from redlane.shipments import Shipments
+from redlane.table import Table
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Generated shipments and what was planted among them."""
+
+    ships: Shipments
+    """The shipments."""
+    truth: Table
+    """`row` and `pattern` of every planted row."""
+
+
+def shipments(n: int = 100_000, seed: int = 0, *, plant: bool = True) -> Sample:
+    """Generate `n` shipments that look like customs records of four years, 2020 to 2023.
+
+    The same `n` and `seed` give the same records on every machine. HS codes follow the chapters and headings
+    of the nomenclature, prices differ by product, origin and exporter and have heavy tails, volumes follow
+    seasons, firms have Zipf sizes and names in several scripts, and six flows in a hundred are reported by both
+    sides, the importer's report later and dearer by freight and insurance.
+
+    Parameters
+    ----------
+    n
+        Number of shipments.
+    seed
+        Chooses the sample.
+    plant
+        Whether to plant: `undervalued` and `overvalued` (5 to 12 times), `mislabelled` (body armour declared
+        as airsoft gear), `newcomer` (a firm that explodes within a year), `divergence` (ceramics soar to one
+        country while they fall to its neighbour), `diversion` (bearings go round through a third country),
+        `split` (consignments kept under 10,000) and `duplicate`.
+
+    Examples
+    --------
+    >>> import redlane as rl
+    >>> sample = rl.samples.shipments(n=20_000, seed=1)
+    >>> len(sample.ships)
+    20000
+    >>> sorted(set(sample.truth["pattern"].to_pylist()))
+    ['diversion', 'divergence', 'duplicate', 'mislabelled', 'newcomer', 'overvalued', 'split', 'undervalued']
+    """
+    core, truth = _core.sample(n, seed, plant)
+    return Sample(Shipments(core), Table(truth))

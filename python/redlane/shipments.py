@@ -1,0 +1,354 @@
+"""Reading shipment records, and what can be asked of them."""
+
+from __future__ import annotations
+
+import datetime
+import html
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from redlane import _core
+from redlane.errors import ArgumentError
+from redlane.progress import Report, reporting
+from redlane.table import Table, html_table
+
+Window = str | tuple[str | datetime.date, str | datetime.date]
+
+
+def read(
+    source: Any,
+    *,
+    columns: Mapping[str, str] | None = None,
+    layout: str = "auto",
+    on_fault: Literal["keep", "raise"] = "keep",
+    progress: bool | Report | None = None,
+    date_order: Literal["dmy", "mdy"] | None = None,
+) -> Shipments:
+    """Read shipment records.
+
+    Parameters
+    ----------
+    source
+        A path, a glob or a list of them (CSV, plain or compressed with gzip or zstd, in UTF-8, UTF-16 or
+        Latin-1, with any of the usual delimiters and line ends; Parquet), or any object with
+        `__arrow_c_stream__`: pandas, polars, pyarrow, DuckDB, arro3.
+    columns
+        Roles by name, such as ``{"value": "CIF_USD"}``; they go before what the layout finds. The roles are
+        id, date, hs, description, origin, destination, exporter, importer, value, quantity, quantity_unit,
+        net_weight and reported_by.
+    layout
+        ``"auto"`` recognises the source by its column names; ``comtrade``, ``baci``, ``comext``, ``census``,
+        ``hmrc``, ``korea`` and ``scms`` name it. A layout brings value to whole currency units and net weight
+        to kilograms; `Shipments.notes` says so.
+    on_fault
+        ``"keep"`` turns a cell that cannot be read into null and a line of `Shipments.faults`; ``"raise"``
+        turns the first one into a `FaultError`. Blank cells and words for nothing (NA, null, -) are nulls,
+        not faults.
+    progress
+        ``None`` shows a bar on a terminal or in a notebook, ``True`` always, ``False`` never; or a callable
+        that takes (stage, done, total).
+    date_order
+        ``"dmy"`` or ``"mdy"`` for dates such as 3/1/2023. Without it the days above 12 in the column decide,
+        and day first where there are none.
+
+    Returns
+    -------
+    Shipments
+        As many as the source has rows: no row is dropped.
+
+    Raises
+    ------
+    ReadError
+        Its subclasses tell a missing, empty, truncated or mistaken file.
+    SchemaError
+        A column that is not there, a role given twice, an unknown role.
+    FaultError
+        With ``on_fault="raise"``.
+
+    Examples
+    --------
+    >>> import io, tempfile, pathlib, redlane as rl
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "imports.csv"
+    >>> _ = path.write_text("HS_CODE;CIF_USD;NET_WEIGHT\\n8806.22;1.200,50;3,5\\n690912;n/a;oops\\n")
+    >>> ships = rl.read(path)
+    >>> ships.roles
+    {'hs': 'HS_CODE', 'value': 'CIF_USD', 'net_weight': 'NET_WEIGHT'}
+    >>> ships.faults.to_pylist()
+    [{'row': 1, 'column': 'NET_WEIGHT', 'raw': 'oops', 'reason': 'not a number'}]
+    """
+    if on_fault not in ("keep", "raise"):
+        raise ArgumentError(f'on_fault={on_fault!r} is not known; use "keep" or "raise"')
+    pairs = [(str(role), str(column)) for role, column in (columns or {}).items()]
+    stop = on_fault == "raise"
+    with reporting(progress) as report:
+        if hasattr(source, "__arrow_c_stream__"):
+            core = _core.read_arrow(source, pairs, layout, date_order, stop, report)
+        else:
+            core = _core.read_files(_paths(source), pairs, layout, date_order, stop, report)
+    return Shipments(core)
+
+
+def _paths(source: Any) -> list[str]:
+    if isinstance(source, (str, os.PathLike)):
+        return [os.path.expanduser(os.fspath(source))]
+    if isinstance(source, Iterable) and not isinstance(source, (bytes, Mapping)):
+        paths = list(source)
+        if all(isinstance(path, (str, os.PathLike)) for path in paths):
+            return [os.path.expanduser(os.fspath(path)) for path in paths]
+    raise ArgumentError(
+        f"cannot read a {type(source).__name__}; pass a path, a glob, a list of paths, or a table with "
+        "__arrow_c_stream__ (pandas, polars, pyarrow, DuckDB)"
+    )
+
+
+def names(value: str | Iterable[str], what: str) -> list[str]:
+    """A name or a list of names as a list."""
+    if isinstance(value, str):
+        return [value]
+    found = list(value)
+    if not all(isinstance(name, str) for name in found):
+        raise ArgumentError(f"{what} is a name or a list of names, not {value!r}")
+    return found
+
+
+def _condition(name: str, value: Any) -> tuple[str, list[str | float | None], bool]:
+    def plain(item: Any) -> str | float | None:
+        if item is None or isinstance(item, str):
+            return item
+        if isinstance(item, datetime.datetime):
+            return item.date().isoformat()
+        if isinstance(item, datetime.date):
+            return item.isoformat()
+        if isinstance(item, bool):
+            return str(item).lower()
+        try:
+            return float(item)
+        except (TypeError, ValueError):
+            raise ArgumentError(f"{name}={item!r}: a text, a number, a date or None is expected") from None
+
+    if isinstance(value, tuple):
+        if len(value) != 2:
+            raise ArgumentError(f"{name}={value!r}: a range is a pair (first, last); use a list for any-of")
+        return name, [plain(item) for item in value], True
+    if isinstance(value, (list, set, frozenset)) or (hasattr(value, "__iter__") and not isinstance(value, str)):
+        items = sorted(value, key=str) if isinstance(value, (set, frozenset)) else value
+        return name, [plain(item) for item in items], False
+    return name, [plain(value)], False
+
+
+def _window(name: str, value: Window) -> tuple[str, str]:
+    if isinstance(value, tuple):
+        if len(value) != 2:
+            raise ArgumentError(f"{name}={value!r}: a window is a pair (first, last) or a text such as '2023'")
+        first, last = (item.isoformat() if isinstance(item, datetime.date) else str(item) for item in value)
+        return first, last
+    return str(value), str(value)
+
+
+class Shipments:
+    """Shipment records in memory, or a part of them; made by `read`, `where` and `rl.samples.shipments`.
+
+    It is never changed: every method returns something new. It pickles, and hands its original columns to
+    anything that speaks Arrow (`polars.DataFrame(ships)`).
+    """
+
+    __slots__ = ("__weakref__", "_core")
+
+    def __init__(self, core: _core.Shipments) -> None:
+        self._core = core
+
+    def __len__(self) -> int:
+        return len(self._core)
+
+    def __bool__(self) -> bool:
+        return True
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the source's columns, in order."""
+        return self._core.columns
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Which column plays which role."""
+        return dict(self._core.roles)
+
+    @property
+    def layout(self) -> str:
+        """The layout that was used, `auto` where the names alone decided."""
+        return self._core.layout
+
+    @property
+    def notes(self) -> list[str]:
+        """What was decided about the data while reading it: units, dates, columns made."""
+        return self._core.notes
+
+    @property
+    def faults(self) -> Table:
+        """Cells that could not be read: `row` (0-based, in the source), `column`, `raw`, `reason`.
+
+        The cells are null, the rows are all there.
+        """
+        return Table(self._core.faults())
+
+    def summary(self) -> Table:
+        """A line a column: role, type, nulls, faults, distinct values, min and max.
+
+        >>> import redlane as rl
+        >>> rl.samples.shipments(1_000).ships.summary().to_pylist()[0]["role"]
+        'id'
+        """
+        with reporting(None) as report:
+            return Table(self._core.summary(report))
+
+    def where(self, **conditions: Any) -> Shipments:
+        """The shipments for which every condition holds.
+
+        A condition names a column, a role or a derived key (`year=2023`, `hs2="93"`). A single value must be
+        equal; a list is any of; a pair is an inclusive range whose open end is `None`; `None` asks for nulls.
+        HS codes match by prefix. Dates may be years, quarters or months. Column names that are no Python
+        names go in as ``where(**{"Item Price": (1, None)})``.
+
+        >>> import redlane as rl
+        >>> ships = rl.samples.shipments(10_000).ships
+        >>> some = ships.where(hs=["8806", "690912"], destination="RU", date=("2022-03", "2023-02-28"))
+        >>> set(some.aggregate("destination", "shipments")["destination"].to_pylist())
+        {'RU'}
+        """
+        return Shipments(self._core.filter([_condition(name, value) for name, value in conditions.items()]))
+
+    def rows(self, rows: Iterable[int]) -> Shipments:
+        """The shipments at these rows of the source."""
+        return Shipments(self._core.at_rows([int(row) for row in rows]))
+
+    def aggregate(
+        self,
+        by: str | Sequence[str],
+        measures: str | Sequence[str] = ("shipments", "value", "net_weight"),
+        *,
+        fill: Literal["zero"] | None = None,
+        progress: bool | Report | None = None,
+    ) -> Table:
+        """Group by keys and measure each group.
+
+        Parameters
+        ----------
+        by
+            A name or a list: any column or role, `hs2 hs4 hs6 hs8 hs10`, `day week month quarter year` (a period
+            is the date of its first day; a week starts on Monday). An empty list gives the one row of totals.
+        measures
+            `shipments` counts rows. `<column>` or `<column>.sum` adds up, correctly rounded; `.mean .std .min .max
+            .median .mad .q05 .q25 .q75 .q95` are the usual ones (`std` with n - 1; quantiles by linear
+            interpolation; MAD not scaled), `.distinct` counts values, `.hhi` is the Herfindahl index of `value`
+            over that column, 0 to 1. `unit_value` is the sum of value over the sum of net weight of the rows that
+            have both, in currency a kilogram; `unit_value.median` and so on take value / net weight row by row.
+            Nulls and NaN are left out; a group without a number has null.
+        fill
+            ``"zero"`` completes the periods missing between a key's first and last: counts and sums are 0 there,
+            other measures null.
+
+        Returns
+        -------
+        Table
+            The keys, then the measures, named like them with `_` for the dot. Sorted by the keys, nulls last.
+            The same bits whatever the order of rows and the number of threads.
+
+        Examples
+        --------
+        >>> import redlane as rl
+        >>> ships = rl.samples.shipments(10_000).ships
+        >>> yearly = ships.aggregate(["hs2", "year"], ["shipments", "value", "unit_value.median"])
+        >>> yearly.column_names
+        ['hs2', 'year', 'shipments', 'value', 'unit_value_median']
+        """
+        if fill not in (None, "zero"):
+            raise ArgumentError(f'fill={fill!r} is not known; use "zero" or None')
+        by, measures = names(by, "by"), names(measures, "measures")
+        with reporting(progress) as report:
+            return Table(self._core.aggregate(by, measures, fill == "zero", report))
+
+    def compare(
+        self,
+        by: str | Sequence[str],
+        current: Window,
+        base: Window,
+        *,
+        measure: str = "value",
+        against: Mapping[str, Any] | None = None,
+    ) -> Table:
+        """Put two windows side by side.
+
+        Parameters
+        ----------
+        by
+            As in `aggregate`, without periods.
+        current, base
+            Inclusive pairs of dates, or a year, quarter or month as a text: ``"2023"``, ``"2023-Q2"``, ``"2023-03"``.
+        measure
+            What is compared; any measure of `aggregate`.
+        against
+            Conditions as in `where` that choose a reference, such as ``{"destination": "UA"}``.
+
+        Returns
+        -------
+        Table
+            The keys, `base`, `current`, `change`, `growth` (current / base - 1), `growth_dhs` (2 (current - base) /
+            (current + base), between -2 and 2, finite at zero; Davis, Haltiwanger and Schuh 1996), `share_base`
+            and `share_current` (of the total); with `against` also `against_base`, `against_current`,
+            `against_growth` and `times` (current / against_current). A ratio to zero is null.
+
+        Examples
+        --------
+        >>> import redlane as rl
+        >>> ships = rl.samples.shipments(10_000).ships
+        >>> ships.compare("hs2", "2023", "2022", against={"destination": "UA"}).column_names[-1]
+        'times'
+        """
+        chosen = None if against is None else [_condition(name, value) for name, value in against.items()]
+        return Table(
+            self._core.compare(
+                names(by, "by"), _window("current", current), _window("base", base), measure, chosen
+            )
+        )
+
+    def to_table(self) -> Table:
+        """The original columns as a `Table`."""
+        return Table(self._core.original())
+
+    def to_pandas(self) -> Any:
+        """The original columns as a pandas DataFrame."""
+        return self.to_table().to_pandas()
+
+    def to_polars(self) -> Any:
+        """The original columns as a polars DataFrame."""
+        return self.to_table().to_polars()
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return self._core.__arrow_c_stream__(requested_schema)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self._core.to_ipc(), self._core.reading(), self._core.read_faults())
+
+    def __repr__(self) -> str:
+        roles = ", ".join(f"{role}={column!r}" for role, column in self.roles.items())
+        return f"Shipments: {len(self):,} rows, {len(self.columns)} columns, layout {self.layout}\nroles: {roles}"
+
+    def _repr_html_(self) -> str:
+        roles = {column: role for role, column in self.roles.items()}
+        dates = self._core.dates() if "date" in self.roles else None
+        span = f", {dates[0]} to {dates[1]}" if dates else ""
+        heads = ", ".join(
+            f"<b>{html.escape(name)}</b>" + (f" ({roles[name]})" if name in roles else "") for name in self.columns
+        )
+        notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
+        first = Table(self._core.at_rows(self._core.first_rows(5)).original())
+        return (
+            f"<p><b>Shipments</b>: {len(self):,} rows{span}, layout {self.layout}</p><p>{heads}</p>"
+            + (f"<ul>{notes}</ul>" if notes else "")
+            + html_table(first, 5)
+        )
+
+
+def _rebuild(ipc: bytes, reading: Any, faults: Any) -> Shipments:
+    return Shipments(_core.Shipments.rebuild(ipc, reading, faults))

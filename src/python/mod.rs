@@ -1,0 +1,32 @@
+//! The Python module `redlane._core`: convert, release the GIL, call the core, map errors.
+
+mod errors;
+mod run;
+mod sample;
+mod score;
+mod shipments;
+mod table;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    m.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    m.add("DEBUG_BUILD", cfg!(debug_assertions))?;
+    m.add_class::<table::Table>()?;
+    m.add_class::<shipments::Shipments>()?;
+    m.add_class::<score::UnitValue>()?;
+    m.add_class::<score::UnitValueFit>()?;
+    m.add_class::<score::Scores>()?;
+    m.add_function(wrap_pyfunction!(shipments::read_files, m)?)?;
+    m.add_function(wrap_pyfunction!(shipments::read_arrow, m)?)?;
+    m.add_function(wrap_pyfunction!(shipments::layouts, m)?)?;
+    m.add_function(wrap_pyfunction!(shipments::role_of_name, m)?)?;
+    m.add_function(wrap_pyfunction!(score::screen, m)?)?;
+    m.add_function(wrap_pyfunction!(score::by_shipment, m)?)?;
+    m.add_function(wrap_pyfunction!(table::table, m)?)?;
+    m.add_function(wrap_pyfunction!(score::fdr, m)?)?;
+    m.add_function(wrap_pyfunction!(sample::sample, m)?)?;
+    m.add_function(wrap_pyfunction!(run::set_threads, m)?)?;
+    Ok(())
+}

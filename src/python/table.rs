@@ -1,0 +1,220 @@
+//! Result tables: batches that are there, or scores whose texts are written when they are read.
+
+use std::ops::Range;
+
+use arrow::array::{Array, RecordBatch, StructArray};
+use arrow::compute::concat_batches;
+use arrow::datatypes::{Field, SchemaRef};
+use arrow::error::ArrowError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyCapsule};
+use pyo3_arrow::PyChunkedArray;
+use pyo3_arrow::ffi::{ArrayIterator, to_schema_pycapsule, to_stream_pycapsule};
+
+use super::errors::raise;
+use super::run::run;
+use crate::error::{Error, Result};
+use crate::score::SharedScores;
+
+/// Rows in one batch of an exported table.
+const BATCH: usize = 1 << 16;
+
+#[derive(Clone)]
+pub enum Content {
+    Batch(RecordBatch),
+    Scores(SharedScores, Range<usize>),
+}
+
+impl Content {
+    fn schema(&self) -> SchemaRef {
+        match self {
+            Content::Batch(batch) => batch.schema(),
+            Content::Scores(scores, _) => scores.schema(),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Content::Batch(batch) => batch.num_rows(),
+            Content::Scores(_, range) => range.len(),
+        }
+    }
+
+    fn slice(&self, offset: usize, length: usize) -> Content {
+        let offset = offset.min(self.len());
+        let length = length.min(self.len() - offset);
+        match self {
+            Content::Batch(batch) => Content::Batch(batch.slice(offset, length)),
+            Content::Scores(scores, range) => {
+                let start = range.start + offset;
+                Content::Scores(scores.clone(), start..start + length)
+            }
+        }
+    }
+
+    pub fn batch(&self, column: Option<usize>) -> Result<RecordBatch> {
+        match (self, column) {
+            (Content::Batch(batch), None) => Ok(batch.clone()),
+            (Content::Batch(batch), Some(column)) => Ok(batch.project(&[column])?),
+            (Content::Scores(scores, range), column) => scores.batch(range.clone(), column),
+        }
+    }
+
+    /// A stream for the Arrow PyCapsule interface, a batch at a time.
+    pub fn stream<'py>(
+        self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyCapsule>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        let schema = self.schema();
+        let field = Field::new_struct("", schema.fields().clone(), false);
+        // A table that is there goes out whole; scores are written piece by piece.
+        let step = if matches!(self, Content::Batch(_)) { self.len().max(1) } else { BATCH };
+        let starts: Vec<usize> = (0..self.len()).step_by(step).collect();
+        let batches = starts.into_iter().map(move |start| {
+            let piece = self.slice(start, step).batch(None).map_err(|e| ArrowError::ExternalError(Box::new(e)))?;
+            Ok(std::sync::Arc::new(StructArray::from(piece)) as std::sync::Arc<dyn Array>)
+        });
+        let reader = Box::new(ArrayIterator::new(batches, field.into()));
+        Ok(to_stream_pycapsule(py, reader, requested_schema)?)
+    }
+}
+
+/// The table under `redlane.Table`.
+#[pyclass(module = "redlane._core", frozen)]
+pub struct Table {
+    pub content: Content,
+}
+
+impl Table {
+    pub fn of(batch: RecordBatch) -> Table {
+        Table { content: Content::Batch(batch) }
+    }
+
+    pub fn scores(scores: SharedScores) -> Table {
+        let rows = 0..scores.len();
+        Table { content: Content::Scores(scores, rows) }
+    }
+}
+
+#[pymethods]
+impl Table {
+    fn __len__(&self) -> usize {
+        self.content.len()
+    }
+
+    #[getter]
+    fn column_names(&self) -> Vec<String> {
+        self.content.schema().fields().iter().map(|f| f.name().clone()).collect()
+    }
+
+    fn column<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+        let schema = self.content.schema();
+        let Some((at, field)) = schema.column_with_name(name) else {
+            let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+            let text = format!(
+                "the table has no column {name:?}{}; it has {}",
+                crate::store::closest(name, names.iter().copied()),
+                names.join(", ")
+            );
+            return Err(raise(py, Error::MissingColumn(text)));
+        };
+        let content = self.content.clone();
+        let batch = run(py, None, move |_| content.batch(Some(at)))?;
+        PyChunkedArray::try_new(vec![batch.column(0).clone()], field.clone().into())?.into_arro3(py)
+    }
+
+    fn slice(&self, offset: usize, length: usize) -> Table {
+        Table { content: self.content.slice(offset, length) }
+    }
+
+    #[pyo3(signature = (requested_schema=None))]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyCapsule>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        self.content.clone().stream(py, requested_schema)
+    }
+
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        Ok(to_schema_pycapsule(py, self.content.schema().as_ref())?)
+    }
+
+    /// The table as an Arrow IPC stream, for pickling.
+    fn to_ipc<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let content = self.content.clone();
+        let bytes = run(py, None, move |_| to_ipc(&content.batch(None)?))?;
+        Ok(PyBytes::new(py, &bytes))
+    }
+
+    #[staticmethod]
+    fn from_ipc(py: Python<'_>, bytes: Vec<u8>) -> PyResult<Table> {
+        run(py, None, move |_| {
+            let (schema, batches) = from_ipc(bytes)?;
+            Ok(Table::of(concat_batches(&schema, &batches)?))
+        })
+    }
+
+    /// The table as CSV text.
+    fn to_csv(&self, py: Python<'_>) -> PyResult<String> {
+        let content = self.content.clone();
+        run(py, None, move |_| {
+            let mut out = Vec::new();
+            let mut writer = arrow::csv::WriterBuilder::new().with_header(true).build(&mut out);
+            let mut start = 0;
+            loop {
+                writer.write(&content.slice(start, BATCH).batch(None)?)?;
+                start += BATCH;
+                if start >= content.len() {
+                    break;
+                }
+            }
+            drop(writer);
+            String::from_utf8(out).map_err(|e| Error::Argument(e.to_string()))
+        })
+    }
+
+    fn to_parquet(&self, py: Python<'_>, path: &str) -> PyResult<()> {
+        let content = self.content.clone();
+        run(py, None, move |_| {
+            let fail = |e: &dyn std::fmt::Display| Error::Read { path: path.into(), detail: format!("cannot be written: {e}") };
+            let file = std::fs::File::create(path).map_err(|e| fail(&e))?;
+            let mut writer = parquet::arrow::ArrowWriter::try_new(file, content.schema(), None).map_err(|e| fail(&e))?;
+            for start in (0..content.len()).step_by(BATCH) {
+                writer.write(&content.slice(start, BATCH).batch(None)?).map_err(|e| fail(&e))?;
+            }
+            writer.close().map_err(|e| fail(&e))?;
+            Ok(())
+        })
+    }
+}
+
+/// Any Arrow object as a table.
+#[pyfunction]
+pub fn table(py: Python<'_>, data: pyo3_arrow::PyTable) -> PyResult<Table> {
+    run(py, None, move |_| Ok(Table::of(one_batch(data)?)))
+}
+
+/// Batches as an Arrow IPC stream.
+pub fn to_ipc(batch: &RecordBatch) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut writer = arrow::ipc::writer::StreamWriter::try_new(&mut out, batch.schema().as_ref())?;
+    writer.write(batch)?;
+    writer.finish()?;
+    drop(writer);
+    Ok(out)
+}
+
+/// The inverse of [`to_ipc`].
+pub fn from_ipc(bytes: Vec<u8>) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+    let reader = arrow::ipc::reader::StreamReader::try_new(std::io::Cursor::new(bytes), None)?;
+    let schema = reader.schema();
+    Ok((schema, reader.collect::<std::result::Result<Vec<RecordBatch>, _>>()?))
+}
+
+/// Batches of any Arrow object as one.
+pub fn one_batch(table: pyo3_arrow::PyTable) -> Result<RecordBatch> {
+    let (batches, schema) = table.into_inner();
+    Ok(concat_batches(&schema, &batches)?)
+}
