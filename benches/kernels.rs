@@ -1,1 +1,35 @@
-fn main() {}
+//! Kernels of the core, for profiling: `cargo bench`.
+
+use divan::{Bencher, black_box};
+use redlane::sample;
+use redlane::stats::{Ordered, encode, exact_sum};
+use redlane::watch::Watch;
+
+fn main() {
+    divan::main();
+}
+
+fn values(n: usize) -> Vec<f64> {
+    (0..n as u64).map(|i| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as f64 / 100.0).collect()
+}
+
+#[divan::bench(args = [3, 30, 3_000, 300_000])]
+fn correctly_rounded_sum(bencher: Bencher, n: usize) {
+    let values = values(n);
+    bencher.bench(|| exact_sum(black_box(&values)));
+}
+
+#[divan::bench(args = [10, 100, 10_000])]
+fn median_and_mad(bencher: Bencher, n: usize) {
+    let keys: Vec<i64> = values(n).into_iter().map(encode).collect();
+    bencher.with_inputs(|| keys.clone()).bench_values(|mut keys| {
+        let mut ordered = Ordered::new(&mut keys, false);
+        let median = ordered.median().unwrap_or(0.0);
+        ordered.mad(median)
+    });
+}
+
+#[divan::bench]
+fn hundred_thousand_shipments() -> usize {
+    sample::shipments(100_000, 0, true, &Watch::default()).map_or(0, |s| s.ships.len())
+}

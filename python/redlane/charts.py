@@ -26,7 +26,7 @@ def strip(ships: Shipments, row: int, line: dict[str, Any]) -> Any:
     values = [{"value": v, "weight": w, "kind": label} for v, w in pairs if v and w and v > 0 and w > 0]
     own = one.aggregate(["value", "net_weight"], "shipments").to_pylist()[0]
     values.append({"value": own["value"], "weight": own["net_weight"], "kind": f"row {row}"})
-    base = alt.Chart(alt.Data(values=values)).encode(
+    base = alt.Chart({"values": values}).encode(
         x=alt.X("weight:Q", scale=alt.Scale(type="log"), title="net weight, kg"),
         y=alt.Y("value:Q", scale=alt.Scale(type="log"), title="value"),
         tooltip=["value:Q", "weight:Q"],

@@ -28,7 +28,8 @@ Columns = Annotated[
     Parameter(name="--column", negative="", help="role=name, such as value=CIF_USD; may be repeated"),
 ]
 Out = Annotated[
-    str | None, Parameter(name=["--output", "-o"], help="write here instead: .csv, .parquet or .html by its ending")
+    str | None,
+    Parameter(name=["--output", "-o"], help="write here instead: .csv, .parquet or .html by its ending"),
 ]
 Order = Annotated[str | None, Parameter(help="dmy or mdy, for dates such as 3/1/2023")]
 Where = Annotated[
@@ -86,8 +87,16 @@ def _put(table: Table, output: str | None, limit: int) -> None:
 
 @app.command
 def summary(
-    files: list[str], /, *, layout: Layout = "auto", column: Columns = None, date_order: Order = None,
-    where: Where = None, output: Out = None, faults: bool = False, limit: Limit = 200,
+    files: list[str],
+    /,
+    *,
+    layout: Layout = "auto",
+    column: Columns = None,
+    date_order: Order = None,
+    where: Where = None,
+    output: Out = None,
+    faults: bool = False,
+    limit: Limit = 200,
 ) -> None:
     """A line for each column: role, type, nulls, faults, distinct values, min and max.
 
@@ -108,9 +117,18 @@ def summary(
 
 @app.command
 def aggregate(
-    files: list[str], /, *, by: str = "", measures: str = "shipments,value,net_weight", fill: bool = False,
-    layout: Layout = "auto", column: Columns = None, date_order: Order = None, where: Where = None,
-    output: Out = None, limit: Limit = 50,
+    files: list[str],
+    /,
+    *,
+    by: str = "",
+    measures: str = "shipments,value,net_weight",
+    fill: bool = False,
+    layout: Layout = "auto",
+    column: Columns = None,
+    date_order: Order = None,
+    where: Where = None,
+    output: Out = None,
+    limit: Limit = 50,
 ) -> None:
     """Group by keys and measure each group.
 
@@ -132,10 +150,20 @@ def aggregate(
 
 @app.command
 def compare(
-    files: list[str], /, *, current: str, base: str, by: str = "", measure: str = "value",
+    files: list[str],
+    /,
+    *,
+    current: str,
+    base: str,
+    by: str = "",
+    measure: str = "value",
     against: Annotated[list[str] | None, Parameter(negative="", help="name=value; may be repeated")] = None,
-    layout: Layout = "auto", column: Columns = None, date_order: Order = None, where: Where = None,
-    output: Out = None, limit: Limit = 50,
+    layout: Layout = "auto",
+    column: Columns = None,
+    date_order: Order = None,
+    where: Where = None,
+    output: Out = None,
+    limit: Limit = 50,
 ) -> None:
     """Put two windows side by side.
 
@@ -165,9 +193,19 @@ def compare(
 
 @app.command
 def screen(
-    files: list[str], /, *, fdr: float = 0.05, by: str = "hs6,origin", backoff: str = "hs6;hs4", min_peers: int = 20,
-    layout: Layout = "auto", column: Columns = None, date_order: Order = None, where: Where = None,
-    output: Out = None, limit: Limit = 20,
+    files: list[str],
+    /,
+    *,
+    fdr: float = 0.05,
+    by: str = "hs6,origin",
+    backoff: str = "hs6;hs4",
+    min_peers: int = 20,
+    layout: Layout = "auto",
+    column: Columns = None,
+    date_order: Order = None,
+    where: Where = None,
+    output: Out = None,
+    limit: Limit = 20,
 ) -> None:
     """List the shipments that deserve a second look, strongest first.
 

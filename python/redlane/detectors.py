@@ -63,8 +63,8 @@ class UnitValue(Detector):
 
     Scores
     ------
-    A row a shipment, in source order: `row`, `score` (|z|, 0 or more), `p_value` (two-sided Student-t whose
-    degrees of freedom match the tails of the fitted scores), `direction` (`high` or `low`), `observed` and
+    A row a shipment, in source order: `row`, `score` (|z|, 0 or more), `p_value` (two-sided Student-t matched
+    to the fitted scores of the same level and size of group), `direction` (`high` or `low`), `observed` and
     `expected` (prices; expected is the peers' median), `peer` (the group used), `n_peers`, `caution`,
     `reason`. A score is null where value or weight is missing, zero or negative (a correction), or peers are
     too few; the reason says which.
@@ -98,7 +98,7 @@ class UnitValue(Detector):
         self.scale = scale
         self._fit: _core.UnitValueFit | None = None
 
-    def _core(self) -> _core.UnitValue:
+    def _settings(self) -> _core.UnitValue:
         if self.scale != "mad":
             raise ArgumentError(f'scale={self.scale!r} is not known; use "mad"')
         backoff = [names(keys, "backoff") for keys in self.backoff]
@@ -107,7 +107,7 @@ class UnitValue(Detector):
     def fit(self, ships: Shipments) -> UnitValue:
         """Learn centre and scale of every peer group."""
         with reporting(None) as report:
-            self._fit = self._core().fit(ships._core, report)
+            self._fit = self._settings().fit(ships._core, report)
         return self
 
     def score(self, ships: Shipments) -> Table:
@@ -117,7 +117,7 @@ class UnitValue(Detector):
     def fit_score(self, ships: Shipments) -> Table:
         """Fit and score the same shipments."""
         with reporting(None) as report:
-            self._fit, scores = self._core().fit_score(ships._core, report)
+            self._fit, scores = self._settings().fit_score(ships._core, report)
         return Table(scores.table())
 
     def _scores(self, ships: Shipments) -> _core.Scores:
@@ -133,13 +133,14 @@ class UnitValue(Detector):
         if self._fit is not None:
             return self._scores(ships)
         with reporting(None) as report:
-            self._fit, scores = self._core().fit_score(ships._core, report)
+            self._fit, scores = self._settings().fit_score(ships._core, report)
         return scores
 
     def state(self) -> Table:
-        """What was fitted, a row a group: `level`, the keys, `n`, `centre`, `scale`, `one_price`, `df`.
+        """What was fitted, a row a group: `level`, the keys, `n`, `centre`, `scale`, `one_price`, `df`, `width`.
 
-        Centre and scale are of the log price. `one_price` marks groups whose scale is their parent's.
+        Centre and scale are of the log price. `one_price` marks groups whose scale is their parent's; `df` and
+        `width` describe the Student-t of their p-values.
         """
         if self._fit is None:
             raise NotFittedError("this UnitValue is not fitted yet; call fit(ships) first")
@@ -149,7 +150,7 @@ class UnitValue(Detector):
     def from_state(cls, state: Any, **params: Any) -> UnitValue:
         """A fitted detector from the table that `state` returned, with the same parameters."""
         made = cls(**params)
-        made._fit = made._core().from_state(state)
+        made._fit = made._settings().restore(state)
         return made
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -121,5 +121,6 @@ class Findings:
 
     def _repr_html_(self) -> str:
         return (
-            f"<p><b>Findings</b>: {len(self):,} at a false discovery rate of {self.fdr}</p>" + self.top(20)._repr_html_()
+            f"<p><b>Findings</b>: {len(self):,} at a false discovery rate of {self.fdr}</p>"
+            + self.top(20)._repr_html_()
         )

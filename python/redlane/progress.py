@@ -52,7 +52,9 @@ class _Bar:
             self.close()
             self._stage = stage
             scaled = total > 1_000_000
-            self._bar = tqdm(total=total or None, desc=stage, unit="B" if scaled else "", unit_scale=scaled, leave=False)
+            self._bar = tqdm(
+                total=total or None, desc=stage, unit="B" if scaled else "", unit_scale=scaled, leave=False
+            )
         self._bar.update(done - self._bar.n)
 
     def close(self) -> None:

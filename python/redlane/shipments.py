@@ -307,9 +307,7 @@ class Shipments:
         """
         chosen = None if against is None else [_condition(name, value) for name, value in against.items()]
         return Table(
-            self._core.compare(
-                names(by, "by"), _window("current", current), _window("base", base), measure, chosen
-            )
+            self._core.compare(names(by, "by"), _window("current", current), _window("base", base), measure, chosen)
         )
 
     def to_table(self) -> Table:

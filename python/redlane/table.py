@@ -20,7 +20,7 @@ class Table:
     """A result as an Arrow table: columns of equal length, each with a name and a type.
 
     Everything that speaks Arrow takes it without a copy: `polars.DataFrame(table)`,
-    `pandas.DataFrame.from_arrow(table)`, `pyarrow.table(table)`, `duckdb.sql("from table")`.
+    `pandas.DataFrame.from_arrow(table)`, `pyarrow.table(table)`, `duckdb.sql("from result")`.
     Long texts such as reasons are written only when they are read.
 
     >>> import redlane as rl

@@ -138,9 +138,10 @@ fn column(index: &GroupIndex, measure: &Measure, result: Vec<f64>) -> ArrayRef {
             result.into_iter().map(|v| (!is_none(v)).then_some(v as i32)).collect::<Vec<_>>(),
         )),
         _ => {
-            let nulls = result.par_iter().any(|&v| is_none(v)).then(|| {
-                result.iter().map(|&v| !is_none(v)).collect::<NullBuffer>()
-            });
+            let nulls = result
+                .par_iter()
+                .any(|&v| is_none(v))
+                .then(|| result.iter().map(|&v| !is_none(v)).collect::<NullBuffer>());
             Arc::new(Float64Array::new(result.into(), nulls))
         }
     }

@@ -100,7 +100,9 @@ fn zeros(taken: &ArrayRef, groups: &UInt32Array) -> ArrayRef {
     if let Some(counts) = taken.as_primitive_opt::<Int64Type>() {
         Arc::new(counts.iter().zip(groups).map(|(v, g)| if g.is_none() { Some(0) } else { v }).collect::<Int64Array>())
     } else if let Some(sums) = taken.as_primitive_opt::<Float64Type>() {
-        Arc::new(sums.iter().zip(groups).map(|(v, g)| if g.is_none() { Some(0.0) } else { v }).collect::<Float64Array>())
+        Arc::new(
+            sums.iter().zip(groups).map(|(v, g)| if g.is_none() { Some(0.0) } else { v }).collect::<Float64Array>(),
+        )
     } else {
         taken.clone()
     }

@@ -167,10 +167,15 @@ fn operand(store: &Store, name: &str, stat: Stat) -> Result<Operand> {
         Key::Role(Role::Date) if matches!(stat, Stat::Min | Stat::Max) => Ok(Operand::Days),
         Key::Role(Role::Date) | Key::Period(_) => Err(not_numbers("dates")),
         Key::Role(_) | Key::HsPrefix(_) => Err(not_numbers("text")),
-        Key::Column(column) if store.columns[column].is_number() || store.declared_numbers().contains(&column) => Ok(Operand::Column(column)),
-        Key::Column(column) => {
-            let kind = store.columns[column].value_kind();
-            Err(not_numbers(if store.columns[column].is_text() { "text" } else { return Err(not_numbers(&kind.to_string())) }))
-        }
+        Key::Column(column) if summable(store, column) => Ok(Operand::Column(column)),
+        Key::Column(column) if store.columns[column].is_text() => Err(not_numbers("text")),
+        Key::Column(column) => Err(not_numbers(&store.columns[column].value_kind().to_string())),
     }
+}
+
+/// Whether a column holds numbers, be it as texts that its role or its layout calls numbers.
+fn summable(store: &Store, column: usize) -> bool {
+    store.columns[column].is_number()
+        || store.declared_numbers().contains(&column)
+        || store.role_of(column).is_some_and(|role| role.kind() == RoleKind::Number)
 }

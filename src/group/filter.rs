@@ -64,9 +64,11 @@ fn by_number(ships: &Shipments, name: &str, key: Key, wanted: &Wanted, watch: &W
     let number = |literal: &Literal| match literal {
         Literal::Number(x) => Ok(Some(*x)),
         Literal::Null => Ok(None),
-        Literal::Text(text) => text.trim().parse().map(Some).map_err(|_| {
-            Error::Argument(format!("{name:?} holds numbers, and {text:?} is not one"))
-        }),
+        Literal::Text(text) => text
+            .trim()
+            .parse()
+            .map(Some)
+            .map_err(|_| Error::Argument(format!("{name:?} holds numbers, and {text:?} is not one"))),
     };
     match wanted {
         Wanted::AnyOf(list) => {
@@ -133,8 +135,7 @@ fn texts_wanted(texts: &[Option<String>], prefix: bool, wanted: &Wanted) -> Vec<
         Wanted::Between(low, high) => {
             let (low, high) = (tidy(low), if *high == Literal::Null { None } else { Some(tidy(high)) });
             let within = |text: &str| {
-                text >= low.as_str()
-                    && high.as_deref().is_none_or(|h| text <= h || (prefix && text.starts_with(h)))
+                text >= low.as_str() && high.as_deref().is_none_or(|h| text <= h || (prefix && text.starts_with(h)))
             };
             texts.iter().map(|t| t.as_deref().is_some_and(within)).collect()
         }

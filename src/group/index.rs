@@ -86,7 +86,9 @@ impl GroupIndex {
         let row_bits = u64::BITS - rows.leading_zeros();
         let key_bits = if range <= 1 { 0 } else { u128::BITS - (range - 1).leading_zeros() };
         if key_bits + row_bits > u128::BITS {
-            return Err(Error::Argument("these keys have more combinations than fit beside the row number; group by fewer keys".into()));
+            return Err(Error::Argument(
+                "these keys have more combinations than fit beside the row number; group by fewer keys".into(),
+            ));
         }
         let (order, starts, keys) = if key_bits + row_bits <= u64::BITS {
             let (order, starts, keys) = sort::<u64>(&columns, &strides, &ships.rows, key_bits, row_bits, watch)?;
@@ -246,7 +248,13 @@ fn sort<K: Packed>(
 }
 
 /// The packed keys of a range of positions, each with its row in the low bits.
-fn pack<K: Packed>(columns: &[KeyColumn], strides: &[u128], rows: &RowList, range: std::ops::Range<usize>, row_bits: u32) -> Vec<K> {
+fn pack<K: Packed>(
+    columns: &[KeyColumn],
+    strides: &[u128],
+    rows: &RowList,
+    range: std::ops::Range<usize>,
+    row_bits: u32,
+) -> Vec<K> {
     let mut packed = vec![K::default(); range.len()];
     let strides: Vec<K> = strides.iter().map(|&s| K::from_wide(s << row_bits)).collect();
     match rows {

@@ -25,7 +25,9 @@ impl Key {
             return Ok(Key::Role(role));
         }
         if let Some(column) = store.find(name) {
-            return Ok(store.role_of(column).map_or(Key::Column(column), Key::Role));
+            // A column in other units than its role's keeps its own units under its own name.
+            let same = store.role_of(column).filter(|&role| store.role(role).is_some_and(|a| a.factor == 1.0));
+            return Ok(same.map_or(Key::Column(column), Key::Role));
         }
         if let Some(digits) = name.strip_prefix("hs").and_then(|d| d.parse::<usize>().ok())
             && matches!(digits, 2 | 4 | 6 | 8 | 10)

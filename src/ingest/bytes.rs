@@ -126,7 +126,9 @@ impl Blocks {
         let start = head(path)?;
         let file = File::open(path).map_err(|e| open_error(path, &e))?;
         let plain: Box<dyn Read + Send> = match &start[..] {
-            [0x1f, 0x8b, ..] => Box::new(flate2::read::MultiGzDecoder::new(io::BufReader::with_capacity(1 << 18, file))),
+            [0x1f, 0x8b, ..] => {
+                Box::new(flate2::read::MultiGzDecoder::new(io::BufReader::with_capacity(1 << 18, file)))
+            }
             [0x28, 0xb5, 0x2f, 0xfd] => Box::new(zstd::Decoder::new(file).map_err(|e| open_error(path, &e))?),
             _ => Box::new(file),
         };

@@ -18,7 +18,12 @@ pub enum Source {
 }
 
 /// Arrow batches as shipments, without a copy.
-pub fn from_columns(schema: &SchemaRef, batches: &[RecordBatch], options: &Options, watch: &Watch) -> Result<Shipments> {
+pub fn from_columns(
+    schema: &SchemaRef,
+    batches: &[RecordBatch],
+    options: &Options,
+    watch: &Watch,
+) -> Result<Shipments> {
     let rows = batches.iter().map(RecordBatch::num_rows).sum();
     let names: Vec<String> = schema.fields().iter().map(|f| f.name().clone()).collect();
     let sample: Result<Vec<Vec<Option<String>>>> =
@@ -124,7 +129,14 @@ pub fn rebuild(
 }
 
 /// The country of one end of the flow: one column for imports, the other for exports.
-fn pick(columns: &[Column], side: usize, on_import: usize, on_export: usize, rows: usize, watch: &Watch) -> Result<ArrayRef> {
+fn pick(
+    columns: &[Column],
+    side: usize,
+    on_import: usize,
+    on_export: usize,
+    rows: usize,
+    watch: &Watch,
+) -> Result<ArrayRef> {
     let sides = columns[side].codes(watch)?;
     let texts = crate::store::label_texts(&sides)?;
     let import: Vec<Option<bool>> = texts

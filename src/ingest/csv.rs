@@ -8,12 +8,12 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field};
 use rayon::prelude::*;
 
+use super::Options;
 use super::bytes::Blocks;
 use super::columnar::{self, Source};
 use super::inspect::{Header, inspect};
 use super::layout::{self, Chosen};
 use super::records::{Cells, Parsed, ReadAs, looks_like_code, parse_block};
-use super::Options;
 use crate::error::{Error, Result};
 use crate::store::{Decimal, Fault, NumberCell, Role, RoleKind, Store, parse_number};
 use crate::watch::Watch;
@@ -108,7 +108,8 @@ fn plan(names: &[String], sample: &[Vec<Option<String>>], chosen: &Chosen) -> Ve
                 None if chosen.numbers.contains(&i) => ReadAs::Number(decimal),
                 None => {
                     let number = |t: &String| {
-                        matches!(parse_number(t.as_bytes(), decimal), NumberCell::Value(_)) && !looks_like_code(t.as_bytes())
+                        matches!(parse_number(t.as_bytes(), decimal), NumberCell::Value(_))
+                            && !looks_like_code(t.as_bytes())
                     };
                     if texts().next().is_some() && texts().all(number) { ReadAs::Guess(decimal) } else { ReadAs::Text }
                 }
@@ -128,7 +129,14 @@ struct Read {
 }
 
 impl Read {
-    fn file(&mut self, path: &Path, first: &Header, plan: &[ReadAs], stage: Option<&'static str>, watch: &Watch) -> Result<()> {
+    fn file(
+        &mut self,
+        path: &Path,
+        first: &Header,
+        plan: &[ReadAs],
+        stage: Option<&'static str>,
+        watch: &Watch,
+    ) -> Result<()> {
         if let Some(stage) = stage {
             watch.begin(stage, 0);
         }
@@ -169,11 +177,18 @@ impl Read {
                     self.other_sign[column] += numbers.other_sign;
                 }
             }
-            ragged += block.faults.iter().filter(|f| f.reason == super::records::SHORT || f.reason == super::records::LONG).count();
+            ragged += block
+                .faults
+                .iter()
+                .filter(|f| f.reason == super::records::SHORT || f.reason == super::records::LONG)
+                .count();
             rows += block.rows;
         }
         if rows == 0 {
-            return Err(Error::EmptyFile { path: path.to_owned(), what: "there is a header line but no record below it" });
+            return Err(Error::EmptyFile {
+                path: path.to_owned(),
+                what: "there is a header line but no record below it",
+            });
         }
         if ragged * 2 > rows && rows > 1 {
             return Err(Error::Format {

@@ -44,7 +44,8 @@ pub fn inspect(path: &Path, sample: &[u8], end: LineEnd) -> Result<Header> {
         start += 1;
     }
     let delimiter = delimiter(&sample[start..], end);
-    let mut reader = csv_core::ReaderBuilder::new().delimiter(delimiter).terminator(csv_core::Terminator::Any(end.byte())).build();
+    let mut reader =
+        csv_core::ReaderBuilder::new().delimiter(delimiter).terminator(csv_core::Terminator::Any(end.byte())).build();
     let mut text = vec![0; sample.len() - start + 16];
     let mut ends = vec![0; 10_000];
     let (_, read, written, fields) = reader.read_record(&sample[start..], &mut text, &mut ends);
@@ -90,10 +91,12 @@ fn delimiter(sample: &[u8], end: LineEnd) -> u8 {
     let lines = if lines.len() > 1 { &lines[..lines.len() - 1] } else { &lines[..] };
     let count = |line: &[u8], delimiter: u8| {
         let mut quoted = false;
-        line.iter().filter(|&&b| {
-            quoted ^= b == b'"';
-            !quoted && b == delimiter
-        }).count()
+        line.iter()
+            .filter(|&&b| {
+                quoted ^= b == b'"';
+                !quoted && b == delimiter
+            })
+            .count()
     };
     let score = |delimiter: u8| {
         let first = lines.first().map_or(0, |l| count(l, delimiter));
@@ -125,7 +128,10 @@ mod tests {
     #[test]
     fn a_header_alone_is_an_empty_file() {
         for text in ["a,b", "a,b\n", "\n\n"] {
-            assert!(matches!(inspect(Path::new("x"), text.as_bytes(), LineEnd::Newline), Err(Error::EmptyFile { .. })), "{text:?}");
+            assert!(
+                matches!(inspect(Path::new("x"), text.as_bytes(), LineEnd::Newline), Err(Error::EmptyFile { .. })),
+                "{text:?}"
+            );
         }
     }
 }

@@ -290,14 +290,14 @@ pub fn choose(columns: &[String], sample: &[Vec<Option<String>>], options: &Opti
     };
     let mut chosen = match layout {
         Some(layout) => by_layout(layout, columns),
-        None => Chosen {
-            layout: "auto".into(),
-            roles: names::recognise(columns, sample),
-            flow: None,
-            hs_digits: None,
-            numbers: Vec::new(),
-            notes: Vec::new(),
-        },
+        None => {
+            let roles = names::recognise(columns, sample);
+            let scaled = roles.iter().filter(|(_, a)| a.factor != 1.0);
+            let notes = scaled
+                .map(|(role, a)| format!("{} is {} times {}, by its name", role.name(), columns[a.column], a.factor))
+                .collect();
+            Chosen { layout: "auto".into(), roles, flow: None, hs_digits: None, numbers: Vec::new(), notes }
+        }
     };
     by_user(&mut chosen, columns, options)?;
     Ok(chosen)

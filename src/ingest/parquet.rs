@@ -44,7 +44,7 @@ fn file(path: &Path) -> Result<File> {
 fn open(path: &Path) -> Result<Opened> {
     let source = file(path)?;
     let plain = ArrowReaderMetadata::load(&source, ArrowReaderOptions::new()).map_err(|e| failure(path, &e))?;
-    let hinted = Arc::new(Schema::new(plain.schema().fields().iter().map(|f| dictionary(f)).collect::<Vec<FieldRef>>()));
+    let hinted = Arc::new(Schema::new(plain.schema().fields().iter().map(dictionary).collect::<Vec<FieldRef>>()));
     let options = ArrowReaderOptions::new().with_schema(hinted);
     // Where the reader cannot build dictionaries for a column, the file's own types will do.
     let metadata = ArrowReaderMetadata::try_new(plain.metadata().clone(), options).unwrap_or(plain);
@@ -100,7 +100,10 @@ impl Loader for Later {
 
 fn position(opened: &Opened, name: &str) -> Result<usize> {
     opened.metadata.schema().fields().iter().position(|f| f.name() == name).ok_or_else(|| {
-        Error::Schema(format!("{}: there is no column {name:?}, which the first file has; read the files apart", opened.path.display()))
+        Error::Schema(format!(
+            "{}: there is no column {name:?}, which the first file has; read the files apart",
+            opened.path.display()
+        ))
     })
 }
 
@@ -115,7 +118,8 @@ fn load(files: &[Opened], wanted: &[(&str, &DataType)], watch: &Watch) -> Result
             }
         }
     }
-    let size = tasks.iter().map(|(_, o, g, c, _)| o.metadata.metadata().row_group(*g).column(*c).compressed_size() as u64);
+    let size =
+        tasks.iter().map(|(_, o, g, c, _)| o.metadata.metadata().row_group(*g).column(*c).compressed_size() as u64);
     watch.begin("reading", size.sum());
     let parts: Result<Vec<Vec<ArrayRef>>> = tasks
         .par_iter()

@@ -233,18 +233,25 @@ impl Sink<'_> {
         match cells.get_mut(column) {
             Some(Cells::Text(cells)) => cells.push(text),
             Some(Cells::Number(cells)) => {
-                if !cells.push(text) && self.plan[column] != ReadAs::Guess(cells.decimal) {
-                    faults.push(Fault {
-                        row: *rows as u32,
-                        column: column as u32,
-                        raw: Some(lossy(text).into()),
-                        reason: NOT_A_NUMBER,
-                    });
+                let read = cells.push(text);
+                if read || self.plan[column] == ReadAs::Guess(cells.decimal) {
+                    return;
                 }
+                faults.push(Fault {
+                    row: *rows as u32,
+                    column: column as u32,
+                    raw: Some(lossy(text).into()),
+                    reason: NOT_A_NUMBER,
+                });
             }
             Some(Cells::Skip) => {}
             None if column == columns => {
-                faults.push(Fault { row: *rows as u32, column: Fault::BEYOND, raw: Some(lossy(text).into()), reason: LONG });
+                faults.push(Fault {
+                    row: *rows as u32,
+                    column: Fault::BEYOND,
+                    raw: Some(lossy(text).into()),
+                    reason: LONG,
+                });
             }
             None => {}
         }

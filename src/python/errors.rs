@@ -19,4 +19,3 @@ pub fn raise(py: Python<'_>, error: Error) -> PyErr {
         Err(_) => PyRuntimeError::new_err(error.to_string()),
     }
 }
-

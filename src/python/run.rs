@@ -15,7 +15,11 @@ use crate::watch::Watch;
 const PULSE: Duration = Duration::from_millis(50);
 
 /// `progress` is called with (stage, done, total) about every twentieth of a second.
-pub fn run<T: Send>(py: Python<'_>, progress: Option<&Py<PyAny>>, work: impl FnOnce(&Watch) -> Result<T> + Send) -> PyResult<T> {
+pub fn run<T: Send>(
+    py: Python<'_>,
+    progress: Option<&Py<PyAny>>,
+    work: impl FnOnce(&Watch) -> Result<T> + Send,
+) -> PyResult<T> {
     let pool = threads::pool().map_err(|e| raise(py, e))?;
     let watch = Watch::default();
     let (watch, pool) = (&watch, &pool);
@@ -29,7 +33,8 @@ pub fn run<T: Send>(py: Python<'_>, progress: Option<&Py<PyAny>>, work: impl FnO
         let receive = std::sync::Mutex::new(receive);
         let mut interrupted = None;
         loop {
-            let received = py.detach(|| receive.lock().map_err(|_| RecvTimeoutError::Disconnected)?.recv_timeout(PULSE));
+            let received =
+                py.detach(|| receive.lock().map_err(|_| RecvTimeoutError::Disconnected)?.recv_timeout(PULSE));
             match received {
                 Ok(outcome) => {
                     if let Some(error) = interrupted {

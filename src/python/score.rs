@@ -52,12 +52,17 @@ impl UnitValue {
     }
 
     #[pyo3(signature = (ships, progress=None))]
-    fn fit_score(&self, py: Python<'_>, ships: &Shipments, progress: Option<Py<PyAny>>) -> PyResult<(UnitValueFit, Scores)> {
+    fn fit_score(
+        &self,
+        py: Python<'_>,
+        ships: &Shipments,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<(UnitValueFit, Scores)> {
         let scores = run(py, progress.as_ref(), |watch| self.settings.fit_score(&ships.ships, &ships.cache, watch))?;
         Ok((UnitValueFit { fitted: scores.fitted() }, Scores { scores: Arc::new(scores) }))
     }
 
-    fn from_state(&self, py: Python<'_>, state: PyTable) -> PyResult<UnitValueFit> {
+    fn restore(&self, py: Python<'_>, state: PyTable) -> PyResult<UnitValueFit> {
         let settings = self.settings.clone();
         let fitted = run(py, None, |_| score::Fitted::from_state(settings, &one_batch(state)?))?;
         Ok(UnitValueFit { fitted: Arc::new(fitted) })

@@ -167,6 +167,7 @@ impl Shipments {
         })
     }
 
+    #[pyo3(signature = (progress=None))]
     fn summary(&self, py: Python<'_>, progress: Option<Py<PyAny>>) -> PyResult<Table> {
         run(py, progress.as_ref(), |watch| Ok(Table::of(aggregate::summary(&self.ships, watch)?)))
     }
@@ -263,7 +264,9 @@ impl Shipments {
 
     /// Roles as pairs of role, column, factor, and what else a copy needs to read its columns alike.
     #[allow(clippy::type_complexity)]
-    fn reading(&self) -> (String, Vec<(&'static str, usize, f64)>, Option<usize>, Option<bool>, Vec<usize>, Vec<String>) {
+    fn reading(
+        &self,
+    ) -> (String, Vec<(&'static str, usize, f64)>, Option<usize>, Option<bool>, Vec<usize>, Vec<String>) {
         let store = &self.ships.store;
         (
             store.layout.clone(),

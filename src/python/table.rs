@@ -178,9 +178,13 @@ impl Table {
     fn to_parquet(&self, py: Python<'_>, path: &str) -> PyResult<()> {
         let content = self.content.clone();
         run(py, None, move |_| {
-            let fail = |e: &dyn std::fmt::Display| Error::Read { path: path.into(), detail: format!("cannot be written: {e}") };
+            let fail = |e: &dyn std::fmt::Display| Error::Read {
+                path: path.into(),
+                detail: format!("cannot be written: {e}"),
+            };
             let file = std::fs::File::create(path).map_err(|e| fail(&e))?;
-            let mut writer = parquet::arrow::ArrowWriter::try_new(file, content.schema(), None).map_err(|e| fail(&e))?;
+            let mut writer =
+                parquet::arrow::ArrowWriter::try_new(file, content.schema(), None).map_err(|e| fail(&e))?;
             for start in (0..content.len()).step_by(BATCH) {
                 writer.write(&content.slice(start, BATCH).batch(None)?).map_err(|e| fail(&e))?;
             }

@@ -83,7 +83,14 @@ struct Weighted(Vec<f64>);
 impl Weighted {
     fn new(weights: impl Iterator<Item = f64>) -> Weighted {
         let mut total = 0.0;
-        Weighted(weights.map(|w| { total += w; total }).collect())
+        Weighted(
+            weights
+                .map(|w| {
+                    total += w;
+                    total
+                })
+                .collect(),
+        )
     }
 
     fn pick(&self, random: &mut Random) -> u8 {
@@ -175,7 +182,7 @@ fn shipment(
         * libm::exp(
             level(6, at as u64 * 64 + u64::from(origin), 0.15)
                 + level(7, u64::from(exporter), 0.08)
-                + product.spread * random.heavy() * 0.6,
+                + product.spread * random.contaminated(),
         );
     let weight = plant::round((product.weight * libm::exp(1.1 * random.normal())).clamp(0.1, 5e6), 1);
     let mirror = u8::from(random.unit() < 0.06);
@@ -213,7 +220,9 @@ fn columns(rows: &[Row], products: &[Product], firms: &Firms, watch: &Watch) -> 
         let values = Arc::new(StringArray::from(values));
         Ok(Arc::new(DictionaryArray::<UInt32Type>::try_new(UInt32Array::from(keys), values)?))
     };
-    let float = |value: fn(&Row) -> f64| -> ArrayRef { Arc::new(Float64Array::from(rows.iter().map(value).collect::<Vec<_>>())) };
+    let float = |value: fn(&Row) -> f64| -> ArrayRef {
+        Arc::new(Float64Array::from(rows.iter().map(value).collect::<Vec<_>>()))
+    };
     let countries = || COUNTRIES.iter().map(|(c, ..)| (*c).to_owned()).collect();
     let mut units: Vec<String> = products.iter().map(|p| p.unit.to_owned()).collect();
     units.sort_unstable();
@@ -247,7 +256,12 @@ fn columns(rows: &[Row], products: &[Product], firms: &Firms, watch: &Watch) -> 
     let truth = table(
         vec![
             ("row".into(), Arc::new(planted().map(|(i, _)| Some(i as i64)).collect::<Int64Array>())),
-            ("pattern".into(), Arc::new(planted().map(|(_, r)| Some(plant::PATTERNS[usize::from(r.pattern)])).collect::<StringArray>())),
+            (
+                "pattern".into(),
+                Arc::new(
+                    planted().map(|(_, r)| Some(plant::PATTERNS[usize::from(r.pattern)])).collect::<StringArray>(),
+                ),
+            ),
         ],
         planted().count(),
     )?;

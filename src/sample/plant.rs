@@ -5,17 +5,8 @@ use super::random::Random;
 use super::{Firms, LAST_DAY, Row, day};
 
 /// Names of the patterns as `truth` gives them; 0 is an ordinary shipment.
-pub const PATTERNS: [&str; 9] = [
-    "",
-    "undervalued",
-    "overvalued",
-    "mislabelled",
-    "newcomer",
-    "divergence",
-    "diversion",
-    "split",
-    "duplicate",
-];
+pub const PATTERNS: [&str; 9] =
+    ["", "undervalued", "overvalued", "mislabelled", "newcomer", "divergence", "diversion", "split", "duplicate"];
 
 /// How many of `n` rows are set apart for patterns that add rows of their own.
 pub fn reserved(n: usize) -> usize {

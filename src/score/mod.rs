@@ -2,6 +2,7 @@
 
 mod phrase;
 mod screen;
+mod tails;
 mod unit_value;
 
 use std::ops::Range;

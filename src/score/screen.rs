@@ -27,20 +27,32 @@ pub struct Findings {
 pub fn screen(ships: &Shipments, scores: &[SharedScores], fdr: f64, watch: &Watch) -> Result<Findings> {
     let mut lines: Vec<Line> = Vec::new();
     watch.begin("screening", scores.len() as u64);
-    let values = if ships.store.role(Role::Value).is_some() { Some(ships.store.role_numbers(Role::Value, watch)?) } else { None };
+    let values = if ships.store.role(Role::Value).is_some() {
+        Some(ships.store.role_numbers(Role::Value, watch)?)
+    } else {
+        None
+    };
     for (d, detector) in scores.iter().enumerate() {
         watch.check()?;
         let p = detector.p_values();
         let q = benjamini_hochberg(&p);
-        lines.extend(q.par_iter().enumerate().filter(|(_, q)| **q <= fdr).map(|(position, &q)| {
-            let stake = detector.at_stake(position);
-            let evidence = -libm::log10(p[position].max(FLOOR));
-            let size = libm::log10(10.0 + if stake.is_finite() { stake } else { 0.0 });
-            Line { detector: d, position, q, weight: evidence * size, row: ships.rows.row(position) as u32 }
-        }).collect::<Vec<_>>());
+        lines.extend(
+            q.par_iter()
+                .enumerate()
+                .filter(|(_, q)| **q <= fdr)
+                .map(|(position, &q)| {
+                    let stake = detector.at_stake(position);
+                    let evidence = -libm::log10(p[position].max(FLOOR));
+                    let size = libm::log10(10.0 + if stake.is_finite() { stake } else { 0.0 });
+                    Line { detector: d, position, q, weight: evidence * size, row: ships.rows.row(position) as u32 }
+                })
+                .collect::<Vec<_>>(),
+        );
         watch.advance(1);
     }
-    lines.sort_unstable_by(|a, b| b.weight.total_cmp(&a.weight).then(a.row.cmp(&b.row)).then(a.detector.cmp(&b.detector)));
+    lines.sort_unstable_by(|a, b| {
+        b.weight.total_cmp(&a.weight).then(a.row.cmp(&b.row)).then(a.detector.cmp(&b.detector))
+    });
     let details: Result<Vec<RecordBatch>> =
         lines.par_iter().map(|l| scores[l.detector].batch(l.position..l.position + 1, None)).collect();
     let details = details?;
@@ -61,7 +73,8 @@ pub fn screen(ships: &Shipments, scores: &[SharedScores], fdr: f64, watch: &Watc
     let whole = |values: Vec<i64>| -> ArrayRef { Arc::new(Int64Array::from(values)) };
     let subjects: StringViewArray = lines.iter().map(|l| Some(format!("row {}", l.row))).collect();
     let detectors: StringViewArray = lines.iter().map(|l| Some(scores[l.detector].detector())).collect();
-    let value: Float64Array = lines.iter().map(|l| values.as_ref().map(|v| v[l.row as usize]).filter(|v| !v.is_nan())).collect();
+    let value: Float64Array =
+        lines.iter().map(|l| values.as_ref().map(|v| v[l.row as usize]).filter(|v| !v.is_nan())).collect();
     let q: Float64Array = lines.iter().map(|l| Some(l.q)).collect();
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("finding", whole((0..lines.len() as i64).collect())),

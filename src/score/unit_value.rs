@@ -6,10 +6,10 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringViewArray,
-};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringViewArray};
 use arrow::buffer::{NullBuffer, ScalarBuffer};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRef};
@@ -18,10 +18,13 @@ use rayon::prelude::*;
 
 use super::Scores;
 use super::phrase::{number, times};
+use super::tails::{Counts, Tails, bin};
 use crate::aggregate::table;
 use crate::error::{Error, Result};
 use crate::group::{GroupIndex, IndexCache, resolve};
-use crate::stats::{IQR_K, MAD_K, MEAN_AD_K, Ordered, encode, exact_sum_where, student_t_df_from_ratio, student_t_two_sided};
+use crate::stats::{
+    IQR_K, MAD_K, MEAN_AD_K, Ordered, encode, exact_sum_where,
+};
 use crate::store::{Role, Shipments};
 use crate::watch::Watch;
 
@@ -46,15 +49,15 @@ pub struct Level {
     labels: Vec<ArrayRef>,
     n: Vec<u32>,
     centre: Vec<f64>,
-    /// NaN where the peers have one price or there are too few to tell.
+    /// NaN where there are too few peers to tell or all have one price; negative where it is the
+    /// parent's, because the peers themselves have one price.
     scale: Vec<f64>,
+    tails: Tails,
 }
 
 pub struct Fitted {
     pub settings: UnitValue,
     levels: Vec<Level>,
-    /// Degrees of freedom of the Student-t that matches the tails of the fitted scores.
-    df: f64,
 }
 
 impl UnitValue {
@@ -72,7 +75,10 @@ impl UnitValue {
     /// The keys of each level, finest first; quantities are only compared within one unit.
     fn levels(&self, ships: &Shipments) -> Result<Vec<Vec<String>>> {
         if self.min_peers < 3 {
-            return Err(Error::Argument(format!("min_peers={} is too few to know a spread; use 3 or more", self.min_peers)));
+            return Err(Error::Argument(format!(
+                "min_peers={} is too few to know a spread; use 3 or more",
+                self.min_peers
+            )));
         }
         let (over, under) = self.roles()?;
         ships.store.require(over)?;
@@ -116,13 +122,13 @@ impl UnitValue {
             let index = cache.get(ships, &resolve(&ships.store, &keys)?, watch)?;
             let (n, centre, scale) = centres(&index, &logs.x, watch)?;
             let labels: Result<Vec<ArrayRef>> = (0..keys.len()).map(|k| index.labels(k)).collect();
-            levels.push(Level { keys, labels: labels?, n, centre, scale });
+            levels.push(Level { keys, labels: labels?, n, centre, scale, tails: Tails::default() });
             indexes.push(index);
             watch.advance(1);
         }
         shrink(&mut levels, &indexes, self.min_peers);
-        let df = tail(&levels[0], &indexes[0], &logs.x, self.min_peers);
-        Ok((Fitted { settings: self.clone(), levels, df }, indexes))
+        fit_tails(&mut levels, &indexes, &logs.x, self.min_peers, watch)?;
+        Ok((Fitted { settings: self.clone(), levels }, indexes))
     }
 }
 
@@ -253,40 +259,43 @@ fn groups_of_rows(index: &GroupIndex) -> impl Fn(u32) -> usize {
     move |row| group[row as usize] as usize
 }
 
-/// Degrees of freedom from the 50 % and 95 % points of |z|, counted in fine bins so that neither
-/// order nor threads matter.
-fn tail(level: &Level, index: &GroupIndex, x: &[f64], min_peers: usize) -> f64 {
-    const BINS: usize = 1 << 14;
-    let bin = |z: f64| ((libm::log1p(z) * 1000.0) as usize).min(BINS - 1);
-    let counts = index
-        .stretches(1 << 18)
-        .into_par_iter()
-        .map(|stretch| {
-            let mut counts = vec![0u64; BINS];
-            for g in stretch {
-                let (centre, scale) = (level.centre[g], level.scale[g]);
-                if scale > 0.0 && level.n[g] as usize >= min_peers {
+/// Learns the tails of each level from the rows that are scored there: those that found no finer
+/// group. Every row belongs to one group of a level, so threads never meet at a row.
+fn fit_tails(
+    levels: &mut [Level],
+    indexes: &[Arc<GroupIndex>],
+    x: &[f64],
+    min_peers: usize,
+    watch: &Watch,
+) -> Result<()> {
+    let scored: Vec<AtomicBool> = (0..x.len()).map(|_| AtomicBool::new(false)).collect();
+    for (level, index) in levels.iter_mut().zip(indexes) {
+        watch.check()?;
+        let fit: &Level = level;
+        let counts = index
+            .stretches(1 << 18)
+            .into_par_iter()
+            .map(|stretch| {
+                let mut counts = Counts::new();
+                for g in stretch {
+                    if (fit.n[g] as usize) < min_peers || fit.scale[g].is_nan() {
+                        continue;
+                    }
+                    let (centre, scale) = (fit.centre[g], fit.scale[g].abs());
+                    let bins = counts.of_size(fit.n[g]);
                     for &row in index.rows(g) {
-                        let z = (x[row as usize] - centre).abs() / scale;
-                        if !z.is_nan() {
-                            counts[bin(z)] += 1;
+                        let z = (x[row as usize] - centre) / scale;
+                        if !z.is_nan() && !scored[row as usize].swap(true, Relaxed) {
+                            bins[bin(z)] += 1;
                         }
                     }
                 }
-            }
-            counts
-        })
-        .reduce(|| vec![0; BINS], |a, b| a.iter().zip(&b).map(|(a, b)| a + b).collect());
-    let total: u64 = counts.iter().sum();
-    let quantile = |q: f64| {
-        let mut seen = 0;
-        let at = counts.iter().position(|&c| {
-            seen += c;
-            seen as f64 >= q * total as f64
-        });
-        libm::expm1((at.unwrap_or(0) as f64 + 0.5) / 1000.0)
-    };
-    if total < 100 { 4.0 } else { student_t_df_from_ratio(quantile(0.95) / quantile(0.5)) }
+                counts
+            })
+            .reduce(Counts::new, Counts::plus);
+        level.tails = counts.tails();
+    }
+    Ok(())
 }
 
 impl Fitted {
@@ -295,7 +304,8 @@ impl Fitted {
         score(self.clone(), ships, logs, None, cache, watch)
     }
 
-    /// A row a fitted group: `level`, the keys of all levels, `n`, `centre`, `scale`, `df`.
+    /// A row a fitted group: `level`, the keys of all levels, `n`, `centre`, `scale`, and the tail its
+    /// p-values come from.
     pub fn state(&self) -> Result<RecordBatch> {
         let mut names: Vec<&String> = Vec::new();
         for key in self.levels.iter().flat_map(|l| &l.keys) {
@@ -331,7 +341,11 @@ impl Fitted {
         columns.push(("scale".into(), Arc::new(scale.collect::<Float64Array>())));
         let tied = self.levels.iter().flat_map(|l| &l.scale).map(|s| Some(*s < 0.0));
         columns.push(("one_price".into(), Arc::new(tied.collect::<BooleanArray>())));
-        columns.push(("df".into(), Arc::new(Float64Array::from(vec![self.df; rows]))));
+        for (name, part) in [("df", 0), ("width", 1)] {
+            let tails = self.levels.iter().flat_map(|l| l.n.iter().map(|&n| l.tails.of_size(n)));
+            let values = tails.map(|(df, width)| Some(if part == 0 { df } else { width }));
+            columns.push((name.into(), Arc::new(values.collect::<Float64Array>())));
+        }
         table(columns, rows)
     }
 
@@ -351,6 +365,7 @@ impl Fitted {
             Ok(values.as_primitive::<Int64Type>().iter().map(|v| v.unwrap_or(0)).collect())
         };
         let (of, n, centre, mut scale) = (whole("level")?, whole("n")?, float("centre")?, float("scale")?);
+        let (df, width) = (float("df")?, float("width")?);
         let tied = cast(column("one_price")?, &DataType::Boolean)?;
         for (scale, tied) in scale.iter_mut().zip(tied.as_boolean().iter()) {
             if tied == Some(true) {
@@ -376,11 +391,11 @@ impl Fitted {
                 keys,
                 n: n[range.clone()].iter().map(|&n| n as u32).collect(),
                 centre: centre[range.clone()].to_vec(),
-                scale: scale[range].to_vec(),
+                scale: scale[range.clone()].to_vec(),
+                tails: range.clone().fold(Tails::default(), |t, g| t.with(n[g] as u32, df[g], width[g])),
             });
         }
-        let df = float("df")?.first().copied().unwrap_or(f64::INFINITY);
-        Ok(Fitted { settings, levels, df })
+        Ok(Fitted { settings, levels })
     }
 }
 
@@ -418,7 +433,9 @@ fn score(
         };
         let found = if own { None } else { Some(look_up(&index, fit)?) };
         let of_row = scatter(&index, ships, found.as_deref());
-        let enough = |g: u32| g != NONE && fit.n[g as usize] as usize >= fitted.settings.min_peers && !fit.scale[g as usize].is_nan();
+        let enough = |g: u32| {
+            g != NONE && fit.n[g as usize] as usize >= fitted.settings.min_peers && !fit.scale[g as usize].is_nan()
+        };
         let last = l + 1 == fitted.levels.len();
         match open.take() {
             None => {
@@ -530,7 +547,16 @@ impl UnitValueScores {
         if scale.is_nan() {
             return Err(NoScore::OnePrice(usize::from(self.level[position]), group));
         }
-        Ok(Verdict { level, group, z: (x - level.centre[group]) / scale, ratio: self.logs.over[row] / self.logs.under[row] })
+        Ok(Verdict {
+            level,
+            group,
+            z: (x - level.centre[group]) / scale,
+            ratio: self.logs.over[row] / self.logs.under[row],
+        })
+    }
+
+    fn p_value(&self, position: usize) -> f64 {
+        self.verdict(position).map_or(f64::NAN, |v| v.level.tails.p_value(v.z, v.level.n[v.group]))
     }
 
     fn peer(&self, level: &Level, group: usize) -> String {
@@ -565,7 +591,11 @@ impl UnitValueScores {
                     number(f64::from(v.level.n[v.group])),
                     self.peer(v.level, v.group),
                     v.z,
-                    if v.level.scale[v.group] < 0.0 { "; the peers have one price, so the spread is the wider group's" } else { "" },
+                    if v.level.scale[v.group] < 0.0 {
+                        "; the peers have one price, so the spread is the wider group's"
+                    } else {
+                        ""
+                    },
                 )
             }
             Err(NoScore::Cell(row)) => {
@@ -574,7 +604,10 @@ impl UnitValueScores {
                     if x.is_nan() {
                         Some(format!("not scored: {name} is missing"))
                     } else if x < 0.0 {
-                        Some(format!("not scored: {name} is negative ({}), a correction of an earlier record", number(x)))
+                        Some(format!(
+                            "not scored: {name} is negative ({}), a correction of an earlier record",
+                            number(x)
+                        ))
                     } else if x == 0.0 {
                         Some(format!("not scored: {name} is zero"))
                     } else if x.is_infinite() {
@@ -583,7 +616,9 @@ impl UnitValueScores {
                         None
                     }
                 };
-                fault(over, a).or_else(|| fault(under, b)).unwrap_or_else(|| "not scored: the ratio is out of range".into())
+                fault(over, a)
+                    .or_else(|| fault(under, b))
+                    .unwrap_or_else(|| "not scored: the ratio is out of range".into())
             }
             Err(NoScore::NoGroup) => "not scored: no peers were fitted for its keys".into(),
             Err(NoScore::Few(level, group)) => {
@@ -608,20 +643,24 @@ impl UnitValueScores {
 
     fn caution(&self, position: usize) -> Option<&'static str> {
         let verdict = self.verdict(position).ok()?;
-        (verdict.level.scale[verdict.group] < 0.0).then_some("all or most peers have one price: the spread is borrowed from the wider group")
+        (verdict.level.scale[verdict.group] < 0.0)
+            .then_some("all or most peers have one price: the spread is borrowed from the wider group")
     }
 
     fn column(&self, column: usize, range: Range<usize>) -> ArrayRef {
         let floats = |f: &(dyn Fn(usize) -> f64 + Sync)| -> ArrayRef {
             let values: Vec<f64> = range.clone().into_par_iter().with_min_len(1 << 12).map(f).collect();
-            let nulls = values.par_iter().any(|v| v.is_nan()).then(|| values.iter().map(|v| !v.is_nan()).collect::<NullBuffer>());
+            let nulls = values
+                .par_iter()
+                .any(|v| v.is_nan())
+                .then(|| values.iter().map(|v| !v.is_nan()).collect::<NullBuffer>());
             Arc::new(Float64Array::new(values.into(), nulls))
         };
         let z = |p: usize| self.verdict(p).map_or(f64::NAN, |v| v.z);
         match self.schema.field(column).name().as_str() {
             "row" => Arc::new(Int64Array::from_iter_values(range.map(|p| self.ships.rows.row(p) as i64))),
             "score" => floats(&|p| z(p).abs()),
-            "p_value" => floats(&|p| student_t_two_sided(z(p), self.fitted.df)),
+            "p_value" => floats(&|p| self.p_value(p)),
             "direction" => Arc::new(
                 range
                     .map(|p| match z(p) {
@@ -685,8 +724,7 @@ impl Scores for UnitValueScores {
     }
 
     fn p_values(&self) -> Vec<f64> {
-        let p = |position| self.verdict(position).map_or(f64::NAN, |v| student_t_two_sided(v.z, self.fitted.df));
-        (0..self.len()).into_par_iter().map(p).collect()
+        (0..self.len()).into_par_iter().map(|p| self.p_value(p)).collect()
     }
 
     fn at_stake(&self, position: usize) -> f64 {

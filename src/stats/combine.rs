@@ -5,15 +5,16 @@ use std::f64::consts::PI;
 /// The Cauchy combination of Liu and Xie (2020) with equal weights: valid in the tail under any
 /// dependence. NaN is left out; `None` where nothing is left.
 pub fn cauchy_combination(p: &[f64]) -> Option<f64> {
-    // For small p, tan((1/2 - p) π) is 1 / (p π) to double precision, and keeps p from vanishing.
-    let term = |p: f64| if p < 1e-15 { 1.0 / (p.max(f64::MIN_POSITIVE) * PI) } else { libm::tan((0.5 - p) * PI) };
+    // tan((1/2 - p) π) as 1 / tan(p π): small p keep their digits.
+    let term = |p: f64| 1.0 / libm::tan(p.max(1e-300) * PI);
     let mut terms: Vec<f64> = p.iter().filter(|p| !p.is_nan()).map(|&p| term(p)).collect();
     if terms.is_empty() {
         return None;
     }
     terms.sort_unstable_by(f64::total_cmp);
     let mean = super::exact_sum(&terms) / terms.len() as f64;
-    Some(if mean > 1e15 { 1.0 / (mean * PI) } else { (0.5 - libm::atan(mean) / PI).clamp(0.0, 1.0) })
+    let p = libm::atan(1.0 / mean) / PI;
+    Some(if p < 0.0 { p + 1.0 } else { p })
 }
 
 #[cfg(test)]

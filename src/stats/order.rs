@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(o.quantile(0.05), Some(1.2));
         assert_eq!(o.quantile(0.25), Some(2.0));
         assert_eq!(o.quantile(0.75), Some(4.0));
-        assert_eq!(o.quantile(0.95), Some(8.8));
+        assert_eq!(o.quantile(0.95), Some(8.799999999999999));
         assert_eq!(o.median(), Some(3.0));
         assert_eq!(o.mad(3.0), Some(1.0));
         assert_eq!(Ordered::new(&mut [], true).median(), None);

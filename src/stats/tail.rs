@@ -30,9 +30,8 @@ fn incomplete_beta(a: f64, b: f64, x: f64, y: f64) -> f64 {
     if y <= 0.0 {
         return 1.0;
     }
-    let front = libm::exp(
-        libm::lgamma(a + b) - libm::lgamma(a) - libm::lgamma(b) + a * libm::log(x) + b * libm::log(y),
-    );
+    let front =
+        libm::exp(libm::lgamma(a + b) - libm::lgamma(a) - libm::lgamma(b) + a * libm::log(x) + b * libm::log(y));
     if x < (a + 1.0) / (a + b + 2.0) {
         front * continued_fraction(a, b, x) / a
     } else {
@@ -67,17 +66,25 @@ fn continued_fraction(a: f64, b: f64, x: f64) -> f64 {
 /// The `t` with `P(|T| >= t) = p`, by bisection: used once a fit, so its speed does not matter.
 fn student_t_quantile(p: f64, df: f64) -> f64 {
     let (mut low, mut high) = (0.0, 1e6);
-    for _ in 0..200 {
+    for _ in 0..90 {
         let middle = 0.5 * (low + high);
         if student_t_two_sided(middle, df) > p { low = middle } else { high = middle }
     }
     0.5 * (low + high)
 }
 
-/// The degrees of freedom whose Student-t has `q95 / q50` of `|T|` equal to `ratio`: how heavy
-/// the tails of standardised values are. Clamped to 1 (Cauchy) and infinity (normal or lighter).
-pub fn student_t_df_from_ratio(ratio: f64) -> f64 {
-    let of = |df: f64| student_t_quantile(0.05, df) / student_t_quantile(0.5, df);
+/// The Student-t, as degrees of freedom and width, that matches |values| whose 50 %, 95 % and 98 %
+/// points are given: the heavier of the tails that the two outer points suggest. Between 1 degree
+/// of freedom (Cauchy) and infinity (normal or lighter).
+pub fn student_t_df_from_quantiles(q50: f64, q95: f64, q98: f64) -> (f64, f64) {
+    let df = df_from_ratio(q95 / q50, 0.05).min(df_from_ratio(q98 / q50, 0.02));
+    let width = q50 / student_t_quantile(0.5, df);
+    (df, if width.is_finite() && width > 0.0 { width } else { 1.0 })
+}
+
+/// Solves `quantile(p) / quantile(0.5) = ratio` of |T| for the degrees of freedom.
+fn df_from_ratio(ratio: f64, p: f64) -> f64 {
+    let of = |df: f64| student_t_quantile(p, df) / student_t_quantile(0.5, df);
     if ratio.is_nan() || ratio <= of(200.0) {
         return f64::INFINITY;
     }
@@ -85,7 +92,7 @@ pub fn student_t_df_from_ratio(ratio: f64) -> f64 {
         return 1.0;
     }
     let (mut low, mut high) = (1.0f64, 200.0f64);
-    for _ in 0..60 {
+    for _ in 0..50 {
         let middle = (low * high).sqrt();
         if of(middle) > ratio { low = middle } else { high = middle }
     }
@@ -115,10 +122,12 @@ mod tests {
     #[test]
     fn degrees_of_freedom_come_back() {
         for df in [1.5, 3.0, 4.0, 8.0, 30.0] {
-            let ratio = student_t_quantile(0.05, df) / student_t_quantile(0.5, df);
-            assert!((student_t_df_from_ratio(ratio) / df - 1.0).abs() < 1e-3);
+            let q = |p| 2.5 * student_t_quantile(p, df);
+            let (found, width) = student_t_df_from_quantiles(q(0.5), q(0.05), q(0.02));
+            assert!((found / df - 1.0).abs() < 1e-3);
+            assert!((width / 2.5 - 1.0).abs() < 1e-3);
         }
-        assert!(student_t_df_from_ratio(2.0).is_infinite());
-        assert_eq!(student_t_df_from_ratio(1e9), 1.0);
+        assert!(student_t_df_from_quantiles(0.6745, 1.9, 2.2).0.is_infinite());
+        assert_eq!(student_t_df_from_quantiles(1.0, 1e9, 1e10).0, 1.0);
     }
 }

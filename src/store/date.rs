@@ -43,11 +43,22 @@ fn full_year(digits: &str) -> Option<i32> {
 
 fn month_named(word: &str) -> Option<u32> {
     const NAMES: [&str; 12] = [
-        "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
-        "november", "december",
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
     ];
     let word = word.to_ascii_lowercase();
-    (word.len() >= 3).then(|| NAMES.iter().position(|n| n.starts_with(&word) || (word == "sept" && *n == "september")))?
+    (word.len() >= 3)
+        .then(|| NAMES.iter().position(|n| n.starts_with(&word) || (word == "sept" && *n == "september")))?
         .map(|i| i as u32 + 1)
 }
 
@@ -125,7 +136,9 @@ fn parse_parts(text: &str, order: DateOrder) -> Option<DateCell> {
     match parts[..] {
         [digits] if is_digits(digits) => compact(digits),
         // 2023M03, 2023Q1, Mar2023 come apart at the change from digit to letter.
-        [year, letter, n] if is_digits(year) && year.len() == 4 && is_digits(n) && letter.len() == 1 => {
+        [year, letter, n]
+            if is_digits(year) && year.len() == 4 && is_digits(n) && matches!(letter, "M" | "m" | "Q" | "q") =>
+        {
             match letter.to_ascii_uppercase().as_str() {
                 "M" => Some(day(year.parse().ok()?, number(n)?, 1)),
                 "Q" if (1..=4).contains(&number(n)?) => Some(day(year.parse().ok()?, number(n)? * 3 - 2, 1)),

@@ -131,9 +131,12 @@ pub fn is_text(kind: &DataType) -> bool {
     matches!(kind, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
 }
 
+/// Local numbers of all rows, the rows of each run, and each run's values by number.
+type Numbered<'a> = (Vec<u32>, Vec<usize>, Vec<Vec<Value<'a>>>);
+
 /// Splits the rows of all chunks into about as many runs of pieces as there are threads, numbers
 /// each run on its own and returns the local numbers with the values they stand for.
-fn number_runs<'a, F>(chunks: &'a [ArrayRef], watch: &Watch, number: F) -> Result<(Vec<u32>, Vec<usize>, Vec<Vec<Value<'a>>>)>
+fn number_runs<'a, F>(chunks: &'a [ArrayRef], watch: &Watch, number: F) -> Result<Numbered<'a>>
 where
     F: Fn(&mut Local<'a>, &'a dyn Array, usize, &mut [u32]) + Sync,
 {
@@ -176,7 +179,10 @@ where
 }
 
 /// Sorts the values of all runs and gives, for each run, the rank of each local number.
-fn rank<'a, K: Ord + Send + Copy>(values: &'a [Vec<Value<'a>>], key: impl Fn(&'a Value<'a>) -> K + Sync) -> (Vec<Vec<u32>>, Vec<K>) {
+fn rank<'a, K: Ord + Send + Copy>(
+    values: &'a [Vec<Value<'a>>],
+    key: impl Fn(&'a Value<'a>) -> K + Sync,
+) -> (Vec<Vec<u32>>, Vec<K>) {
     let mut all: Vec<(K, u32, u32)> = values
         .iter()
         .enumerate()
@@ -284,8 +290,7 @@ fn dictionaries(chunks: &[ArrayRef], watch: &Watch) -> Result<Codes> {
     if used[..texts.len()].iter().all(|&u| u) {
         return Ok(Codes { ids, labels: codes.labels });
     }
-    let kept: Vec<Option<String>> =
-        (0..texts.len()).map(|i| used[i].then(|| texts.value(i).to_owned())).collect();
+    let kept: Vec<Option<String>> = (0..texts.len()).map(|i| used[i].then(|| texts.value(i).to_owned())).collect();
     Ok(Codes { ids, labels: codes.labels.clone() }.relabelled(&kept))
 }
 
@@ -379,7 +384,8 @@ mod tests {
 
     #[test]
     fn numbers_sort_as_numbers() {
-        let floats: ArrayRef = Arc::new(Float64Array::from(vec![Some(2.0), None, Some(-0.0), Some(0.0), Some(f64::NAN), Some(-7.5)]));
+        let floats: ArrayRef =
+            Arc::new(Float64Array::from(vec![Some(2.0), None, Some(-0.0), Some(0.0), Some(f64::NAN), Some(-7.5)]));
         let codes = encode(&[floats], &Watch::default()).unwrap();
         assert_eq!(codes.ids, [2, 3, 1, 1, 3, 0]);
         let days: ArrayRef = Arc::new(arrow::array::Date32Array::from(vec![10, -3, 10]));

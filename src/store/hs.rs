@@ -38,9 +38,13 @@ pub fn parse_hs(text: &str) -> HsCode {
 /// A number that lost its leading zero has one digit too few. An integer of odd length shows it by
 /// itself; a text only where no code of the column begins with a zero and codes one digit longer
 /// are there.
-pub fn read(raw: &Codes, texts: &[Option<String>], whole: bool, digits: Option<usize>) -> (Codes, Vec<(u32, &'static str)>) {
-    let cells: Vec<HsCode> =
-        texts.iter().map(|t| t.as_ref().map_or(HsCode::Missing, |t| parse_hs(t))).collect();
+pub fn read(
+    raw: &Codes,
+    texts: &[Option<String>],
+    whole: bool,
+    digits: Option<usize>,
+) -> (Codes, Vec<(u32, &'static str)>) {
+    let cells: Vec<HsCode> = texts.iter().map(|t| t.as_ref().map_or(HsCode::Missing, |t| parse_hs(t))).collect();
     let codes = || cells.iter().filter_map(|c| if let HsCode::Code(code) = c { Some(code) } else { None });
     let zero_seen = codes().any(|c| c.starts_with('0'));
     let mut lengths = [false; 14];
@@ -82,7 +86,13 @@ mod tests {
 
     #[test]
     fn keeps_digits_and_refuses_the_rest() {
-        for (text, code) in [("8806.22", "880622"), ("01 02", "0102"), ("6211430090", "6211430090"), ("'0901", "0901"), ("90111.0", "90111")] {
+        for (text, code) in [
+            ("8806.22", "880622"),
+            ("01 02", "0102"),
+            ("6211430090", "6211430090"),
+            ("'0901", "0901"),
+            ("90111.0", "90111"),
+        ] {
             assert_eq!(parse_hs(text), HsCode::Code(code.into()), "{text}");
         }
         assert_eq!(parse_hs(" "), HsCode::Missing);

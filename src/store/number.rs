@@ -75,7 +75,7 @@ fn spreadsheet(text: &[u8], decimal: Decimal) -> Option<f64> {
         None => (text, None),
     };
     let digits = whole.trim_start_matches(['+', '-']);
-    if digits.contains(|c: char| c == mark || c == ' ' || c == '\u{a0}' || c == '\u{202f}' || c == '\'') {
+    if digits.contains([mark, ' ', '\u{a0}', '\u{202f}', '\'']) {
         let mut groups = digits.split([mark, ' ', '\u{a0}', '\u{202f}', '\'']);
         let head = groups.next()?;
         let sound = |g: &str, whole: bool| {
@@ -86,9 +86,7 @@ fn spreadsheet(text: &[u8], decimal: Decimal) -> Option<f64> {
         }
     }
     let mut plain: String = whole.chars().filter(|c| c.is_ascii_digit() || "+-eE".contains(*c)).collect();
-    let stray = whole.chars().any(|c| {
-        !(c.is_ascii_digit() || "+-eE '\u{a0}\u{202f}".contains(c) || c == mark)
-    });
+    let stray = whole.chars().any(|c| !(c.is_ascii_digit() || "+-eE '\u{a0}\u{202f}".contains(c) || c == mark));
     if stray {
         return None;
     }

@@ -48,7 +48,10 @@ fn plain(name: &str, chunks: &[ArrayRef], watch: &Watch) -> Result<ScalarBuffer<
     let mut values = Vec::with_capacity(chunks.iter().map(|c| c.len()).sum());
     for chunk in chunks {
         watch.check()?;
-        if !(chunk.data_type().is_numeric() || chunk.data_type() == &DataType::Boolean || chunk.data_type() == &DataType::Null) {
+        if !(chunk.data_type().is_numeric()
+            || chunk.data_type() == &DataType::Boolean
+            || chunk.data_type() == &DataType::Null)
+        {
             return Err(Error::Schema(format!(
                 "column {name:?} holds {}, not numbers; ask for a numeric column, or for its .distinct",
                 chunk.data_type()

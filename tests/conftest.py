@@ -1,0 +1,31 @@
+import os
+from pathlib import Path
+
+import pytest
+import redlane as rl
+
+
+def data_folder() -> Path | None:
+    for place in (os.environ.get("REDLANE_DATA"), Path(__file__).parent.parent.parent / "shared" / "data"):
+        if place and Path(place).is_dir():
+            return Path(place)
+    return None
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    folder = data_folder()
+    if folder is None:
+        pytest.skip("real data is in neither REDLANE_DATA nor ../shared/data")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sample() -> rl.samples.Sample:
+    return rl.samples.shipments(50_000, seed=3)
+
+
+@pytest.fixture
+def threads():
+    yield rl.set_threads
+    rl.set_threads(0)
