@@ -4,6 +4,7 @@ import codecs
 import gzip
 
 import polars as pl
+import pyarrow as pa
 import pytest
 import redlane as rl
 
@@ -71,11 +72,9 @@ def test_compressed(tmp_path):
         path = tmp_path / name
         path.write_bytes(data)
         check(rl.read(path))
-    frame = pl.DataFrame({"hs": ["0101"] * 3, "value": [1.0, 2.0, 3.0]})
-    frame.write_csv(
-        tmp_path / "x.csv.zst", compression="zstd"
-    ) if "compression" in pl.DataFrame.write_csv.__code__.co_varnames else pytest.skip("polars writes no zstd CSV")
-    assert len(rl.read(tmp_path / "x.csv.zst")) == 3
+    with pa.output_stream(tmp_path / "x.csv.zst", compression="zstd") as out:
+        out.write(text().encode())
+    check(rl.read(tmp_path / "x.csv.zst"))
 
 
 def test_a_row_longer_than_a_block(tmp_path):

@@ -46,7 +46,7 @@ def shipments(n: int = 100_000, seed: int = 0, *, plant: bool = True) -> Sample:
     >>> len(sample.ships)
     20000
     >>> sorted(set(sample.truth["pattern"].to_pylist()))
-    ['diversion', 'divergence', 'duplicate', 'mislabelled', 'newcomer', 'overvalued', 'split', 'undervalued']
+    ['divergence', 'diversion', 'duplicate', 'mislabelled', 'newcomer', 'overvalued', 'split', 'undervalued']
     """
     core, truth = _core.sample(n, seed, plant)
     return Sample(Shipments(core), Table(truth))

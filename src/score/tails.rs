@@ -1,7 +1,7 @@
 //! The tails of robust scores, learnt from the scores themselves: prices have heavier tails than the
 //! normal, groups of a coarse level mix goods, and a scale known from few peers makes scores wilder.
 //! So each level and size of group gets a Student-t of its own, matched to the middle of |z| and to
-//! its 95 % and 98 % points, which a few per cent of anomalies do not move far.
+//! its 95 % and 99 % points, which the few anomalies of a real file do not move far.
 
 use crate::stats::{student_t_df_from_quantiles, student_t_two_sided};
 
@@ -78,7 +78,7 @@ fn fit(bins: &[u64], least: u64) -> Option<(f64, f64)> {
         });
         middle_of(at.unwrap_or(0))
     };
-    Some(student_t_df_from_quantiles(quantile(0.5), quantile(0.95), quantile(0.98)))
+    Some(student_t_df_from_quantiles(quantile(0.5), quantile(0.95), quantile(0.99)))
 }
 
 /// For each size of group: degrees of freedom, and the width that |z| has in units of that t.

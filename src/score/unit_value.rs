@@ -22,9 +22,7 @@ use super::tails::{Counts, Tails, bin};
 use crate::aggregate::table;
 use crate::error::{Error, Result};
 use crate::group::{GroupIndex, IndexCache, resolve};
-use crate::stats::{
-    IQR_K, MAD_K, MEAN_AD_K, Ordered, encode, exact_sum_where,
-};
+use crate::stats::{IQR_K, MAD_K, MEAN_AD_K, Ordered, encode, exact_sum_where};
 use crate::store::{Role, Shipments};
 use crate::watch::Watch;
 

@@ -73,11 +73,11 @@ fn student_t_quantile(p: f64, df: f64) -> f64 {
     0.5 * (low + high)
 }
 
-/// The Student-t, as degrees of freedom and width, that matches |values| whose 50 %, 95 % and 98 %
+/// The Student-t, as degrees of freedom and width, that matches |values| whose 50 %, 95 % and 99 %
 /// points are given: the heavier of the tails that the two outer points suggest. Between 1 degree
 /// of freedom (Cauchy) and infinity (normal or lighter).
-pub fn student_t_df_from_quantiles(q50: f64, q95: f64, q98: f64) -> (f64, f64) {
-    let df = df_from_ratio(q95 / q50, 0.05).min(df_from_ratio(q98 / q50, 0.02));
+pub fn student_t_df_from_quantiles(q50: f64, q95: f64, q99: f64) -> (f64, f64) {
+    let df = df_from_ratio(q95 / q50, 0.05).min(df_from_ratio(q99 / q50, 0.01));
     let width = q50 / student_t_quantile(0.5, df);
     (df, if width.is_finite() && width > 0.0 { width } else { 1.0 })
 }
@@ -123,7 +123,7 @@ mod tests {
     fn degrees_of_freedom_come_back() {
         for df in [1.5, 3.0, 4.0, 8.0, 30.0] {
             let q = |p| 2.5 * student_t_quantile(p, df);
-            let (found, width) = student_t_df_from_quantiles(q(0.5), q(0.05), q(0.02));
+            let (found, width) = student_t_df_from_quantiles(q(0.5), q(0.05), q(0.01));
             assert!((found / df - 1.0).abs() < 1e-3);
             assert!((width / 2.5 - 1.0).abs() < 1e-3);
         }
