@@ -3,9 +3,11 @@
 //! where the number changes a new group begins. Groups come out in key order and rows inside a
 //! group in row order, however many threads took part.
 
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{Array, ArrayRef};
+use arrow::array::{Array, ArrayRef, AsArray, StringViewArray, UInt32Array};
 use arrow::compute::take;
 use rayon::prelude::*;
 
@@ -67,6 +69,8 @@ pub struct GroupIndex {
     pub starts: Vec<u32>,
     keys: Keys,
     strides: Vec<u128>,
+    /// Stride and radix of each column for narrow keys.
+    divisors: Vec<(Divisor, Divisor)>,
     pub columns: Vec<KeyColumn>,
 }
 
@@ -97,7 +101,15 @@ impl GroupIndex {
             let (order, starts, keys) = sort::<u128>(&columns, &strides, &ships.rows, key_bits, row_bits, watch)?;
             (order, starts, Keys::Wide(keys))
         };
-        let mut index = GroupIndex { order, starts, keys, strides, columns };
+        let divisors = strides
+            .iter()
+            .zip(&columns)
+            .map(|(&stride, column)| {
+                let stride = u64::try_from(stride).unwrap_or(u64::MAX);
+                (Divisor::new(stride), Divisor::new(column.radix()))
+            })
+            .collect();
+        let mut index = GroupIndex { order, starts, keys, strides, divisors, columns };
         if index.columns.is_empty() && index.groups() == 0 {
             // No keys: one group of everything, even where there is nothing.
             index.starts.push(0);
@@ -124,10 +136,13 @@ impl GroupIndex {
 
     /// The code of key `column` in `group`.
     pub fn code(&self, group: usize, column: usize) -> u32 {
-        let radix = self.columns[column].radix();
         match &self.keys {
-            Keys::Narrow(keys) => ((keys[group] / self.strides[column] as u64) % radix) as u32,
-            Keys::Wide(keys) => ((keys[group] / self.strides[column]) % u128::from(radix)) as u32,
+            Keys::Narrow(keys) => {
+                let (stride, radix) = &self.divisors[column];
+                let above = stride.divide(keys[group]);
+                (above - radix.divide(above) * radix.by) as u32
+            }
+            Keys::Wide(keys) => self.code_of(keys[group], column),
         }
     }
 
@@ -138,13 +153,12 @@ impl GroupIndex {
 
     /// The values of key `column` for all groups.
     pub fn labels(&self, column: usize) -> Result<ArrayRef> {
-        let codes: Vec<u32> = (0..self.groups()).into_par_iter().map(|g| self.code(g, column)).collect();
-        self.labels_of(column, codes)
+        gather(&self.columns[column].labels, self.groups(), |group| self.code(group, column))
     }
 
     /// The values of key `column` for these codes.
     pub fn labels_of(&self, column: usize, codes: Vec<u32>) -> Result<ArrayRef> {
-        labels_of(&self.columns[column].labels, codes)
+        gather(&self.columns[column].labels, codes.len(), |i| codes[i])
     }
 
     /// Stretches of groups that hold about `rows` rows each, for parallel work.
@@ -162,23 +176,52 @@ impl GroupIndex {
 }
 
 /// Labels gathered by code; the code one past the last label is null.
-pub fn labels_of(labels: &ArrayRef, codes: Vec<u32>) -> Result<ArrayRef> {
+fn gather(labels: &ArrayRef, n: usize, code: impl Fn(usize) -> u32 + Sync) -> Result<ArrayRef> {
     let null = labels.len() as u32;
-    if let Some(texts) = arrow::array::AsArray::as_string_view_opt(labels) {
-        // Views are gathered as plain numbers; the texts themselves are shared.
-        let views = texts.views();
-        let any_null = codes.par_iter().any(|&c| c == null);
-        let gathered: Vec<u128> = codes.par_iter().map(|&c| views.get(c as usize).copied().unwrap_or(0)).collect();
-        let nulls = any_null.then(|| codes.iter().map(|&c| c != null).collect());
-        let array = arrow::array::StringViewArray::try_new(gathered.into(), texts.data_buffers().to_vec(), nulls)?;
-        return Ok(Arc::new(array));
-    }
-    let indices: arrow::array::UInt32Array = if codes.contains(&null) {
-        codes.into_iter().map(|c| (c != null).then_some(c)).collect()
-    } else {
-        codes.into()
+    let Some(texts) = labels.as_string_view_opt() else {
+        let codes: Vec<u32> = (0..n).into_par_iter().with_min_len(1 << 12).map(&code).collect();
+        let indices: UInt32Array = if codes.contains(&null) {
+            codes.into_iter().map(|c| (c != null).then_some(c)).collect()
+        } else {
+            codes.into()
+        };
+        return Ok(take(labels, &indices, None)?);
     };
-    Ok(take(labels, &indices, None)?)
+    let views = texts.views();
+    let any_null = AtomicBool::new(false);
+    let view = |i: usize| {
+        views.get(code(i) as usize).copied().unwrap_or_else(|| {
+            any_null.store(true, Relaxed);
+            0
+        })
+    };
+    let gathered: Vec<u128> = (0..n).into_par_iter().with_min_len(1 << 12).map(view).collect();
+    let nulls = any_null.into_inner().then(|| (0..n).map(|i| code(i) != null).collect());
+    // SAFETY: every view is one of `texts`' own, which are valid for its buffers, or 0, the empty
+    // text. Checking seven million of them again took a sixth of an aggregation.
+    let array = unsafe { StringViewArray::new_unchecked(gathered.into(), texts.data_buffers().to_vec(), nulls) };
+    Ok(Arc::new(array))
+}
+
+/// Division by a number known beforehand, as a multiplication: a third of the cycles.
+struct Divisor {
+    by: u64,
+    inverse: u64,
+}
+
+impl Divisor {
+    fn new(by: u64) -> Divisor {
+        Divisor { by, inverse: u64::MAX / by }
+    }
+
+    fn divide(&self, n: u64) -> u64 {
+        // The product falls short of n / by by less than two.
+        let mut quotient = ((u128::from(n) * u128::from(self.inverse)) >> 64) as u64;
+        while n - quotient * self.by >= self.by {
+            quotient += 1;
+        }
+        quotient
+    }
 }
 
 /// Sorted rows, group starts, group keys.
@@ -379,5 +422,18 @@ impl IndexCache {
         let index = Arc::new(GroupIndex::build(ships, keys, watch)?);
         *held() = Some((keys.to_vec(), index.clone()));
         Ok(index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn multiplication_divides(n in any::<u64>(), by in prop_oneof![1..1000u64, 1..u64::MAX]) {
+            prop_assert_eq!(Divisor::new(by).divide(n), n / by);
+        }
     }
 }

@@ -6,5 +6,5 @@ mod index;
 mod key;
 
 pub use filter::{Literal, Wanted, filter};
-pub use index::{GroupIndex, IndexCache, labels_of};
+pub use index::{GroupIndex, IndexCache};
 pub use key::{Key, KeyColumn, resolve};

@@ -6,8 +6,8 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringViewArray};
 use arrow::buffer::{NullBuffer, ScalarBuffer};
@@ -266,7 +266,7 @@ fn fit_tails(
     min_peers: usize,
     watch: &Watch,
 ) -> Result<()> {
-    let scored: Vec<AtomicBool> = (0..x.len()).map(|_| AtomicBool::new(false)).collect();
+    let scored: Vec<AtomicBool> = (0..x.len()).into_par_iter().map(|_| AtomicBool::new(false)).collect();
     for (level, index) in levels.iter_mut().zip(indexes) {
         watch.check()?;
         let fit: &Level = level;
@@ -497,18 +497,21 @@ fn look_up(index: &GroupIndex, fit: &Level) -> Result<Vec<u32>> {
     Ok((0..index.groups()).map(|g| table.get(&name(&here, g)).copied().unwrap_or(NONE)).collect())
 }
 
-/// The group of every position of the view.
+/// The group of every position of the view. A row is in one group, so threads never write to the
+/// same place.
 fn scatter(index: &GroupIndex, ships: &Shipments, found: Option<&[u32]>) -> Vec<u32> {
-    let mut by_row = vec![NONE; ships.store.rows];
-    for g in 0..index.groups() {
-        let to = found.map_or(g as u32, |f| f[g]);
-        for &row in index.rows(g) {
-            by_row[row as usize] = to;
+    let by_row: Vec<AtomicU32> = (0..ships.store.rows).into_par_iter().map(|_| AtomicU32::new(NONE)).collect();
+    index.stretches(1 << 16).into_par_iter().for_each(|stretch| {
+        for g in stretch {
+            let to = found.map_or(g as u32, |f| f[g]);
+            for &row in index.rows(g) {
+                by_row[row as usize].store(to, Relaxed);
+            }
         }
-    }
+    });
     match &ships.rows {
-        crate::store::RowList::All(_) => by_row,
-        crate::store::RowList::Some(rows) => rows.iter().map(|&r| by_row[r as usize]).collect(),
+        crate::store::RowList::All(_) => by_row.into_par_iter().map(AtomicU32::into_inner).collect(),
+        crate::store::RowList::Some(rows) => rows.iter().map(|&r| by_row[r as usize].load(Relaxed)).collect(),
     }
 }
 
