@@ -41,15 +41,21 @@ pub struct UnitValue {
     pub backoff: Vec<Vec<String>>,
 }
 
+/// A fitted peer group; its numbers lie side by side because a row asks for all of them.
+#[derive(Clone, Copy)]
+struct Group {
+    n: u32,
+    centre: f64,
+    /// NaN where there are too few peers to tell or all have one price; negative where it is the
+    /// parent's, because the peers themselves have one price.
+    scale: f64,
+}
+
 /// One back-off level: a fitted group a row.
 pub struct Level {
     keys: Vec<String>,
     labels: Vec<ArrayRef>,
-    n: Vec<u32>,
-    centre: Vec<f64>,
-    /// NaN where there are too few peers to tell or all have one price; negative where it is the
-    /// parent's, because the peers themselves have one price.
-    scale: Vec<f64>,
+    groups: Vec<Group>,
     tails: Tails,
 }
 
@@ -118,9 +124,9 @@ impl UnitValue {
         watch.begin("fitting", keys.len() as u64);
         for keys in keys {
             let index = cache.get(ships, &resolve(&ships.store, &keys)?, watch)?;
-            let (n, centre, scale) = centres(&index, &logs.x, watch)?;
+            let groups = centres(&index, &logs.x, watch)?;
             let labels: Result<Vec<ArrayRef>> = (0..keys.len()).map(|k| index.labels(k)).collect();
-            levels.push(Level { keys, labels: labels?, n, centre, scale, tails: Tails::default() });
+            levels.push(Level { keys, labels: labels?, groups, tails: Tails::default() });
             indexes.push(index);
             watch.advance(1);
         }
@@ -156,9 +162,8 @@ impl Logs {
 }
 
 /// Count, median and raw scale of each group.
-fn centres(index: &GroupIndex, x: &[f64], watch: &Watch) -> Result<(Vec<u32>, Vec<f64>, Vec<f64>)> {
-    type Part = Vec<(u32, f64, f64)>;
-    let parts: Result<Vec<Part>> = index
+fn centres(index: &GroupIndex, x: &[f64], watch: &Watch) -> Result<Vec<Group>> {
+    let parts: Result<Vec<Vec<Group>>> = index
         .stretches(STRETCH)
         .into_par_iter()
         .map_init(
@@ -178,20 +183,12 @@ fn centres(index: &GroupIndex, x: &[f64], watch: &Watch) -> Result<(Vec<u32>, Ve
             },
         )
         .collect();
-    let groups = index.groups();
-    let (mut n, mut centre, mut scale) =
-        (Vec::with_capacity(groups), Vec::with_capacity(groups), Vec::with_capacity(groups));
-    for (a, b, c) in parts?.into_iter().flatten() {
-        n.push(a);
-        centre.push(b);
-        scale.push(c);
-    }
-    Ok((n, centre, scale))
+    Ok(parts?.concat())
 }
 
 /// 1.4826 MAD; where half the peers share one price, the interquartile range or the mean absolute
 /// deviation, each scaled to the normal; NaN where there is no spread at all.
-fn centre_and_scale(values: &[f64], keys: &mut Vec<i64>, terms: &mut Vec<f64>) -> (u32, f64, f64) {
+fn centre_and_scale(values: &[f64], keys: &mut Vec<i64>, terms: &mut Vec<f64>) -> Group {
     let encoded = |keys: &mut Vec<i64>| {
         keys.clear();
         keys.extend(values.iter().filter(|v| !v.is_nan()).map(|&v| encode(v)));
@@ -199,23 +196,26 @@ fn centre_and_scale(values: &[f64], keys: &mut Vec<i64>, terms: &mut Vec<f64>) -
     encoded(keys);
     let n = keys.len();
     let mut ordered = Ordered::new(keys, false);
-    let Some(centre) = ordered.median() else { return (0, f64::NAN, f64::NAN) };
+    let Some(centre) = ordered.median() else {
+        return Group { n: 0, centre: f64::NAN, scale: f64::NAN };
+    };
+    let group = |scale: f64| Group { n: n as u32, centre, scale };
     if n < 3 {
-        return (n as u32, centre, f64::NAN);
+        return group(f64::NAN);
     }
     let mad = ordered.mad(centre).unwrap_or(0.0) * MAD_K;
     if mad > TIED {
-        return (n as u32, centre, mad);
+        return group(mad);
     }
     encoded(keys); // the deviations had taken the values' place
     let mut ordered = Ordered::new(keys, true);
     let range = ordered.quantile(0.75).unwrap_or(0.0) - ordered.quantile(0.25).unwrap_or(0.0);
     if range > TIED {
-        return (n as u32, centre, range / IQR_K);
+        return group(range / IQR_K);
     }
     let total = exact_sum_where(n, terms, |i| (crate::stats::decode(keys[i]) - centre).abs());
     let scale = total / n as f64 * MEAN_AD_K;
-    (n as u32, centre, if scale > TIED { scale } else { f64::NAN })
+    group(if scale > TIED { scale } else { f64::NAN })
 }
 
 /// Draws each scale to its parent group's: sqrt((n s² + k s_p²) / (n + k)). The coarsest level
@@ -225,18 +225,18 @@ fn shrink(levels: &mut [Level], indexes: &[Arc<GroupIndex>], min_peers: usize) {
         let parents = groups_of_rows(&indexes[l + 1]);
         let (fine, coarse) = levels.split_at_mut(l + 1);
         let (fine, coarse) = (&mut fine[l], &coarse[0]);
-        for g in 0..fine.n.len() {
+        for g in 0..fine.groups.len() {
             let Some(&row) = indexes[l].rows(g).first() else { continue };
             let parent = parents(row);
-            let above = coarse.scale[parent];
-            if above.is_nan() || (coarse.n[parent] as usize) < min_peers {
+            let above = coarse.groups[parent].scale;
+            if above.is_nan() || (coarse.groups[parent].n as usize) < min_peers {
                 continue;
             }
-            let n = f64::from(fine.n[g]);
-            let own = fine.scale[g];
+            let n = f64::from(fine.groups[g].n);
+            let own = fine.groups[g].scale;
             // Peers at one price are a fact about the price, not a missing estimate: the parent's
             // spread then stands in, and the score carries a caution.
-            fine.scale[g] = if own.is_nan() {
+            fine.groups[g].scale = if own.is_nan() {
                 if n < 3.0 { f64::NAN } else { -above }
             } else {
                 ((n * own * own + SHRINKAGE * above * above) / (n + SHRINKAGE)).sqrt()
@@ -276,14 +276,16 @@ fn fit_tails(
             .map(|stretch| {
                 let mut counts = Counts::new();
                 for g in stretch {
-                    if (fit.n[g] as usize) < min_peers || fit.scale[g].is_nan() {
+                    if (fit.groups[g].n as usize) < min_peers || fit.groups[g].scale.is_nan() {
                         continue;
                     }
-                    let (centre, scale) = (fit.centre[g], fit.scale[g].abs());
-                    let bins = counts.of_size(fit.n[g]);
+                    let (centre, scale) = (fit.groups[g].centre, fit.groups[g].scale.abs());
+                    let bins = counts.of_size(fit.groups[g].n);
                     for &row in index.rows(g) {
                         let z = (x[row as usize] - centre) / scale;
-                        if !z.is_nan() && !scored[row as usize].swap(true, Relaxed) {
+                        let seen = &scored[row as usize];
+                        if !z.is_nan() && !seen.load(Relaxed) {
+                            seen.store(true, Relaxed);
                             bins[bin(z)] += 1;
                         }
                     }
@@ -311,9 +313,9 @@ impl Fitted {
                 names.push(key);
             }
         }
-        let rows = self.levels.iter().map(|l| l.n.len()).sum();
+        let rows = self.levels.iter().map(|l| l.groups.len()).sum();
         let mut columns: Vec<(String, ArrayRef)> = Vec::new();
-        let levels = self.levels.iter().enumerate().flat_map(|(i, l)| std::iter::repeat_n(i as i64, l.n.len()));
+        let levels = self.levels.iter().enumerate().flat_map(|(i, l)| std::iter::repeat_n(i as i64, l.groups.len()));
         columns.push(("level".into(), Arc::new(levels.map(Some).collect::<Int64Array>())));
         for name in names {
             let parts: Result<Vec<ArrayRef>> = self
@@ -321,26 +323,25 @@ impl Fitted {
                 .iter()
                 .map(|l| match l.keys.iter().position(|k| k == name) {
                     Some(at) => Ok(cast(&l.labels[at], &DataType::Utf8View)?),
-                    None => Ok(arrow::array::new_null_array(&DataType::Utf8View, l.n.len())),
+                    None => Ok(arrow::array::new_null_array(&DataType::Utf8View, l.groups.len())),
                 })
                 .collect();
             let parts = parts?;
             let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
             columns.push((name.clone(), arrow::compute::concat(&parts)?));
         }
-        let all = |f: fn(&Level) -> &Vec<f64>| -> ArrayRef {
-            let values = self.levels.iter().flat_map(f).map(|v| (!v.is_nan()).then_some(*v));
+        let all = |f: fn(&Group) -> f64| -> ArrayRef {
+            let values = self.levels.iter().flat_map(|l| &l.groups).map(|g| Some(f(g)).filter(|v| !v.is_nan()));
             Arc::new(values.collect::<Float64Array>())
         };
-        let n = self.levels.iter().flat_map(|l| &l.n).map(|&n| Some(i64::from(n)));
+        let n = self.levels.iter().flat_map(|l| &l.groups).map(|g| Some(i64::from(g.n)));
         columns.push(("n".into(), Arc::new(n.collect::<Int64Array>())));
-        columns.push(("centre".into(), all(|l| &l.centre)));
-        let scale = self.levels.iter().flat_map(|l| &l.scale).map(|s| (!s.is_nan()).then_some(s.abs()));
-        columns.push(("scale".into(), Arc::new(scale.collect::<Float64Array>())));
-        let tied = self.levels.iter().flat_map(|l| &l.scale).map(|s| Some(*s < 0.0));
+        columns.push(("centre".into(), all(|g| g.centre)));
+        columns.push(("scale".into(), all(|g| g.scale.abs())));
+        let tied = self.levels.iter().flat_map(|l| &l.groups).map(|g| Some(g.scale < 0.0));
         columns.push(("one_price".into(), Arc::new(tied.collect::<BooleanArray>())));
         for (name, part) in [("df", 0), ("width", 1)] {
-            let tails = self.levels.iter().flat_map(|l| l.n.iter().map(|&n| l.tails.of_size(n)));
+            let tails = self.levels.iter().flat_map(|l| l.groups.iter().map(|g| l.tails.of_size(g.n)));
             let values = tails.map(|(df, width)| Some(if part == 0 { df } else { width }));
             columns.push((name.into(), Arc::new(values.collect::<Float64Array>())));
         }
@@ -387,10 +388,8 @@ impl Fitted {
             levels.push(Level {
                 labels: labels?,
                 keys,
-                n: n[range.clone()].iter().map(|&n| n as u32).collect(),
-                centre: centre[range.clone()].to_vec(),
-                scale: scale[range.clone()].to_vec(),
-                tails: range.clone().fold(Tails::default(), |t, g| t.with(n[g] as u32, df[g], width[g])),
+                groups: range.clone().map(|g| Group { n: n[g] as u32, centre: centre[g], scale: scale[g] }).collect(),
+                tails: range.fold(Tails::default(), |t, g| t.with(n[g] as u32, df[g], width[g])),
             });
         }
         Ok(Fitted { settings, levels })
@@ -432,7 +431,9 @@ fn score(
         let found = if own { None } else { Some(look_up(&index, fit)?) };
         let of_row = scatter(&index, ships, found.as_deref());
         let enough = |g: u32| {
-            g != NONE && fit.n[g as usize] as usize >= fitted.settings.min_peers && !fit.scale[g as usize].is_nan()
+            g != NONE
+                && fit.groups[g as usize].n as usize >= fitted.settings.min_peers
+                && !fit.groups[g as usize].scale.is_nan()
         };
         let last = l + 1 == fitted.levels.len();
         match open.take() {
@@ -492,7 +493,7 @@ fn look_up(index: &GroupIndex, fit: &Level) -> Result<Vec<u32>> {
         name
     };
     let known: Vec<ArrayRef> = fit.labels.iter().map(texts).collect::<Result<_, _>>()?;
-    let table: HashMap<String, u32> = (0..fit.n.len()).map(|g| (name(&known, g), g as u32)).collect();
+    let table: HashMap<String, u32> = (0..fit.groups.len()).map(|g| (name(&known, g), g as u32)).collect();
     let here: Vec<ArrayRef> = (0..fit.keys.len()).map(|k| Ok(texts(&index.labels(k)?)?)).collect::<Result<_>>()?;
     Ok((0..index.groups()).map(|g| table.get(&name(&here, g)).copied().unwrap_or(NONE)).collect())
 }
@@ -541,23 +542,23 @@ impl UnitValueScores {
             return Err(NoScore::NoGroup);
         }
         let group = group as usize;
-        if (level.n[group] as usize) < self.fitted.settings.min_peers {
+        if (level.groups[group].n as usize) < self.fitted.settings.min_peers {
             return Err(NoScore::Few(usize::from(self.level[position]), group));
         }
-        let scale = level.scale[group].abs();
+        let scale = level.groups[group].scale.abs();
         if scale.is_nan() {
             return Err(NoScore::OnePrice(usize::from(self.level[position]), group));
         }
         Ok(Verdict {
             level,
             group,
-            z: (x - level.centre[group]) / scale,
+            z: (x - level.groups[group].centre) / scale,
             ratio: self.logs.over[row] / self.logs.under[row],
         })
     }
 
     fn p_value(&self, position: usize) -> f64 {
-        self.verdict(position).map_or(f64::NAN, |v| v.level.tails.p_value(v.z, v.level.n[v.group]))
+        self.verdict(position).map_or(f64::NAN, |v| v.level.tails.p_value(v.z, v.level.groups[v.group].n))
     }
 
     fn peer(&self, level: &Level, group: usize) -> String {
@@ -582,17 +583,17 @@ impl UnitValueScores {
         let (over, under) = settings.measure.split_once('/').unwrap_or(("value", "net_weight"));
         match self.verdict(position) {
             Ok(v) => {
-                let expected = libm::exp(v.level.centre[v.group]);
+                let expected = libm::exp(v.level.groups[v.group].centre);
                 format!(
                     "{over} per {} is {}, {} the median {} of {} peers ({}); robust z {:.1}{}",
                     unit(under),
                     number(v.ratio),
                     times(v.ratio / expected),
                     number(expected),
-                    number(f64::from(v.level.n[v.group])),
+                    number(f64::from(v.level.groups[v.group].n)),
                     self.peer(v.level, v.group),
                     v.z,
-                    if v.level.scale[v.group] < 0.0 {
+                    if v.level.groups[v.group].scale < 0.0 {
                         "; the peers have one price, so the spread is the wider group's"
                     } else {
                         ""
@@ -626,7 +627,7 @@ impl UnitValueScores {
                 let level = &self.fitted.levels[level];
                 format!(
                     "not scored: {} peers with a price ({}), fewer than min_peers={}",
-                    level.n[group],
+                    level.groups[group].n,
                     self.peer(level, group),
                     settings.min_peers
                 )
@@ -635,7 +636,7 @@ impl UnitValueScores {
                 let level = &self.fitted.levels[level];
                 format!(
                     "not scored: all {} peers ({}) have the same price, so there is no spread to measure by",
-                    level.n[group],
+                    level.groups[group].n,
                     self.peer(level, group)
                 )
             }
@@ -644,7 +645,7 @@ impl UnitValueScores {
 
     fn caution(&self, position: usize) -> Option<&'static str> {
         let verdict = self.verdict(position).ok()?;
-        (verdict.level.scale[verdict.group] < 0.0)
+        (verdict.level.groups[verdict.group].scale < 0.0)
             .then_some("all or most peers have one price: the spread is borrowed from the wider group")
     }
 
@@ -676,16 +677,16 @@ impl UnitValueScores {
                 let ratio = self.logs.over[row] / self.logs.under[row];
                 if ratio.is_finite() { ratio } else { f64::NAN }
             }),
-            "expected" => floats(&|p| self.verdict(p).map_or(f64::NAN, |v| libm::exp(v.level.centre[v.group]))),
+            "expected" => floats(&|p| self.verdict(p).map_or(f64::NAN, |v| libm::exp(v.level.groups[v.group].centre))),
             "peer" => Arc::new(
                 range.map(|p| self.verdict(p).ok().map(|v| self.peer(v.level, v.group))).collect::<StringViewArray>(),
             ),
             "n_peers" => Arc::new(
                 range
                     .map(|p| match self.verdict(p) {
-                        Ok(v) => Some(i64::from(v.level.n[v.group])),
+                        Ok(v) => Some(i64::from(v.level.groups[v.group].n)),
                         Err(NoScore::Few(level, group) | NoScore::OnePrice(level, group)) => {
-                            Some(i64::from(self.fitted.levels[level].n[group]))
+                            Some(i64::from(self.fitted.levels[level].groups[group].n))
                         }
                         Err(_) => None,
                     })
@@ -730,7 +731,7 @@ impl Scores for UnitValueScores {
 
     fn at_stake(&self, position: usize) -> f64 {
         let row = self.ships.rows.row(position);
-        let expected = self.verdict(position).map_or(f64::NAN, |v| libm::exp(v.level.centre[v.group]));
+        let expected = self.verdict(position).map_or(f64::NAN, |v| libm::exp(v.level.groups[v.group].centre));
         (self.logs.over[row] - expected * self.logs.under[row]).abs()
     }
 
