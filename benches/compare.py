@@ -119,11 +119,16 @@ def line(rows, work, target, times):
 
 
 PEAK = """
-import resource, sys, redlane as rl
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+import sys, redlane as rl
+
+def peak():
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+before = peak()
 ships = rl.read(sys.argv[1])
 ships.aggregate(["hs", "origin", "destination", "month"], ["shipments", "value", "net_weight"])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, before)
+print(peak(), before)
 """
 
 

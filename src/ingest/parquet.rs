@@ -44,17 +44,29 @@ fn file(path: &Path) -> Result<File> {
 fn open(path: &Path) -> Result<Opened> {
     let source = file(path)?;
     let plain = ArrowReaderMetadata::load(&source, ArrowReaderOptions::new()).map_err(|e| failure(path, &e))?;
-    let hinted = Arc::new(Schema::new(plain.schema().fields().iter().map(dictionary).collect::<Vec<FieldRef>>()));
+    let groups = plain.metadata().row_groups();
+    let flat = groups.iter().all(|g| g.num_columns() == plain.schema().fields().len());
+    let fields =
+        plain.schema().fields().iter().enumerate().map(|(i, field)| {
+            text(field, flat && groups.iter().all(|g| g.column(i).dictionary_page_offset().is_some()))
+        });
+    let hinted = Arc::new(Schema::new(fields.collect::<Vec<FieldRef>>()));
     let options = ArrowReaderOptions::new().with_schema(hinted);
     // Where the reader cannot build dictionaries for a column, the file's own types will do.
     let metadata = ArrowReaderMetadata::try_new(plain.metadata().clone(), options).unwrap_or(plain);
     Ok(Opened { path: path.to_owned(), metadata })
 }
 
-fn dictionary(field: &FieldRef) -> FieldRef {
+/// Text that the file holds as dictionaries stays so; other text is read as views, because building
+/// a dictionary of mostly distinct names would cost more than it saves.
+fn text(field: &FieldRef, dictionary: bool) -> FieldRef {
     match field.data_type() {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
-            let kind = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+            let kind = if dictionary {
+                DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
+            } else {
+                DataType::Utf8View
+            };
             Arc::new(Field::new(field.name(), kind, field.is_nullable()))
         }
         _ => field.clone(),
