@@ -52,6 +52,16 @@ def test_drawn_and_written(findings, tmp_path):
     findings.to_parquet(tmp_path / "x.parquet")
 
 
+def test_the_chart_shows_the_whole_range_of_peers(findings):
+    chart = findings.plot(0).to_dict()
+    points = [p["value"] for data in chart["datasets"].values() for p in data]
+    row = findings.rows(0)
+    code = row.aggregate("hs6", "shipments")["hs6"].to_pylist()[0]
+    peers = findings.ships.where(hs6=code).aggregate([], ["value.q95"])["value_q95"].to_pylist()[0]
+    assert sum(p > peers for p in points) > 0.02 * len(points)
+    assert len(points) <= 4_001
+
+
 def test_nothing_found_is_no_error():
     found = rl.screen(rl.samples.shipments(2_000, plant=False).ships, fdr=1e-9)
     assert len(found) == 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+POINTS = 4000
+
 if TYPE_CHECKING:
     from redlane.shipments import Shipments
 
@@ -21,8 +23,10 @@ def strip(ships: Shipments, row: int, line: dict[str, Any]) -> Any:
         if code is not None:
             peers = ships.where(**{role: code})
             label = f"HS {code}"
-    points = peers.aggregate(["value", "net_weight"], "shipments").head(5000)
-    pairs = zip(points["value"].to_pylist(), points["net_weight"].to_pylist(), strict=True)
+    points = peers.aggregate(["value", "net_weight"], "shipments")
+    pairs = list(zip(points["value"].to_pylist(), points["net_weight"].to_pylist(), strict=True))
+    # The points are sorted by value: every n-th keeps the whole range where there are too many to draw.
+    pairs = pairs[:: -(-len(pairs) // POINTS)] if pairs else []
     values = [{"value": v, "weight": w, "kind": label} for v, w in pairs if v and w and v > 0 and w > 0]
     own = one.aggregate(["value", "net_weight"], "shipments").to_pylist()[0]
     values.append({"value": own["value"], "weight": own["net_weight"], "kind": f"row {row}"})
