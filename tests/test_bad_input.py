@@ -4,6 +4,7 @@ import contextlib
 import gzip
 
 import polars as pl
+import pyarrow as pa
 import pytest
 import redlane as rl
 from redlane import errors
@@ -152,3 +153,13 @@ def test_arguments():
             bad()
     with pytest.raises(errors.NotFittedError):
         rl.UnitValue().score(ships)
+
+
+def test_dates_no_calendar_holds():
+    table = pa.table(
+        {"date": pa.array([0, 2**31 - 1, -(2**31), None], pa.int32()).cast(pa.date32()), "value": [1.0] * 4}
+    )
+    ships = rl.read(table)
+    assert [f["row"] for f in ships.faults.to_pylist()] == [1, 2]
+    for every in ("day", "week", "month", "quarter", "year"):
+        assert len(ships.aggregate(every, "value")) == 2

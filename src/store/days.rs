@@ -1,6 +1,6 @@
 //! The date column as days.
 
-use arrow::array::{Array, AsArray};
+use arrow::array::AsArray;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type};
 
@@ -13,23 +13,31 @@ use crate::watch::Watch;
 /// Stands for a null day; no calendar reaches it.
 pub const NULL_DAY: i32 = i32::MIN;
 
+/// The years 1 to 9999, in days since 1970-01-01.
+const CALENDAR: std::ops::RangeInclusive<i32> = -719_162..=2_932_896;
+const OUTSIDE: &str = "not a date between the years 1 and 9999";
+
 type Days = (Vec<i32>, Vec<(u32, &'static str)>, Option<String>);
 
 /// Days, faults, and a note where the order of day and month had to be assumed.
 pub fn read(column: &Column, order: Option<DateOrder>, watch: &Watch) -> Result<Days> {
     match column.value_kind() {
         DataType::Date32 | DataType::Date64 | DataType::Timestamp(_, _) => {
-            let mut days = Vec::new();
+            let (mut days, mut faults) = (Vec::new(), Vec::new());
             for chunk in column.chunks(watch)? {
                 let dates = cast(chunk, &DataType::Date32)?;
-                let dates = dates.as_primitive::<Date32Type>();
-                if dates.null_count() == 0 {
-                    days.extend_from_slice(dates.values());
-                } else {
-                    days.extend(dates.iter().map(|d| d.unwrap_or(NULL_DAY)));
+                for day in dates.as_primitive::<Date32Type>() {
+                    match day {
+                        Some(day) if CALENDAR.contains(&day) => days.push(day),
+                        Some(_) => {
+                            faults.push((days.len() as u32, OUTSIDE));
+                            days.push(NULL_DAY);
+                        }
+                        None => days.push(NULL_DAY),
+                    }
                 }
             }
-            Ok((days, Vec::new(), None))
+            Ok((days, faults, None))
         }
         kind if column.is_text() || kind.is_numeric() => labels(column, order, watch),
         kind => Err(Error::Schema(format!(

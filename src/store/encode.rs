@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, downcast_dictionary_array};
 use arrow::compute::cast;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Int64Type, UInt64Type};
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use rayon::prelude::*;
@@ -298,6 +298,11 @@ pub fn dictionary_values(chunk: &ArrayRef) -> ArrayRef {
     chunk.as_any_dictionary_opt().map_or_else(|| chunk.clone(), |d| d.values().clone())
 }
 
+/// Unsigned numbers as signed ones that sort the same way; its own inverse.
+fn flip(x: u64) -> i64 {
+    (x ^ (1 << 63)) as i64
+}
+
 /// Whole numbers, dates, timestamps, booleans and floats: as sortable 64-bit keys, with labels
 /// turned back into the column's own type. NaN is null.
 fn numbers(chunks: &[ArrayRef], kind: &DataType, watch: &Watch) -> Result<Codes> {
@@ -312,6 +317,9 @@ fn numbers(chunks: &[ArrayRef], kind: &DataType, watch: &Watch) -> Result<Codes>
                     floats.iter().map(|v| v.filter(|v| !v.is_nan()).map(|v| stats::encode(v + 0.0))).collect();
                 Ok(Arc::new(keys) as ArrayRef)
             } else {
+                if kind == &DataType::UInt64 {
+                    return Ok(Arc::new(chunk.as_primitive::<UInt64Type>().unary::<_, Int64Type>(flip)) as ArrayRef);
+                }
                 let whole = match kind {
                     DataType::Date32 | DataType::Time32(_) => cast(chunk, &DataType::Int32)?,
                     _ => chunk.clone(),
@@ -322,7 +330,7 @@ fn numbers(chunks: &[ArrayRef], kind: &DataType, watch: &Watch) -> Result<Codes>
         .collect();
     let wide = wide?;
     let (mut ids, sizes, values) = number_runs(&wide, watch, |local, chunk, start, ids| {
-        let keys = chunk.as_primitive::<arrow::datatypes::Int64Type>();
+        let keys = chunk.as_primitive::<Int64Type>();
         for (i, id) in ids.iter_mut().enumerate() {
             if keys.is_valid(start + i) {
                 *id = local.short(u128::from(keys.value(start + i) as u64));
@@ -337,7 +345,12 @@ fn numbers(chunks: &[ArrayRef], kind: &DataType, watch: &Watch) -> Result<Codes>
     let labels: ArrayRef = if floating {
         cast(&Float64Array::from_iter_values(distinct.into_iter().map(stats::decode)), kind)?
     } else {
-        let whole: ArrayRef = Arc::new(Int64Array::from(distinct));
+        let whole = Int64Array::from(distinct);
+        if kind == &DataType::UInt64 {
+            let labels: ArrayRef = Arc::new(whole.unary::<_, UInt64Type>(|key| flip(key as u64) as u64));
+            return Ok(Codes { ids, labels });
+        }
+        let whole: ArrayRef = Arc::new(whole);
         match kind {
             DataType::Date32 | DataType::Time32(_) => cast(&cast(&whole, &DataType::Int32)?, kind)?,
             _ => cast(&whole, kind)?,
@@ -384,6 +397,10 @@ mod tests {
 
     #[test]
     fn numbers_sort_as_numbers() {
+        let huge: ArrayRef = Arc::new(arrow::array::UInt64Array::from(vec![u64::MAX, 0, u64::MAX, 1 << 63]));
+        let codes = encode(&[huge], &Watch::default()).unwrap();
+        assert_eq!(codes.ids, [2, 0, 2, 1]);
+        assert_eq!(codes.labels.as_primitive::<UInt64Type>().values()[..], [0, 1 << 63, u64::MAX]);
         let floats: ArrayRef =
             Arc::new(Float64Array::from(vec![Some(2.0), None, Some(-0.0), Some(0.0), Some(f64::NAN), Some(-7.5)]));
         let codes = encode(&[floats], &Watch::default()).unwrap();
