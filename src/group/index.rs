@@ -3,7 +3,7 @@
 //! where the number changes a new group begins. Groups come out in key order and rows inside a
 //! group in row order, however many threads took part.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -161,6 +161,38 @@ impl GroupIndex {
         gather(&self.columns[column].labels, codes.len(), |i| codes[i])
     }
 
+    /// The group of each position of the rows it was built over.
+    pub fn group_of_positions(&self, ships: &Shipments) -> Vec<u32> {
+        let range = self.strides.first().map_or(1, |s| s * u128::from(self.columns[0].radix()));
+        match &self.keys {
+            // Few enough keys for a table of all of them: codes are read in row order, once.
+            Keys::Narrow(keys) if range <= 1 << 22 => {
+                let mut table = vec![0u32; range as usize];
+                keys.iter().enumerate().for_each(|(g, &key)| table[key as usize] = g as u32);
+                let mut groups = vec![0u32; ships.len()];
+                groups.par_chunks_mut(1 << 14).enumerate().for_each_init(Vec::new, |packed, (chunk, out)| {
+                    let start = chunk << 14;
+                    pack::<u64>(&self.columns, &self.strides, &ships.rows, start..start + out.len(), None, packed);
+                    out.iter_mut().zip(packed.iter()).for_each(|(out, &key)| *out = table[key as usize]);
+                });
+                groups
+            }
+            _ => {
+                let by_row: Vec<AtomicU32> = (0..ships.store.rows).into_par_iter().map(|_| AtomicU32::new(0)).collect();
+                // A row is in one group, so threads never write to the same place.
+                self.stretches(1 << 16).into_par_iter().for_each(|stretch| {
+                    for g in stretch {
+                        self.rows(g).iter().for_each(|&row| by_row[row as usize].store(g as u32, Relaxed));
+                    }
+                });
+                match &ships.rows {
+                    RowList::All(_) => by_row.into_par_iter().map(AtomicU32::into_inner).collect(),
+                    RowList::Some(rows) => rows.iter().map(|&r| by_row[r as usize].load(Relaxed)).collect(),
+                }
+            }
+        }
+    }
+
     /// Stretches of groups that hold about `rows` rows each, for parallel work.
     pub fn stretches(&self, rows: usize) -> Vec<std::ops::Range<usize>> {
         let mut stretches = Vec::new();
@@ -176,7 +208,7 @@ impl GroupIndex {
 }
 
 /// Labels gathered by code; the code one past the last label is null.
-fn gather(labels: &ArrayRef, n: usize, code: impl Fn(usize) -> u32 + Sync) -> Result<ArrayRef> {
+pub fn gather(labels: &ArrayRef, n: usize, code: impl Fn(usize) -> u32 + Sync) -> Result<ArrayRef> {
     let null = labels.len() as u32;
     let Some(texts) = labels.as_string_view_opt() else {
         let codes: Vec<u32> = (0..n).into_par_iter().with_min_len(1 << 12).map(&code).collect();
@@ -244,7 +276,9 @@ fn sort<K: Packed>(
         .map(|run| {
             watch.check()?;
             let range = run * share..((run + 1) * share).min(n);
-            Ok(spread(pack::<K>(columns, strides, rows, range, row_bits), shift, partition_bits))
+            let mut packed = Vec::new();
+            pack::<K>(columns, strides, rows, range, Some(row_bits), &mut packed);
+            Ok(spread(packed, shift, partition_bits))
         })
         .collect();
     let runs = runs?;
@@ -290,28 +324,32 @@ fn sort<K: Packed>(
     Ok((order, starts, keys))
 }
 
-/// The packed keys of a range of positions, each with its row in the low bits.
+/// The packed keys of a range of positions, with the row in the `row_bits` low bits if wanted.
 fn pack<K: Packed>(
     columns: &[KeyColumn],
     strides: &[u128],
     rows: &RowList,
     range: std::ops::Range<usize>,
-    row_bits: u32,
-) -> Vec<K> {
-    let mut packed = vec![K::default(); range.len()];
-    let strides: Vec<K> = strides.iter().map(|&s| K::from_wide(s << row_bits)).collect();
+    row_bits: Option<u32>,
+    packed: &mut Vec<K>,
+) {
+    packed.clear();
+    packed.resize(range.len(), K::default());
+    let strides: Vec<K> = strides.iter().map(|&s| K::from_wide(s << row_bits.unwrap_or(0))).collect();
     match rows {
         RowList::All(_) => {
             for (column, &stride) in columns.iter().zip(&strides) {
-                column.add_range(range.start, stride, &mut packed);
+                column.add_range(range.start, stride, packed);
             }
-            for (item, row) in packed.iter_mut().zip(range) {
-                *item = item.plus(K::from_wide(row as u128));
+            if row_bits.is_some() {
+                for (item, row) in packed.iter_mut().zip(range) {
+                    *item = item.plus(K::from_wide(row as u128));
+                }
             }
         }
         RowList::Some(rows) => {
             for (item, &row) in packed.iter_mut().zip(&rows[range]) {
-                let mut key = K::from_wide(u128::from(row));
+                let mut key = if row_bits.is_some() { K::from_wide(u128::from(row)) } else { K::default() };
                 for (column, &stride) in columns.iter().zip(&strides) {
                     key = key.plus(stride.times(column.code(row as usize)));
                 }
@@ -319,7 +357,6 @@ fn pack<K: Packed>(
             }
         }
     }
-    packed
 }
 
 /// Orders items by partition, keeping their order inside each; returns where partitions start.

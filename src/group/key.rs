@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef};
+use arrow::array::{Array, ArrayRef, StringViewArray};
 
 use crate::error::{Error, Result};
 use crate::store::{Codes, Every, NULL_DAY, Role, RoleKind, Store, day_labels, text_labels};
@@ -101,22 +101,9 @@ impl KeyColumn {
         KeyColumn { labels: codes.labels.clone(), source: Source::Codes(codes, None) }
     }
 
-    /// HS codes of fewer digits stay as they are: a heading is not a subheading.
     fn prefix(codes: Arc<Codes>, digits: usize) -> KeyColumn {
-        let mut distinct: Vec<&str> = Vec::new();
-        let mut map = Vec::with_capacity(codes.labels.len() + 1);
-        if let Some(texts) = codes.text() {
-            for text in texts.iter().flatten() {
-                let prefix = text.get(..digits).unwrap_or(text);
-                // Cutting sorted texts keeps them sorted.
-                if distinct.last() != Some(&prefix) {
-                    distinct.push(prefix);
-                }
-                map.push(distinct.len() as u32 - 1);
-            }
-        }
-        map.push(distinct.len() as u32);
-        let labels = text_labels(distinct);
+        let (mut map, labels) = codes.text().map_or_else(|| (Vec::new(), text_labels([])), |t| prefix_labels(t, digits));
+        map.push(labels.len() as u32);
         KeyColumn { labels, source: Source::Codes(codes, Some(map)) }
     }
 
@@ -125,18 +112,13 @@ impl KeyColumn {
         let (first, last) = known().fold((i32::MAX, i32::MIN), |(a, b), d| (a.min(d), b.max(d)));
         let mut seen = vec![false; if first <= last { (last - first) as usize + 1 } else { 0 }];
         known().for_each(|d| seen[(d - first) as usize] = true);
-        let mut starts: Vec<i32> = Vec::new();
+        let present: Vec<i32> = (0..seen.len()).filter(|&i| seen[i]).map(|i| first + i as i32).collect();
+        let (map, labels) = period_labels(&present, every);
         let mut table = vec![0; seen.len()];
-        for (i, slot) in table.iter_mut().enumerate() {
-            if seen[i] {
-                let start = every.start(first + i as i32);
-                if starts.last() != Some(&start) {
-                    starts.push(start);
-                }
-                *slot = starts.len() as u32 - 1;
-            }
+        for (day, code) in present.into_iter().zip(map) {
+            table[(day - first) as usize] = code;
         }
-        KeyColumn { labels: day_labels(starts), source: Source::Days { days, first, table } }
+        KeyColumn { labels, source: Source::Days { days, first, table } }
     }
 
     /// Codes below this; the last one is null.
@@ -182,6 +164,36 @@ impl KeyColumn {
             }
         }
     }
+}
+
+/// Sorted HS codes cut to so many digits: for each its number among the prefixes, and those. Codes
+/// of fewer digits stay as they are: a heading is not a subheading.
+pub fn prefix_labels(texts: &StringViewArray, digits: usize) -> (Vec<u32>, ArrayRef) {
+    let mut distinct: Vec<&str> = Vec::new();
+    let mut map = Vec::with_capacity(texts.len() + 1);
+    for text in texts.iter().flatten() {
+        let prefix = text.get(..digits).unwrap_or(text);
+        // Cutting sorted texts keeps them sorted.
+        if distinct.last() != Some(&prefix) {
+            distinct.push(prefix);
+        }
+        map.push(distinct.len() as u32 - 1);
+    }
+    (map, text_labels(distinct))
+}
+
+/// Ascending days: for each the number of its period, and the periods' first days.
+pub fn period_labels(days: &[i32], every: Every) -> (Vec<u32>, ArrayRef) {
+    let mut starts: Vec<i32> = Vec::new();
+    let mut map = Vec::with_capacity(days.len() + 1);
+    for &day in days {
+        let start = every.start(day);
+        if starts.last() != Some(&start) {
+            starts.push(start);
+        }
+        map.push(starts.len() as u32 - 1);
+    }
+    (map, day_labels(starts))
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! Group keys and the index that aggregation and scoring share: which rows belong together, in
 //! key order.
 
+mod combos;
 mod filter;
 mod index;
 mod key;
 
+pub use combos::{Combos, Lookup, finest};
 pub use filter::{Literal, Wanted, filter};
 pub use index::{GroupIndex, IndexCache};
 pub use key::{Key, KeyColumn, resolve};

@@ -20,13 +20,14 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add("DEBUG_BUILD", cfg!(debug_assertions))?;
     m.add_class::<table::Table>()?;
     m.add_class::<shipments::Shipments>()?;
-    m.add_class::<score::UnitValue>()?;
-    m.add_class::<score::UnitValueFit>()?;
+    m.add_class::<score::Detector>()?;
+    m.add_class::<score::Fit>()?;
     m.add_class::<score::Scores>()?;
     m.add_function(wrap_pyfunction!(shipments::read_files, m)?)?;
     m.add_function(wrap_pyfunction!(shipments::read_arrow, m)?)?;
     m.add_function(wrap_pyfunction!(shipments::layouts, m)?)?;
     m.add_function(wrap_pyfunction!(shipments::role_of_name, m)?)?;
+    m.add_function(wrap_pyfunction!(score::unit_value, m)?)?;
     m.add_function(wrap_pyfunction!(score::screen, m)?)?;
     m.add_function(wrap_pyfunction!(score::by_shipment, m)?)?;
     m.add_function(wrap_pyfunction!(table::table, m)?)?;

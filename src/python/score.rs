@@ -1,7 +1,6 @@
 //! Detectors and the screen.
 
-use std::sync::Arc;
-
+use arrow::array::RecordBatch;
 use pyo3::prelude::*;
 use pyo3_arrow::PyTable;
 
@@ -9,20 +8,20 @@ use super::errors::raise;
 use super::run::run;
 use super::shipments::Shipments;
 use super::table::{Table, one_batch};
-use crate::error::Error;
-use crate::score::{self, SharedScores};
+use crate::error::{Error, Result};
+use crate::score::{self, SharedFit, SharedScores};
 use crate::stats::{benjamini_hochberg, benjamini_yekutieli};
 
-/// Settings of a `UnitValue`.
+/// A detector with its settings.
 #[pyclass(module = "redlane._core", frozen)]
-pub struct UnitValue {
-    settings: score::UnitValue,
+pub struct Detector {
+    detector: Box<dyn score::Detector>,
 }
 
-/// What a `UnitValue` learnt.
+/// What a detector learnt.
 #[pyclass(module = "redlane._core", frozen)]
-pub struct UnitValueFit {
-    fitted: Arc<score::Fitted>,
+pub struct Fit {
+    fit: SharedFit,
 }
 
 /// Scores that a screen can combine; `table` shows them.
@@ -39,16 +38,11 @@ impl Scores {
 }
 
 #[pymethods]
-impl UnitValue {
-    #[new]
-    fn new(measure: String, by: Vec<String>, min_peers: usize, backoff: Vec<Vec<String>>) -> UnitValue {
-        UnitValue { settings: score::UnitValue { measure, by, min_peers, backoff } }
-    }
-
+impl Detector {
     #[pyo3(signature = (ships, progress=None))]
-    fn fit(&self, py: Python<'_>, ships: &Shipments, progress: Option<Py<PyAny>>) -> PyResult<UnitValueFit> {
-        let fitted = run(py, progress.as_ref(), |watch| self.settings.fit(&ships.ships, &ships.cache, watch))?;
-        Ok(UnitValueFit { fitted: Arc::new(fitted) })
+    fn fit(&self, py: Python<'_>, ships: &Shipments, progress: Option<Py<PyAny>>) -> PyResult<Fit> {
+        let fit = run(py, progress.as_ref(), |watch| self.detector.fit(&ships.ships, &ships.cache, watch))?;
+        Ok(Fit { fit })
     }
 
     #[pyo3(signature = (ships, progress=None))]
@@ -57,29 +51,51 @@ impl UnitValue {
         py: Python<'_>,
         ships: &Shipments,
         progress: Option<Py<PyAny>>,
-    ) -> PyResult<(UnitValueFit, Scores)> {
-        let scores = run(py, progress.as_ref(), |watch| self.settings.fit_score(&ships.ships, &ships.cache, watch))?;
-        Ok((UnitValueFit { fitted: scores.fitted() }, Scores { scores: Arc::new(scores) }))
+    ) -> PyResult<(Fit, Scores)> {
+        let (fit, scores) =
+            run(py, progress.as_ref(), |watch| self.detector.fit_score(&ships.ships, &ships.cache, watch))?;
+        Ok((Fit { fit }, Scores { scores }))
     }
 
-    fn restore(&self, py: Python<'_>, state: PyTable) -> PyResult<UnitValueFit> {
-        let settings = self.settings.clone();
-        let fitted = run(py, None, |_| score::Fitted::from_state(settings, &one_batch(state)?))?;
-        Ok(UnitValueFit { fitted: Arc::new(fitted) })
+    /// The fit of all data that the states stand for.
+    fn restore(&self, py: Python<'_>, states: Vec<PyTable>) -> PyResult<Fit> {
+        let fit = run(py, None, |watch| {
+            let states: Result<Vec<RecordBatch>> = states.into_iter().map(one_batch).collect();
+            self.detector.restore(&states?, watch)
+        })?;
+        Ok(Fit { fit })
     }
 }
 
 #[pymethods]
-impl UnitValueFit {
+impl Fit {
     #[pyo3(signature = (ships, progress=None))]
     fn score(&self, py: Python<'_>, ships: &Shipments, progress: Option<Py<PyAny>>) -> PyResult<Scores> {
-        let scores = run(py, progress.as_ref(), |watch| self.fitted.score(&ships.ships, &ships.cache, watch))?;
-        Ok(Scores { scores: Arc::new(scores) })
+        let scores =
+            run(py, progress.as_ref(), |watch| self.fit.clone().score(&ships.ships, &ships.cache, watch))?;
+        Ok(Scores { scores })
     }
 
     fn state(&self, py: Python<'_>) -> PyResult<Table> {
-        run(py, None, |_| Ok(Table::of(self.fitted.state()?)))
+        run(py, None, |_| Ok(Table::of(self.fit.state()?)))
     }
+}
+
+fn detector(py: Python<'_>, made: Result<impl score::Detector + 'static>) -> PyResult<Detector> {
+    Ok(Detector { detector: Box::new(made.map_err(|e| raise(py, e))?) })
+}
+
+#[pyfunction]
+pub fn unit_value(
+    py: Python<'_>,
+    measure: String,
+    by: Vec<String>,
+    min_peers: usize,
+    backoff: Vec<Vec<String>>,
+    scale: &str,
+) -> PyResult<Detector> {
+    let made = score::Scale::named(scale).map(|scale| score::UnitValue { measure, by, min_peers, backoff, scale });
+    detector(py, made)
 }
 
 /// The findings' table, and for each finding its source rows.

@@ -14,7 +14,7 @@ use pyo3_arrow::ffi::{ArrayIterator, to_schema_pycapsule, to_stream_pycapsule};
 use super::errors::raise;
 use super::run::run;
 use crate::error::{Error, Result};
-use crate::score::SharedScores;
+use crate::score::{self, SharedScores, schema};
 
 /// Rows in one batch of an exported table.
 const BATCH: usize = 1 << 16;
@@ -29,7 +29,7 @@ impl Content {
     fn schema(&self) -> SchemaRef {
         match self {
             Content::Batch(batch) => batch.schema(),
-            Content::Scores(scores, _) => scores.schema(),
+            Content::Scores(scores, _) => schema(scores.as_ref()),
         }
     }
 
@@ -56,7 +56,7 @@ impl Content {
         match (self, column) {
             (Content::Batch(batch), None) => Ok(batch.clone()),
             (Content::Batch(batch), Some(column)) => Ok(batch.project(&[column])?),
-            (Content::Scores(scores, range), column) => scores.batch(range.clone(), column),
+            (Content::Scores(scores, range), column) => score::batch(scores.as_ref(), range.clone(), column),
         }
     }
 

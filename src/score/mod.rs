@@ -1,36 +1,46 @@
-//! Detectors, one file each, and the screen that combines them.
+//! Detectors, one file or folder each, and the screen that combines them.
 
 mod phrase;
+mod scores;
 mod screen;
 mod tails;
 mod unit_value;
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
 
+pub use scores::{Number, Scores, SharedScores, batch, schema};
 pub use screen::{Findings, by_shipment, screen};
-pub use unit_value::{Fitted, UnitValue};
+pub use unit_value::{Scale, UnitValue};
 
 use crate::error::Result;
+use crate::group::IndexCache;
+use crate::store::Shipments;
+use crate::watch::Watch;
 
-/// Scores of shipments, a row each in source order. Columns that are texts are written when they
-/// are read: a reason for each of ten million rows is a gigabyte nobody asked for.
-pub trait Scores: Send + Sync {
-    fn schema(&self) -> SchemaRef;
-    fn len(&self) -> usize;
-    fn is_empty(&self) -> bool {
-        self.len() == 0
+/// A detector with its settings.
+pub trait Detector: Send + Sync {
+    fn fit(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedFit>;
+
+    /// Fits and scores the same shipments.
+    fn fit_score(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<(SharedFit, SharedScores)> {
+        let fit = self.fit(ships, cache, watch)?;
+        let scores = fit.clone().score(ships, cache, watch)?;
+        Ok((fit, scores))
     }
-    /// The named columns (all of them if `None`) of a range of rows.
-    fn batch(&self, range: Range<usize>, column: Option<usize>) -> Result<RecordBatch>;
-    /// The p-value of every row; NaN where there is no score.
-    fn p_values(&self) -> Vec<f64>;
-    /// What the row's anomaly is worth: how far its value is from the expected one.
-    fn at_stake(&self, position: usize) -> f64;
-    fn detector(&self) -> &'static str;
+
+    /// The fit that these states stand for together. States add up: the states of fits of disjoint
+    /// data, restored together, give the fit of all of it.
+    fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit>;
 }
 
-pub type SharedScores = Arc<dyn Scores>;
+/// What a detector learnt.
+pub trait Fit: Send + Sync {
+    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores>;
+
+    /// All that is needed to restore and to merge, with the fitted numbers under plain names.
+    fn state(&self) -> Result<RecordBatch>;
+}
+
+pub type SharedFit = Arc<dyn Fit>;

@@ -6,10 +6,10 @@ use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBat
 use arrow::datatypes::Float64Type;
 use rayon::prelude::*;
 
-use super::SharedScores;
+use super::{Number, SharedScores};
 use crate::aggregate::table;
 use crate::error::Result;
-use crate::stats::{benjamini_hochberg, cauchy_combination};
+use crate::stats::{benjamini_hochberg, cauchy_combination, exact_sum};
 use crate::store::{Role, Shipments};
 use crate::watch::Watch;
 
@@ -27,72 +27,73 @@ pub struct Findings {
 pub fn screen(ships: &Shipments, scores: &[SharedScores], fdr: f64, watch: &Watch) -> Result<Findings> {
     let mut lines: Vec<Line> = Vec::new();
     watch.begin("screening", scores.len() as u64);
-    let values = if ships.store.role(Role::Value).is_some() {
-        Some(ships.store.role_numbers(Role::Value, watch)?)
-    } else {
-        None
-    };
     for (d, detector) in scores.iter().enumerate() {
         watch.check()?;
-        let p = detector.p_values();
+        let p = detector.numbers(Number::PValue, 0..detector.len());
         let q = benjamini_hochberg(&p);
         lines.extend(
             q.par_iter()
                 .enumerate()
                 .filter(|(_, q)| **q <= fdr)
-                .map(|(position, &q)| {
-                    let stake = detector.at_stake(position);
-                    let evidence = -libm::log10(p[position].max(FLOOR));
+                .map(|(at, &q)| {
+                    let stake = detector.at_stake(at);
+                    let evidence = -libm::log10(p[at].max(FLOOR));
                     let size = libm::log10(10.0 + if stake.is_finite() { stake } else { 0.0 });
-                    Line { detector: d, position, q, weight: evidence * size, row: ships.rows.row(position) as u32 }
+                    Line { detector: d, at, p: p[at], q, weight: evidence * size }
                 })
                 .collect::<Vec<_>>(),
         );
         watch.advance(1);
     }
     lines.sort_unstable_by(|a, b| {
-        b.weight.total_cmp(&a.weight).then(a.row.cmp(&b.row)).then(a.detector.cmp(&b.detector))
+        b.weight.total_cmp(&a.weight).then(a.detector.cmp(&b.detector)).then(a.at.cmp(&b.at))
     });
-    let details: Result<Vec<RecordBatch>> =
-        lines.par_iter().map(|l| scores[l.detector].batch(l.position..l.position + 1, None)).collect();
-    let details = details?;
-    let float = |name: &str| -> ArrayRef {
-        let cell = |b: &RecordBatch| {
-            let array = b.column_by_name(name)?.as_primitive_opt::<Float64Type>()?;
-            array.is_valid(0).then(|| array.value(0))
-        };
-        Arc::new(details.iter().map(cell).collect::<Float64Array>())
+    let rows: Result<Vec<Vec<u32>>> = lines.par_iter().map(|l| scores[l.detector].rows(l.at)).collect();
+    let rows = rows?;
+    let float = |what: Number| -> ArrayRef {
+        let cell = |l: &Line| Some(scores[l.detector].number(what, l.at)).filter(|v| !v.is_nan());
+        Arc::new(lines.iter().map(cell).collect::<Float64Array>())
     };
-    let text = |name: &str| -> ArrayRef {
-        let cell = |b: &RecordBatch| {
-            let array = b.column_by_name(name)?.as_string_view_opt()?;
-            array.is_valid(0).then(|| array.value(0).to_owned())
-        };
-        Arc::new(details.iter().map(cell).collect::<StringViewArray>())
+    let text = |cell: &(dyn Fn(&Line) -> Option<String> + Sync)| -> ArrayRef {
+        let made: Vec<Option<String>> = lines.par_iter().map(cell).collect();
+        Arc::new(made.into_iter().collect::<StringViewArray>())
     };
     let whole = |values: Vec<i64>| -> ArrayRef { Arc::new(Int64Array::from(values)) };
-    let subjects: StringViewArray = lines.iter().map(|l| Some(format!("row {}", l.row))).collect();
-    let detectors: StringViewArray = lines.iter().map(|l| Some(scores[l.detector].detector())).collect();
-    let value: Float64Array =
-        lines.iter().map(|l| values.as_ref().map(|v| v[l.row as usize]).filter(|v| !v.is_nan())).collect();
-    let q: Float64Array = lines.iter().map(|l| Some(l.q)).collect();
+    let direction = |l: &Line| match scores[l.detector].number(Number::Direction, l.at) {
+        s if s > 0.0 => Some("high".into()),
+        s if s < 0.0 => Some("low".into()),
+        _ => None,
+    };
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("finding", whole((0..lines.len() as i64).collect())),
-        ("detector", Arc::new(detectors)),
-        ("subject", Arc::new(subjects)),
-        ("score", float("score")),
-        ("p_value", float("p_value")),
-        ("q_value", Arc::new(q)),
-        ("direction", text("direction")),
-        ("observed", float("observed")),
-        ("expected", float("expected")),
-        ("value", Arc::new(value)),
-        ("n_rows", whole(vec![1; lines.len()])),
-        ("caution", text("caution")),
-        ("reason", text("reason")),
+        ("detector", text(&|l| Some(scores[l.detector].detector().into()))),
+        ("subject", text(&|l| Some(scores[l.detector].subject(l.at)))),
+        ("score", float(Number::Score)),
+        ("p_value", Arc::new(lines.iter().map(|l| Some(l.p)).collect::<Float64Array>())),
+        ("q_value", Arc::new(lines.iter().map(|l| Some(l.q)).collect::<Float64Array>())),
+        ("direction", text(&direction)),
+        ("observed", float(Number::Observed)),
+        ("expected", float(Number::Expected)),
+        ("value", value_of(ships, &rows, watch)?),
+        ("n_rows", whole(rows.iter().map(|r| r.len() as i64).collect())),
+        ("caution", text(&|l| scores[l.detector].caution(l.at))),
+        ("reason", text(&|l| Some(scores[l.detector].reason(l.at)))),
     ];
     let table = table(columns.into_iter().map(|(n, a)| (n.to_owned(), a)).collect(), lines.len())?;
-    Ok(Findings { table, rows: lines.into_iter().map(|l| vec![l.row]).collect() })
+    Ok(Findings { table, rows })
+}
+
+/// The value of the shipments behind each finding.
+fn value_of(ships: &Shipments, rows: &[Vec<u32>], watch: &Watch) -> Result<ArrayRef> {
+    if ships.store.role(Role::Value).is_none() {
+        return Ok(Arc::new(Float64Array::new_null(rows.len())));
+    }
+    let values = ships.store.role_numbers(Role::Value, watch)?;
+    let sum = |rows: &Vec<u32>| {
+        let known: Vec<f64> = rows.iter().map(|&r| values[r as usize]).filter(|v| !v.is_nan()).collect();
+        (!known.is_empty()).then(|| exact_sum(&known))
+    };
+    Ok(Arc::new(rows.iter().map(sum).collect::<Float64Array>()))
 }
 
 /// One row a shipment: `row`, `findings`, `p_value` by Cauchy combination, `reason` with those of
@@ -124,8 +125,8 @@ pub fn by_shipment(findings: &RecordBatch, rows: &[Vec<u32>]) -> Result<RecordBa
 
 struct Line {
     detector: usize,
-    position: usize,
+    at: usize,
+    p: f64,
     q: f64,
     weight: f64,
-    row: u32,
 }

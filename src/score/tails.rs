@@ -96,11 +96,6 @@ impl Tails {
         self.0[class(n)]
     }
 
-    pub fn with(mut self, n: u32, df: f64, width: f64) -> Tails {
-        self.0[class(n)] = (df, width);
-        self
-    }
-
     pub fn p_value(&self, z: f64, n: u32) -> f64 {
         let (df, width) = self.of_size(n);
         student_t_two_sided(z / width, df)

@@ -5,6 +5,25 @@ pub fn normal_two_sided(z: f64) -> f64 {
     libm::erfc(z.abs() / std::f64::consts::SQRT_2)
 }
 
+/// The `z` with `P(Z <= z) = p` for a standard normal `Z`: the approximation 26.2.23 of Abramowitz
+/// and Stegun, made exact by Halley steps.
+pub fn normal_quantile(p: f64) -> f64 {
+    if !(p > 0.0 && p < 1.0) {
+        return if p <= 0.0 { f64::NEG_INFINITY } else if p >= 1.0 { f64::INFINITY } else { f64::NAN };
+    }
+    let tail = p.min(1.0 - p);
+    let t = (-2.0 * libm::log(tail)).sqrt();
+    let mut z = t - ((0.010328 * t + 0.802853) * t + 2.515517)
+        / (((0.001308 * t + 0.189269) * t + 1.432788) * t + 1.0);
+    for _ in 0..3 {
+        let error = 0.5 * libm::erfc(z / std::f64::consts::SQRT_2) - tail;
+        let density = libm::exp(-0.5 * z * z) / (2.0 * std::f64::consts::PI).sqrt();
+        let step = -error / density;
+        z -= step / (1.0 + 0.5 * z * step);
+    }
+    if p < 0.5 { -z } else { z }
+}
+
 /// `P(|T| >= |t|)` for Student's t with `df` degrees of freedom: the regularised incomplete beta
 /// function `I_x(df/2, 1/2)` at `x = df / (df + t²)`. An infinite `df` is the normal.
 pub fn student_t_two_sided(t: f64, df: f64) -> f64 {
@@ -117,6 +136,16 @@ mod tests {
         close(student_t_two_sided(1.0, 1.0), 0.5);
         assert_eq!(student_t_two_sided(0.0, 3.0), 1.0);
         assert_eq!(student_t_two_sided(f64::INFINITY, 3.0), 0.0);
+    }
+
+    #[test]
+    fn normal_quantiles_equal_scipy() {
+        // scipy 1.17: norm.ppf
+        close(normal_quantile(0.975), 1.959963984540054);
+        close(normal_quantile(0.9875), 2.241402727604947);
+        close(normal_quantile(1e-12), -7.034483825301131);
+        assert!(normal_quantile(0.5).abs() < 1e-15);
+        assert_eq!(normal_quantile(1.0), f64::INFINITY);
     }
 
     #[test]

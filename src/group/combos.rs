@@ -1,0 +1,228 @@
+//! Groups known by the labels of their keys alone, apart from any rows: what a fit keeps, finds
+//! again among new shipments, and coarsens to its back-off levels.
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Date32Type};
+use hashbrown::HashMap;
+
+use super::index::{GroupIndex, gather};
+use super::key::{period_labels, prefix_labels};
+use crate::error::{Error, Result};
+use crate::store::{Every, encode};
+use crate::watch::Watch;
+
+/// Groups as codes into the sorted labels of each key; the code one past the last label is null.
+pub struct Combos {
+    pub keys: Vec<String>,
+    labels: Vec<ArrayRef>,
+    codes: Vec<Vec<u32>>,
+    groups: usize,
+}
+
+impl Combos {
+    pub fn of_index(index: &GroupIndex, keys: &[String]) -> Combos {
+        let groups = index.groups();
+        Combos {
+            keys: keys.to_vec(),
+            labels: index.columns.iter().map(|c| c.labels.clone()).collect(),
+            codes: (0..keys.len()).map(|k| (0..groups).map(|g| index.code(g, k)).collect()).collect(),
+            groups,
+        }
+    }
+
+    /// Groups from tables that hold their keys under their names, one group a row.
+    pub fn of_columns(keys: &[String], columns: &[Vec<ArrayRef>], groups: usize, watch: &Watch) -> Result<Combos> {
+        let mut combos = Combos { keys: keys.to_vec(), labels: Vec::new(), codes: Vec::new(), groups };
+        for chunks in columns {
+            let codes = encode(chunks, watch)?;
+            combos.labels.push(codes.labels.clone());
+            combos.codes.push(codes.ids);
+        }
+        Ok(combos)
+    }
+
+    pub fn groups(&self) -> usize {
+        self.groups
+    }
+
+    /// The values of key `column` of all groups.
+    pub fn labels(&self, column: usize) -> Result<ArrayRef> {
+        gather(&self.labels[column], self.groups, |g| self.codes[column][g])
+    }
+
+    /// `hs6 690912, origin CN`.
+    pub fn name(&self, group: usize) -> String {
+        let part = |(k, key): (usize, &String)| {
+            let code = self.codes[k][group] as usize;
+            let labels = &self.labels[k];
+            let text = match labels.as_string_view_opt() {
+                Some(texts) if code < texts.len() => texts.value(code).to_owned(),
+                None if code < labels.len() => {
+                    arrow::util::display::array_value_to_string(labels, code).unwrap_or_default()
+                }
+                _ => "(none)".into(),
+            };
+            format!("{key} {text}")
+        };
+        let parts: Vec<String> = self.keys.iter().enumerate().map(part).collect();
+        if parts.is_empty() { "all shipments".into() } else { parts.join(", ") }
+    }
+
+    /// The distinct groups in key order, and for each of the old ones its number among them.
+    pub fn distinct(&self) -> Result<(Combos, Vec<u32>)> {
+        let mut packed = vec![0u128; self.groups];
+        let mut range = 1u128;
+        for (labels, codes) in self.labels.iter().zip(&self.codes) {
+            let radix = labels.len() as u128 + 1;
+            range = range.checked_mul(radix).ok_or_else(|| {
+                Error::Argument("these keys have more combinations than 128 bits hold; group by fewer keys".into())
+            })?;
+            packed.iter_mut().zip(codes).for_each(|(p, &code)| *p = *p * radix + u128::from(code));
+        }
+        let mut order: Vec<u32> = (0..self.groups as u32).collect();
+        if !packed.is_sorted() {
+            order.sort_unstable_by_key(|&g| (packed[g as usize], g));
+        }
+        let mut number = vec![0u32; self.groups];
+        let mut firsts: Vec<u32> = Vec::new();
+        for &g in &order {
+            if firsts.last().is_none_or(|&f| packed[f as usize] != packed[g as usize]) {
+                firsts.push(g);
+            }
+            number[g as usize] = firsts.len() as u32 - 1;
+        }
+        let codes = self.codes.iter().map(|codes| firsts.iter().map(|&g| codes[g as usize]).collect()).collect();
+        let combos =
+            Combos { keys: self.keys.clone(), labels: self.labels.clone(), codes, groups: firsts.len() };
+        Ok((combos, number))
+    }
+
+    /// The same groups under coarser keys, each a key here or one that follows from a key here.
+    pub fn project(&self, keys: &[String]) -> Result<Combos> {
+        let mut made =
+            Combos { keys: keys.to_vec(), labels: Vec::new(), codes: Vec::new(), groups: self.groups };
+        for key in keys {
+            if let Some(at) = self.keys.iter().position(|k| k == key) {
+                made.labels.push(self.labels[at].clone());
+                made.codes.push(self.codes[at].clone());
+                continue;
+            }
+            let Some(at) = self.keys.iter().position(|k| follows(k, key)) else {
+                return Err(Error::Argument(format!("{key:?} does not follow from the keys {}", self.keys.join(", "))));
+            };
+            let (mut map, labels) = match (Every::named(key), self.labels[at].as_string_view_opt()) {
+                (Some(every), _) => {
+                    let days = cast(&self.labels[at], &DataType::Date32)?;
+                    period_labels(days.as_primitive::<Date32Type>().values(), every)
+                }
+                (None, Some(texts)) => prefix_labels(texts, digits(key).unwrap_or(usize::MAX)),
+                _ => return Err(Error::Argument(format!("{key:?} is a prefix of HS codes, which are texts"))),
+            };
+            map.push(labels.len() as u32);
+            made.codes.push(self.codes[at].iter().map(|&code| map[code as usize]).collect());
+            made.labels.push(labels);
+        }
+        Ok(made)
+    }
+
+    /// A name for each group that is the same in another store: its labels as texts.
+    fn names(&self) -> Result<Vec<Box<str>>> {
+        let texts: Result<Vec<ArrayRef>, _> = self.labels.iter().map(|l| cast(l, &DataType::Utf8View)).collect();
+        let texts = texts?;
+        Ok((0..self.groups)
+            .map(|g| {
+                let mut name = String::new();
+                for (texts, codes) in texts.iter().zip(&self.codes) {
+                    let texts = texts.as_string_view();
+                    if let Some(code) = Some(codes[g] as usize).filter(|&c| c < texts.len()) {
+                        name.push('=');
+                        name.push_str(texts.value(code));
+                    }
+                    name.push('\u{1f}');
+                }
+                name.into()
+            })
+            .collect())
+    }
+}
+
+fn digits(key: &str) -> Option<usize> {
+    key.strip_prefix("hs")?.parse().ok()
+}
+
+/// Whether the coarser key can be told from the finer one.
+fn follows(finer: &str, coarser: &str) -> bool {
+    if let Some(few) = digits(coarser) {
+        return finer == "hs" || digits(finer).is_some_and(|many| many >= few);
+    }
+    let day = matches!(finer, "day" | "date");
+    match Every::named(coarser) {
+        Some(Every::Year) => day || matches!(finer, "month" | "quarter"),
+        Some(Every::Quarter) => day || finer == "month",
+        Some(Every::Month | Every::Week) => day,
+        Some(Every::Day) => finer == "date",
+        None => coarser == "date" && finer == "day",
+    }
+}
+
+/// The fewest keys from which all these levels of keys follow.
+pub fn finest(levels: &[Vec<String>]) -> Vec<String> {
+    let mut keys: Vec<String> = Vec::new();
+    for key in levels.iter().flatten() {
+        if !keys.iter().any(|k| k == key || follows(k, key)) {
+            keys.push(key.clone());
+        }
+    }
+    keys
+}
+
+/// Finds groups again by their labels.
+pub struct Lookup(HashMap<Box<str>, u32>);
+
+impl Lookup {
+    pub fn of(combos: &Combos) -> Result<Lookup> {
+        Ok(Lookup(combos.names()?.into_iter().enumerate().map(|(g, name)| (name, g as u32)).collect()))
+    }
+
+    /// The number of each of these groups, if it is known.
+    pub fn find(&self, combos: &Combos) -> Result<Vec<Option<u32>>> {
+        Ok(combos.names()?.iter().map(|name| self.0.get(name).copied()).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    use arrow::array::{Date32Array, StringViewArray};
+
+    fn names(list: &[&str]) -> Vec<String> {
+        list.iter().map(|&s| s.to_owned()).collect()
+    }
+
+    #[test]
+    fn the_finest_keys_hold_all_levels() {
+        let level = |list: &[&str]| names(list);
+        assert_eq!(finest(&[level(&["hs6", "origin"]), level(&["hs6"]), level(&["hs4"])]), ["hs6", "origin"]);
+        assert_eq!(finest(&[level(&["hs6"]), level(&["hs2", "month"]), level(&["year"])]), ["hs6", "month"]);
+        assert_eq!(finest(&[level(&["hs4"]), level(&["hs6"])]), ["hs4", "hs6"]);
+    }
+
+    #[test]
+    fn coarser_groups_and_back() {
+        let hs: ArrayRef = Arc::new(StringViewArray::from(vec![Some("010121"), Some("010129"), None, Some("02")]));
+        let day: ArrayRef = Arc::new(Date32Array::from(vec![Some(40), Some(35), Some(70), None]));
+        let combos =
+            Combos::of_columns(&names(&["hs6", "month"]), &[vec![hs], vec![day]], 4, &Watch::default()).unwrap();
+        let coarse = combos.project(&names(&["hs4", "year"])).unwrap();
+        let (distinct, number) = coarse.distinct().unwrap();
+        assert_eq!(number, [0, 0, 2, 1]);
+        assert_eq!(distinct.name(0), "hs4 0101, year 1970-01-01");
+        assert_eq!(distinct.name(1), "hs4 02, year (none)");
+        let lookup = Lookup::of(&distinct).unwrap();
+        assert_eq!(lookup.find(&coarse).unwrap(), [Some(0), Some(0), Some(2), Some(1)]);
+        assert!(combos.project(&names(&["origin"])).is_err());
+    }
+}

@@ -1,0 +1,169 @@
+//! What every detector gives: a table with a row a subject, whose columns are made when they are
+//! read. A reason for each of ten million rows is a gigabyte nobody asked for.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringViewArray, StringViewBuilder};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use rayon::prelude::*;
+
+use crate::error::Result;
+use crate::store::Shipments;
+
+/// The columns that are numbers. A direction is the sign of its number; NaN is null.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Number {
+    Score,
+    PValue,
+    Direction,
+    Observed,
+    Expected,
+    Peers,
+}
+
+pub type SharedScores = Arc<dyn Scores>;
+
+/// Rows below which a column is not worth splitting over threads.
+const SHARE: usize = 1 << 12;
+
+pub trait Scores: Send + Sync {
+    fn detector(&self) -> &'static str;
+
+    /// The shipments scored, where the subjects are single shipments in their order.
+    fn ships(&self) -> Option<&Shipments> {
+        None
+    }
+
+    fn len(&self) -> usize {
+        self.ships().map_or(0, Shipments::len)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn number(&self, what: Number, at: usize) -> f64;
+
+    /// The group and back-off level used.
+    fn peer(&self, at: usize) -> Option<String>;
+
+    /// Why the score may rest on an artefact.
+    fn caution(&self, _at: usize) -> Option<String> {
+        None
+    }
+
+    /// One sentence with the numbers in it; for a subject without a score, why it has none.
+    fn reason(&self, at: usize) -> String;
+
+    /// What the anomaly is worth: how far the value is from the expected one.
+    fn at_stake(&self, at: usize) -> f64;
+
+    /// Names and types of the columns before `score`: the row, or the keys of the subject.
+    fn keys(&self) -> Vec<Field> {
+        vec![Field::new("row", DataType::Int64, false)]
+    }
+
+    fn key(&self, _column: usize, range: Range<usize>) -> Result<ArrayRef> {
+        let row = |at: usize| self.ships().map_or(at, |ships| ships.rows.row(at)) as i64;
+        Ok(Arc::new(Int64Array::from_iter_values(range.map(row))))
+    }
+
+    /// Names and types of evidence columns behind `reason`.
+    fn evidence(&self) -> Vec<Field> {
+        Vec::new()
+    }
+
+    fn proof(&self, _column: usize, range: Range<usize>) -> Result<ArrayRef> {
+        Ok(arrow::array::new_null_array(&DataType::Null, range.len()))
+    }
+
+    /// The subject in words.
+    fn subject(&self, at: usize) -> String {
+        format!("row {}", self.ships().map_or(at, |ships| ships.rows.row(at)))
+    }
+
+    /// The source rows behind the subject.
+    fn rows(&self, at: usize) -> Result<Vec<u32>> {
+        Ok(vec![self.ships().map_or(at, |ships| ships.rows.row(at)) as u32])
+    }
+
+    /// A number of each subject in a range.
+    fn numbers(&self, what: Number, range: Range<usize>) -> Vec<f64> {
+        range.into_par_iter().with_min_len(SHARE).map(|at| self.number(what, at)).collect()
+    }
+}
+
+/// The table's columns.
+pub fn schema(scores: &dyn Scores) -> SchemaRef {
+    let mut fields = scores.keys();
+    for (name, kind) in FIXED {
+        fields.push(Field::new(name, kind, true));
+    }
+    fields.extend(scores.evidence());
+    Arc::new(Schema::new(fields))
+}
+
+const FIXED: [(&str, DataType); 9] = [
+    ("score", DataType::Float64),
+    ("p_value", DataType::Float64),
+    ("direction", DataType::Utf8View),
+    ("observed", DataType::Float64),
+    ("expected", DataType::Float64),
+    ("peer", DataType::Utf8View),
+    ("n_peers", DataType::Int64),
+    ("caution", DataType::Utf8View),
+    ("reason", DataType::Utf8View),
+];
+
+/// One column (all of them if `None`) of a range of subjects.
+pub fn batch(scores: &dyn Scores, range: Range<usize>, column: Option<usize>) -> Result<RecordBatch> {
+    let whole = schema(scores);
+    let columns: Vec<usize> = column.map_or_else(|| (0..whole.fields().len()).collect(), |c| vec![c]);
+    let arrays: Result<Vec<ArrayRef>> = columns.iter().map(|&c| array(scores, c, range.clone())).collect();
+    Ok(RecordBatch::try_new(Arc::new(whole.project(&columns)?), arrays?)?)
+}
+
+fn array(scores: &dyn Scores, column: usize, range: Range<usize>) -> Result<ArrayRef> {
+    let keys = scores.keys().len();
+    let Some(place) = column.checked_sub(keys) else { return scores.key(column, range) };
+    let number = |what| -> ArrayRef {
+        let values = scores.numbers(what, range.clone());
+        let nulls = nulls(&values);
+        Arc::new(Float64Array::new(values.into(), nulls))
+    };
+    let texts = |text: &(dyn Fn(usize) -> Option<String> + Sync)| -> ArrayRef {
+        let made: Vec<Option<String>> = range.clone().into_par_iter().with_min_len(SHARE).map(text).collect();
+        let mut builder = StringViewBuilder::with_capacity(made.len());
+        made.into_iter().for_each(|t| builder.append_option(t));
+        Arc::new(builder.finish())
+    };
+    Ok(match FIXED.get(place).map(|f| f.0) {
+        Some("score") => number(Number::Score),
+        Some("p_value") => number(Number::PValue),
+        Some("direction") => {
+            let signs = scores.numbers(Number::Direction, range);
+            let word = |sign: &f64| match *sign {
+                s if s > 0.0 => Some("high"),
+                s if s < 0.0 => Some("low"),
+                _ => None,
+            };
+            Arc::new(signs.iter().map(word).collect::<StringViewArray>())
+        }
+        Some("observed") => number(Number::Observed),
+        Some("expected") => number(Number::Expected),
+        Some("peer") => texts(&|at| scores.peer(at)),
+        Some("n_peers") => {
+            let counts = scores.numbers(Number::Peers, range);
+            Arc::new(counts.iter().map(|n| (!n.is_nan()).then_some(*n as i64)).collect::<Int64Array>())
+        }
+        Some("caution") => texts(&|at| scores.caution(at)),
+        Some(_) => texts(&|at| Some(scores.reason(at))),
+        None => return scores.proof(place - FIXED.len(), range),
+    })
+}
+
+fn nulls(values: &[f64]) -> Option<NullBuffer> {
+    values.par_iter().any(|v| v.is_nan()).then(|| values.iter().map(|v| !v.is_nan()).collect())
+}

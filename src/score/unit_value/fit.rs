@@ -1,0 +1,417 @@
+//! Fitting peer groups. The members of the finest groups lie side by side; coarser levels are made
+//! of whole finest groups, so rows are sorted and gathered once. Everything here is a function of
+//! the members of each group as a set, so it does not matter whether they came from shipments or
+//! from the states of other fits.
+
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+use rayon::prelude::*;
+
+use super::{Prices, Scale, UnitValue};
+use crate::error::{Error, Result};
+use crate::group::{Combos, GroupIndex, IndexCache, Lookup, finest, resolve};
+use crate::score::tails::{Counts, Tails, bin};
+use crate::stats::{
+    IQR_K, MAD_K, MEAN_AD_K, Ordered, adjusted_fences, decode, encode, exact_sum_where, medcouple, qn, sn,
+};
+use crate::store::Shipments;
+use crate::watch::Watch;
+
+/// The weight of the parent group's scale, in members.
+const SHRINKAGE: f64 = 10.0;
+/// Members worked on at a time.
+const STRETCH: usize = 1 << 14;
+/// Spread below which peers count as having one price: rounding, not variation.
+pub const TIED: f64 = 1e-9;
+/// Where the fences of the adjusted boxplot lie on a symmetric normal: Φ⁻¹(3/4) + 1.5 · 2 Φ⁻¹(3/4).
+const FENCE: f64 = 2.697_959_000_784_327;
+/// The variance of a median over that of a mean, at the normal: π / 2.
+const MEDIAN_VARIANCE: f64 = std::f64::consts::FRAC_PI_2;
+/// The median of the square of a standard normal.
+const MEDIAN_SQUARE: f64 = 0.454_936_423_119_572_8;
+
+/// A fitted peer group; its numbers lie side by side because a row asks for all of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Group {
+    pub centre: f64,
+    /// Scales below and above the centre; NaN where there are too few peers to tell, or all have one
+    /// price and there is no parent to borrow from.
+    pub low: f64,
+    pub high: f64,
+    pub n: u32,
+    /// All peers have one price: the scale is the parent's.
+    pub one_price: bool,
+}
+
+impl Group {
+    pub fn z(&self, x: f64) -> f64 {
+        let off = x - self.centre;
+        off / if off < 0.0 { self.low } else { self.high }
+    }
+
+    pub fn has_scale(&self) -> bool {
+        !self.low.is_nan()
+    }
+}
+
+/// One back-off level: a fitted group a combination of its keys.
+pub struct Level {
+    pub combos: Combos,
+    pub groups: Vec<Group>,
+    pub tails: Tails,
+    /// For each finest group, its group here.
+    pub of_finest: Vec<u32>,
+    lookup: OnceLock<Lookup>,
+}
+
+impl Level {
+    /// The numbers of these groups among the fitted ones.
+    pub fn find(&self, combos: &Combos) -> Result<Vec<Option<u32>>> {
+        if self.lookup.get().is_none() {
+            let made = Lookup::of(&self.combos)?;
+            self.lookup.get_or_init(|| made);
+        }
+        self.lookup.get().map_or_else(|| Ok(vec![None; combos.groups()]), |lookup| lookup.find(combos))
+    }
+}
+
+/// The members of the finest groups: log prices, group after group.
+pub struct Members {
+    pub combos: Combos,
+    pub starts: Vec<usize>,
+    pub x: Vec<f64>,
+}
+
+impl Members {
+    pub fn of(&self, group: usize) -> &[f64] {
+        &self.x[self.starts[group]..self.starts[group + 1]]
+    }
+}
+
+/// The level and group a finest group is judged by; where `n` is too small or there is no scale,
+/// the coarsest it has.
+#[derive(Clone, Copy)]
+pub struct Judge {
+    pub level: u32,
+    pub group: u32,
+}
+
+pub struct Fitted {
+    pub settings: UnitValue,
+    pub members: Members,
+    pub levels: Vec<Level>,
+    pub judges: Vec<Judge>,
+}
+
+impl Fitted {
+    pub fn of_shipments(
+        settings: &UnitValue,
+        ships: &Shipments,
+        prices: &Prices,
+        cache: &IndexCache,
+        watch: &Watch,
+    ) -> Result<(Fitted, Arc<GroupIndex>)> {
+        let levels = settings.levels_for(ships)?;
+        let keys = finest(&levels);
+        watch.begin("fitting", levels.len() as u64 + 1);
+        let index = cache.get(ships, &resolve(&ships.store, &keys)?, watch)?;
+        let (starts, x) = gather(&index, &prices.x, watch)?;
+        watch.advance(1);
+        let members = Members { combos: Combos::of_index(&index, &keys), starts, x };
+        Ok((Fitted::of_members(settings, members, &levels, watch)?, index))
+    }
+
+    pub fn of_members(
+        settings: &UnitValue,
+        members: Members,
+        levels: &[Vec<String>],
+        watch: &Watch,
+    ) -> Result<Fitted> {
+        let mut fitted = Vec::new();
+        for keys in levels {
+            let (combos, of_finest) = members.combos.project(keys)?.distinct()?;
+            let groups = groups(settings.scale, &members, &of_finest, combos.groups(), watch)?;
+            fitted.push(Level { combos, groups, tails: Tails::default(), of_finest, lookup: OnceLock::new() });
+            watch.advance(1);
+        }
+        shrink(&mut fitted, settings.min_peers);
+        let finest = members.starts.len() - 1;
+        let judges: Vec<Judge> = (0..finest)
+            .map(|g| {
+                let trail = fitted.iter().map(|level| Some(level.of_finest[g]));
+                // Every finest group has a group at every level, so there is always a judge.
+                judge(&fitted, trail, settings.min_peers).unwrap_or(Judge { level: 0, group: 0 })
+            })
+            .collect();
+        fit_tails(&mut fitted, &members, &judges, settings.min_peers, watch)?;
+        Ok(Fitted { settings: settings.clone(), members, levels: fitted, judges })
+    }
+
+    pub fn level(&self, judge: Judge) -> (&Level, &Group) {
+        let level = &self.levels[judge.level as usize];
+        (level, &level.groups[judge.group as usize])
+    }
+
+    /// The judge of a group that is known by its number at each level, if it is known at all.
+    pub fn judge(&self, trail: impl Iterator<Item = Option<u32>>) -> Option<Judge> {
+        judge(&self.levels, trail, self.settings.min_peers)
+    }
+
+    pub fn enough(&self, group: &Group) -> bool {
+        group.n as usize >= self.settings.min_peers && group.has_scale()
+    }
+}
+
+fn judge(levels: &[Level], trail: impl Iterator<Item = Option<u32>>, min_peers: usize) -> Option<Judge> {
+    let mut last = None;
+    for (l, group) in trail.enumerate() {
+        // A group nobody fitted at a coarser level says less than the one found before.
+        let Some(group) = group else { continue };
+        last = Some(Judge { level: l as u32, group });
+        let fit = &levels[l].groups[group as usize];
+        if fit.n as usize >= min_peers && fit.has_scale() {
+            break;
+        }
+    }
+    last
+}
+
+/// The known values of each group of the index, group after group.
+fn gather(index: &GroupIndex, x: &[f64], watch: &Watch) -> Result<(Vec<usize>, Vec<f64>)> {
+    let mut values = vec![0.0f64; index.order.len()];
+    values.par_chunks_mut(STRETCH).zip(index.order.par_chunks(STRETCH)).try_for_each(|(out, rows)| {
+        watch.check()?;
+        out.iter_mut().zip(rows).for_each(|(out, &row)| *out = x[row as usize]);
+        Ok::<(), Error>(())
+    })?;
+    let mut starts: Vec<usize> = index.starts.iter().map(|&s| s as usize).collect();
+    if values.par_iter().any(|v| v.is_nan()) {
+        let mut kept = 0;
+        let mut from = 0;
+        for g in 1..starts.len() {
+            for i in from..starts[g] {
+                if !values[i].is_nan() {
+                    values[kept] = values[i];
+                    kept += 1;
+                }
+            }
+            from = starts[g];
+            starts[g] = kept;
+        }
+        values.truncate(kept);
+    }
+    Ok((starts, values))
+}
+
+/// Fits the groups of a level, each made of one or more finest groups.
+fn groups(scale: Scale, members: &Members, of_finest: &[u32], groups: usize, watch: &Watch) -> Result<Vec<Group>> {
+    // The finest groups of each group, by counting.
+    let mut starts = vec![0u32; groups + 1];
+    of_finest.iter().for_each(|&g| starts[g as usize + 1] += 1);
+    for g in 0..groups {
+        starts[g + 1] += starts[g];
+    }
+    let mut next = starts.clone();
+    let mut parts = vec![0u32; of_finest.len()];
+    for (finest, &g) in of_finest.iter().enumerate() {
+        parts[next[g as usize] as usize] = finest as u32;
+        next[g as usize] += 1;
+    }
+    let stretches = stretches(groups, |g| {
+        let parts = &parts[starts[g] as usize..starts[g + 1] as usize];
+        parts.iter().map(|&f| members.of(f as usize).len()).sum()
+    });
+    let fitted: Result<Vec<Vec<Group>>> = stretches
+        .into_par_iter()
+        .map_init(Scratch::default, |scratch, stretch| {
+            watch.check()?;
+            Ok(stretch
+                .map(|g| {
+                    scratch.keys.clear();
+                    for &part in &parts[starts[g] as usize..starts[g + 1] as usize] {
+                        scratch.keys.extend(members.of(part as usize).iter().map(|&v| encode(v)));
+                    }
+                    centre_and_scale(scale, scratch)
+                })
+                .collect())
+        })
+        .collect();
+    Ok(fitted?.concat())
+}
+
+/// Runs of groups with about [`STRETCH`] members each.
+fn stretches(groups: usize, size: impl Fn(usize) -> usize) -> Vec<Range<usize>> {
+    let (mut runs, mut from, mut held) = (Vec::new(), 0, 0);
+    for g in 0..groups {
+        held += size(g);
+        if held >= STRETCH {
+            runs.push(from..g + 1);
+            (from, held) = (g + 1, 0);
+        }
+    }
+    if from < groups {
+        runs.push(from..groups);
+    }
+    runs
+}
+
+#[derive(Default)]
+struct Scratch {
+    keys: Vec<i64>,
+    kept: Vec<i64>,
+    sorted: Vec<f64>,
+    terms: Vec<f64>,
+    bits: Vec<i64>,
+}
+
+/// Centre and scale of the values whose sortable keys are in the scratch. Where half the peers share
+/// one price, the interquartile range or the mean absolute deviation takes the scale's place, each
+/// made consistent at the normal; NaN where there is no spread at all.
+fn centre_and_scale(scale: Scale, scratch: &mut Scratch) -> Group {
+    let Scratch { keys, kept, sorted, terms, bits } = scratch;
+    let n = keys.len();
+    let many = scale != Scale::Mad;
+    let mut ordered = Ordered::new(keys, many);
+    let Some(centre) = ordered.median() else {
+        return Group { n: 0, centre: f64::NAN, low: f64::NAN, high: f64::NAN, one_price: false };
+    };
+    let group = |low: f64, high: f64| Group { n: n as u32, centre, low, high, one_price: false };
+    if n < 3 {
+        return group(f64::NAN, f64::NAN);
+    }
+    if many {
+        sorted.clear();
+        sorted.extend(keys.iter().map(|&k| decode(k)));
+        let found = match scale {
+            Scale::Qn => qn(sorted).map(|s| (s, s)),
+            Scale::Sn => sn(sorted, bits).map(|s| (s, s)),
+            _ => adjusted_fences(sorted).map(|(low, high)| ((centre - low) / FENCE, (high - centre) / FENCE)),
+        };
+        if let Some((low, high)) = found.filter(|(low, high)| *low > TIED && *high > TIED) {
+            return group(low, high);
+        }
+    } else {
+        kept.clear();
+        kept.extend_from_slice(keys); // deviations take the values' place
+        let mad = Ordered::new(keys, false).mad(centre).unwrap_or(0.0) * MAD_K;
+        if mad > TIED {
+            return group(mad, mad);
+        }
+        std::mem::swap(keys, kept);
+    }
+    let mut ordered = Ordered::new(keys, true);
+    let range = ordered.quantile(0.75).unwrap_or(0.0) - ordered.quantile(0.25).unwrap_or(0.0);
+    if range > TIED {
+        return group(range / IQR_K, range / IQR_K);
+    }
+    let total = exact_sum_where(n, terms, |i| (decode(keys[i]) - centre).abs());
+    let spread = total / n as f64 * MEAN_AD_K;
+    let spread = if spread > TIED { spread } else { f64::NAN };
+    group(spread, spread)
+}
+
+/// The skewness of a group, for the state.
+pub fn skewness(members: &[f64]) -> f64 {
+    let mut sorted = members.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    medcouple(&sorted).unwrap_or(f64::NAN)
+}
+
+/// Draws each centre and scale to its parent group's, coarsest level first. Scales become
+/// sqrt((n s² + 10 s_p²) / (n + 10)). Centres become their mean weighted by precision: that of a
+/// median, n / (π/2 s²), against that of the parent, 1 / τ², where τ² is how far the centres of one
+/// parent truly lie apart (empirical Bayes; Efron and Morris 1975), taken robustly over the level. A
+/// group without a spread of its own takes its parent's.
+fn shrink(levels: &mut [Level], min_peers: usize) {
+    for l in (0..levels.len().saturating_sub(1)).rev() {
+        let (fine, coarse) = levels.split_at_mut(l + 1);
+        let (fine, coarse) = (&mut fine[l], &coarse[0]);
+        let mut parent = vec![0u32; fine.groups.len()];
+        for (&child, &above) in fine.of_finest.iter().zip(&coarse.of_finest) {
+            parent[child as usize] = above;
+        }
+        let above = |g: usize| {
+            let above = &coarse.groups[parent[g] as usize];
+            (above.has_scale() && above.n as usize >= min_peers).then_some(above)
+        };
+        let between = between(&fine.groups, above, min_peers);
+        for g in 0..fine.groups.len() {
+            let Some(above) = above(g) else { continue };
+            let group = &mut fine.groups[g];
+            let n = f64::from(group.n);
+            if !group.has_scale() {
+                // Peers at one price are a fact about the price, not a missing estimate: the parent's
+                // spread then stands in, and the score carries a caution.
+                if n >= 3.0 {
+                    (group.low, group.high, group.one_price) = (above.low, above.high, true);
+                }
+                continue;
+            }
+            let own = 0.5 * (group.low + group.high);
+            let draw = |own: f64, above: f64| ((n * own * own + SHRINKAGE * above * above) / (n + SHRINKAGE)).sqrt();
+            (group.low, group.high) = (draw(group.low, above.low), draw(group.high, above.high));
+            if between > 0.0 {
+                let own_precision = n / (MEDIAN_VARIANCE * own * own);
+                let weight = 1.0 / (1.0 + own_precision * between);
+                group.centre += weight * (above.centre - group.centre);
+            }
+        }
+    }
+}
+
+/// τ²: the median squared distance of the centres from their parents', as the variance of a normal,
+/// less what chance alone adds.
+fn between<'a>(groups: &[Group], above: impl Fn(usize) -> Option<&'a Group>, min_peers: usize) -> f64 {
+    let mut squares = Vec::new();
+    let mut chance = Vec::new();
+    for (g, group) in groups.iter().enumerate() {
+        if group.n as usize >= min_peers
+            && group.has_scale()
+            && let Some(above) = above(g)
+        {
+            let own = 0.5 * (group.low + group.high);
+            squares.push(encode((group.centre - above.centre).powi(2)));
+            chance.push(encode(MEDIAN_VARIANCE * own * own / f64::from(group.n)));
+        }
+    }
+    let median = |keys: &mut Vec<i64>| Ordered::new(keys, false).median();
+    match (median(&mut squares), median(&mut chance)) {
+        (Some(square), Some(chance)) => (square / MEDIAN_SQUARE - chance).max(0.0),
+        _ => 0.0,
+    }
+}
+
+/// Learns the tails of each level from the members that are judged there.
+fn fit_tails(
+    levels: &mut [Level],
+    members: &Members,
+    judges: &[Judge],
+    min_peers: usize,
+    watch: &Watch,
+) -> Result<()> {
+    let shared: &[Level] = levels;
+    let runs = stretches(judges.len(), |g| members.of(g).len() + 1);
+    let share = runs.len().div_ceil(4 * rayon::current_num_threads()).max(1);
+    let counts: Result<Vec<Counts>> = runs
+        .par_chunks(share)
+        .map(|runs| {
+            let mut counts: Vec<Counts> = shared.iter().map(|_| Counts::new()).collect();
+            for g in runs.iter().cloned().flatten() {
+                let group = &shared[judges[g].level as usize].groups[judges[g].group as usize];
+                if (group.n as usize) < min_peers || !group.has_scale() {
+                    continue;
+                }
+                let bins = counts[judges[g].level as usize].of_size(group.n);
+                members.of(g).iter().for_each(|&x| bins[bin(group.z(x))] += 1);
+            }
+            watch.check()?;
+            Ok(counts)
+        })
+        .try_reduce_with(|a, b| Ok(a.into_iter().zip(b).map(|(a, b)| a.plus(b)).collect()))
+        .unwrap_or_else(|| Ok(shared.iter().map(|_| Counts::new()).collect()));
+    for (level, counts) in levels.iter_mut().zip(counts?) {
+        level.tails = counts.tails();
+    }
+    Ok(())
+}
