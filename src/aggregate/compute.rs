@@ -138,10 +138,8 @@ fn column(index: &GroupIndex, measure: &Measure, result: Vec<f64>) -> ArrayRef {
             result.into_iter().map(|v| (!is_none(v)).then_some(v as i32)).collect::<Vec<_>>(),
         )),
         _ => {
-            let nulls = result
-                .par_iter()
-                .any(|&v| is_none(v))
-                .then(|| result.iter().map(|&v| !is_none(v)).collect::<NullBuffer>());
+            let missing = result.par_chunks(STRETCH).any(|part| part.iter().any(|&v| is_none(v)));
+            let nulls = missing.then(|| result.iter().map(|&v| !is_none(v)).collect::<NullBuffer>());
             Arc::new(Float64Array::new(result.into(), nulls))
         }
     }
@@ -239,6 +237,21 @@ fn statistics(stats: &[(usize, Stat)], scratch: &mut Scratch, mut put: impl FnMu
     let n = group.len();
     if n == 0 {
         stats.iter().for_each(|&(at, _)| put(at, NONE));
+        return;
+    }
+    if let [x] = group[..] {
+        // In fine groups most are alone.
+        for &(at, stat) in stats {
+            put(
+                at,
+                match stat {
+                    Stat::Std => NONE,
+                    Stat::Mad if x.is_finite() => 0.0,
+                    Stat::Mad => f64::NAN,
+                    _ => x,
+                },
+            );
+        }
         return;
     }
     let asks = |s: &[Stat]| stats.iter().any(|(_, stat)| s.contains(stat));

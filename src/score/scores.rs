@@ -165,5 +165,9 @@ fn array(scores: &dyn Scores, column: usize, range: Range<usize>) -> Result<Arra
 }
 
 fn nulls(values: &[f64]) -> Option<NullBuffer> {
-    values.par_iter().any(|v| v.is_nan()).then(|| values.iter().map(|v| !v.is_nan()).collect())
+    any_nan(values).then(|| values.iter().map(|v| !v.is_nan()).collect())
+}
+
+pub fn any_nan(values: &[f64]) -> bool {
+    values.par_chunks(SHARE).any(|part| part.iter().any(|v| v.is_nan()))
 }

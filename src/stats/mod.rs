@@ -4,6 +4,7 @@
 mod combine;
 mod fdr;
 pub mod line;
+mod log;
 mod medcouple;
 mod order;
 mod scale;
@@ -12,6 +13,7 @@ mod tail;
 
 pub use combine::cauchy_combination;
 pub use fdr::{benjamini_hochberg, benjamini_yekutieli};
+pub use log::ln;
 pub use medcouple::{adjusted_fences, medcouple};
 pub use order::{Ordered, decode, encode};
 pub use scale::{qn, sn};

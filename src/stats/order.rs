@@ -34,6 +34,11 @@ impl<'a> Ordered<'a> {
         Ordered { keys, sorted }
     }
 
+    /// The values as they lie now.
+    pub fn keys(&self) -> &[i64] {
+        self.keys
+    }
+
     /// The values at ranks `rank` and `rank + 1` (the last one twice at the end).
     fn pair(&mut self, rank: usize) -> (f64, f64) {
         if self.sorted {
@@ -74,17 +79,50 @@ impl<'a> Ordered<'a> {
         Some(mean + 0.0)
     }
 
-    /// The unscaled median absolute deviation from `centre`; replaces the values by their
+    /// The unscaled median absolute deviation from `centre`; may replace the values by their
     /// deviations. NaN where the centre is infinite.
     pub fn mad(self, centre: f64) -> Option<f64> {
         if !centre.is_finite() {
             return if self.keys.is_empty() { None } else { Some(f64::NAN) };
+        }
+        if self.sorted {
+            return median_deviation(self.keys, centre);
         }
         for key in self.keys.iter_mut() {
             *key = encode((decode(*key) - centre).abs());
         }
         Ordered::new(self.keys, false).median()
     }
+}
+
+/// The median of the distances of sorted values from `centre`: those on either side are sorted
+/// already, so the middle ones are met by walking outwards.
+fn median_deviation(keys: &[i64], centre: f64) -> Option<f64> {
+    let n = keys.len();
+    let last = n.checked_sub(1)?;
+    let mut right = keys.partition_point(|&k| decode(k) < centre);
+    let mut left = right;
+    let mut next = || {
+        let below = if left > 0 { (decode(keys[left - 1]) - centre).abs() } else { f64::INFINITY };
+        let above = if right < n { (decode(keys[right]) - centre).abs() } else { f64::INFINITY };
+        if left > 0 && (right == n || below <= above) {
+            left -= 1;
+            below
+        } else {
+            right += 1;
+            above
+        }
+    };
+    for _ in 0..last / 2 {
+        next();
+    }
+    let low = next();
+    if n % 2 == 1 {
+        return Some(low + 0.0);
+    }
+    let high = next();
+    let sum = low + high;
+    Some(if sum.is_finite() { sum / 2.0 } else { low / 2.0 + high / 2.0 })
 }
 
 #[cfg(test)]

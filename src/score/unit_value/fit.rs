@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use super::{Prices, Scale, UnitValue};
 use crate::error::{Error, Result};
 use crate::group::{Combos, GroupIndex, IndexCache, Lookup, finest, resolve};
+use crate::score::scores::any_nan;
 use crate::score::tails::{Counts, Tails, bin};
 use crate::stats::{
     IQR_K, MAD_K, MEAN_AD_K, Ordered, adjusted_fences, decode, encode, exact_sum_where, medcouple, qn, sn,
@@ -186,7 +187,7 @@ fn gather(index: &GroupIndex, x: &[f64], watch: &Watch) -> Result<(Vec<usize>, V
         Ok::<(), Error>(())
     })?;
     let mut starts: Vec<usize> = index.starts.iter().map(|&s| s as usize).collect();
-    if values.par_iter().any(|v| v.is_nan()) {
+    if any_nan(&values) {
         let mut kept = 0;
         let mut from = 0;
         for g in 1..starts.len() {
@@ -293,8 +294,8 @@ fn centre_and_scale(scale: Scale, scratch: &mut Scratch) -> Group {
         }
     } else {
         kept.clear();
-        kept.extend_from_slice(keys); // deviations take the values' place
-        let mad = Ordered::new(keys, false).mad(centre).unwrap_or(0.0) * MAD_K;
+        kept.extend_from_slice(ordered.keys()); // deviations may take the values' place
+        let mad = ordered.mad(centre).unwrap_or(0.0) * MAD_K;
         if mad > TIED {
             return group(mad, mad);
         }

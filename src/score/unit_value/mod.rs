@@ -17,6 +17,7 @@ use rayon::prelude::*;
 use super::{Detector, Fit, SharedFit, SharedScores};
 use crate::error::{Error, Result};
 use crate::group::{IndexCache, resolve};
+use crate::stats::ln;
 use crate::store::{Role, Shipments};
 use crate::watch::Watch;
 use fit::Fitted;
@@ -146,15 +147,16 @@ impl Prices {
         let (over, under) = settings.roles()?;
         let over = ships.store.role_numbers(over, watch)?;
         let under = ships.store.role_numbers(under, watch)?;
-        let x = over
-            .par_iter()
-            .zip(under.par_iter())
-            .with_min_len(1 << 14)
-            .map(|(&a, &b)| {
+        let mut x = vec![0.0; over.len()];
+        let parts = x.par_chunks_mut(1 << 13).zip(over.par_chunks(1 << 13)).zip(under.par_chunks(1 << 13));
+        parts.for_each(|((x, over), under)| {
+            for ((x, &a), &b) in x.iter_mut().zip(over).zip(under) {
                 let ratio = a / b;
-                if a > 0.0 && b > 0.0 && ratio.is_finite() && ratio > 0.0 { libm::log(ratio) } else { f64::NAN }
-            })
-            .collect();
+                let usable = a > 0.0 && b > 0.0 && ratio >= f64::MIN_POSITIVE && ratio <= f64::MAX;
+                let log = ln(ratio);
+                *x = if usable { log } else { f64::NAN };
+            }
+        });
         Ok(Prices { over, under, x })
     }
 }
