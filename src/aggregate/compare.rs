@@ -42,7 +42,7 @@ pub fn compare(ships: &Shipments, ask: &Comparison, watch: &Watch) -> Result<Rec
     let mut columns: Vec<(String, ArrayRef)> = Vec::new();
     let packed: Vec<u128> = pairs.keys().copied().collect();
     for (k, name) in ask.by.iter().enumerate() {
-        columns.push((name.clone(), index.labels_of(k, packed.iter().map(|&p| index.code_of(p, k)).collect())?));
+        columns.push((name.clone(), index.keys.labels_of(k, packed.iter().map(|&p| index.keys.code_of(p, k)).collect())?));
     }
     let base: Vec<Option<f64>> = pairs.values().map(|p| p.0).collect();
     let current: Vec<Option<f64>> = pairs.values().map(|p| p.1).collect();
@@ -79,13 +79,13 @@ pub fn compare(ships: &Shipments, ask: &Comparison, watch: &Watch) -> Result<Rec
         let (other, there) = windows(reference, &fewer, &measure, ask, watch)?;
         let there: BTreeMap<Vec<u32>, Pair> = there
             .into_iter()
-            .map(|(p, pair)| ((0..fewer.len()).map(|k| other.code_of(p, k)).collect(), pair))
+            .map(|(p, pair)| ((0..fewer.len()).map(|k| other.keys.code_of(p, k)).collect(), pair))
             .collect();
         let empty = if measure.ask.additive() { (Some(0.0), Some(0.0)) } else { (None, None) };
         let found: Vec<Pair> = packed
             .iter()
             .map(|&p| {
-                let codes: Vec<u32> = kept.iter().map(|&k| index.code_of(p, k)).collect();
+                let codes: Vec<u32> = kept.iter().map(|&k| index.keys.code_of(p, k)).collect();
                 there.get(&codes).copied().unwrap_or(empty)
             })
             .collect();
@@ -122,7 +122,7 @@ fn windows(
         let values = cast(&values[0], &DataType::Float64)?;
         let values = values.as_primitive::<Float64Type>();
         for g in 0..index.groups() {
-            let pair = pairs.entry(index.key(g)).or_insert((empty, empty));
+            let pair = pairs.entry(index.keys.key(g)).or_insert((empty, empty));
             // No keys over no rows is a group too; it has nothing to sum.
             if !index.rows(g).is_empty() {
                 let value = values.is_valid(g).then(|| values.value(g));

@@ -34,13 +34,13 @@ pub fn complete(
             "fill=\"zero\" needs exactly one of day, week, month, quarter, year (or date) among the keys; by has {periods}"
         )));
     };
-    let days = index.columns[place].labels.as_primitive::<Date32Type>().values().clone();
+    let days = index.keys.distinct(place).as_primitive::<Date32Type>().values().clone();
     let null = days.len() as u32;
     // A row: the codes of the other keys, the day (nulls last), and the group it has, if any.
     let mut rows: Vec<(Vec<u32>, i64, Option<u32>)> = Vec::new();
     let mut bounds: std::collections::BTreeMap<Vec<u32>, (i32, i32)> = std::collections::BTreeMap::new();
     for g in 0..index.groups() {
-        let mut codes: Vec<u32> = (0..keys.len()).map(|k| index.code(g, k)).collect();
+        let mut codes: Vec<u32> = (0..keys.len()).map(|k| index.keys.code(g, k)).collect();
         let period = std::mem::take(&mut codes[place]);
         if period == null {
             rows.push((codes, i64::MAX, Some(g as u32)));
@@ -80,7 +80,7 @@ pub fn complete(
                 day_labels(values.into_iter().flatten().collect())
             }
         } else {
-            index.labels_of(k, rows.iter().map(|r| r.0[k]).collect())?
+            index.keys.labels_of(k, rows.iter().map(|r| r.0[k]).collect())?
         };
         columns.push((name.clone(), array));
     }

@@ -3,6 +3,7 @@
 mod compare;
 mod compute;
 mod fill;
+mod lazy;
 mod measure;
 mod summary;
 
@@ -12,11 +13,12 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Field, Schema};
 
 pub use compare::{Comparison, compare};
+pub use lazy::{Lazy, SharedTable};
 pub use measure::{Measure, Stat};
 pub use summary::{fault_table, summary};
 
 use crate::error::{Error, Result};
-use crate::group::{GroupIndex, IndexCache, resolve};
+use crate::group::{IndexCache, resolve};
 use crate::store::Shipments;
 use crate::watch::Watch;
 
@@ -29,7 +31,7 @@ pub fn aggregate(
     measures: &[String],
     fill: bool,
     watch: &Watch,
-) -> Result<RecordBatch> {
+) -> Result<SharedTable> {
     let keys = resolve(&ships.store, by)?;
     let plan = measure::plan(&ships.store, measures)?;
     let mut names: Vec<&str> = by.iter().map(String::as_str).collect();
@@ -45,14 +47,10 @@ pub fn aggregate(
     let index = cache.get(ships, &keys, watch)?;
     let arrays = compute::compute(&index, ships, &plan, watch)?;
     if fill {
-        return fill::complete(&index, by, &keys, &plan, &arrays);
+        return Ok(Arc::new(fill::complete(&index, by, &keys, &plan, &arrays)?));
     }
-    let columns = key_columns(&index, by)?;
-    table(columns.into_iter().chain(plan.iter().map(|m| m.name.clone()).zip(arrays)).collect(), index.groups())
-}
-
-fn key_columns(index: &GroupIndex, by: &[String]) -> Result<Vec<(String, ArrayRef)>> {
-    by.iter().enumerate().map(|(i, name)| Ok((name.clone(), index.labels(i)?))).collect()
+    let measures = plan.iter().map(|m| m.name.clone()).zip(arrays).collect();
+    Ok(Arc::new(lazy::Grouped::new(by, index.keys.clone(), measures, index.groups())))
 }
 
 /// A table of these columns; every column may hold nulls.

@@ -25,8 +25,8 @@ impl Combos {
         let groups = index.groups();
         Combos {
             keys: keys.to_vec(),
-            labels: index.columns.iter().map(|c| c.labels.clone()).collect(),
-            codes: (0..keys.len()).map(|k| (0..groups).map(|g| index.code(g, k)).collect()).collect(),
+            labels: (0..keys.len()).map(|k| index.keys.distinct(k).clone()).collect(),
+            codes: (0..keys.len()).map(|k| (0..groups).map(|g| index.keys.code(g, k)).collect()).collect(),
             groups,
         }
     }

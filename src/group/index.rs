@@ -61,17 +61,65 @@ enum Keys {
     Wide(Vec<u128>),
 }
 
+/// The keys of groups, apart from their rows.
+pub struct GroupKeys {
+    keys: Keys,
+    strides: Vec<u128>,
+    /// Stride and radix of each column for narrow keys.
+    divisors: Vec<(Divisor, Divisor)>,
+    labels: Vec<ArrayRef>,
+}
+
 /// Groups of rows in key order.
 pub struct GroupIndex {
     /// Source rows, group after group.
     pub order: Vec<u32>,
     /// Group `g` is `order[starts[g]..starts[g + 1]]`.
     pub starts: Vec<u32>,
-    keys: Keys,
-    strides: Vec<u128>,
-    /// Stride and radix of each column for narrow keys.
-    divisors: Vec<(Divisor, Divisor)>,
-    pub columns: Vec<KeyColumn>,
+    pub keys: Arc<GroupKeys>,
+    columns: Vec<KeyColumn>,
+}
+
+impl GroupKeys {
+    /// The packed key: comparable between indexes over the same keys of one store.
+    pub fn key(&self, group: usize) -> u128 {
+        match &self.keys {
+            Keys::Narrow(keys) => u128::from(keys[group]),
+            Keys::Wide(keys) => keys[group],
+        }
+    }
+
+    /// The code of key `column` in `group`.
+    pub fn code(&self, group: usize, column: usize) -> u32 {
+        match &self.keys {
+            Keys::Narrow(keys) => {
+                let (stride, radix) = &self.divisors[column];
+                let above = stride.divide(keys[group]);
+                (above - radix.divide(above) * radix.by) as u32
+            }
+            Keys::Wide(keys) => self.code_of(keys[group], column),
+        }
+    }
+
+    /// The code of key `column` inside the packed key `packed`.
+    pub fn code_of(&self, packed: u128, column: usize) -> u32 {
+        ((packed / self.strides[column]) % (self.labels[column].len() as u128 + 1)) as u32
+    }
+
+    /// The sorted distinct values of key `column`.
+    pub fn distinct(&self, column: usize) -> &ArrayRef {
+        &self.labels[column]
+    }
+
+    /// The values of key `column` for these groups.
+    pub fn labels(&self, column: usize, groups: std::ops::Range<usize>) -> Result<ArrayRef> {
+        gather(&self.labels[column], groups.len(), |i| self.code(groups.start + i, column))
+    }
+
+    /// The values of key `column` for these codes.
+    pub fn labels_of(&self, column: usize, codes: Vec<u32>) -> Result<ArrayRef> {
+        gather(&self.labels[column], codes.len(), |i| codes[i])
+    }
 }
 
 impl GroupIndex {
@@ -101,7 +149,7 @@ impl GroupIndex {
             let (order, starts, keys) = sort::<u128>(&columns, &strides, &ships.rows, key_bits, row_bits, watch)?;
             (order, starts, Keys::Wide(keys))
         };
-        let divisors = strides
+        let divisors: Vec<(Divisor, Divisor)> = strides
             .iter()
             .zip(&columns)
             .map(|(&stride, column)| {
@@ -109,12 +157,15 @@ impl GroupIndex {
                 (Divisor::new(stride), Divisor::new(column.radix()))
             })
             .collect();
-        let mut index = GroupIndex { order, starts, keys, strides, divisors, columns };
-        if index.columns.is_empty() && index.groups() == 0 {
-            // No keys: one group of everything, even where there is nothing.
-            index.starts.push(0);
-            index.keys = Keys::Narrow(vec![0]);
-        }
+        let labels = columns.iter().map(|c| c.labels.clone()).collect();
+        // No keys: one group of everything, even where there is nothing.
+        let (starts, keys) = if columns.is_empty() && order.is_empty() {
+            (vec![0, 0], Keys::Narrow(vec![0]))
+        } else {
+            (starts, keys)
+        };
+        let keys = Arc::new(GroupKeys { keys, strides, divisors, labels });
+        let index = GroupIndex { order, starts, keys, columns };
         Ok(index)
     }
 
@@ -126,45 +177,11 @@ impl GroupIndex {
         &self.order[self.starts[group] as usize..self.starts[group + 1] as usize]
     }
 
-    /// The packed key: comparable between indexes over the same keys of one store.
-    pub fn key(&self, group: usize) -> u128 {
-        match &self.keys {
-            Keys::Narrow(keys) => u128::from(keys[group]),
-            Keys::Wide(keys) => keys[group],
-        }
-    }
-
-    /// The code of key `column` in `group`.
-    pub fn code(&self, group: usize, column: usize) -> u32 {
-        match &self.keys {
-            Keys::Narrow(keys) => {
-                let (stride, radix) = &self.divisors[column];
-                let above = stride.divide(keys[group]);
-                (above - radix.divide(above) * radix.by) as u32
-            }
-            Keys::Wide(keys) => self.code_of(keys[group], column),
-        }
-    }
-
-    /// The code of key `column` inside the packed key `packed`.
-    pub fn code_of(&self, packed: u128, column: usize) -> u32 {
-        ((packed / self.strides[column]) % u128::from(self.columns[column].radix())) as u32
-    }
-
-    /// The values of key `column` for all groups.
-    pub fn labels(&self, column: usize) -> Result<ArrayRef> {
-        gather(&self.columns[column].labels, self.groups(), |group| self.code(group, column))
-    }
-
-    /// The values of key `column` for these codes.
-    pub fn labels_of(&self, column: usize, codes: Vec<u32>) -> Result<ArrayRef> {
-        gather(&self.columns[column].labels, codes.len(), |i| codes[i])
-    }
-
     /// The group of each position of the rows it was built over.
     pub fn group_of_positions(&self, ships: &Shipments) -> Vec<u32> {
-        let range = self.strides.first().map_or(1, |s| s * u128::from(self.columns[0].radix()));
-        match &self.keys {
+        let strides = &self.keys.strides;
+        let range = strides.first().map_or(1, |s| s * u128::from(self.columns[0].radix()));
+        match &self.keys.keys {
             // Few enough keys for a table of all of them: codes are read in row order, once.
             Keys::Narrow(keys) if range <= 1 << 22 => {
                 let mut table = vec![0u32; range as usize];
@@ -172,7 +189,7 @@ impl GroupIndex {
                 let mut groups = vec![0u32; ships.len()];
                 groups.par_chunks_mut(1 << 14).enumerate().for_each_init(Vec::new, |packed, (chunk, out)| {
                     let start = chunk << 14;
-                    pack::<u64>(&self.columns, &self.strides, &ships.rows, start..start + out.len(), None, packed);
+                    pack::<u64>(&self.columns, strides, &ships.rows, start..start + out.len(), None, packed);
                     out.iter_mut().zip(packed.iter()).for_each(|(out, &key)| *out = table[key as usize]);
                 });
                 groups

@@ -8,5 +8,5 @@ mod key;
 
 pub use combos::{Combos, Lookup, finest};
 pub use filter::{Literal, Wanted, filter};
-pub use index::{GroupIndex, IndexCache};
+pub use index::{GroupIndex, GroupKeys, IndexCache};
 pub use key::{Key, KeyColumn, resolve};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::compute::cast;
+use arrow::compute::{cast, concat};
 use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
 
 use super::Options;
@@ -38,6 +38,16 @@ pub fn from_columns(
     let ships = Shipments::all(build(columns, rows, chosen, options, watch)?);
     super::check_faults(&ships, options, watch)?;
     Ok(ships)
+}
+
+/// Numbers that were read in pieces as one piece, which computations then use without a copy of
+/// their own.
+pub fn joined(chunks: Vec<ArrayRef>) -> Result<Vec<ArrayRef>> {
+    if chunks.len() < 2 || !chunks[0].data_type().is_floating() {
+        return Ok(chunks);
+    }
+    let parts: Vec<&dyn Array> = chunks.iter().map(AsRef::as_ref).collect();
+    Ok(vec![concat(&parts)?])
 }
 
 /// The first values of an array as texts; an array that has none is all null.

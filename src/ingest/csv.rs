@@ -61,7 +61,7 @@ pub fn read(files: &[PathBuf], options: &Options, watch: &Watch) -> Result<Store
             _ if integers => DataType::Int64,
             _ => DataType::Float64,
         };
-        columns.push(Source::Ready(Arc::new(Field::new(name, kind, true)), parts));
+        columns.push(Source::Ready(Arc::new(Field::new(name, kind, true)), columnar::joined(parts)?));
     }
     let store = columnar::build(columns, rows, chosen, options, watch)?.with_faults(faults);
     for note in first.notes {

@@ -14,7 +14,7 @@ use parquet::errors::ParquetError;
 use rayon::prelude::*;
 
 use super::Options;
-use super::columnar::{self, Source, first_values};
+use super::columnar::{self, Source, first_values, joined};
 use super::layout;
 use crate::error::{Error, Result};
 use crate::store::{Loader, Store};
@@ -146,7 +146,7 @@ fn load(files: &[Opened], wanted: &[(&str, &DataType)], watch: &Watch) -> Result
     for ((c, ..), part) in tasks.iter().zip(parts?) {
         columns[*c].extend(part);
     }
-    Ok(columns)
+    columns.into_iter().map(joined).collect()
 }
 
 pub fn read(paths: &[PathBuf], options: &Options, watch: &Watch) -> Result<Store> {

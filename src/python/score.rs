@@ -33,7 +33,7 @@ pub struct Scores {
 #[pymethods]
 impl Scores {
     fn table(&self) -> Table {
-        Table::scores(self.scores.clone())
+        Table::of(score::ScoreTable(self.scores.clone()))
     }
 }
 

@@ -209,7 +209,7 @@ impl Shipments {
         progress: Option<Py<PyAny>>,
     ) -> PyResult<Table> {
         run(py, progress.as_ref(), |watch| {
-            Ok(Table::of(aggregate::aggregate(&self.ships, &self.cache, &by, &measures, fill, watch)?))
+            Ok(Table::shared(aggregate::aggregate(&self.ships, &self.cache, &by, &measures, fill, watch)?))
         })
     }
 
@@ -253,7 +253,7 @@ impl Shipments {
         requested_schema: Option<Bound<'py, PyCapsule>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
         let batch = run(py, None, |watch| original(&self.ships, watch))?;
-        Content::Batch(batch).stream(py, requested_schema)
+        Content::of(Arc::new(batch)).stream(py, requested_schema)
     }
 
     /// The original columns as an Arrow IPC stream, for pickling.

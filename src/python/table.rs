@@ -1,6 +1,7 @@
 //! Result tables: batches that are there, or scores whose texts are written when they are read.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow::array::{Array, RecordBatch, StructArray};
 use arrow::compute::concat_batches;
@@ -13,51 +14,40 @@ use pyo3_arrow::ffi::{ArrayIterator, to_schema_pycapsule, to_stream_pycapsule};
 
 use super::errors::raise;
 use super::run::run;
+use crate::aggregate::{Lazy, SharedTable};
 use crate::error::{Error, Result};
-use crate::score::{self, SharedScores, schema};
 
-/// Rows in one batch of an exported table.
+/// Rows written at a time.
 const BATCH: usize = 1 << 16;
 
+/// Some rows of a table.
 #[derive(Clone)]
-pub enum Content {
-    Batch(RecordBatch),
-    Scores(SharedScores, Range<usize>),
+pub struct Content {
+    table: SharedTable,
+    rows: Range<usize>,
 }
 
 impl Content {
+    pub fn of(table: SharedTable) -> Content {
+        Content { rows: 0..table.rows(), table }
+    }
+
     fn schema(&self) -> SchemaRef {
-        match self {
-            Content::Batch(batch) => batch.schema(),
-            Content::Scores(scores, _) => schema(scores.as_ref()),
-        }
+        self.table.schema()
     }
 
     fn len(&self) -> usize {
-        match self {
-            Content::Batch(batch) => batch.num_rows(),
-            Content::Scores(_, range) => range.len(),
-        }
+        self.rows.len()
     }
 
     fn slice(&self, offset: usize, length: usize) -> Content {
         let offset = offset.min(self.len());
-        let length = length.min(self.len() - offset);
-        match self {
-            Content::Batch(batch) => Content::Batch(batch.slice(offset, length)),
-            Content::Scores(scores, range) => {
-                let start = range.start + offset;
-                Content::Scores(scores.clone(), start..start + length)
-            }
-        }
+        let start = self.rows.start + offset;
+        Content { table: self.table.clone(), rows: start..start + length.min(self.len() - offset) }
     }
 
     pub fn batch(&self, column: Option<usize>) -> Result<RecordBatch> {
-        match (self, column) {
-            (Content::Batch(batch), None) => Ok(batch.clone()),
-            (Content::Batch(batch), Some(column)) => Ok(batch.project(&[column])?),
-            (Content::Scores(scores, range), column) => score::batch(scores.as_ref(), range.clone(), column),
-        }
+        self.table.read(self.rows.clone(), column)
     }
 
     /// A stream for the Arrow PyCapsule interface, a batch at a time.
@@ -68,12 +58,11 @@ impl Content {
     ) -> PyResult<Bound<'py, PyCapsule>> {
         let schema = self.schema();
         let field = Field::new_struct("", schema.fields().clone(), false);
-        // A table that is there goes out whole; scores are written piece by piece.
-        let step = if matches!(self, Content::Batch(_)) { self.len().max(1) } else { BATCH };
+        let step = self.table.portion().max(1);
         let starts: Vec<usize> = (0..self.len()).step_by(step).collect();
         let batches = starts.into_iter().map(move |start| {
             let piece = self.slice(start, step).batch(None).map_err(|e| ArrowError::ExternalError(Box::new(e)))?;
-            Ok(std::sync::Arc::new(StructArray::from(piece)) as std::sync::Arc<dyn Array>)
+            Ok(Arc::new(StructArray::from(piece)) as Arc<dyn Array>)
         });
         let reader = Box::new(ArrayIterator::new(batches, field.into()));
         Ok(to_stream_pycapsule(py, reader, requested_schema)?)
@@ -87,13 +76,12 @@ pub struct Table {
 }
 
 impl Table {
-    pub fn of(batch: RecordBatch) -> Table {
-        Table { content: Content::Batch(batch) }
+    pub fn of(table: impl Lazy + 'static) -> Table {
+        Table::shared(Arc::new(table))
     }
 
-    pub fn scores(scores: SharedScores) -> Table {
-        let rows = 0..scores.len();
-        Table { content: Content::Scores(scores, rows) }
+    pub fn shared(table: SharedTable) -> Table {
+        Table { content: Content::of(table) }
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
-pub use scores::{Number, Scores, SharedScores, batch, schema};
+pub use scores::{Number, ScoreTable, Scores, SharedScores};
 pub use screen::{Findings, by_shipment, screen};
 pub use unit_value::{Scale, UnitValue};
 

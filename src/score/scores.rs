@@ -9,6 +9,7 @@ use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use rayon::prelude::*;
 
+use crate::aggregate::Lazy;
 use crate::error::Result;
 use crate::store::Shipments;
 
@@ -95,14 +96,35 @@ pub trait Scores: Send + Sync {
     }
 }
 
-/// The table's columns.
-pub fn schema(scores: &dyn Scores) -> SchemaRef {
-    let mut fields = scores.keys();
-    for (name, kind) in FIXED {
-        fields.push(Field::new(name, kind, true));
+/// The scores as a table.
+pub struct ScoreTable(pub SharedScores);
+
+impl Lazy for ScoreTable {
+    fn schema(&self) -> SchemaRef {
+        let mut fields = self.0.keys();
+        for (name, kind) in FIXED {
+            fields.push(Field::new(name, kind, true));
+        }
+        fields.extend(self.0.evidence());
+        Arc::new(Schema::new(fields))
     }
-    fields.extend(scores.evidence());
-    Arc::new(Schema::new(fields))
+
+    fn rows(&self) -> usize {
+        self.0.len()
+    }
+
+    fn read(&self, rows: Range<usize>, column: Option<usize>) -> Result<RecordBatch> {
+        let whole = self.schema();
+        let columns: Vec<usize> = column.map_or_else(|| (0..whole.fields().len()).collect(), |c| vec![c]);
+        let arrays: Result<Vec<ArrayRef>> =
+            columns.iter().map(|&c| array(self.0.as_ref(), c, rows.clone())).collect();
+        Ok(RecordBatch::try_new(Arc::new(whole.project(&columns)?), arrays?)?)
+    }
+
+    /// Texts are written piece by piece.
+    fn portion(&self) -> usize {
+        1 << 16
+    }
 }
 
 const FIXED: [(&str, DataType); 9] = [
@@ -116,14 +138,6 @@ const FIXED: [(&str, DataType); 9] = [
     ("caution", DataType::Utf8View),
     ("reason", DataType::Utf8View),
 ];
-
-/// One column (all of them if `None`) of a range of subjects.
-pub fn batch(scores: &dyn Scores, range: Range<usize>, column: Option<usize>) -> Result<RecordBatch> {
-    let whole = schema(scores);
-    let columns: Vec<usize> = column.map_or_else(|| (0..whole.fields().len()).collect(), |c| vec![c]);
-    let arrays: Result<Vec<ArrayRef>> = columns.iter().map(|&c| array(scores, c, range.clone())).collect();
-    Ok(RecordBatch::try_new(Arc::new(whole.project(&columns)?), arrays?)?)
-}
 
 fn array(scores: &dyn Scores, column: usize, range: Range<usize>) -> Result<ArrayRef> {
     let keys = scores.keys().len();
