@@ -15,7 +15,7 @@ import warnings as _warnings
 from collections.abc import Iterable as _Iterable
 
 from redlane import _core, errors, samples
-from redlane.detectors import UnitValue
+from redlane.detectors import Digits, Ecod, Isolation, Rarity, Repeats, UnitValue, ValueWeight
 from redlane.errors import FaultError, ReadError, RedlaneError, SchemaError
 from redlane.findings import Findings, screen
 from redlane.shipments import Shipments, read
@@ -24,14 +24,20 @@ from redlane.table import Table
 __version__ = _core.__version__
 
 __all__ = [
+    "Digits",
+    "Ecod",
     "FaultError",
     "Findings",
+    "Isolation",
+    "Rarity",
     "ReadError",
     "RedlaneError",
+    "Repeats",
     "SchemaError",
     "Shipments",
     "Table",
     "UnitValue",
+    "ValueWeight",
     "errors",
     "fdr",
     "read",

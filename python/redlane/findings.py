@@ -7,7 +7,7 @@ from typing import Any
 
 from redlane import _core
 from redlane.charts import strip
-from redlane.detectors import UnitValue
+from redlane.detectors import Detector, UnitValue
 from redlane.errors import ArgumentError
 from redlane.progress import Report, reporting
 from redlane.report import write
@@ -17,7 +17,7 @@ from redlane.table import Table
 
 def screen(
     ships: Shipments,
-    detectors: Sequence[UnitValue] | None = None,
+    detectors: Sequence[Detector] | None = None,
     *,
     history: Shipments | None = None,
     fdr: float = 0.05,
@@ -51,7 +51,7 @@ def screen(
     """
     if not 0 < fdr < 1:
         raise ArgumentError(f"fdr={fdr}: the share of false findings lies between 0 and 1, such as 0.05")
-    chosen = [UnitValue()] if detectors is None else list(detectors)
+    chosen: list[Detector] = [UnitValue()] if detectors is None else list(detectors)
     if not chosen:
         raise ArgumentError("no detectors given; leave detectors out for the default ones")
     scores = [detector._screen(ships, history) for detector in chosen]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, StringViewArray};
+use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::store::{Codes, Every, NULL_DAY, Role, RoleKind, Store, day_labels, text_labels};
@@ -108,10 +109,23 @@ impl KeyColumn {
     }
 
     fn period(days: Arc<Vec<i32>>, every: Every) -> KeyColumn {
-        let known = || days.iter().copied().filter(|&d| d != NULL_DAY);
-        let (first, last) = known().fold((i32::MAX, i32::MIN), |(a, b), d| (a.min(d), b.max(d)));
-        let mut seen = vec![false; if first <= last { (last - first) as usize + 1 } else { 0 }];
-        known().for_each(|d| seen[(d - first) as usize] = true);
+        let parts = || days.par_chunks(1 << 18);
+        let ends = |part: &[i32]| {
+            let known = part.iter().filter(|d| **d != NULL_DAY);
+            known.fold((i32::MAX, i32::MIN), |(a, b), &d| (a.min(d), b.max(d)))
+        };
+        let (first, last) =
+            parts().map(ends).reduce(|| (i32::MAX, i32::MIN), |a, b| (a.0.min(b.0), a.1.max(b.1)));
+        let span = if first <= last { (last - first) as usize + 1 } else { 0 };
+        let mark = |mut seen: Vec<bool>, part: &[i32]| {
+            part.iter().filter(|d| **d != NULL_DAY).for_each(|&d| seen[(d - first) as usize] = true);
+            seen
+        };
+        let either = |mut a: Vec<bool>, b: Vec<bool>| {
+            a.iter_mut().zip(b).for_each(|(a, b)| *a |= b);
+            a
+        };
+        let seen = parts().fold(|| vec![false; span], mark).reduce(|| vec![false; span], either);
         let present: Vec<i32> = (0..seen.len()).filter(|&i| seen[i]).map(|i| first + i as i32).collect();
         let (map, labels) = period_labels(&present, every);
         let mut table = vec![0; seen.len()];

@@ -28,6 +28,12 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(shipments::layouts, m)?)?;
     m.add_function(wrap_pyfunction!(shipments::role_of_name, m)?)?;
     m.add_function(wrap_pyfunction!(score::unit_value, m)?)?;
+    m.add_function(wrap_pyfunction!(score::value_weight, m)?)?;
+    m.add_function(wrap_pyfunction!(score::rarity, m)?)?;
+    m.add_function(wrap_pyfunction!(score::repeats, m)?)?;
+    m.add_function(wrap_pyfunction!(score::digits, m)?)?;
+    m.add_function(wrap_pyfunction!(score::isolation, m)?)?;
+    m.add_function(wrap_pyfunction!(score::ecod, m)?)?;
     m.add_function(wrap_pyfunction!(score::screen, m)?)?;
     m.add_function(wrap_pyfunction!(score::by_shipment, m)?)?;
     m.add_function(wrap_pyfunction!(table::table, m)?)?;

@@ -98,6 +98,48 @@ pub fn unit_value(
     detector(py, made)
 }
 
+#[pyfunction]
+pub fn value_weight(py: Python<'_>, by: Vec<String>, min_peers: usize, log: bool, mm: bool) -> PyResult<Detector> {
+    detector(py, Ok(score::ValueWeight { by, min_peers, log, mm }))
+}
+
+#[pyfunction]
+pub fn rarity(py: Python<'_>, of: String, given: Vec<String>) -> PyResult<Detector> {
+    detector(py, Ok(score::Rarity { of, given }))
+}
+
+#[pyfunction]
+pub fn repeats(
+    py: Python<'_>,
+    window: i32,
+    tolerance: f64,
+    threshold: Option<f64>,
+    band: f64,
+) -> PyResult<Detector> {
+    detector(py, Ok(score::Repeats { window, tolerance, threshold, band }))
+}
+
+#[pyfunction]
+pub fn digits(py: Python<'_>, entity: String, min_values: usize, min_products: usize) -> PyResult<Detector> {
+    detector(py, Ok(score::Digits { entity, min_values, min_products }))
+}
+
+#[pyfunction]
+pub fn isolation(
+    py: Python<'_>,
+    columns: Vec<String>,
+    trees: usize,
+    sample: usize,
+    seed: u64,
+) -> PyResult<Detector> {
+    detector(py, Ok(score::Isolation { columns, trees, sample, seed }))
+}
+
+#[pyfunction]
+pub fn ecod(py: Python<'_>, columns: Vec<String>) -> PyResult<Detector> {
+    detector(py, Ok(score::Ecod { columns }))
+}
+
 /// The findings' table, and for each finding its source rows.
 #[pyfunction]
 #[pyo3(signature = (ships, scores, fdr, progress=None))]

@@ -1,18 +1,32 @@
 //! Detectors, one file or folder each, and the screen that combines them.
 
+mod digits;
+mod ecod;
+mod isolation;
+mod matrix;
+mod members;
 mod phrase;
+mod rarity;
+mod repeats;
 mod scores;
 mod screen;
 mod tails;
 mod unit_value;
+mod value_weight;
 
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
+pub use digits::Digits;
+pub use ecod::Ecod;
+pub use isolation::Isolation;
+pub use rarity::Rarity;
+pub use repeats::Repeats;
 pub use scores::{Number, ScoreTable, Scores, SharedScores};
 pub use screen::{Findings, by_shipment, screen};
 pub use unit_value::{Scale, UnitValue};
+pub use value_weight::ValueWeight;
 
 use crate::error::Result;
 use crate::group::IndexCache;

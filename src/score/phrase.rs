@@ -36,6 +36,21 @@ pub fn times(ratio: f64) -> String {
     if ratio >= 1.0 { format!("{} times", number(ratio)) } else { format!("1/{} of", number(1.0 / ratio)) }
 }
 
+/// Why a number cannot be scored, if it cannot: only positive ones can.
+pub fn unusable(name: &str, x: f64) -> Option<String> {
+    if x.is_nan() {
+        Some(format!("not scored: {name} is missing"))
+    } else if x < 0.0 {
+        Some(format!("not scored: {name} is negative ({}), a correction of an earlier record", number(x)))
+    } else if x == 0.0 {
+        Some(format!("not scored: {name} is zero"))
+    } else if x.is_infinite() {
+        Some(format!("not scored: {name} is infinite"))
+    } else {
+        None
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

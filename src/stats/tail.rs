@@ -82,6 +82,62 @@ fn continued_fraction(a: f64, b: f64, x: f64) -> f64 {
     value
 }
 
+/// `P(Z >= z)` for a standard normal `Z`.
+pub fn normal_upper(z: f64) -> f64 {
+    0.5 * libm::erfc(z / std::f64::consts::SQRT_2)
+}
+
+/// `P(X >= x)` for a chi-square `X`: the regularised incomplete gamma function `Q(df/2, x/2)`
+/// (series of DLMF 8.11.4 near the middle, continued fraction of DLMF 8.9.2 in the tail).
+pub fn chi_square_tail(x: f64, df: f64) -> f64 {
+    if x.is_nan() || df <= 0.0 {
+        return f64::NAN;
+    }
+    let (a, x) = (df / 2.0, x / 2.0);
+    if x <= 0.0 {
+        return 1.0;
+    }
+    let front = libm::exp(a * libm::log(x) - x - libm::lgamma(a));
+    if x < a + 1.0 {
+        let (mut term, mut sum) = (1.0 / a, 1.0 / a);
+        let mut n = a;
+        while term > sum * 1e-17 {
+            n += 1.0;
+            term *= x / n;
+            sum += term;
+        }
+        return (1.0 - front * sum).max(0.0);
+    }
+    let mut b = x + 1.0 - a;
+    let mut c = 1e300;
+    let mut d = 1.0 / b;
+    let mut value = d;
+    for i in 1..10_000 {
+        let i = f64::from(i);
+        let an = -i * (i - a);
+        b += 2.0;
+        d = 1.0 / (an * d + b);
+        c = b + an / c;
+        let step = d * c;
+        value *= step;
+        if (step - 1.0).abs() < 1e-16 {
+            break;
+        }
+    }
+    front * value
+}
+
+/// `P(X >= k)` for a binomial `X` of `n` trials with probability `p`.
+pub fn binomial_upper(k: usize, n: usize, p: f64) -> f64 {
+    if k == 0 {
+        return 1.0;
+    }
+    if k > n {
+        return 0.0;
+    }
+    incomplete_beta(k as f64, (n - k + 1) as f64, p, 1.0 - p)
+}
+
 /// The `t` with `P(|T| >= t) = p`, by bisection: used once a fit, so its speed does not matter.
 fn student_t_quantile(p: f64, df: f64) -> f64 {
     let (mut low, mut high) = (0.0, 1e6);
@@ -136,6 +192,19 @@ mod tests {
         close(student_t_two_sided(1.0, 1.0), 0.5);
         assert_eq!(student_t_two_sided(0.0, 3.0), 1.0);
         assert_eq!(student_t_two_sided(f64::INFINITY, 3.0), 0.0);
+    }
+
+    #[test]
+    fn discrete_and_chi_square_tails_equal_scipy() {
+        // scipy 1.17: chi2.sf, binom.sf(k - 1, n, p), norm.sf
+        close(chi_square_tail(3.84, 1.0), 0.05004352124870519);
+        close(chi_square_tail(150.0, 89.0), 5.645606191252984e-05);
+        close(chi_square_tail(40.0, 89.0), 0.9999983924733663);
+        close(binomial_upper(3, 20, 0.05), 0.07548367378849626);
+        close(binomial_upper(1, 1, 0.25), 0.25);
+        close(binomial_upper(7, 9, 1e-3), 3.5937028e-20);
+        close(normal_upper(3.0), 0.0013498980316300933);
+        assert_eq!((binomial_upper(0, 5, 0.1), binomial_upper(6, 5, 0.1)), (1.0, 0.0));
     }
 
     #[test]

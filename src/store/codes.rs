@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, StringViewArray, StringViewBuilder};
 use arrow::buffer::ScalarBuffer;
+use rayon::prelude::*;
 
 /// `ids[row]` is the rank of the row's value among the distinct values in `labels`, which are in
 /// ascending order; a null has the code [`Codes::null`], one past the last label, so that nulls
@@ -26,7 +27,10 @@ impl Codes {
 
     /// The same rows under new texts: `relabel` gives for every label its new text, or `None` for
     /// null. Labels that become equal share a code.
-    pub fn relabelled(&self, relabel: &[Option<String>]) -> Codes {
+    pub fn relabelled(mut self, relabel: &[Option<String>]) -> Codes {
+        if self.text().is_some_and(|texts| texts.iter().eq(relabel.iter().map(Option::as_deref))) {
+            return self; // nothing to do, as in most files
+        }
         let mut distinct: Vec<&str> = relabel.iter().flatten().map(String::as_str).collect();
         distinct.sort_unstable();
         distinct.dedup();
@@ -39,8 +43,8 @@ impl Codes {
             })
             .collect();
         map.push(null);
-        let ids = self.ids.iter().map(|&id| map[id as usize]).collect();
-        Codes { ids, labels: text_labels(distinct) }
+        self.ids.par_chunks_mut(1 << 16).for_each(|ids| ids.iter_mut().for_each(|id| *id = map[*id as usize]));
+        Codes { ids: self.ids, labels: text_labels(distinct) }
     }
 }
 

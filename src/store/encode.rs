@@ -21,6 +21,8 @@ use crate::watch::Watch;
 /// Rows between two looks at the stop flag.
 const BREATH: usize = 1 << 18;
 const NULL: u32 = u32::MAX;
+/// Places for recent values: they fit the second-level cache.
+const RECENT_BITS: u32 = 13;
 
 /// A distinct value: a short text or a number in place, or a long text where it lies.
 #[derive(Clone, Copy)]
@@ -45,14 +47,35 @@ struct Local<'a> {
     long: HashTable<(u64, u32)>,
     values: Vec<Value<'a>>,
     hasher: FixedState,
+    recent: Vec<(u128, u32)>,
 }
 
 impl<'a> Local<'a> {
     fn new() -> Self {
-        Local { short: HashTable::new(), long: HashTable::new(), values: Vec::new(), hasher: FixedState::default() }
+        Local {
+            short: HashTable::new(),
+            long: HashTable::new(),
+            values: Vec::new(),
+            hasher: FixedState::default(),
+            recent: vec![(0, NULL); 1 << RECENT_BITS],
+        }
     }
 
+    /// The number of a short value. The last value met at each of a few thousand places is kept with
+    /// its number: most rows need no more than one look there.
     fn short(&mut self, view: u128) -> u32 {
+        let folded = (view as u64) ^ ((view >> 64) as u64).rotate_left(32);
+        let place = (folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - RECENT_BITS)) as usize;
+        let (seen, id) = self.recent[place];
+        if seen == view && id != NULL {
+            return id;
+        }
+        let id = self.look_up_short(view);
+        self.recent[place] = (view, id);
+        id
+    }
+
+    fn look_up_short(&mut self, view: u128) -> u32 {
         let hash = mix(view);
         if let Some(&(_, id)) = self.short.find(hash, |&(other, _)| other == view) {
             return id;
@@ -291,7 +314,7 @@ fn dictionaries(chunks: &[ArrayRef], watch: &Watch) -> Result<Codes> {
         return Ok(Codes { ids, labels: codes.labels });
     }
     let kept: Vec<Option<String>> = (0..texts.len()).map(|i| used[i].then(|| texts.value(i).to_owned())).collect();
-    Ok(Codes { ids, labels: codes.labels.clone() }.relabelled(&kept))
+    Ok(Codes { ids, labels: codes.labels }.relabelled(&kept))
 }
 
 pub fn dictionary_values(chunk: &ArrayRef) -> ArrayRef {

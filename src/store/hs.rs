@@ -39,7 +39,7 @@ pub fn parse_hs(text: &str) -> HsCode {
 /// itself; a text only where no code of the column begins with a zero and codes one digit longer
 /// are there.
 pub fn read(
-    raw: &Codes,
+    raw: Codes,
     texts: &[Option<String>],
     whole: bool,
     digits: Option<usize>,
@@ -77,7 +77,8 @@ pub fn read(
             }
         })
         .collect();
-    (raw.relabelled(&labels), rows_of(raw, |label| reasons[label]))
+    let faults = rows_of(&raw, |label| reasons[label]);
+    (raw.relabelled(&labels), faults)
 }
 
 #[cfg(test)]

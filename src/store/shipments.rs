@@ -206,8 +206,8 @@ impl Store {
         let whole = column.value_kind().is_integer();
         let texts = label_texts(&raw)?;
         let reading = match role.kind() {
-            RoleKind::Hs => hs::read(&raw, &texts, whole, self.hs_digits),
-            RoleKind::Side => sides(&raw, &texts),
+            RoleKind::Hs => hs::read(raw, &texts, whole, self.hs_digits),
+            RoleKind::Side => sides(raw, &texts),
             _ => (raw.relabelled(&texts), Vec::new()),
         };
         Ok(cell.get_or_init(|| (Arc::new(reading.0), reading.1)).0.clone())
@@ -286,7 +286,7 @@ pub fn label_texts(codes: &Codes) -> Result<Vec<Option<String>>> {
 }
 
 /// Which side of a mirrored flow reported the record.
-fn sides(raw: &Codes, texts: &[Option<String>]) -> (Codes, Vec<(u32, &'static str)>) {
+fn sides(raw: Codes, texts: &[Option<String>]) -> (Codes, Vec<(u32, &'static str)>) {
     let read = |text: &String| match text.trim().to_lowercase().as_str() {
         "x" | "export" | "exports" | "exporter" | "2" | "re-export" | "rx" | "e" => Ok(Some("exporter".to_owned())),
         "m" | "import" | "imports" | "importer" | "1" | "re-import" | "rm" | "i" => Ok(Some("importer".to_owned())),
@@ -303,7 +303,7 @@ fn sides(raw: &Codes, texts: &[Option<String>]) -> (Codes, Vec<(u32, &'static st
             side.unwrap_or(None)
         })
         .collect();
-    let faults = rows_of(raw, |label| bad[label].then_some("neither an export nor an import"));
+    let faults = rows_of(&raw, |label| bad[label].then_some("neither an export nor an import"));
     (raw.relabelled(&labels), faults)
 }
 

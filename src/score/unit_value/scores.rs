@@ -9,7 +9,7 @@ use super::fit::{Fitted, Group, Judge, Level};
 use super::Prices;
 use crate::error::Result;
 use crate::group::{Combos, GroupIndex, IndexCache, finest, resolve};
-use crate::score::phrase::{number, times};
+use crate::score::phrase::{number, times, unusable};
 use crate::score::scores::{Number, Scores};
 use crate::store::{RowList, Shipments};
 use crate::watch::Watch;
@@ -128,21 +128,6 @@ impl UnitValueScores {
 
 fn unit(role: &str) -> &str {
     if role == "net_weight" { "kilogram" } else { "unit" }
-}
-
-/// Why a cell gives no price.
-fn unusable(name: &str, x: f64) -> Option<String> {
-    if x.is_nan() {
-        Some(format!("not scored: {name} is missing"))
-    } else if x < 0.0 {
-        Some(format!("not scored: {name} is negative ({}), a correction of an earlier record", number(x)))
-    } else if x == 0.0 {
-        Some(format!("not scored: {name} is zero"))
-    } else if x.is_infinite() {
-        Some(format!("not scored: {name} is infinite"))
-    } else {
-        None
-    }
 }
 
 impl Scores for UnitValueScores {

@@ -5,16 +5,15 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, LargeListArray, RecordBatch};
-use arrow::buffer::{NullBuffer, OffsetBuffer};
-use arrow::compute::{cast, concat};
-use arrow::datatypes::{DataType, Field, Float64Type};
+use arrow::array::{Array, ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch};
+use arrow::compute::concat;
 
 use super::fit::{Fitted, Group, Members, skewness};
 use super::{Scale, UnitValue};
 use crate::aggregate::table;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::group::{Combos, finest};
+use crate::score::members::{lists, read_lists};
 use crate::store::Role;
 use crate::watch::Watch;
 
@@ -87,22 +86,12 @@ pub fn table_of(fitted: &Fitted) -> Result<RecordBatch> {
         });
         columns.push((name.into(), Arc::new(values.collect::<Float64Array>())));
     }
-    columns.push(("members".into(), lists(members, rows)));
-    table(columns, rows)
-}
-
-/// The members of the first groups, each list in ascending order; null behind them.
-fn lists(members: &Members, rows: usize) -> ArrayRef {
-    let groups = members.starts.len() - 1;
-    let mut values = members.x.clone();
-    for g in 0..groups {
-        values[members.starts[g]..members.starts[g + 1]].sort_unstable_by(f64::total_cmp);
+    let mut sorted = members.x.clone();
+    for g in 0..members.starts.len() - 1 {
+        sorted[members.starts[g]..members.starts[g + 1]].sort_unstable_by(f64::total_cmp);
     }
-    let lengths = (0..rows).map(|g| if g < groups { members.of(g).len() } else { 0 });
-    let offsets: OffsetBuffer<i64> = OffsetBuffer::from_lengths(lengths);
-    let nulls: NullBuffer = (0..rows).map(|g| g < groups).collect();
-    let item = Arc::new(Field::new("item", DataType::Float64, false));
-    Arc::new(LargeListArray::new(item, offsets, Arc::new(Float64Array::from(values)), Some(nulls)))
+    columns.push(("members".into(), lists(&members.starts, sorted, rows)));
+    table(columns, rows)
 }
 
 /// The skewness of the finest groups.
@@ -120,66 +109,10 @@ fn medcouples(fitted: &Fitted, apart: bool) -> ArrayRef {
 
 /// The fit of all data that the states were made of.
 pub fn restore(settings: &UnitValue, states: &[RecordBatch], watch: &Watch) -> Result<Fitted> {
-    let wrong = |what: &str| Error::Argument(format!("{what}; pass tables that state() of a UnitValue returned"));
     let unit = Role::QuantityUnit.name();
     let with_unit = states.iter().any(|s| s.column_by_name(unit).is_some());
     let levels = settings.levels(with_unit);
-    let keys = finest(&levels);
-    let mut columns: Vec<Vec<ArrayRef>> = vec![Vec::new(); keys.len()];
-    let mut lists: Vec<LargeListArray> = Vec::new();
-    for state in states {
-        let column = |name: &str| {
-            state.column_by_name(name).ok_or_else(|| wrong(&format!("the state has no column {name:?}")))
-        };
-        let members = column("members")?;
-        let item = Arc::new(Field::new("item", DataType::Float64, true));
-        let members = cast(members, &DataType::LargeList(item))
-            .map_err(|_| wrong("the column \"members\" does not hold lists of numbers"))?;
-        let held: BooleanArray = (0..members.len()).map(|row| Some(members.is_valid(row))).collect();
-        for (key, chunks) in keys.iter().zip(&mut columns) {
-            chunks.push(arrow::compute::filter(&plain(column(key)?)?, &held)?);
-        }
-        lists.push(arrow::compute::filter(&members, &held)?.as_list::<i64>().clone());
-    }
-    let rows = lists.iter().map(Array::len).sum();
-    let combos = Combos::of_columns(&keys, &columns, rows, watch)?;
-    let (combos, number) = combos.distinct()?;
-    // Members of the same group, from one state after the other, by counting.
-    let lengths = || lists.iter().flat_map(|l| (0..l.len()).map(move |row| l.value_length(row) as usize));
-    let mut starts = vec![0usize; combos.groups() + 1];
-    for (&g, length) in number.iter().zip(lengths()) {
-        starts[g as usize + 1] += length;
-    }
-    for g in 0..combos.groups() {
-        starts[g + 1] += starts[g];
-    }
-    let mut next = starts.clone();
-    let mut x = vec![0.0; starts[combos.groups()]];
-    let mut row = 0;
-    for list in &lists {
-        for at in 0..list.len() {
-            let g = number[row] as usize;
-            row += 1;
-            let values = list.value(at);
-            let values = values.as_primitive::<Float64Type>().values();
-            x[next[g]..next[g] + values.len()].copy_from_slice(values);
-            next[g] += values.len();
-        }
-    }
+    let (combos, starts, mut lists) = read_lists(states, &finest(&levels), &["members"], "UnitValue", watch)?;
+    let x = lists.pop().unwrap_or_default();
     Fitted::of_members(settings, Members { combos, starts, x }, &levels, watch)
 }
-
-
-/// Keys as they were before they went through other hands: text as views, dates as days.
-fn plain(column: &ArrayRef) -> Result<ArrayRef> {
-    let kind = match column.data_type() {
-        DataType::Dictionary(_, value) => value.as_ref().clone(),
-        kind => kind.clone(),
-    };
-    Ok(match kind {
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => cast(column, &DataType::Utf8View)?,
-        DataType::Date64 | DataType::Timestamp(_, _) => cast(column, &DataType::Date32)?,
-        kind => cast(column, &kind)?,
-    })
-}
-

@@ -1,0 +1,11 @@
+"""Detectors: what is out of line, how far, and why."""
+
+from redlane.detectors.base import Detector
+from redlane.detectors.digits import Digits
+from redlane.detectors.joint import Ecod, Isolation
+from redlane.detectors.rarity import Rarity
+from redlane.detectors.repeats import Repeats
+from redlane.detectors.unit_value import UnitValue
+from redlane.detectors.value_weight import ValueWeight
+
+__all__ = ["Detector", "Digits", "Ecod", "Isolation", "Rarity", "Repeats", "UnitValue", "ValueWeight"]

@@ -1,0 +1,93 @@
+"""Prices against their peers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from redlane import _core
+from redlane.detectors.base import Detector
+from redlane.shipments import names
+
+
+class UnitValue(Detector):
+    """Is the price per kilogram, or per unit, out of line with its peers?
+
+    For each shipment x = ln(numerator / denominator), and z = (x - centre) / scale within the finest peer
+    group that has at least `min_peers` members with a price. The centre is the median, the scale 1.4826 MAD
+    (Hampel 1974; Iglewicz and Hoaglin 1993) or one of the others below. Where half the peers have one and the
+    same price, the interquartile range or the mean absolute deviation takes its place; where all have, the
+    parent's scale does, with a caution.
+
+    Both are drawn to the parent group's, the next in `backoff`: the scale as sqrt((n s² + 10 s_p²) / (n + 10)),
+    the centre by precision, with weight 1 / (1 + n τ² / (π/2 s²)) on the parent's, where τ² is the variance of
+    centres about their parents beyond chance (empirical Bayes; Efron and Morris 1975). Large groups, and
+    levels whose groups differ much, hardly move.
+
+    Parameters
+    ----------
+    measure
+        `value/net_weight`, `value/quantity` or `net_weight/quantity`; quantities are compared within one unit.
+    by
+        Keys of the finest peer group, as in `Shipments.aggregate`.
+    min_peers
+        Fewest members with a price, 3 or more.
+    backoff
+        Coarser groups, tried in turn. `()` means the `by` groups alone: a row whose group is too small then has
+        a null score.
+    scale
+        ``"mad"``; ``"qn"`` or ``"sn"`` (Rousseeuw and Croux 1993), more efficient and without a centre; or
+        ``"adjusted"``, one scale above the centre and one below, from the fences of the adjusted boxplot with
+        the medcouple (Hubert and Vandervieren 2008), for skewed prices.
+
+    Scores
+    ------
+    A row a shipment, in source order: `row`, `score` (|z|, 0 or more), `p_value` (two-sided Student-t matched
+    to the fitted scores of the same level and size of group), `direction` (`high` or `low`), `observed` and
+    `expected` (prices; expected is the peers' centre), `peer` (the group used), `n_peers`, `caution`,
+    `reason`. A score is null where value or weight is missing, zero or negative (a correction), or peers are
+    too few; the reason says which.
+
+    State
+    -----
+    A row a group of each level: `level`, the keys, `n`, `centre` and `scale` (of the log price; `scale_below`,
+    `scale_above` and `medcouple` with ``scale="adjusted"``), `one_price` (the scale is the parent's), `df` and
+    `width` (the Student-t of the p-values), `members` (the sorted log prices of the finest groups).
+
+    Raises
+    ------
+    MissingColumnError
+        A role or key that the shipments lack.
+    ArgumentError
+        An unknown measure or scale, fewer than 3 `min_peers`.
+
+    Examples
+    --------
+    >>> import redlane as rl
+    >>> ships = rl.samples.shipments(20_000).ships
+    >>> scores = rl.UnitValue(by=("hs6",), backoff=(("hs4",),)).fit_score(ships)
+    >>> len(scores) == len(ships)
+    True
+    >>> history, new = ships.where(date=(None, "2022")), ships.where(year="2023")
+    >>> detector = rl.UnitValue().fit(history)
+    >>> len(detector.score(new)) == len(new)
+    True
+    """
+
+    def __init__(
+        self,
+        *,
+        measure: str = "value/net_weight",
+        by: Sequence[str] = ("hs6", "origin"),
+        min_peers: int = 20,
+        backoff: Sequence[Sequence[str]] = (("hs6",), ("hs4",)),
+        scale: str = "mad",
+    ) -> None:
+        self.measure = measure
+        self.by = by
+        self.min_peers = min_peers
+        self.backoff = backoff
+        self.scale = scale
+
+    def _settings(self) -> _core.Detector:
+        backoff = [names(keys, "backoff") for keys in self.backoff]
+        return _core.unit_value(self.measure, names(self.by, "by"), int(self.min_peers), backoff, self.scale)

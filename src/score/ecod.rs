@@ -1,0 +1,268 @@
+//! `Ecod`: is a shipment out at the tails of several columns?
+//!
+//! The empirical-cumulative-distribution detector of Li et al. (2022), made inductive: the fit keeps
+//! the distribution functions, so a shipment's score never depends on the shipments scored beside it.
+//! For each column U_l = -ln F(x), U_r = -ln F⁻(x), and U_skew is the tail to which the column is
+//! skewed (both where it is not); the score is the sum over columns of the largest. The p-value is
+//! conformal: the share of fitted shipments, this one added, that score as much.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::buffer::ScalarBuffer;
+use rayon::prelude::*;
+
+use super::matrix::{self, Feature};
+use super::phrase::number;
+use super::scores::{Number, Scores};
+use super::{Detector, Fit, SharedFit, SharedScores};
+use crate::aggregate::table;
+use crate::error::{Error, Result};
+use crate::group::IndexCache;
+use crate::stats::{decode, encode, exact_sum_where, ln};
+use crate::store::Shipments;
+use crate::watch::Watch;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ecod {
+    pub columns: Vec<String>,
+}
+
+/// One column's distribution.
+struct Margin {
+    name: String,
+    /// Ascending; nulls are left out.
+    sorted: Vec<f64>,
+    skewness: f64,
+}
+
+struct Model {
+    settings: Ecod,
+    features: Vec<Feature>,
+    margins: Vec<Margin>,
+    /// The fitted shipments' own scores, ascending.
+    calibration: Vec<f64>,
+    own: Vec<f64>,
+}
+
+impl Margin {
+    fn of(feature: &Feature) -> (Margin, Vec<f64>) {
+        // Values with their places, in order: places give the ranks back without a search.
+        let mut keys: Vec<(i64, u32)> = feature
+            .values
+            .iter()
+            .enumerate()
+            .filter(|(_, v)| !v.is_nan())
+            .map(|(i, &v)| (encode(v + 0.0), i as u32))
+            .collect();
+        keys.par_sort_unstable();
+        let sorted: Vec<f64> = keys.par_iter().with_min_len(1 << 12).map(|&(k, _)| decode(k)).collect();
+        let skewness = skewness(&sorted);
+        let margin = Margin { name: feature.name.clone(), sorted, skewness };
+        let n = keys.len();
+        let mut tails = vec![0.0; feature.values.len()];
+        let mut from = 0;
+        while from < n {
+            let mut to = from + 1;
+            while to < n && keys[to].0 == keys[from].0 {
+                to += 1;
+            }
+            let tail = margin.tail(to, from);
+            keys[from..to].iter().for_each(|&(_, i)| tails[i as usize] = tail);
+            from = to;
+        }
+        (margin, tails)
+    }
+
+    /// The largest of the three tails of a value with `up_to` fitted values no larger and `below`
+    /// smaller.
+    fn tail(&self, up_to: usize, below: usize) -> f64 {
+        let n = self.sorted.len();
+        let (left, right) = (surprise(up_to, n), surprise(n - below, n));
+        let skewed = if self.skewness < 0.0 {
+            left
+        } else if self.skewness > 0.0 {
+            right
+        } else {
+            left + right
+        };
+        left.max(right).max(skewed)
+    }
+
+    fn places(&self, x: f64) -> (usize, usize) {
+        let below = self.sorted.partition_point(|&v| v < x);
+        let same = self.sorted[below..].partition_point(|&v| v <= x);
+        (below + same, below)
+    }
+
+    /// Nulls say nothing.
+    fn at(&self, x: f64) -> f64 {
+        if x.is_nan() || self.sorted.is_empty() {
+            return 0.0;
+        }
+        let (up_to, below) = self.places(x);
+        self.tail(up_to, below)
+    }
+}
+
+/// -ln(part / whole), never the negative zero.
+fn surprise(part: usize, whole: usize) -> f64 {
+    -ln(part.max(1) as f64 / whole as f64) + 0.0
+}
+
+/// The skewness of the sample, m3 / m2^1.5, from exactly rounded sums.
+fn skewness(sorted: &[f64]) -> f64 {
+    let n = sorted.len() as f64;
+    let mut terms = Vec::new();
+    let mean = exact_sum_where(sorted.len(), &mut terms, |i| sorted[i]) / n;
+    let second = exact_sum_where(sorted.len(), &mut terms, |i| (sorted[i] - mean).powi(2)) / n;
+    let third = exact_sum_where(sorted.len(), &mut terms, |i| (sorted[i] - mean).powi(3)) / n;
+    let skewness = third / (second * second.sqrt());
+    if skewness.is_finite() { skewness } else { 0.0 }
+}
+
+impl Ecod {
+    fn model(&self, features: Vec<Feature>, watch: &Watch) -> Result<Model> {
+        let rows = features.first().map_or(0, |f| f.values.len());
+        if let Some(empty) = features.iter().find(|f| f.values.iter().all(|v| v.is_nan())) {
+            return Err(Error::Argument(format!(
+                "column {:?} has no value to learn from; leave it out of columns",
+                empty.name
+            )));
+        }
+        watch.begin("fitting", features.len() as u64);
+        let fitted: Result<Vec<(Margin, Vec<f64>)>> = features
+            .par_iter()
+            .map(|feature| {
+                watch.check()?;
+                let made = Margin::of(feature);
+                watch.advance(1);
+                Ok(made)
+            })
+            .collect();
+        let (margins, tails): (Vec<Margin>, Vec<Vec<f64>>) = fitted?.into_iter().unzip();
+        let mut own = vec![0.0; rows];
+        own.par_chunks_mut(1 << 13).enumerate().for_each(|(chunk, own)| {
+            let from = chunk << 13;
+            for tails in &tails {
+                own.iter_mut().zip(&tails[from..]).for_each(|(own, tail)| *own += tail);
+            }
+        });
+        let mut keys: Vec<i64> = own.par_iter().with_min_len(1 << 12).map(|&s| encode(s)).collect();
+        keys.par_sort_unstable();
+        let calibration = keys.into_par_iter().with_min_len(1 << 12).map(decode).collect();
+        Ok(Model { settings: self.clone(), features, margins, calibration, own })
+    }
+}
+
+impl Detector for Ecod {
+    fn fit(&self, ships: &Shipments, _cache: &IndexCache, watch: &Watch) -> Result<SharedFit> {
+        Ok(Arc::new(self.model(matrix::load(ships, &self.columns, false, watch)?, watch)?))
+    }
+
+    fn fit_score(&self, ships: &Shipments, _cache: &IndexCache, watch: &Watch) -> Result<(SharedFit, SharedScores)> {
+        let model = Arc::new(self.model(matrix::load(ships, &self.columns, false, watch)?, watch)?);
+        let columns = model.features.iter().map(|f| f.values.clone()).collect();
+        let scores = EcodScores { scores: model.own.clone(), columns, ships: ships.clone(), model: model.clone() };
+        Ok((model, Arc::new(scores)))
+    }
+
+    fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit> {
+        Ok(Arc::new(self.model(matrix::from_columns(states, &self.columns, "Ecod")?, watch)?))
+    }
+}
+
+impl Fit for Model {
+    fn score(self: Arc<Self>, ships: &Shipments, _cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
+        let columns: Vec<ScalarBuffer<f64>> =
+            matrix::load(ships, &self.settings.columns, false, watch)?.into_iter().map(|f| f.values).collect();
+        let one = |at: usize| {
+            self.margins.iter().zip(&columns).fold(0.0, |sum, (margin, column)| sum + margin.at(column[at]))
+        };
+        let scores = (0..ships.len()).into_par_iter().with_min_len(64).map(one).collect();
+        Ok(Arc::new(EcodScores { scores, columns, ships: ships.clone(), model: self }))
+    }
+
+    /// The fitted columns, a row a shipment, in the order of their values: they are the distribution
+    /// functions.
+    fn state(&self) -> Result<RecordBatch> {
+        let rows = self.own.len();
+        let mut order: Vec<u32> = (0..rows as u32).collect();
+        let key = |row: u32| self.features.iter().map(move |f| encode(f.values[row as usize]));
+        order.par_sort_unstable_by(|&a, &b| key(a).cmp(key(b)));
+        let sorted: Vec<Feature> = self
+            .features
+            .iter()
+            .map(|f| Feature {
+                name: f.name.clone(),
+                values: order.iter().map(|&row| f.values[row as usize]).collect::<Vec<f64>>().into(),
+                labels: None,
+            })
+            .collect();
+        table(matrix::to_columns(&sorted), rows)
+    }
+}
+
+struct EcodScores {
+    model: Arc<Model>,
+    ships: Shipments,
+    columns: Vec<ScalarBuffer<f64>>,
+    scores: Vec<f64>,
+}
+
+impl Scores for EcodScores {
+    fn detector(&self) -> &'static str {
+        "Ecod"
+    }
+
+    fn ships(&self) -> Option<&Shipments> {
+        Some(&self.ships)
+    }
+
+    fn number(&self, what: Number, at: usize) -> f64 {
+        let n = self.model.calibration.len();
+        match what {
+            Number::Score | Number::Observed => self.scores[at],
+            Number::PValue => {
+                let less = self.model.calibration.partition_point(|&s| s < self.scores[at]);
+                (1 + n - less) as f64 / (n + 1) as f64
+            }
+            Number::Direction => f64::NAN,
+            Number::Expected => self.model.calibration.get(n / 2).copied().unwrap_or(f64::NAN),
+            Number::Peers => n as f64,
+        }
+    }
+
+    fn peer(&self, _at: usize) -> Option<String> {
+        Some("all shipments fitted".into())
+    }
+
+    fn reason(&self, at: usize) -> String {
+        let mut parts: Vec<(f64, String)> = self
+            .model
+            .margins
+            .iter()
+            .zip(&self.columns)
+            .filter(|(_, column)| !column[at].is_nan())
+            .map(|(margin, column)| {
+                let x = column[at];
+                let (up_to, below) = margin.places(x);
+                let n = margin.sorted.len();
+                let (left, right) = (up_to.max(1) as f64 / n as f64, (n - below).max(1) as f64 / n as f64);
+                let (side, share) = if left < right { ("low", left) } else { ("high", right) };
+                let text = format!("{} {} is among the {} % {side}est", margin.name, number(x), number(100.0 * share));
+                (margin.at(x), text)
+            })
+            .collect();
+        parts.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let most: Vec<String> = parts.into_iter().take(3).map(|(_, text)| text).collect();
+        if most.is_empty() {
+            return "not scored: every column is null".into();
+        }
+        format!("{}; together {} where the middle shipment has {}", most.join(", "), number(self.scores[at]), number(self.number(Number::Expected, at)))
+    }
+
+    fn at_stake(&self, _at: usize) -> f64 {
+        f64::NAN
+    }
+}

@@ -1,0 +1,363 @@
+//! `Rarity`: how surprising is this partner for this product?
+//!
+//! The score is -ln p(of | given), smoothed by the method of Witten and Bell (1991): a group with D
+//! distinct partners among n shipments leaves D / (n + D) for the rest, shared out by how frequent
+//! each partner is overall. The p-value is conformal: the share of the group's shipments, this one
+//! among them, whose partner occurs no more often there.
+
+use std::sync::{Arc, OnceLock};
+
+use arrow::array::{ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Int64Type};
+use rayon::prelude::*;
+
+use super::members::plain;
+use super::phrase::number;
+use super::scores::{Number, Scores};
+use super::{Detector, Fit, SharedFit, SharedScores};
+use crate::aggregate::table;
+use crate::error::{Error, Result};
+use crate::group::{Combos, GroupIndex, IndexCache, Lookup, resolve};
+use crate::store::{Role, Shipments};
+use crate::watch::Watch;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rarity {
+    pub of: String,
+    pub given: Vec<String>,
+}
+
+struct Model {
+    settings: Rarity,
+    /// Pairs of (given, of), how often each occurs, and the group and partner of each.
+    pairs: Combos,
+    counts: Vec<u64>,
+    group_of: Vec<u32>,
+    partner_of: Vec<u32>,
+    groups: Combos,
+    partners: Combos,
+    group: Vec<Group>,
+    partner_counts: Vec<u64>,
+    total: u64,
+    lookups: OnceLock<[Lookup; 3]>,
+}
+
+/// The counts of one group's partners.
+struct Group {
+    n: u64,
+    /// Ascending counts of its partners, and how many shipments have one of no more.
+    ladder: Vec<(u64, u64)>,
+    distinct: u64,
+}
+
+impl Group {
+    /// Shipments whose partner occurs no more than `count` times.
+    fn up_to(&self, count: u64) -> u64 {
+        match self.ladder.partition_point(|step| step.0 <= count) {
+            0 => 0,
+            step => self.ladder[step - 1].1,
+        }
+    }
+}
+
+impl Rarity {
+    fn keys(&self) -> Vec<String> {
+        self.given.iter().chain([&self.of]).cloned().collect()
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.given.contains(&self.of) {
+            return Err(Error::Argument(format!("of={:?} is among the keys of given; a partner is never a surprise given itself", self.of)));
+        }
+        Ok(())
+    }
+
+    fn model(&self, pairs: Combos, counts: Vec<u64>) -> Result<Model> {
+        let (groups, group_of) = pairs.project(&self.given)?.distinct()?;
+        let (partners, partner_of) = pairs.project(std::slice::from_ref(&self.of))?.distinct()?;
+        let mut partner_counts = vec![0; partners.groups()];
+        let mut lists: Vec<Vec<u64>> = vec![Vec::new(); groups.groups()];
+        for (pair, &count) in counts.iter().enumerate() {
+            partner_counts[partner_of[pair] as usize] += count;
+            lists[group_of[pair] as usize].push(count);
+        }
+        let group = lists
+            .into_iter()
+            .map(|mut list| {
+                list.sort_unstable();
+                let mut ladder: Vec<(u64, u64)> = Vec::new();
+                let mut n = 0;
+                for &count in &list {
+                    n += count;
+                    match ladder.last_mut() {
+                        Some(step) if step.0 == count => step.1 = n,
+                        _ => ladder.push((count, n)),
+                    }
+                }
+                Group { n, ladder, distinct: list.len() as u64 }
+            })
+            .collect();
+        Ok(Model {
+            settings: self.clone(),
+            total: counts.iter().sum(),
+            pairs,
+            counts,
+            group_of,
+            partner_of,
+            groups,
+            partners,
+            group,
+            partner_counts,
+            lookups: OnceLock::new(),
+        })
+    }
+
+    fn learn(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<(Model, Arc<GroupIndex>)> {
+        self.check()?;
+        let keys = self.keys();
+        let index = cache.get(ships, &resolve(&ships.store, &keys)?, watch)?;
+        let counts = index.starts.windows(2).map(|w| u64::from(w[1] - w[0])).collect();
+        Ok((self.model(Combos::of_index(&index, &keys), counts)?, index))
+    }
+}
+
+impl Detector for Rarity {
+    fn fit(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedFit> {
+        Ok(Arc::new(self.learn(ships, cache, watch)?.0))
+    }
+
+    fn fit_score(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<(SharedFit, SharedScores)> {
+        let (model, index) = self.learn(ships, cache, watch)?;
+        let model = Arc::new(model);
+        let places = (0..model.counts.len())
+            .map(|pair| Place {
+                group: Some(model.group_of[pair]),
+                partner: Some(model.partner_of[pair]),
+                pair: Some(pair as u32),
+            })
+            .collect();
+        let scores = RarityScores::new(model.clone(), ships, &index, places, true, watch)?;
+        Ok((model, Arc::new(scores)))
+    }
+
+    fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit> {
+        self.check()?;
+        let keys = self.keys();
+        let mut columns: Vec<Vec<ArrayRef>> = vec![Vec::new(); keys.len()];
+        let mut held: Vec<u64> = Vec::new();
+        for state in states {
+            let column = |name: &str| {
+                state.column_by_name(name).ok_or_else(|| {
+                    Error::Argument(format!(
+                        "the state has no column {name:?}; pass tables that state() of a Rarity returned"
+                    ))
+                })
+            };
+            for (key, chunks) in keys.iter().zip(&mut columns) {
+                chunks.push(plain(column(key)?)?);
+            }
+            let counts = cast(column("n")?, &DataType::Int64)?;
+            held.extend(counts.as_primitive::<Int64Type>().values().iter().map(|&n| n.max(0) as u64));
+        }
+        let (pairs, number) = Combos::of_columns(&keys, &columns, held.len(), watch)?.distinct()?;
+        let mut counts = vec![0; pairs.groups()];
+        for (&pair, count) in number.iter().zip(held) {
+            counts[pair as usize] += count;
+        }
+        Ok(Arc::new(self.model(pairs, counts)?))
+    }
+}
+
+impl Fit for Model {
+    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
+        let keys = self.settings.keys();
+        let index = cache.get(ships, &resolve(&ships.store, &keys)?, watch)?;
+        if self.lookups.get().is_none() {
+            let made = [Lookup::of(&self.groups)?, Lookup::of(&self.partners)?, Lookup::of(&self.pairs)?];
+            self.lookups.get_or_init(|| made);
+        }
+        let here = Combos::of_index(&index, &keys);
+        let mut places = Vec::new();
+        if let Some([groups, partners, pairs]) = self.lookups.get() {
+            let group = groups.find(&here.project(&self.settings.given)?)?;
+            let partner = partners.find(&here.project(std::slice::from_ref(&self.settings.of))?)?;
+            let pair = pairs.find(&here)?;
+            places.extend(
+                group.into_iter().zip(partner).zip(pair).map(|((group, partner), pair)| Place { group, partner, pair }),
+            );
+        }
+        Ok(Arc::new(RarityScores::new(self, ships, &index, places, false, watch)?))
+    }
+
+    /// A row a pair: the keys, `n` shipments, `probability`.
+    fn state(&self) -> Result<RecordBatch> {
+        let mut columns: Vec<(String, ArrayRef)> = Vec::new();
+        for (k, key) in self.settings.keys().iter().enumerate() {
+            columns.push((key.clone(), plain(&self.pairs.labels(k)?)?));
+        }
+        let pairs = self.counts.len();
+        columns.push(("n".into(), Arc::new(Int64Array::from_iter_values(self.counts.iter().map(|&n| n as i64)))));
+        let probability = (0..pairs).map(|pair| {
+            let place = Place {
+                group: Some(self.group_of[pair]),
+                partner: Some(self.partner_of[pair]),
+                pair: Some(pair as u32),
+            };
+            self.probability(&place)
+        });
+        columns.push(("probability".into(), Arc::new(Float64Array::from_iter_values(probability))));
+        table(columns, pairs)
+    }
+}
+
+/// Where a pair stands among what was fitted.
+struct Place {
+    group: Option<u32>,
+    partner: Option<u32>,
+    pair: Option<u32>,
+}
+
+impl Model {
+    fn count(&self, place: &Place) -> u64 {
+        place.pair.map_or(0, |p| self.counts[p as usize])
+    }
+
+    /// The partner's share of all shipments, with one more of each and one of an unknown partner.
+    fn overall(&self, place: &Place) -> f64 {
+        let count = place.partner.map_or(0, |p| self.partner_counts[p as usize]);
+        (count + 1) as f64 / (self.total + self.partner_counts.len() as u64 + 1) as f64
+    }
+
+    fn probability(&self, place: &Place) -> f64 {
+        let overall = self.overall(place);
+        let Some(group) = place.group.map(|g| &self.group[g as usize]) else { return overall };
+        let distinct = group.distinct as f64;
+        (self.count(place) as f64 + distinct * overall) / (group.n as f64 + distinct)
+    }
+
+    /// P(partner and group) / (P(partner) P(group)), each with one more (Das and Schneider 2007).
+    fn lift(&self, place: &Place) -> f64 {
+        let Some(group) = place.group.map(|g| &self.group[g as usize]) else { return f64::NAN };
+        let partner = place.partner.map_or(0, |p| self.partner_counts[p as usize]);
+        let share = |count: u64| (count + 1) as f64 / (self.total + 1) as f64;
+        share(self.count(place)) / (share(partner) * share(group.n))
+    }
+}
+
+struct RarityScores {
+    model: Arc<Model>,
+    ships: Shipments,
+    pair: Vec<u32>,
+    places: Vec<Place>,
+    /// The shipments are those that were fitted: each is counted already.
+    own: bool,
+    value: Option<arrow::buffer::ScalarBuffer<f64>>,
+}
+
+impl RarityScores {
+    fn new(
+        model: Arc<Model>,
+        ships: &Shipments,
+        index: &GroupIndex,
+        places: Vec<Place>,
+        own: bool,
+        watch: &Watch,
+    ) -> Result<RarityScores> {
+        let value = match ships.store.role(Role::Value) {
+            Some(_) => Some(ships.store.role_numbers(Role::Value, watch)?),
+            None => None,
+        };
+        Ok(RarityScores { model, ships: ships.clone(), pair: index.group_of_positions(ships), places, own, value })
+    }
+
+    fn place(&self, at: usize) -> &Place {
+        &self.places[self.pair[at] as usize]
+    }
+
+    /// The place, and how many shipments of the group and of the pair there are with this one among them.
+    fn counted(&self, at: usize) -> Option<(&Place, &Group, u64, u64)> {
+        let place = self.place(at);
+        let group = &self.model.group[place.group? as usize];
+        let extra = u64::from(!self.own);
+        Some((place, group, group.n + extra, self.model.count(place) + extra))
+    }
+
+    fn p_value(&self, at: usize) -> f64 {
+        let Some((_, group, n, count)) = self.counted(at) else { return f64::NAN };
+        if n < 2 {
+            return f64::NAN; // nothing to compare with
+        }
+        let rarer = if self.own {
+            group.up_to(count)
+        } else {
+            // This one joins its partner, whose others then count as often as it does.
+            let before = count - 1;
+            let as_rare = group.up_to(count) + 1;
+            if group.up_to(before) == group.up_to(count) && before > 0 { group.up_to(before) + 1 } else { as_rare }
+        };
+        rarer as f64 / n as f64
+    }
+}
+
+impl Scores for RarityScores {
+    fn detector(&self) -> &'static str {
+        "Rarity"
+    }
+
+    fn ships(&self) -> Option<&Shipments> {
+        Some(&self.ships)
+    }
+
+    fn number(&self, what: Number, at: usize) -> f64 {
+        let Some((place, group, ..)) = self.counted(at) else { return f64::NAN };
+        match what {
+            Number::Score => -libm::log(self.model.probability(place)),
+            Number::PValue => self.p_value(at),
+            Number::Direction => f64::NAN,
+            Number::Observed => self.model.probability(place),
+            Number::Expected => self.model.overall(place),
+            Number::Peers => group.n as f64,
+        }
+    }
+
+    fn peer(&self, at: usize) -> Option<String> {
+        self.place(at).group.map(|g| self.model.groups.name(g as usize))
+    }
+
+    fn reason(&self, at: usize) -> String {
+        let of = &self.model.settings.of;
+        let Some((place, group, ..)) = self.counted(at) else {
+            return "not scored: no shipments were fitted for its keys".into();
+        };
+        let partner = match place.partner {
+            Some(p) => self.model.partners.name(p as usize),
+            None => format!("this {of}, never seen before,"),
+        };
+        format!(
+            "{partner} has {} of the {} shipments of {}, a smoothed probability of {}; of all shipments it has {} %",
+            number(self.model.count(place) as f64),
+            number(group.n as f64),
+            self.model.groups.name(place.group.unwrap_or(0) as usize),
+            number(self.model.probability(place)),
+            number(100.0 * self.model.overall(place)),
+        )
+    }
+
+    fn at_stake(&self, at: usize) -> f64 {
+        self.value.as_ref().map_or(f64::NAN, |v| v[self.ships.rows.row(at)])
+    }
+
+    fn evidence(&self) -> Vec<Field> {
+        vec![Field::new("lift", DataType::Float64, true)]
+    }
+
+    fn proof(&self, _column: usize, range: std::ops::Range<usize>) -> Result<ArrayRef> {
+        let lifts: Vec<Option<f64>> = range
+            .into_par_iter()
+            .with_min_len(1 << 12)
+            .map(|at| Some(self.model.lift(self.place(at))).filter(|l| !l.is_nan()))
+            .collect();
+        Ok(Arc::new(Float64Array::from(lifts)))
+    }
+}

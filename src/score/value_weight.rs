@@ -1,0 +1,545 @@
+//! `ValueWeight`: is a shipment off its group's value-to-weight line?
+//!
+//! Least trimmed squares with reweighting in every group (`stats::line`), the method that the EU's
+//! anti-fraud services use on trade data. Residuals of traded goods grow with the weight, so they are
+//! measured in units of weight^power, with the power (0, 1/2 or 1) that evens them out best over all
+//! groups; p-values come from a Student-t learnt from groups of the same size.
+
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow::buffer::ScalarBuffer;
+use rayon::prelude::*;
+
+use super::members::{lists, plain, read_lists};
+use super::phrase::number;
+use super::scores::{Number, Scores};
+use super::tails::{Counts, Tails, bin};
+use super::{Detector, Fit, SharedFit, SharedScores};
+use crate::aggregate::table;
+use crate::error::{Error, Result};
+use crate::group::{Combos, GroupIndex, IndexCache, Lookup, resolve};
+use crate::stats::line::{self, Line, NoLine};
+use crate::stats::{MAD_K, Ordered, encode, ln};
+use crate::store::{Role, Shipments};
+use crate::watch::Watch;
+
+/// Rows worked on at a time.
+const STRETCH: usize = 1 << 14;
+/// Groups that the power of the spread is learnt from, and the members each must have.
+const LEARN_FROM: usize = 2_000;
+const LEARN_SIZE: usize = 40;
+const POWERS: [f64; 3] = [0.0, 0.5, 1.0];
+const NONE: u32 = u32::MAX;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct ValueWeight {
+    pub by: Vec<String>,
+    pub min_peers: usize,
+    /// Fit ln value on ln weight instead.
+    pub log: bool,
+    /// Follow the least trimmed squares line by an MM-estimate.
+    pub mm: bool,
+}
+
+/// Why a group has no line, or its line.
+#[derive(Clone, Copy)]
+enum Outcome {
+    Line(Fitted),
+    None(NoLine),
+}
+
+#[derive(Clone, Copy)]
+struct Fitted {
+    raw: Line,
+    objective: f64,
+    line: Line,
+    scale: f64,
+    kept: u32,
+    /// The spread of a residual over (x / middle)^power.
+    spread: f64,
+    /// The median weight.
+    middle: f64,
+}
+
+struct Model {
+    settings: ValueWeight,
+    combos: Combos,
+    starts: Vec<usize>,
+    /// (weight, value) of the members, in ascending order within each group.
+    points: Vec<(f64, f64)>,
+    outcomes: Vec<Outcome>,
+    power: f64,
+    tails: Tails,
+    lookup: OnceLock<Lookup>,
+}
+
+impl ValueWeight {
+    fn check(&self) -> Result<()> {
+        if self.min_peers < line::FEWEST {
+            return Err(Error::Argument(format!(
+                "min_peers={} is too few for a line and a spread; use {} or more",
+                self.min_peers,
+                line::FEWEST
+            )));
+        }
+        Ok(())
+    }
+
+    /// What is regressed on what; NaN where a shipment has no place on the line.
+    fn point(&self, weight: f64, value: f64) -> (f64, f64) {
+        let usable = weight > 0.0 && value > 0.0 && weight <= f64::MAX && value <= f64::MAX;
+        if !usable {
+            return (f64::NAN, f64::NAN);
+        }
+        if self.log { (ln(weight), ln(value)) } else { (weight, value) }
+    }
+}
+
+impl Detector for ValueWeight {
+    fn fit(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedFit> {
+        Ok(Arc::new(self.learn(ships, cache, watch)?.0))
+    }
+
+    fn fit_score(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<(SharedFit, SharedScores)> {
+        let (model, index) = self.learn(ships, cache, watch)?;
+        let model = Arc::new(model);
+        let known = (0..model.outcomes.len() as u32).map(Some).collect();
+        let scores = LineScores::new(model.clone(), ships, &index, known, watch)?;
+        Ok((model, Arc::new(scores)))
+    }
+
+    fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit> {
+        self.check()?;
+        let (combos, starts, mut columns) = read_lists(states, &self.by, &["weights", "values"], "ValueWeight", watch)?;
+        let (values, weights) = (columns.pop().unwrap_or_default(), columns.pop().unwrap_or_default());
+        let points = weights.into_iter().zip(values).collect();
+        Ok(Arc::new(self.model(combos, starts, points, watch)?))
+    }
+}
+
+impl ValueWeight {
+    fn learn(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<(Model, Arc<GroupIndex>)> {
+        self.check()?;
+        let value = ships.store.role_numbers(Role::Value, watch)?;
+        let weight = ships.store.role_numbers(Role::NetWeight, watch)?;
+        let index = cache.get(ships, &resolve(&ships.store, &self.by)?, watch)?;
+        watch.begin("fitting", index.order.len() as u64);
+        let mut points = vec![(0.0, 0.0); index.order.len()];
+        points.par_chunks_mut(STRETCH).zip(index.order.par_chunks(STRETCH)).for_each(|(out, rows)| {
+            for (out, &row) in out.iter_mut().zip(rows) {
+                *out = self.point(weight[row as usize], value[row as usize]);
+            }
+        });
+        let mut starts: Vec<usize> = index.starts.iter().map(|&s| s as usize).collect();
+        if points.par_chunks(STRETCH).any(|part| part.iter().any(|p| p.0.is_nan())) {
+            let (mut kept, mut from) = (0, 0);
+            for g in 1..starts.len() {
+                for i in from..starts[g] {
+                    if !points[i].0.is_nan() {
+                        points[kept] = points[i];
+                        kept += 1;
+                    }
+                }
+                from = starts[g];
+                starts[g] = kept;
+            }
+            points.truncate(kept);
+        }
+        let combos = Combos::of_index(&index, &self.by);
+        Ok((self.model(combos, starts, points, watch)?, index))
+    }
+
+    /// The fit of these members, whatever order they are in.
+    fn model(
+        &self,
+        combos: Combos,
+        starts: Vec<usize>,
+        mut points: Vec<(f64, f64)>,
+        watch: &Watch,
+    ) -> Result<Model> {
+        let groups = combos.groups();
+        let mut runs: Vec<(Range<usize>, &mut [(f64, f64)])> = Vec::new();
+        let mut rest = &mut points[..];
+        let mut from = 0;
+        for g in 0..groups {
+            if starts[g + 1] - starts[from] >= STRETCH || g + 1 == groups {
+                let (head, tail) = rest.split_at_mut(starts[g + 1] - starts[from]);
+                runs.push((from..g + 1, head));
+                (rest, from) = (tail, g + 1);
+            }
+        }
+        let outcomes: Result<Vec<Vec<Outcome>>> = runs
+            .into_par_iter()
+            .map_init(Work::default, |work, (groups, points)| {
+                watch.check()?;
+                let first = starts[groups.start];
+                watch.advance(points.len() as u64);
+                Ok(groups
+                    .map(|g| {
+                        let members = &mut points[starts[g] - first..starts[g + 1] - first];
+                        sort(members, &mut work.keys, &mut work.spare);
+                        self.outcome(members, work)
+                    })
+                    .collect())
+            })
+            .collect();
+        let mut model = Model {
+            settings: self.clone(),
+            combos,
+            starts,
+            points,
+            outcomes: outcomes?.concat(),
+            power: 0.0,
+            tails: Tails::default(),
+            lookup: OnceLock::new(),
+        };
+        model.power = if self.log { 0.0 } else { model.learn_power() };
+        model.measure_spread(watch)?;
+        Ok(model)
+    }
+
+    fn outcome(&self, members: &[(f64, f64)], work: &mut Work) -> Outcome {
+        let fit = match line::fit(members, &mut work.scratch) {
+            Ok(fit) => fit,
+            Err(reason) => return Outcome::None(reason),
+        };
+        let (mut best, mut scale) = (fit.line, fit.scale);
+        if self.mm
+            && let Some((line, spread)) = line::mm(members, fit.raw)
+        {
+            (best, scale) = (line, spread);
+        }
+        Outcome::Line(Fitted {
+            raw: fit.raw,
+            objective: fit.objective,
+            line: best,
+            scale,
+            kept: fit.kept as u32,
+            spread: f64::NAN,
+            middle: members[members.len() / 2].0,
+        })
+    }
+}
+
+#[derive(Default)]
+struct Work {
+    scratch: line::Scratch,
+    keys: Vec<(i64, u32)>,
+    spare: Vec<(f64, f64)>,
+}
+
+/// Ascending by weight, then value. Weights are compared as whole numbers.
+fn sort(members: &mut [(f64, f64)], keys: &mut Vec<(i64, u32)>, spare: &mut Vec<(f64, f64)>) {
+    keys.clear();
+    keys.extend(members.iter().enumerate().map(|(i, p)| (encode(p.0), i as u32)));
+    keys.sort_unstable();
+    spare.clear();
+    spare.extend_from_slice(members);
+    for (to, &(_, from)) in members.iter_mut().zip(keys.iter()) {
+        *to = spare[from as usize];
+    }
+    for tied in members.chunk_by_mut(|a, b| a.0 == b.0) {
+        if tied.len() > 1 {
+            tied.sort_unstable_by(|a, b| a.1.total_cmp(&b.1));
+        }
+    }
+}
+
+/// x^power for the powers there are.
+fn raised(x: f64, power: f64) -> f64 {
+    if power == 0.0 {
+        1.0
+    } else if power == 1.0 {
+        x
+    } else {
+        x.sqrt()
+    }
+}
+
+impl Model {
+    fn members(&self, group: usize) -> &[(f64, f64)] {
+        &self.points[self.starts[group]..self.starts[group + 1]]
+    }
+
+    /// The power of weight by which residuals grow: in each of some groups, by the ratio of the median
+    /// residuals of its heavier and its lighter half; the middle over the groups, to the nearest half.
+    fn learn_power(&self) -> f64 {
+        let able: Vec<usize> = (0..self.outcomes.len())
+            .filter(|&g| matches!(self.outcomes[g], Outcome::Line(_)) && self.members(g).len() >= LEARN_SIZE)
+            .collect();
+        let step = able.len().div_ceil(LEARN_FROM).max(1);
+        let mut powers: Vec<i64> = Vec::new();
+        for &g in able.iter().step_by(step) {
+            let Outcome::Line(fit) = self.outcomes[g] else { continue };
+            let members = self.members(g);
+            let (light, heavy) = members.split_at(members.len() / 2);
+            let median = |part: &[(f64, f64)]| {
+                let mut keys: Vec<i64> = part.iter().map(|p| encode((p.1 - fit.line.at(p.0)).abs())).collect();
+                Ordered::new(&mut keys, false).median().unwrap_or(0.0)
+            };
+            let run = ln(heavy[heavy.len() / 2].0 / light[light.len() / 2].0);
+            let (low, high) = (median(light), median(heavy));
+            if run > 0.5 && low > 0.0 && high > 0.0 {
+                powers.push(encode(ln(high / low) / run));
+            }
+        }
+        let power = Ordered::new(&mut powers, false).median().unwrap_or(0.0);
+        POWERS.into_iter().min_by(|a, b| (a - power).abs().total_cmp(&(b - power).abs())).unwrap_or(0.0)
+    }
+
+    /// The spread of each group at that power, and the tails.
+    fn measure_spread(&mut self, watch: &Watch) -> Result<()> {
+        let spreads: Vec<f64> = (0..self.outcomes.len())
+            .into_par_iter()
+            .with_min_len(16)
+            .map_init(Vec::new, |keys: &mut Vec<i64>, g| {
+                let Outcome::Line(fit) = self.outcomes[g] else { return f64::NAN };
+                keys.clear();
+                keys.extend(self.members(g).iter().map(|&(x, y)| {
+                    encode((y - fit.line.at(x)).abs() / raised(x / fit.middle, self.power))
+                }));
+                // Two coefficients were fitted: a few points lie closer to the line for it.
+                let n = keys.len() as f64;
+                MAD_K * Ordered::new(keys, false).median().unwrap_or(f64::NAN) * (n / (n - 2.0)).sqrt()
+            })
+            .collect();
+        for (outcome, spread) in self.outcomes.iter_mut().zip(spreads) {
+            if let Outcome::Line(fit) = outcome {
+                if spread > 1e-9 * fit.scale.max(fit.line.at(fit.middle).abs()) {
+                    fit.spread = spread;
+                } else {
+                    *outcome = Outcome::None(NoLine::Exact(0));
+                }
+            }
+        }
+        watch.check()?;
+        let groups: Vec<usize> = (0..self.outcomes.len()).collect();
+        let share = groups.len().div_ceil(4 * rayon::current_num_threads()).max(1);
+        let counts = groups
+            .par_chunks(share)
+            .map(|groups| {
+                let mut counts = Counts::new();
+                for &g in groups {
+                    let members = self.members(g);
+                    if members.len() < self.settings.min_peers {
+                        continue;
+                    }
+                    if let Outcome::Line(fit) = &self.outcomes[g] {
+                        let bins = counts.of_size(members.len() as u32);
+                        members.iter().for_each(|&(x, y)| bins[bin(self.standard(fit, x, y))] += 1);
+                    }
+                }
+                counts
+            })
+            .reduce(Counts::new, Counts::plus);
+        self.tails = counts.tails();
+        Ok(())
+    }
+
+    /// The residual in units of its spread.
+    fn standard(&self, fit: &Fitted, x: f64, y: f64) -> f64 {
+        (y - fit.line.at(x)) / (fit.spread * raised(x / fit.middle, self.power))
+    }
+}
+
+impl Fit for Model {
+    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
+        let index = cache.get(ships, &resolve(&ships.store, &self.settings.by)?, watch)?;
+        if self.lookup.get().is_none() {
+            let made = Lookup::of(&self.combos)?;
+            self.lookup.get_or_init(|| made);
+        }
+        let here = Combos::of_index(&index, &self.settings.by);
+        let known = self.lookup.get().map_or_else(|| Ok(vec![None; here.groups()]), |l| l.find(&here))?;
+        Ok(Arc::new(LineScores::new(self, ships, &index, known, watch)?))
+    }
+
+    fn state(&self) -> Result<RecordBatch> {
+        let groups = self.outcomes.len();
+        let mut columns: Vec<(String, ArrayRef)> = Vec::new();
+        for (k, key) in self.settings.by.iter().enumerate() {
+            columns.push((key.clone(), plain(&self.combos.labels(k)?)?));
+        }
+        let n = (0..groups).map(|g| Some(self.members(g).len() as i64));
+        columns.push(("n".into(), Arc::new(n.collect::<Int64Array>())));
+        let mut put = |name: &str, cell: &dyn Fn(&Fitted) -> f64| {
+            let values = self.outcomes.iter().map(|o| match o {
+                Outcome::Line(fit) => Some(cell(fit)),
+                Outcome::None(_) => None,
+            });
+            columns.push((name.into(), Arc::new(values.collect::<Float64Array>())));
+        };
+        put("raw_intercept", &|f| f.raw.intercept);
+        put("raw_slope", &|f| f.raw.slope);
+        put("sum_of_squares", &|f| f.objective);
+        put("intercept", &|f| f.line.intercept);
+        put("slope", &|f| f.line.slope);
+        put("scale", &|f| f.scale);
+        put("kept", &|f| f64::from(f.kept));
+        put("spread", &|f| f.spread);
+        put("power", &|_| self.power);
+        let why = self.outcomes.iter().enumerate().map(|(g, o)| match o {
+            Outcome::Line(_) => None,
+            Outcome::None(reason) => Some(no_line(*reason, self.members(g).len())),
+        });
+        columns.push(("no_line".into(), Arc::new(why.collect::<StringArray>())));
+        let (weights, values): (Vec<f64>, Vec<f64>) = self.points.iter().copied().unzip();
+        columns.push(("weights".into(), lists(&self.starts, weights, groups)));
+        columns.push(("values".into(), lists(&self.starts, values, groups)));
+        table(columns, groups)
+    }
+}
+
+fn no_line(reason: NoLine, n: usize) -> String {
+    match reason {
+        NoLine::Few => format!("{n} shipments with a value and a weight are too few for a line"),
+        NoLine::OneX => format!("at least half of the {n} shipments have one and the same weight"),
+        NoLine::Exact(_) => {
+            format!("at least half of the {n} shipments lie on one line exactly, so there is no spread to measure by")
+        }
+    }
+}
+
+struct LineScores {
+    model: Arc<Model>,
+    ships: Shipments,
+    value: ScalarBuffer<f64>,
+    weight: ScalarBuffer<f64>,
+    /// The fitted group of each position, [`NONE`] where there is none.
+    group: Vec<u32>,
+}
+
+impl LineScores {
+    fn new(
+        model: Arc<Model>,
+        ships: &Shipments,
+        index: &GroupIndex,
+        known: Vec<Option<u32>>,
+        watch: &Watch,
+    ) -> Result<LineScores> {
+        let mut group = index.group_of_positions(ships);
+        group.par_iter_mut().with_min_len(STRETCH).for_each(|g| *g = known[*g as usize].unwrap_or(NONE));
+        Ok(LineScores {
+            value: ships.store.role_numbers(Role::Value, watch)?,
+            weight: ships.store.role_numbers(Role::NetWeight, watch)?,
+            model,
+            ships: ships.clone(),
+            group,
+        })
+    }
+
+    fn point(&self, at: usize) -> (f64, f64) {
+        let row = self.ships.rows.row(at);
+        self.model.settings.point(self.weight[row], self.value[row])
+    }
+
+    fn fitted(&self, at: usize) -> Option<(usize, &Fitted)> {
+        let g = self.group[at] as usize;
+        match self.model.outcomes.get(g)? {
+            Outcome::Line(fit) if self.model.members(g).len() >= self.model.settings.min_peers => Some((g, fit)),
+            _ => None,
+        }
+    }
+
+    fn standard(&self, at: usize) -> f64 {
+        let (x, y) = self.point(at);
+        self.fitted(at).map_or(f64::NAN, |(_, fit)| self.model.standard(fit, x, y))
+    }
+
+    fn p_value(&self, at: usize) -> f64 {
+        let z = self.standard(at);
+        match self.fitted(at) {
+            Some((g, _)) if !z.is_nan() => self.model.tails.p_value(z, self.model.members(g).len() as u32),
+            _ => f64::NAN,
+        }
+    }
+
+    /// The value that the line gives for the weight.
+    fn expected(&self, at: usize) -> f64 {
+        let (x, _) = self.point(at);
+        self.fitted(at).map_or(f64::NAN, |(_, fit)| {
+            let y = fit.line.at(x);
+            if self.model.settings.log { libm::exp(y) } else { y }
+        })
+    }
+}
+
+impl Scores for LineScores {
+    fn detector(&self) -> &'static str {
+        "ValueWeight"
+    }
+
+    fn ships(&self) -> Option<&Shipments> {
+        Some(&self.ships)
+    }
+
+    fn number(&self, what: Number, at: usize) -> f64 {
+        match what {
+            Number::Score => self.standard(at).abs(),
+            Number::Direction => self.standard(at),
+            Number::PValue => self.p_value(at),
+            Number::Observed => self.value[self.ships.rows.row(at)],
+            Number::Expected => self.expected(at),
+            Number::Peers => {
+                let g = self.group[at];
+                if g == NONE { f64::NAN } else { self.model.members(g as usize).len() as f64 }
+            }
+        }
+    }
+
+    fn peer(&self, at: usize) -> Option<String> {
+        self.fitted(at).map(|(g, _)| self.model.combos.name(g))
+    }
+
+    fn reason(&self, at: usize) -> String {
+        let row = self.ships.rows.row(at);
+        let (value, weight) = (self.value[row], self.weight[row]);
+        if let Some(why) =
+            super::phrase::unusable("value", value).or_else(|| super::phrase::unusable("net_weight", weight))
+        {
+            return why;
+        }
+        let g = self.group[at] as usize;
+        let Some((_, fit)) = self.fitted(at) else {
+            let Some(outcome) = self.model.outcomes.get(g) else {
+                return "not scored: no line was fitted for its keys".into();
+            };
+            let n = self.model.members(g).len();
+            return match outcome {
+                Outcome::None(reason) => format!("not scored: {} ({})", no_line(*reason, n), self.model.combos.name(g)),
+                Outcome::Line(_) => format!(
+                    "not scored: {n} shipments with a value and a weight ({}), fewer than min_peers={}",
+                    self.model.combos.name(g),
+                    self.model.settings.min_peers
+                ),
+            };
+        };
+        let n = self.model.members(g).len() as f64;
+        let bonferroni = (self.p_value(at) * n).min(1.0);
+        let formula = if self.model.settings.log {
+            format!("ln value = {} + {} ln weight", number(fit.line.intercept), number(fit.line.slope))
+        } else {
+            format!("value = {} + {} x weight", number(fit.line.intercept), number(fit.line.slope))
+        };
+        format!(
+            "value {} for {} kg, where the line of {} shipments ({}) gives {} ({formula}); {:.1} spreads off, {}",
+            number(value),
+            number(weight),
+            number(n),
+            self.model.combos.name(g),
+            number(self.expected(at)),
+            self.standard(at),
+            if bonferroni <= 0.01 {
+                format!("an outlier among them at 1 % (Bonferroni p {bonferroni:.1e})")
+            } else {
+                "no outlier among so many".into()
+            }
+        )
+    }
+
+    fn at_stake(&self, at: usize) -> f64 {
+        (self.value[self.ships.rows.row(at)] - self.expected(at)).abs()
+    }
+}
