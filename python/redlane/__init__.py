@@ -18,6 +18,7 @@ from redlane import _core, errors, samples
 from redlane.detectors import Digits, Ecod, Isolation, Rarity, Repeats, UnitValue, ValueWeight
 from redlane.errors import FaultError, ReadError, RedlaneError, SchemaError
 from redlane.findings import Findings, screen
+from redlane.learning import evaluate, features, inject, leakage_report
 from redlane.shipments import Shipments, read
 from redlane.table import Table
 
@@ -39,7 +40,11 @@ __all__ = [
     "UnitValue",
     "ValueWeight",
     "errors",
+    "evaluate",
     "fdr",
+    "features",
+    "inject",
+    "leakage_report",
     "read",
     "samples",
     "screen",

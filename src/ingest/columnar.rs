@@ -96,6 +96,17 @@ pub fn build(sources: Vec<Source>, rows: usize, chosen: Chosen, options: &Option
 /// first, declared number columns, notes.
 pub type Reading = (String, Vec<(String, usize, f64)>, Option<usize>, Option<bool>, Vec<usize>, Vec<String>);
 
+pub fn reading(store: &Store) -> Reading {
+    (
+        store.layout.clone(),
+        store.roles().map(|(r, a)| (r.name().to_owned(), a.column, a.factor)).collect(),
+        store.hs_digits(),
+        store.date_order().map(|o| o == DateOrder::DayFirst),
+        store.declared_numbers().to_vec(),
+        store.notes(),
+    )
+}
+
 /// A store from its own columns, read as they were read before.
 pub fn rebuild(
     schema: &SchemaRef,

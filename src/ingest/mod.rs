@@ -11,7 +11,7 @@ mod records;
 
 use std::path::{Path, PathBuf};
 
-pub use columnar::{from_columns, rebuild};
+pub use columnar::{Reading, from_columns, reading, rebuild};
 pub use layout::layouts;
 pub use names::role_of_name;
 

@@ -38,7 +38,11 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(score::by_shipment, m)?)?;
     m.add_function(wrap_pyfunction!(table::table, m)?)?;
     m.add_function(wrap_pyfunction!(score::fdr, m)?)?;
+    m.add_function(wrap_pyfunction!(score::features, m)?)?;
+    m.add_function(wrap_pyfunction!(score::evaluate, m)?)?;
+    m.add_function(wrap_pyfunction!(score::leakage, m)?)?;
     m.add_function(wrap_pyfunction!(sample::sample, m)?)?;
+    m.add_function(wrap_pyfunction!(sample::inject, m)?)?;
     m.add_function(wrap_pyfunction!(run::set_threads, m)?)?;
     Ok(())
 }

@@ -174,3 +174,43 @@ pub fn fdr(py: Python<'_>, p: Vec<f64>, method: &str) -> PyResult<Vec<f64>> {
         other => Err(raise(py, Error::Argument(format!("method={other:?} is not known; use \"bh\" or \"by\"")))),
     }
 }
+
+/// For every shipment the numbers a model can learn from.
+#[pyfunction]
+#[pyo3(signature = (ships, history=None, progress=None))]
+pub fn features(
+    py: Python<'_>,
+    ships: &Shipments,
+    history: Option<PyRef<'_, Shipments>>,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Table> {
+    let history = history.map(|h| h.ships.clone());
+    run(py, progress.as_ref(), |watch| Ok(Table::of(score::features(&ships.ships, history.as_ref(), watch)?)))
+}
+
+/// How well scores find what is true.
+#[pyfunction]
+#[pyo3(signature = (scores, truth, p_values=None, value=None))]
+pub fn evaluate(
+    py: Python<'_>,
+    scores: Vec<f64>,
+    truth: Vec<bool>,
+    p_values: Option<Vec<f64>>,
+    value: Option<Vec<f64>>,
+) -> PyResult<Table> {
+    run(py, None, move |_| {
+        let ask = score::Scored {
+            score: &scores,
+            p_value: p_values.as_deref(),
+            truth: &truth,
+            value: value.as_deref(),
+        };
+        Ok(Table::of(score::evaluate(&ask)?))
+    })
+}
+
+/// Whether a look-up of repeated templates explains a label.
+#[pyfunction]
+pub fn leakage(py: Python<'_>, train: &Shipments, test: &Shipments, label: &str) -> PyResult<Table> {
+    run(py, None, |watch| Ok(Table::of(score::leakage(&train.ships, &test.ships, label, watch)?)))
+}

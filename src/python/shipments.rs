@@ -2,9 +2,6 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
-use arrow::compute::{cast, concat, take};
-use arrow::datatypes::{DataType, Field, Schema};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule};
 use pyo3_arrow::PyTable;
@@ -243,7 +240,7 @@ impl Shipments {
 
     /// The original columns of these shipments.
     fn original(&self, py: Python<'_>) -> PyResult<Table> {
-        run(py, None, |watch| Ok(Table::of(original(&self.ships, watch)?)))
+        run(py, None, |watch| Ok(Table::of(self.ships.original(watch)?)))
     }
 
     #[pyo3(signature = (requested_schema=None))]
@@ -252,30 +249,19 @@ impl Shipments {
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyCapsule>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
-        let batch = run(py, None, |watch| original(&self.ships, watch))?;
+        let batch = run(py, None, |watch| self.ships.original(watch))?;
         Content::of(Arc::new(batch)).stream(py, requested_schema)
     }
 
     /// The original columns as an Arrow IPC stream, for pickling.
     fn to_ipc<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        let bytes = run(py, None, |watch| super::table::to_ipc(&original(&self.ships, watch)?))?;
+        let bytes = run(py, None, |watch| super::table::to_ipc(&self.ships.original(watch)?))?;
         Ok(PyBytes::new(py, &bytes))
     }
 
     /// Roles as pairs of role, column, factor, and what else a copy needs to read its columns alike.
-    #[allow(clippy::type_complexity)]
-    fn reading(
-        &self,
-    ) -> (String, Vec<(&'static str, usize, f64)>, Option<usize>, Option<bool>, Vec<usize>, Vec<String>) {
-        let store = &self.ships.store;
-        (
-            store.layout.clone(),
-            store.roles().map(|(r, a)| (r.name(), a.column, a.factor)).collect(),
-            store.hs_digits(),
-            store.date_order().map(|o| o == DateOrder::DayFirst),
-            store.declared_numbers().to_vec(),
-            store.notes(),
-        )
+    fn reading(&self) -> ingest::Reading {
+        ingest::reading(&self.ships.store)
     }
 
     /// Faults that only the file could show, as row of this view, column, raw text and reason.
@@ -291,11 +277,10 @@ impl Shipments {
 
     /// Rebuilds what `to_ipc`, `reading` and `faults` took apart.
     #[staticmethod]
-    #[allow(clippy::type_complexity)]
     fn rebuild(
         py: Python<'_>,
         ipc: Vec<u8>,
-        reading: (String, Vec<(String, usize, f64)>, Option<usize>, Option<bool>, Vec<usize>, Vec<String>),
+        reading: ingest::Reading,
         faults: Vec<(u32, String, Option<String>, String)>,
     ) -> PyResult<Shipments> {
         run(py, None, |watch| {
@@ -303,34 +288,4 @@ impl Shipments {
             Ok(Shipments::of(ingest::rebuild(&schema, &batches, reading, faults, watch)?))
         })
     }
-}
-
-/// The source's own columns for the rows of the view; text of any encoding as string views.
-fn original(ships: &store::Shipments, watch: &crate::watch::Watch) -> Result<RecordBatch> {
-    let rows = match &ships.rows {
-        RowList::All(_) => None,
-        RowList::Some(rows) => Some(UInt32Array::from(rows.to_vec())),
-    };
-    let mut fields = Vec::new();
-    let mut arrays: Vec<ArrayRef> = Vec::new();
-    for column in ships.store.own_columns() {
-        watch.check()?;
-        let kind = if column.is_text() { DataType::Utf8View } else { column.kind().clone() };
-        let chunks = column.chunks(watch)?;
-        let plain: Result<Vec<ArrayRef>, _> = chunks.iter().map(|c| cast(c, &kind)).collect();
-        let plain = plain?;
-        let parts: Vec<&dyn Array> = plain.iter().map(AsRef::as_ref).collect();
-        let whole = match parts[..] {
-            [] => arrow::array::new_empty_array(&kind),
-            [_] => plain[0].clone(),
-            _ => concat(&parts)?,
-        };
-        arrays.push(match &rows {
-            Some(rows) => take(&whole, rows, None)?,
-            None => whole,
-        });
-        fields.push(Field::new(column.name(), kind, true));
-    }
-    let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(ships.len()));
-    Ok(RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)?)
 }

@@ -2,6 +2,7 @@
 //! demonstrations, benchmarks, and tests of every detector.
 
 mod catalogue;
+mod inject;
 mod plant;
 mod random;
 
@@ -20,6 +21,8 @@ use crate::store::Shipments;
 use crate::watch::Watch;
 use catalogue::{COUNTRIES, Product, firm_name, products};
 use random::Random;
+
+pub use inject::inject;
 
 pub struct Sample {
     pub ships: Shipments,

@@ -40,7 +40,7 @@ const ABREAST: usize = 8;
 const BLOCK: usize = 1 << 10;
 
 /// The next of a fixed sequence (splitmix64; Steele, Lea and Flood 2014).
-fn mix(x: u64) -> u64 {
+pub fn mix(x: u64) -> u64 {
     let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -235,18 +235,20 @@ fn text_hash(text: &str) -> u64 {
     hash
 }
 
-/// The sample of one tree: the smallest of the pool's hashes under the tree's seed, each shipment of
-/// one content with a hash of its own.
+/// The sample of one tree: each shipment of the pool gets a random number by its content and the
+/// tree's seed, and those with the smallest are taken. Of many shipments of one content only the
+/// smallest numbers matter; they are drawn in ascending order, as order statistics of the uniform.
 fn draw(pool: &Pool, seed: u64, size: usize) -> Vec<u32> {
-    let mut drawn: Vec<(u64, u32)> = pool
-        .hashes
-        .iter()
-        .zip(&pool.counts)
-        .enumerate()
-        .flat_map(|(i, (&hash, &count))| {
-            (0..count.min(size as u64)).map(move |copy| (mix(hash ^ mix(seed ^ copy)), i as u32))
-        })
-        .collect();
+    let mut drawn: Vec<(u64, u32)> = Vec::with_capacity(pool.counts.len());
+    for (i, (&hash, &count)) in pool.hashes.iter().zip(&pool.counts).enumerate() {
+        let mut random = Random(mix(hash ^ seed));
+        let mut above = 1.0;
+        for copy in 0..count.min(size as u64) {
+            let left = (count - copy) as f64;
+            above *= if left == 1.0 { random.unit() } else { libm::pow(random.unit(), 1.0 / left) };
+            drawn.push(((1.0 - above).to_bits(), i as u32));
+        }
+    }
     if drawn.len() > size {
         drawn.select_nth_unstable(size);
         drawn.truncate(size);

@@ -12,6 +12,22 @@ use crate::error::{Error, Result};
 use crate::group::Combos;
 use crate::watch::Watch;
 
+/// Leaves out the missing values of each group, and says where the groups begin then.
+pub fn compact<T: Copy>(starts: &mut [usize], values: &mut Vec<T>, missing: impl Fn(&T) -> bool) {
+    let (mut kept, mut from) = (0, 0);
+    for start in &mut starts[1..] {
+        for i in from..*start {
+            if !missing(&values[i]) {
+                values[kept] = values[i];
+                kept += 1;
+            }
+        }
+        from = *start;
+        *start = kept;
+    }
+    values.truncate(kept);
+}
+
 /// The values of the first groups, a list each; null for the rows behind them.
 pub fn lists(starts: &[usize], values: Vec<f64>, rows: usize) -> ArrayRef {
     let groups = starts.len() - 1;

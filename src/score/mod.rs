@@ -2,7 +2,10 @@
 
 mod digits;
 mod ecod;
+mod evaluate;
+mod features;
 mod isolation;
+mod leakage;
 mod matrix;
 mod members;
 mod phrase;
@@ -20,7 +23,10 @@ use arrow::array::RecordBatch;
 
 pub use digits::Digits;
 pub use ecod::Ecod;
+pub use evaluate::{Scored, evaluate};
+pub use features::features;
 pub use isolation::Isolation;
+pub use leakage::leakage;
 pub use rarity::Rarity;
 pub use repeats::Repeats;
 pub use scores::{Number, ScoreTable, Scores, SharedScores};

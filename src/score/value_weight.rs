@@ -12,7 +12,7 @@ use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray}
 use arrow::buffer::ScalarBuffer;
 use rayon::prelude::*;
 
-use super::members::{lists, plain, read_lists};
+use super::members::{compact, lists, plain, read_lists};
 use super::phrase::number;
 use super::scores::{Number, Scores};
 use super::tails::{Counts, Tails, bin};
@@ -134,18 +134,7 @@ impl ValueWeight {
         });
         let mut starts: Vec<usize> = index.starts.iter().map(|&s| s as usize).collect();
         if points.par_chunks(STRETCH).any(|part| part.iter().any(|p| p.0.is_nan())) {
-            let (mut kept, mut from) = (0, 0);
-            for g in 1..starts.len() {
-                for i in from..starts[g] {
-                    if !points[i].0.is_nan() {
-                        points[kept] = points[i];
-                        kept += 1;
-                    }
-                }
-                from = starts[g];
-                starts[g] = kept;
-            }
-            points.truncate(kept);
+            compact(&mut starts, &mut points, |p| p.0.is_nan());
         }
         let combos = Combos::of_index(&index, &self.by);
         Ok((self.model(combos, starts, points, watch)?, index))
@@ -160,7 +149,7 @@ impl ValueWeight {
         watch: &Watch,
     ) -> Result<Model> {
         let groups = combos.groups();
-        let mut runs: Vec<(Range<usize>, &mut [(f64, f64)])> = Vec::new();
+        let mut runs: Vec<Run> = Vec::new();
         let mut rest = &mut points[..];
         let mut from = 0;
         for g in 0..groups {
@@ -222,6 +211,9 @@ impl ValueWeight {
         })
     }
 }
+
+/// Some groups and all their members.
+type Run<'a> = (Range<usize>, &'a mut [(f64, f64)]);
 
 #[derive(Default)]
 struct Work {

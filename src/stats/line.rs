@@ -23,7 +23,7 @@ const CUTOFF: f64 = 2.241_402_727_604_947;
 /// Residuals below this share of the spread of y count as none.
 const NOTHING: f64 = 1e-10;
 /// Tukey's bisquare: tuning for half breakdown, and for 95 % efficiency (Yohai 1987).
-const BISQUARE_SCALE: f64 = 1.547_645;
+const BISQUARE_SCALE: f64 = 1.547_64;
 const BISQUARE_MEAN: f64 = 4.685_061;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -149,7 +149,7 @@ fn bisquare_weight(t: f64) -> f64 {
     inside * inside
 }
 
-/// The s with mean ρ(r / (1.547645 s)) = 1/2, for ρ rising to 1; `(n - 2)` in place of n, as for a
+/// The s with mean ρ(r / (1.54764 s)) = 1/2, for ρ rising to 1; `(n - 2)` in place of n, as for a
 /// standard deviation with two coefficients.
 fn m_scale(points: &[(f64, f64)], line: Line) -> Option<f64> {
     let mut sizes: Vec<f64> = points.iter().map(|p| line.residual(*p).abs()).collect();
@@ -193,7 +193,7 @@ fn weighted(points: &[(f64, f64)], weight: impl Fn((f64, f64)) -> f64) -> Option
         xy += w * (p.0 - x) * (p.1 - y);
     }
     let slope = xy / xx;
-    (xx > 0.0 && slope.is_finite()).then(|| Line { intercept: y - slope * x, slope })
+    (xx > 0.0 && slope.is_finite()).then_some(Line { intercept: y - slope * x, slope })
 }
 
 /// The points moved to their medians and scaled to their spreads, so that plain sums keep their

@@ -4,8 +4,8 @@
 
 use super::order::{decode, encode};
 
-/// Makes Qn consistent at the normal: 1 / (√2 Φ⁻¹(5/8)).
-const QN_K: f64 = 2.219_144_465_985_08;
+/// Makes Qn consistent at the normal: 1 / (√2 Φ⁻¹(5/8)), to the digits that robustbase uses.
+const QN_K: f64 = 2.21914;
 /// Makes Sn consistent at the normal (Rousseeuw and Croux 1993, p. 1275).
 const SN_K: f64 = 1.1926;
 

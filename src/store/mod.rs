@@ -10,6 +10,7 @@ mod fault;
 mod hs;
 mod number;
 mod numeric;
+mod original;
 mod period;
 mod role;
 mod shipments;

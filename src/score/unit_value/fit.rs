@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use super::{Prices, Scale, UnitValue};
 use crate::error::{Error, Result};
 use crate::group::{Combos, GroupIndex, IndexCache, Lookup, finest, resolve};
+use crate::score::members::compact;
 use crate::score::scores::any_nan;
 use crate::score::tails::{Counts, Tails, bin};
 use crate::stats::{
@@ -188,19 +189,7 @@ fn gather(index: &GroupIndex, x: &[f64], watch: &Watch) -> Result<(Vec<usize>, V
     })?;
     let mut starts: Vec<usize> = index.starts.iter().map(|&s| s as usize).collect();
     if any_nan(&values) {
-        let mut kept = 0;
-        let mut from = 0;
-        for g in 1..starts.len() {
-            for i in from..starts[g] {
-                if !values[i].is_nan() {
-                    values[kept] = values[i];
-                    kept += 1;
-                }
-            }
-            from = starts[g];
-            starts[g] = kept;
-        }
-        values.truncate(kept);
+        compact(&mut starts, &mut values, |v| v.is_nan());
     }
     Ok((starts, values))
 }

@@ -152,7 +152,7 @@ impl Prices {
         parts.for_each(|((x, over), under)| {
             for ((x, &a), &b) in x.iter_mut().zip(over).zip(under) {
                 let ratio = a / b;
-                let usable = a > 0.0 && b > 0.0 && ratio >= f64::MIN_POSITIVE && ratio <= f64::MAX;
+                let usable = a > 0.0 && b > 0.0 && (f64::MIN_POSITIVE..=f64::MAX).contains(&ratio);
                 let log = ln(ratio);
                 *x = if usable { log } else { f64::NAN };
             }

@@ -17,10 +17,13 @@ use crate::score::members::{lists, read_lists};
 use crate::store::Role;
 use crate::watch::Watch;
 
+/// Rows of the state: their level, their keys, their fitted groups.
+type Part<'a> = (Option<i64>, &'a Combos, Option<&'a [Group]>);
+
 pub fn table_of(fitted: &Fitted) -> Result<RecordBatch> {
     let members = &fitted.members;
-    let apart = !fitted.levels.first().is_some_and(|l| l.combos.keys == members.combos.keys);
-    let mut parts: Vec<(Option<i64>, &Combos, Option<&[Group]>)> = Vec::new();
+    let apart = fitted.levels.first().is_none_or(|l| l.combos.keys != members.combos.keys);
+    let mut parts: Vec<Part> = Vec::new();
     if apart {
         parts.push((None, &members.combos, None));
     }
