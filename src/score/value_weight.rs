@@ -3,7 +3,8 @@
 //! Least trimmed squares with reweighting in every group (`stats::line`), the method that the EU's
 //! anti-fraud services use on trade data. Residuals of traded goods grow with the weight, so they are
 //! measured in units of weight^power, with the power (0, 1/2 or 1) that evens them out best over all
-//! groups; p-values come from a Student-t learnt from groups of the same size.
+//! groups, from a line fitted again with those weights; p-values come from tails learnt from groups of
+//! the same size.
 
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -15,7 +16,7 @@ use rayon::prelude::*;
 use super::members::{compact, lists, plain, read_lists};
 use super::phrase::number;
 use super::scores::{Number, Scores};
-use super::tails::{Counts, Tails, bin};
+use super::tails::{Counts, Tails};
 use super::{Detector, Fit, SharedFit, SharedScores};
 use crate::aggregate::table;
 use crate::error::{Error, Result};
@@ -31,6 +32,8 @@ const STRETCH: usize = 1 << 14;
 const LEARN_FROM: usize = 2_000;
 const LEARN_SIZE: usize = 40;
 const POWERS: [f64; 3] = [0.0, 0.5, 1.0];
+/// Rounds of weighting the kept shipments again.
+const REFITS: usize = 3;
 const NONE: u32 = u32::MAX;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -57,6 +60,8 @@ struct Fitted {
     line: Line,
     scale: f64,
     kept: u32,
+    /// The line that shipments are scored by: the one above, fitted again with the power's weights.
+    fair: Line,
     /// The spread of a residual over (x / middle)^power.
     spread: f64,
     /// The median weight.
@@ -206,6 +211,7 @@ impl ValueWeight {
             line: best,
             scale,
             kept: fit.kept as u32,
+            fair: best,
             spread: f64::NAN,
             middle: members[members.len() / 2].0,
         })
@@ -281,26 +287,43 @@ impl Model {
         POWERS.into_iter().min_by(|a, b| (a - power).abs().total_cmp(&(b - power).abs())).unwrap_or(0.0)
     }
 
-    /// The spread of each group at that power, and the tails.
+    /// The line of each group that follows from the power, its spread, and the tails.
     fn measure_spread(&mut self, watch: &Watch) -> Result<()> {
-        let spreads: Vec<f64> = (0..self.outcomes.len())
+        let fair: Vec<(Line, f64)> = (0..self.outcomes.len())
             .into_par_iter()
             .with_min_len(16)
             .map_init(Vec::new, |keys: &mut Vec<i64>, g| {
-                let Outcome::Line(fit) = self.outcomes[g] else { return f64::NAN };
-                keys.clear();
-                keys.extend(self.members(g).iter().map(|&(x, y)| {
-                    encode((y - fit.line.at(x)).abs() / raised(x / fit.middle, self.power))
-                }));
-                // Two coefficients were fitted: a few points lie closer to the line for it.
-                let n = keys.len() as f64;
-                MAD_K * Ordered::new(keys, false).median().unwrap_or(f64::NAN) * (n / (n - 2.0)).sqrt()
+                let Outcome::Line(fit) = self.outcomes[g] else { return (Line { intercept: 0.0, slope: 0.0 }, f64::NAN) };
+                let members = self.members(g);
+                let scaled = |line: Line, (x, y): (f64, f64)| {
+                    (y - line.at(x)).abs() / raised(x / fit.middle, self.power)
+                };
+                let mut spread = |line: Line| {
+                    keys.clear();
+                    keys.extend(members.iter().map(|&p| encode(scaled(line, p))));
+                    // Two coefficients were fitted: a few points lie closer to the line for it.
+                    let n = keys.len() as f64;
+                    MAD_K * Ordered::new(keys, false).median().unwrap_or(f64::NAN) * (n / (n - 2.0)).sqrt()
+                };
+                let (mut line, mut width) = (fit.line, spread(fit.line));
+                // A light shipment says more about the line than a heavy one, by the power.
+                for _ in 0..if self.power > 0.0 { REFITS } else { 0 } {
+                    let kept = |p: (f64, f64)| scaled(line, p) <= line::CUTOFF * width;
+                    let weight = |p: (f64, f64)| {
+                        let size = raised(p.0 / fit.middle, self.power);
+                        if kept(p) { 1.0 / (size * size) } else { 0.0 }
+                    };
+                    let Some(next) = line::weighted(members, weight) else { break };
+                    line = next;
+                    width = spread(line);
+                }
+                (line, width)
             })
             .collect();
-        for (outcome, spread) in self.outcomes.iter_mut().zip(spreads) {
+        for (outcome, (line, spread)) in self.outcomes.iter_mut().zip(fair) {
             if let Outcome::Line(fit) = outcome {
-                if spread > 1e-9 * fit.scale.max(fit.line.at(fit.middle).abs()) {
-                    fit.spread = spread;
+                if spread > 1e-9 * fit.scale.max(line.at(fit.middle).abs()) {
+                    (fit.fair, fit.spread) = (line, spread);
                 } else {
                     *outcome = Outcome::None(NoLine::Exact(0));
                 }
@@ -319,8 +342,8 @@ impl Model {
                         continue;
                     }
                     if let Outcome::Line(fit) = &self.outcomes[g] {
-                        let bins = counts.of_size(members.len() as u32);
-                        members.iter().for_each(|&(x, y)| bins[bin(self.standard(fit, x, y))] += 1);
+                        let sides = counts.of_size(members.len() as u32);
+                        members.iter().for_each(|&(x, y)| sides.add(self.standard(fit, x, y)));
                     }
                 }
                 counts
@@ -332,7 +355,7 @@ impl Model {
 
     /// The residual in units of its spread.
     fn standard(&self, fit: &Fitted, x: f64, y: f64) -> f64 {
-        (y - fit.line.at(x)) / (fit.spread * raised(x / fit.middle, self.power))
+        (y - fit.fair.at(x)) / (fit.spread * raised(x / fit.middle, self.power))
     }
 }
 
@@ -370,6 +393,8 @@ impl Fit for Model {
         put("slope", &|f| f.line.slope);
         put("scale", &|f| f.scale);
         put("kept", &|f| f64::from(f.kept));
+        put("fair_intercept", &|f| f.fair.intercept);
+        put("fair_slope", &|f| f.fair.slope);
         put("spread", &|f| f.spread);
         put("power", &|_| self.power);
         let why = self.outcomes.iter().enumerate().map(|(g, o)| match o {
@@ -452,7 +477,7 @@ impl LineScores {
     fn expected(&self, at: usize) -> f64 {
         let (x, _) = self.point(at);
         self.fitted(at).map_or(f64::NAN, |(_, fit)| {
-            let y = fit.line.at(x);
+            let y = fit.fair.at(x);
             if self.model.settings.log { libm::exp(y) } else { y }
         })
     }
@@ -511,9 +536,9 @@ impl Scores for LineScores {
         let n = self.model.members(g).len() as f64;
         let bonferroni = (self.p_value(at) * n).min(1.0);
         let formula = if self.model.settings.log {
-            format!("ln value = {} + {} ln weight", number(fit.line.intercept), number(fit.line.slope))
+            format!("ln value = {} + {} ln weight", number(fit.fair.intercept), number(fit.fair.slope))
         } else {
-            format!("value = {} + {} x weight", number(fit.line.intercept), number(fit.line.slope))
+            format!("value = {} + {} x weight", number(fit.fair.intercept), number(fit.fair.slope))
         };
         format!(
             "value {} for {} kg, where the line of {} shipments ({}) gives {} ({formula}); {:.1} spreads off, {}",

@@ -19,7 +19,7 @@ const LARGE: usize = 600;
 /// Concentration steps at the most; it converges in finitely many, mostly under ten.
 const STEPS: usize = 60;
 /// Φ⁻¹(0.9875): points farther out than this many scales are left out when reweighting.
-const CUTOFF: f64 = 2.241_402_727_604_947;
+pub const CUTOFF: f64 = 2.241_402_727_604_947;
 /// Residuals below this share of the spread of y count as none.
 const NOTHING: f64 = 1e-10;
 /// Tukey's bisquare: tuning for half breakdown, and for 95 % efficiency (Yohai 1987).
@@ -176,8 +176,8 @@ fn least_squares(points: &[(f64, f64)], keep: impl Fn((f64, f64)) -> bool) -> Op
     weighted(points, |p| f64::from(u8::from(keep(p))))
 }
 
-/// Weighted least squares about the weighted means.
-fn weighted(points: &[(f64, f64)], weight: impl Fn((f64, f64)) -> f64) -> Option<Line> {
+/// Weighted least squares about the weighted means; `None` where the weights leave no slope.
+pub fn weighted(points: &[(f64, f64)], weight: impl Fn((f64, f64)) -> f64) -> Option<Line> {
     let (mut total, mut x, mut y) = (0.0, 0.0, 0.0);
     for &p in points {
         let w = weight(p);

@@ -18,7 +18,7 @@ pub use medcouple::{adjusted_fences, medcouple};
 pub use order::{Ordered, decode, encode};
 pub use scale::{qn, sn};
 pub use sum::{exact_sum, exact_sum_where};
-pub use tail::{binomial_upper, chi_square_tail, normal_quantile, normal_two_sided, normal_upper, student_t_df_from_quantiles, student_t_two_sided};
+pub use tail::{binomial_upper, chi_square_tail, normal_quantile, normal_two_sided, normal_upper, student_t_two_sided};
 
 /// Makes the median absolute deviation of a normal sample estimate its standard deviation:
 /// 1 / Φ⁻¹(3/4) (Hampel 1974).

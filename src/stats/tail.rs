@@ -138,42 +138,6 @@ pub fn binomial_upper(k: usize, n: usize, p: f64) -> f64 {
     incomplete_beta(k as f64, (n - k + 1) as f64, p, 1.0 - p)
 }
 
-/// The `t` with `P(|T| >= t) = p`, by bisection: used once a fit, so its speed does not matter.
-fn student_t_quantile(p: f64, df: f64) -> f64 {
-    let (mut low, mut high) = (0.0, 1e6);
-    for _ in 0..90 {
-        let middle = 0.5 * (low + high);
-        if student_t_two_sided(middle, df) > p { low = middle } else { high = middle }
-    }
-    0.5 * (low + high)
-}
-
-/// The Student-t, as degrees of freedom and width, that matches |values| whose 50 %, 95 % and 99 %
-/// points are given: the heavier of the tails that the two outer points suggest. Between 1 degree
-/// of freedom (Cauchy) and infinity (normal or lighter).
-pub fn student_t_df_from_quantiles(q50: f64, q95: f64, q99: f64) -> (f64, f64) {
-    let df = df_from_ratio(q95 / q50, 0.05).min(df_from_ratio(q99 / q50, 0.01));
-    let width = q50 / student_t_quantile(0.5, df);
-    (df, if width.is_finite() && width > 0.0 { width } else { 1.0 })
-}
-
-/// Solves `quantile(p) / quantile(0.5) = ratio` of |T| for the degrees of freedom.
-fn df_from_ratio(ratio: f64, p: f64) -> f64 {
-    let of = |df: f64| student_t_quantile(p, df) / student_t_quantile(0.5, df);
-    if ratio.is_nan() || ratio <= of(200.0) {
-        return f64::INFINITY;
-    }
-    if ratio >= of(1.0) {
-        return 1.0;
-    }
-    let (mut low, mut high) = (1.0f64, 200.0f64);
-    for _ in 0..50 {
-        let middle = (low * high).sqrt();
-        if of(middle) > ratio { low = middle } else { high = middle }
-    }
-    (low * high).sqrt()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,17 +179,5 @@ mod tests {
         close(normal_quantile(1e-12), -7.034483825301131);
         assert!(normal_quantile(0.5).abs() < 1e-15);
         assert_eq!(normal_quantile(1.0), f64::INFINITY);
-    }
-
-    #[test]
-    fn degrees_of_freedom_come_back() {
-        for df in [1.5, 3.0, 4.0, 8.0, 30.0] {
-            let q = |p| 2.5 * student_t_quantile(p, df);
-            let (found, width) = student_t_df_from_quantiles(q(0.5), q(0.05), q(0.01));
-            assert!((found / df - 1.0).abs() < 1e-3);
-            assert!((width / 2.5 - 1.0).abs() < 1e-3);
-        }
-        assert!(student_t_df_from_quantiles(0.6745, 1.9, 2.2).0.is_infinite());
-        assert_eq!(student_t_df_from_quantiles(1.0, 1e9, 1e10).0, 1.0);
     }
 }

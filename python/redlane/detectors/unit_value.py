@@ -41,17 +41,22 @@ class UnitValue(Detector):
 
     Scores
     ------
-    A row a shipment, in source order: `row`, `score` (|z|, 0 or more), `p_value` (two-sided Student-t matched
-    to the fitted scores of the same level and size of group), `direction` (`high` or `low`), `observed` and
+    A row a shipment, in source order: `row`, `score` (|z|, 0 or more), `p_value` (see below), `direction` (`high` or `low`), `observed` and
     `expected` (prices; expected is the peers' centre), `peer` (the group used), `n_peers`, `caution`,
     `reason`. A score is null where value or weight is missing, zero or negative (a correction), or peers are
     too few; the reason says which.
 
+    The p-value is twice the share of a normal beyond u, where |z| = u exp(a + b u + c u²), in the manner of
+    Tukey's g-and-h distributions: b stretches the tail like a lognormal's, c like a Student-t's. The coefficients
+    are learnt for each side, level and size of group from the quantiles of the fitted scores between the upper
+    15 % and the upper 1.25 %, which one anomaly in a hundred moves little, and once more without the scores
+    that the first pass finds at a false discovery rate of 0.05.
+
     State
     -----
     A row a group of each level: `level`, the keys, `n`, `centre` and `scale` (of the log price; `scale_below`,
-    `scale_above` and `medcouple` with ``scale="adjusted"``), `one_price` (the scale is the parent's), `df` and
-    `width` (the Student-t of the p-values), `members` (the sorted log prices of the finest groups).
+    `scale_above` and `medcouple` with ``scale="adjusted"``), `one_price` (the scale is the parent's), the
+    coefficients of the tails, `tail_below_a` to `tail_above_c`, `members` (the sorted log prices of the finest groups).
 
     Raises
     ------

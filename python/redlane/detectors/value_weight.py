@@ -21,7 +21,9 @@ class ValueWeight(Detector):
 
     The score is |residual| / (spread x (weight / median weight)^power). Residuals of traded goods grow with
     the weight; the power is 0, 1/2 or 1, whichever evens them out best over all groups, and is in the state.
-    The spread is 1.4826 times the median of the residuals so measured.
+    With a power above 0 the line is fitted again to the shipments kept, each weighted by 1 / weight^(2 power):
+    the fair line, which shipments are scored by. The spread is 1.4826 times the median of the residuals so
+    measured.
 
     Parameters
     ----------
@@ -37,8 +39,8 @@ class ValueWeight(Detector):
 
     Scores
     ------
-    A row a shipment, in source order: `row`, `score`, `p_value` (two-sided Student-t matched to the scores of
-    groups of that size), `direction`, `observed` (the value) and `expected` (the line's, both in the currency
+    A row a shipment, in source order: `row`, `score`, `p_value` (two-sided, by tails learnt as for `UnitValue` from the
+    scores of groups of that size), `direction`, `observed` (the value) and `expected` (the line's, both in the currency
     of the source), `peer`, `n_peers`, `caution`, `reason` (with the Bonferroni verdict within the group). A
     score is null where value or weight is missing, zero or negative, or the group has no line: too few
     shipments, half of them of one weight, or half of them on one line exactly; the reason says which.
@@ -46,7 +48,8 @@ class ValueWeight(Detector):
     State
     -----
     A row a group: the keys, `n`, `raw_intercept`, `raw_slope` and `sum_of_squares` (least trimmed squares),
-    `intercept`, `slope` and `scale` (reweighted, or MM), `kept`, `spread`, `power`, `no_line`, and the members'
+    `intercept`, `slope` and `scale` (reweighted, or MM), `kept`, `fair_intercept` and `fair_slope`,
+    `spread`, `power`, `no_line`, and the members'
     `weights` and `values`.
 
     Raises

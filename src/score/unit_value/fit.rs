@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::group::{Combos, GroupIndex, IndexCache, Lookup, finest, resolve};
 use crate::score::members::compact;
 use crate::score::scores::any_nan;
-use crate::score::tails::{Counts, Tails, bin};
+use crate::score::tails::{Counts, Tails};
 use crate::stats::{
     IQR_K, MAD_K, MEAN_AD_K, Ordered, adjusted_fences, decode, encode, exact_sum_where, medcouple, qn, sn,
 };
@@ -392,8 +392,8 @@ fn fit_tails(
                 if (group.n as usize) < min_peers || !group.has_scale() {
                     continue;
                 }
-                let bins = counts[judges[g].level as usize].of_size(group.n);
-                members.of(g).iter().for_each(|&x| bins[bin(group.z(x))] += 1);
+                let sides = counts[judges[g].level as usize].of_size(group.n);
+                members.of(g).iter().for_each(|&x| sides.add(group.z(x)));
             }
             watch.check()?;
             Ok(counts)

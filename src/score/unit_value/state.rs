@@ -17,6 +17,14 @@ use crate::score::members::{lists, read_lists};
 use crate::store::Role;
 use crate::watch::Watch;
 
+/// The coefficients of a tail.
+#[derive(Clone, Copy)]
+enum Cell {
+    A,
+    B,
+    C,
+}
+
 /// Rows of the state: their level, their keys, their fitted groups.
 type Part<'a> = (Option<i64>, &'a Combos, Option<&'a [Group]>);
 
@@ -79,15 +87,21 @@ pub fn table_of(fitted: &Fitted) -> Result<RecordBatch> {
         (0..combos.groups()).map(move |g| groups.map(|groups| groups[g].one_price))
     });
     columns.push(("one_price".into(), Arc::new(tied.collect::<BooleanArray>())));
-    for (name, part) in [("df", 0), ("width", 1)] {
-        let offset = usize::from(apart);
-        let values = parts.iter().enumerate().flat_map(|(p, (_, combos, groups))| {
-            (0..combos.groups()).map(move |g| {
-                let (df, width) = fitted.levels[p.checked_sub(offset)?].tails.of_size((*groups)?[g].n);
-                Some(if part == 0 { df } else { width })
-            })
-        });
-        columns.push((name.into(), Arc::new(values.collect::<Float64Array>())));
+    let offset = usize::from(apart);
+    for (side, words) in ["below", "above"].into_iter().enumerate() {
+        for (name, cell) in [("a", Cell::A), ("b", Cell::B), ("c", Cell::C)] {
+            let values = parts.iter().enumerate().flat_map(|(p, (_, combos, groups))| {
+                (0..combos.groups()).map(move |g| {
+                    let tail = fitted.levels[p.checked_sub(offset)?].tails.of_size((*groups)?[g].n)[side];
+                    Some(match cell {
+                        Cell::A => tail.a,
+                        Cell::B => tail.b,
+                        Cell::C => tail.c,
+                    })
+                })
+            });
+            columns.push((format!("tail_{words}_{name}"), Arc::new(values.collect::<Float64Array>())));
+        }
     }
     let mut sorted = members.x.clone();
     for g in 0..members.starts.len() - 1 {
