@@ -42,7 +42,8 @@ pub fn compare(ships: &Shipments, ask: &Comparison, watch: &Watch) -> Result<Rec
     let mut columns: Vec<(String, ArrayRef)> = Vec::new();
     let packed: Vec<u128> = pairs.keys().copied().collect();
     for (k, name) in ask.by.iter().enumerate() {
-        columns.push((name.clone(), index.keys.labels_of(k, packed.iter().map(|&p| index.keys.code_of(p, k)).collect())?));
+        columns
+            .push((name.clone(), index.keys.labels_of(k, packed.iter().map(|&p| index.keys.code_of(p, k)).collect())?));
     }
     let base: Vec<Option<f64>> = pairs.values().map(|p| p.0).collect();
     let current: Vec<Option<f64>> = pairs.values().map(|p| p.1).collect();

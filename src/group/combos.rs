@@ -93,15 +93,13 @@ impl Combos {
             number[g as usize] = firsts.len() as u32 - 1;
         }
         let codes = self.codes.iter().map(|codes| firsts.iter().map(|&g| codes[g as usize]).collect()).collect();
-        let combos =
-            Combos { keys: self.keys.clone(), labels: self.labels.clone(), codes, groups: firsts.len() };
+        let combos = Combos { keys: self.keys.clone(), labels: self.labels.clone(), codes, groups: firsts.len() };
         Ok((combos, number))
     }
 
     /// The same groups under coarser keys, each a key here or one that follows from a key here.
     pub fn project(&self, keys: &[String]) -> Result<Combos> {
-        let mut made =
-            Combos { keys: keys.to_vec(), labels: Vec::new(), codes: Vec::new(), groups: self.groups };
+        let mut made = Combos { keys: keys.to_vec(), labels: Vec::new(), codes: Vec::new(), groups: self.groups };
         for key in keys {
             if let Some(at) = self.keys.iter().position(|k| k == key) {
                 made.labels.push(self.labels[at].clone());

@@ -3,8 +3,8 @@
 //! where the number changes a new group begins. Groups come out in key order and rows inside a
 //! group in row order, however many threads took part.
 
-use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{Array, ArrayRef, AsArray, StringViewArray, UInt32Array};
@@ -159,11 +159,8 @@ impl GroupIndex {
             .collect();
         let labels = columns.iter().map(|c| c.labels.clone()).collect();
         // No keys: one group of everything, even where there is nothing.
-        let (starts, keys) = if columns.is_empty() && order.is_empty() {
-            (vec![0, 0], Keys::Narrow(vec![0]))
-        } else {
-            (starts, keys)
-        };
+        let (starts, keys) =
+            if columns.is_empty() && order.is_empty() { (vec![0, 0], Keys::Narrow(vec![0])) } else { (starts, keys) };
         let keys = Arc::new(GroupKeys { keys, strides, divisors, labels });
         let index = GroupIndex { order, starts, keys, columns };
         Ok(index)

@@ -103,7 +103,8 @@ impl KeyColumn {
     }
 
     fn prefix(codes: Arc<Codes>, digits: usize) -> KeyColumn {
-        let (mut map, labels) = codes.text().map_or_else(|| (Vec::new(), text_labels([])), |t| prefix_labels(t, digits));
+        let (mut map, labels) =
+            codes.text().map_or_else(|| (Vec::new(), text_labels([])), |t| prefix_labels(t, digits));
         map.push(labels.len() as u32);
         KeyColumn { labels, source: Source::Codes(codes, Some(map)) }
     }
@@ -114,8 +115,7 @@ impl KeyColumn {
             let known = part.iter().filter(|d| **d != NULL_DAY);
             known.fold((i32::MAX, i32::MIN), |(a, b), &d| (a.min(d), b.max(d)))
         };
-        let (first, last) =
-            parts().map(ends).reduce(|| (i32::MAX, i32::MIN), |a, b| (a.0.min(b.0), a.1.max(b.1)));
+        let (first, last) = parts().map(ends).reduce(|| (i32::MAX, i32::MIN), |a, b| (a.0.min(b.0), a.1.max(b.1)));
         let span = if first <= last { (last - first) as usize + 1 } else { 0 };
         let mark = |mut seen: Vec<bool>, part: &[i32]| {
             part.iter().filter(|d| **d != NULL_DAY).for_each(|&d| seen[(d - first) as usize] = true);

@@ -46,12 +46,7 @@ impl Detector {
     }
 
     #[pyo3(signature = (ships, progress=None))]
-    fn fit_score(
-        &self,
-        py: Python<'_>,
-        ships: &Shipments,
-        progress: Option<Py<PyAny>>,
-    ) -> PyResult<(Fit, Scores)> {
+    fn fit_score(&self, py: Python<'_>, ships: &Shipments, progress: Option<Py<PyAny>>) -> PyResult<(Fit, Scores)> {
         let (fit, scores) =
             run(py, progress.as_ref(), |watch| self.detector.fit_score(&ships.ships, &ships.cache, watch))?;
         Ok((Fit { fit }, Scores { scores }))
@@ -71,8 +66,7 @@ impl Detector {
 impl Fit {
     #[pyo3(signature = (ships, progress=None))]
     fn score(&self, py: Python<'_>, ships: &Shipments, progress: Option<Py<PyAny>>) -> PyResult<Scores> {
-        let scores =
-            run(py, progress.as_ref(), |watch| self.fit.clone().score(&ships.ships, &ships.cache, watch))?;
+        let scores = run(py, progress.as_ref(), |watch| self.fit.clone().score(&ships.ships, &ships.cache, watch))?;
         Ok(Scores { scores })
     }
 
@@ -109,13 +103,7 @@ pub fn rarity(py: Python<'_>, of: String, given: Vec<String>) -> PyResult<Detect
 }
 
 #[pyfunction]
-pub fn repeats(
-    py: Python<'_>,
-    window: i32,
-    tolerance: f64,
-    threshold: Option<f64>,
-    band: f64,
-) -> PyResult<Detector> {
+pub fn repeats(py: Python<'_>, window: i32, tolerance: f64, threshold: Option<f64>, band: f64) -> PyResult<Detector> {
     detector(py, Ok(score::Repeats { window, tolerance, threshold, band }))
 }
 
@@ -125,13 +113,7 @@ pub fn digits(py: Python<'_>, entity: String, min_values: usize, min_products: u
 }
 
 #[pyfunction]
-pub fn isolation(
-    py: Python<'_>,
-    columns: Vec<String>,
-    trees: usize,
-    sample: usize,
-    seed: u64,
-) -> PyResult<Detector> {
+pub fn isolation(py: Python<'_>, columns: Vec<String>, trees: usize, sample: usize, seed: u64) -> PyResult<Detector> {
     detector(py, Ok(score::Isolation { columns, trees, sample, seed }))
 }
 
@@ -199,12 +181,8 @@ pub fn evaluate(
     value: Option<Vec<f64>>,
 ) -> PyResult<Table> {
     run(py, None, move |_| {
-        let ask = score::Scored {
-            score: &scores,
-            p_value: p_values.as_deref(),
-            truth: &truth,
-            value: value.as_deref(),
-        };
+        let ask =
+            score::Scored { score: &scores, p_value: p_values.as_deref(), truth: &truth, value: value.as_deref() };
         Ok(Table::of(score::evaluate(&ask)?))
     })
 }

@@ -18,14 +18,7 @@ pub const PATTERNS: [&str; 6] = ["overvalued", "undervalued", "duplicate", "spli
 
 /// A copy of the shipments with `n` anomalies of one pattern. Changed rows keep their place; added
 /// ones come last.
-pub fn inject(
-    ships: &Shipments,
-    pattern: &str,
-    n: usize,
-    strength: f64,
-    seed: u64,
-    watch: &Watch,
-) -> Result<Sample> {
+pub fn inject(ships: &Shipments, pattern: &str, n: usize, strength: f64, seed: u64, watch: &Watch) -> Result<Sample> {
     let Some(stream) = PATTERNS.iter().position(|p| *p == pattern) else {
         return Err(Error::Argument(format!("pattern={pattern:?} is not known; use one of {}", PATTERNS.join(", "))));
     };

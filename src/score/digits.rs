@@ -151,8 +151,7 @@ impl Digits {
                     for i in 0..=CELLS {
                         seen[i] += own[i];
                         // The other traders of the product, and a little of all products and of Benford.
-                        let benford =
-                            if i < CELLS { libm::log10(1.0 + 1.0 / (i as f64 + 10.0)) } else { 0.01 };
+                        let benford = if i < CELLS { libm::log10(1.0 + 1.0 / (i as f64 + 10.0)) } else { 0.01 };
                         let wide = (all[i] - own[i] + SHARED * benford) / (everything - size + SHARED);
                         expected[i] += size * (pool[i] - own[i] + SHARED * wide) / (others + SHARED);
                     }

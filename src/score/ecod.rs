@@ -259,7 +259,12 @@ impl Scores for EcodScores {
         if most.is_empty() {
             return "not scored: every column is null".into();
         }
-        format!("{}; together {} where the middle shipment has {}", most.join(", "), number(self.scores[at]), number(self.number(Number::Expected, at)))
+        format!(
+            "{}; together {} where the middle shipment has {}",
+            most.join(", "),
+            number(self.scores[at]),
+            number(self.number(Number::Expected, at))
+        )
     }
 
     fn at_stake(&self, _at: usize) -> f64 {

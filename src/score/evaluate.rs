@@ -28,7 +28,10 @@ pub struct Scored<'a> {
 pub fn evaluate(ask: &Scored) -> Result<RecordBatch> {
     let n = ask.score.len();
     if n == 0 || ask.truth.len() != n {
-        return Err(Error::Argument(format!("{n} scores and {} truths: there must be as many, and some", ask.truth.len())));
+        return Err(Error::Argument(format!(
+            "{n} scores and {} truths: there must be as many, and some",
+            ask.truth.len()
+        )));
     }
     let positives = ask.truth.iter().filter(|t| **t).count();
     if positives == 0 {
@@ -87,14 +90,7 @@ pub fn evaluate(ask: &Scored) -> Result<RecordBatch> {
             lines.push(Line { measure: "false_discovery_rate", at, value: realised, low, high, n: found });
             let hits = (found - false_ones) as f64;
             let (low, high) = wilson(hits, positives as f64);
-            lines.push(Line {
-                measure: "recall_at_rate",
-                at,
-                value: hits / positives as f64,
-                low,
-                high,
-                n: positives,
-            });
+            lines.push(Line { measure: "recall_at_rate", at, value: hits / positives as f64, low, high, n: positives });
         }
     }
     let float = |cell: fn(&Line) -> Option<f64>| -> ArrayRef {

@@ -79,7 +79,8 @@ pub fn features(ships: &Shipments, history: Option<&Shipments>, watch: &Watch) -
     watch.advance(1);
     if made.columns.is_empty() {
         return Err(Error::Argument(
-            "the shipments have none of the roles value, net_weight, quantity, hs, date or a party to describe them by".into(),
+            "the shipments have none of the roles value, net_weight, quantity, hs, date or a party to describe them by"
+                .into(),
         ));
     }
     table(made.columns, ships.len())
@@ -105,9 +106,7 @@ impl Made<'_> {
     fn scored(&self, detector: &dyn Detector, watch: &Watch) -> Result<SharedScores> {
         let cache = IndexCache::default();
         match self.history {
-            Some(history) => {
-                detector.fit(history, &IndexCache::default(), watch)?.score(self.ships, &cache, watch)
-            }
+            Some(history) => detector.fit(history, &IndexCache::default(), watch)?.score(self.ships, &cache, watch),
             None => Ok(detector.fit_score(self.ships, &cache, watch)?.1),
         }
     }

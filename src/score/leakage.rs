@@ -123,9 +123,11 @@ fn candidates(train: &Shipments, test: &Shipments, label: &str, watch: &Watch) -
 fn counts(index: &GroupIndex, of_row: impl Fn(u32) -> Option<bool>) -> Vec<(f64, f64)> {
     (0..index.groups())
         .map(|g| {
-            index.rows(g).iter().filter_map(|&row| of_row(row)).fold((0.0, 0.0), |(n, k), positive| {
-                (n + 1.0, k + f64::from(u8::from(positive)))
-            })
+            index
+                .rows(g)
+                .iter()
+                .filter_map(|&row| of_row(row))
+                .fold((0.0, 0.0), |(n, k), positive| (n + 1.0, k + f64::from(u8::from(positive))))
         })
         .collect()
 }

@@ -95,7 +95,10 @@ pub fn to_columns(features: &[Feature]) -> Vec<(String, ArrayRef)> {
         match &f.labels {
             None => Arc::new(f.values.iter().map(|v| (!v.is_nan()).then_some(*v)).collect::<Float64Array>()),
             Some(labels) => Arc::new(
-                f.values.iter().map(|v| (!v.is_nan()).then(|| labels[*v as usize].as_str())).collect::<StringViewArray>(),
+                f.values
+                    .iter()
+                    .map(|v| (!v.is_nan()).then(|| labels[*v as usize].as_str()))
+                    .collect::<StringViewArray>(),
             ),
         }
     };

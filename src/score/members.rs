@@ -51,16 +51,14 @@ pub fn read_lists(
     let mut columns: Vec<Vec<ArrayRef>> = vec![Vec::new(); keys.len()];
     let mut held: Vec<Vec<LargeListArray>> = vec![Vec::new(); names.len()];
     for state in states {
-        let column = |name: &str| {
-            state.column_by_name(name).ok_or_else(|| wrong(format!("the state has no column {name:?}")))
-        };
+        let column =
+            |name: &str| state.column_by_name(name).ok_or_else(|| wrong(format!("the state has no column {name:?}")));
         let mut present: Option<BooleanArray> = None;
         for (name, lists) in names.iter().zip(&mut held) {
             let item = Arc::new(Field::new("item", DataType::Float64, true));
             let list = cast(column(name)?, &DataType::LargeList(item))
                 .map_err(|_| wrong(format!("the column {name:?} does not hold lists of numbers")))?;
-            let present =
-                present.get_or_insert_with(|| (0..list.len()).map(|row| Some(list.is_valid(row))).collect());
+            let present = present.get_or_insert_with(|| (0..list.len()).map(|row| Some(list.is_valid(row))).collect());
             lists.push(filter(&list, present)?.as_list::<i64>().clone());
         }
         for (key, chunks) in keys.iter().zip(&mut columns) {

@@ -4,6 +4,7 @@ mod digits;
 mod ecod;
 mod evaluate;
 mod features;
+mod guards;
 mod isolation;
 mod leakage;
 mod matrix;

@@ -68,7 +68,10 @@ impl Rarity {
 
     fn check(&self) -> Result<()> {
         if self.given.contains(&self.of) {
-            return Err(Error::Argument(format!("of={:?} is among the keys of given; a partner is never a surprise given itself", self.of)));
+            return Err(Error::Argument(format!(
+                "of={:?} is among the keys of given; a partner is never a surprise given itself",
+                self.of
+            )));
         }
         Ok(())
     }
@@ -183,9 +186,11 @@ impl Fit for Model {
             let group = groups.find(&here.project(&self.settings.given)?)?;
             let partner = partners.find(&here.project(std::slice::from_ref(&self.settings.of))?)?;
             let pair = pairs.find(&here)?;
-            places.extend(
-                group.into_iter().zip(partner).zip(pair).map(|((group, partner), pair)| Place { group, partner, pair }),
-            );
+            places.extend(group.into_iter().zip(partner).zip(pair).map(|((group, partner), pair)| Place {
+                group,
+                partner,
+                pair,
+            }));
         }
         Ok(Arc::new(RarityScores::new(self, ships, &index, places, false, watch)?))
     }

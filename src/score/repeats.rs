@@ -77,7 +77,10 @@ impl Repeats {
             return Err(Error::Argument(format!("window={}: give 0 or more days", self.window)));
         }
         if !(self.tolerance >= 0.0 && self.tolerance < 0.5) {
-            return Err(Error::Argument(format!("tolerance={}: give a share from 0 to 0.5, such as 0.01", self.tolerance)));
+            return Err(Error::Argument(format!(
+                "tolerance={}: give a share from 0 to 0.5, such as 0.01",
+                self.tolerance
+            )));
         }
         if !(self.band > 0.0 && self.band < 1.0) {
             return Err(Error::Argument(format!("band={}: give a share between 0 and 1, such as 0.1", self.band)));
@@ -427,9 +430,7 @@ impl Scores for RepeatScores {
     }
 
     fn proof(&self, _column: usize, range: std::ops::Range<usize>) -> Result<ArrayRef> {
-        let kinds: Vec<Option<&str>> =
-            range.into_par_iter().with_min_len(1 << 12).map(|at| self.kind(at)).collect();
+        let kinds: Vec<Option<&str>> = range.into_par_iter().with_min_len(1 << 12).map(|at| self.kind(at)).collect();
         Ok(Arc::new(kinds.into_iter().collect::<StringViewArray>()))
     }
 }
-

@@ -116,8 +116,7 @@ impl Lazy for ScoreTable {
     fn read(&self, rows: Range<usize>, column: Option<usize>) -> Result<RecordBatch> {
         let whole = self.schema();
         let columns: Vec<usize> = column.map_or_else(|| (0..whole.fields().len()).collect(), |c| vec![c]);
-        let arrays: Result<Vec<ArrayRef>> =
-            columns.iter().map(|&c| array(self.0.as_ref(), c, rows.clone())).collect();
+        let arrays: Result<Vec<ArrayRef>> = columns.iter().map(|&c| array(self.0.as_ref(), c, rows.clone())).collect();
         Ok(RecordBatch::try_new(Arc::new(whole.project(&columns)?), arrays?)?)
     }
 

@@ -45,9 +45,8 @@ pub fn screen(ships: &Shipments, scores: &[SharedScores], fdr: f64, watch: &Watc
         );
         watch.advance(1);
     }
-    lines.sort_unstable_by(|a, b| {
-        b.weight.total_cmp(&a.weight).then(a.detector.cmp(&b.detector)).then(a.at.cmp(&b.at))
-    });
+    lines
+        .sort_unstable_by(|a, b| b.weight.total_cmp(&a.weight).then(a.detector.cmp(&b.detector)).then(a.at.cmp(&b.at)));
     let rows: Result<Vec<Vec<u32>>> = lines.par_iter().map(|l| scores[l.detector].rows(l.at)).collect();
     let rows = rows?;
     let float = |what: Number| -> ArrayRef {

@@ -1,11 +1,12 @@
 //! The tails of robust scores, learnt from the scores themselves: prices have heavier tails than the
-//! normal, often on one side more than on the other, groups of a coarse level mix goods, and a scale
-//! known from few peers makes scores wilder. So each level and size of group gets tails of its own,
-//! one for each side, in the manner of Tukey's g-and-h distributions: a score z stands where
+//! normal, often on one side more than on the other, some groups mix goods, and a scale known from
+//! few peers makes scores wilder. So groups of one level that are alike in size and in shape (how far
+//! their upper tenth of distances from the centre lies out, in medians) get tails of their own, one
+//! for each side, in the manner of Tukey's g-and-h distributions: a score z stands where
 //! z = u exp(a + b u + c u²) puts the standard normal u. With b = c = 0 that is a normal, b stretches
 //! it like a lognormal or an exponential, c like a Student-t.
 //!
-//! The coefficients come from the quantiles between the upper 15 % and the upper 1.25 % of each side.
+//! The coefficients come from the quantiles between the upper 15 % and the upper 1.1 % of each side.
 //! Farther out a file's own anomalies would be taken for its nature; one in a hundred of them moves
 //! these quantiles little. Farther in, goods of which a tenth are priced three times as loosely would
 //! look normal.
@@ -21,14 +22,14 @@ const FEW: u64 = 200;
 /// About that of a Student-t with four degrees of freedom.
 const CAUTIOUS: Tail = Tail { a: 0.06, b: 0.0, c: 0.09 };
 /// The upper shares whose quantiles are used.
-const SHARES: [f64; 8] = [0.15, 0.10, 0.07, 0.05, 0.035, 0.025, 0.0175, 0.0125];
+const SHARES: [f64; 8] = [0.15, 0.10, 0.07, 0.05, 0.035, 0.025, 0.016, 0.011];
 /// The false discovery rate of the first pass.
 const CLEANED_AT: f64 = 0.05;
 /// How far the model itself may be off, in ln z.
 const MODEL_ERROR: f64 = 0.01;
 /// Without evidence a tail is stretched like a Student-t's rather than a lognormal's, which is the
 /// more cautious: the standard deviation of b beforehand.
-const B_PRIOR: f64 = 0.1;
+const B_PRIOR: f64 = 0.2;
 
 /// Bins are the leading bits of |z|: 256 for each power of two between 2^-12 and 2^20.
 const BINS: usize = 32 * 256;
@@ -43,11 +44,34 @@ fn middle_of(bin: usize) -> f64 {
     f64::from_bits(((bin as u64 + FIRST) << 44) | (1 << 43))
 }
 
-fn class(n: u32) -> usize {
-    SIZES.partition_point(|&bound| bound <= n).min(SIZES.len() - 1)
+/// Upper bounds of the shapes that share a tail. A normal has 2.44, a Student-t with two degrees of
+/// freedom 3.58.
+const SHAPES: [f64; 5] = [2.2, 2.7, 3.4, 5.0, f64::INFINITY];
+/// Fewest members whose shape says anything.
+pub const SHAPELY: usize = 20;
+const CLASSES: usize = SIZES.len() * (SHAPES.len() + 1);
+
+/// How heavy the tails of one group look; none for small groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Shape(u8);
+
+impl Shape {
+    /// From the median and the upper tenth of the distances of `n` members from their centre.
+    pub fn of(n: usize, median: f64, tenth: f64) -> Shape {
+        let ratio = tenth / median;
+        if n < SHAPELY || ratio.is_nan() {
+            return Shape(0);
+        }
+        Shape(1 + SHAPES.partition_point(|&bound| bound <= ratio).min(SHAPES.len() - 1) as u8)
+    }
 }
 
-/// How many scores fell into each bin of each side, by size of group. Whole numbers: their sums do
+fn class(n: u32, shape: Shape) -> usize {
+    let size = SIZES.partition_point(|&bound| bound <= n).min(SIZES.len() - 1);
+    usize::from(shape.0) * SIZES.len() + size
+}
+
+/// How many scores fell into each bin of each side, by size and shape of group. Whole numbers: their sums do
 /// not depend on the order of rows.
 pub struct Counts(Vec<Sides>);
 
@@ -64,11 +88,11 @@ impl Sides {
 
 impl Counts {
     pub fn new() -> Counts {
-        Counts(vec![Sides(vec![0; 2 * BINS]); SIZES.len()])
+        Counts(vec![Sides(vec![0; 2 * BINS]); CLASSES])
     }
 
-    pub fn of_size(&mut self, n: u32) -> &mut Sides {
-        &mut self.0[class(n)]
+    pub fn of(&mut self, n: u32, shape: Shape) -> &mut Sides {
+        &mut self.0[class(n, shape)]
     }
 
     pub fn plus(mut self, other: Counts) -> Counts {
@@ -107,14 +131,21 @@ impl Counts {
     }
 
     fn learn(&self) -> Tails {
-        let mut all = vec![0; 2 * BINS];
-        for sides in &self.0 {
-            all.iter_mut().zip(&sides.0).for_each(|(a, b)| *a += b);
-        }
-        let pooled = fit(&all, FEW).unwrap_or([CAUTIOUS; 2]);
+        let sum = |classes: &[Sides]| {
+            let mut all = vec![0; 2 * BINS];
+            for sides in classes {
+                all.iter_mut().zip(&sides.0).for_each(|(a, b)| *a += b);
+            }
+            all
+        };
+        let pooled = fit(&sum(&self.0), FEW).unwrap_or([CAUTIOUS; 2]);
         let mut tails = Tails::default();
-        for (tail, sides) in tails.0.iter_mut().zip(&self.0) {
-            *tail = fit(&sides.0, ENOUGH).unwrap_or(pooled);
+        for (tails, classes) in tails.0.chunks_mut(SIZES.len()).zip(self.0.chunks(SIZES.len())) {
+            // Where a size has too few of a shape, all sizes of the shape stand in, then everything.
+            let of_shape = fit(&sum(classes), ENOUGH).unwrap_or(pooled);
+            for (tail, sides) in tails.iter_mut().zip(classes) {
+                *tail = fit(&sides.0, ENOUGH).unwrap_or(of_shape);
+            }
         }
         tails
     }
@@ -184,13 +215,10 @@ fn least_squares(points: &[(f64, f64, f64)], with_b: bool, with_c: bool) -> Opti
         if m[i][i].abs() < 1e-12 {
             return None;
         }
-        for k in 0..3 {
-            if k != i {
-                let factor = m[k][i] / m[i][i];
-                for j in i..4 {
-                    m[k][j] -= factor * m[i][j];
-                }
-            }
+        let pivot = m[i];
+        for (_, row) in m.iter_mut().enumerate().filter(|(k, _)| *k != i) {
+            let factor = row[i] / pivot[i];
+            row.iter_mut().zip(pivot).for_each(|(x, p)| *x -= factor * p);
         }
     }
     Some(Tail { a: m[0][3] / m[0][0], b: m[1][3] / m[1][1], c: m[2][3] / m[2][2] })
@@ -224,24 +252,24 @@ impl Tail {
     }
 }
 
-/// For each size of group the tails below and above.
+/// For each size and shape of group the tails below and above.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Tails([[Tail; 2]; SIZES.len()]);
+pub struct Tails([[Tail; 2]; CLASSES]);
 
 impl Default for Tails {
     fn default() -> Tails {
-        Tails([[CAUTIOUS; 2]; SIZES.len()])
+        Tails([[CAUTIOUS; 2]; CLASSES])
     }
 }
 
 impl Tails {
-    /// The tails below and above for groups of a size.
-    pub fn of_size(&self, n: u32) -> [Tail; 2] {
-        self.0[class(n)]
+    /// The tails below and above for groups of a size and shape.
+    pub fn of(&self, n: u32, shape: Shape) -> [Tail; 2] {
+        self.0[class(n, shape)]
     }
 
     /// Two-sided: twice the share beyond z on its side.
-    pub fn p_value(&self, z: f64, n: u32) -> f64 {
+    pub fn p_value(&self, z: f64, n: u32, shape: Shape) -> f64 {
         if z.is_nan() {
             return f64::NAN;
         }
@@ -251,7 +279,7 @@ impl Tails {
         if z.is_infinite() {
             return 0.0;
         }
-        self.in_class(z, class(n))
+        self.in_class(z, class(n, shape))
     }
 
     fn in_class(&self, z: f64, class: usize) -> f64 {
@@ -281,7 +309,7 @@ mod tests {
         let n = 200_000;
         let mut counts = Counts::new();
         for i in 0..n {
-            counts.of_size(500).add(quantile((f64::from(i) + 0.5) / f64::from(n)));
+            counts.of(500, Shape::default()).add(quantile((f64::from(i) + 0.5) / f64::from(n)));
         }
         counts.tails()
     }
@@ -294,7 +322,7 @@ mod tests {
     fn normal_scores_have_normal_tails() {
         let tails = learnt(normal_quantile);
         for z in [1.0, 2.0, 3.0, -4.0, 5.0] {
-            within(tails.p_value(z, 500), 2.0 * normal_upper(f64::abs(z)), 1.5);
+            within(tails.p_value(z, 500, Shape::default()), 2.0 * normal_upper(f64::abs(z)), 1.5);
         }
     }
 
@@ -308,22 +336,22 @@ mod tests {
         };
         let tails = learnt(t4);
         for z in [1.0, 3.0, -6.0, 9.0] {
-            within(tails.p_value(z, 500), student_t_two_sided(z, 4.0), 1.5);
+            within(tails.p_value(z, 500, Shape::default()), student_t_two_sided(z, 4.0), 1.5);
         }
         // A lognormal less its median: a long tail above, a short one below.
         let tails = learnt(|p| libm::exp(0.5 * normal_quantile(p)) - 1.0);
         for u in [1.5, 3.0, 3.5] {
-            within(tails.p_value(libm::exp(0.5 * u) - 1.0, 500), 2.0 * normal_upper(u), 1.5);
+            within(tails.p_value(libm::exp(0.5 * u) - 1.0, 500, Shape::default()), 2.0 * normal_upper(u), 1.5);
         }
-        assert!(tails.p_value(-0.8, 500) < 0.01);
+        assert!(tails.p_value(-0.8, 500, Shape::default()) < 0.01);
     }
 
     #[test]
     fn few_scores_get_a_cautious_tail() {
         let tails = Counts::new().tails();
-        assert!(tails.p_value(3.0, 40) > 0.03);
-        assert_eq!(tails.p_value(0.0, 40), 1.0);
-        assert_eq!(tails.p_value(f64::INFINITY, 40), 0.0);
-        assert!(tails.p_value(1e300, 40) < 1e-8);
+        assert!(tails.p_value(3.0, 40, Shape::default()) > 0.03);
+        assert_eq!(tails.p_value(0.0, 40, Shape::default()), 1.0);
+        assert_eq!(tails.p_value(f64::INFINITY, 40, Shape::default()), 0.0);
+        assert!(tails.p_value(1e300, 40, Shape::default()) < 1e-8);
     }
 }

@@ -13,10 +13,11 @@ use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray}
 use arrow::buffer::ScalarBuffer;
 use rayon::prelude::*;
 
+use super::guards::Guards;
 use super::members::{compact, lists, plain, read_lists};
 use super::phrase::number;
 use super::scores::{Number, Scores};
-use super::tails::{Counts, Tails};
+use super::tails::{Counts, Shape, Tails};
 use super::{Detector, Fit, SharedFit, SharedScores};
 use crate::aggregate::table;
 use crate::error::{Error, Result};
@@ -66,6 +67,8 @@ struct Fitted {
     spread: f64,
     /// The median weight.
     middle: f64,
+    /// How heavy the tails of the residuals look.
+    shape: Shape,
 }
 
 struct Model {
@@ -146,13 +149,7 @@ impl ValueWeight {
     }
 
     /// The fit of these members, whatever order they are in.
-    fn model(
-        &self,
-        combos: Combos,
-        starts: Vec<usize>,
-        mut points: Vec<(f64, f64)>,
-        watch: &Watch,
-    ) -> Result<Model> {
+    fn model(&self, combos: Combos, starts: Vec<usize>, mut points: Vec<(f64, f64)>, watch: &Watch) -> Result<Model> {
         let groups = combos.groups();
         let mut runs: Vec<Run> = Vec::new();
         let mut rest = &mut points[..];
@@ -214,6 +211,7 @@ impl ValueWeight {
             fair: best,
             spread: f64::NAN,
             middle: members[members.len() / 2].0,
+            shape: Shape::default(),
         })
     }
 }
@@ -289,15 +287,16 @@ impl Model {
 
     /// The line of each group that follows from the power, its spread, and the tails.
     fn measure_spread(&mut self, watch: &Watch) -> Result<()> {
-        let fair: Vec<(Line, f64)> = (0..self.outcomes.len())
+        let fair: Vec<(Line, f64, Shape)> = (0..self.outcomes.len())
             .into_par_iter()
             .with_min_len(16)
             .map_init(Vec::new, |keys: &mut Vec<i64>, g| {
-                let Outcome::Line(fit) = self.outcomes[g] else { return (Line { intercept: 0.0, slope: 0.0 }, f64::NAN) };
-                let members = self.members(g);
-                let scaled = |line: Line, (x, y): (f64, f64)| {
-                    (y - line.at(x)).abs() / raised(x / fit.middle, self.power)
+                let Outcome::Line(fit) = self.outcomes[g] else {
+                    return (Line { intercept: 0.0, slope: 0.0 }, f64::NAN, Shape::default());
                 };
+                let members = self.members(g);
+                let scaled =
+                    |line: Line, (x, y): (f64, f64)| (y - line.at(x)).abs() / raised(x / fit.middle, self.power);
                 let mut spread = |line: Line| {
                     keys.clear();
                     keys.extend(members.iter().map(|&p| encode(scaled(line, p))));
@@ -317,13 +316,15 @@ impl Model {
                     line = next;
                     width = spread(line);
                 }
-                (line, width)
+                let n = members.len();
+                let far = *keys.select_nth_unstable((n - 1) * 9 / 10).1;
+                (line, width, Shape::of(n, width / MAD_K, crate::stats::decode(far)))
             })
             .collect();
-        for (outcome, (line, spread)) in self.outcomes.iter_mut().zip(fair) {
+        for (outcome, (line, spread, shape)) in self.outcomes.iter_mut().zip(fair) {
             if let Outcome::Line(fit) = outcome {
                 if spread > 1e-9 * fit.scale.max(line.at(fit.middle).abs()) {
-                    (fit.fair, fit.spread) = (line, spread);
+                    (fit.fair, fit.spread, fit.shape) = (line, spread, shape);
                 } else {
                     *outcome = Outcome::None(NoLine::Exact(0));
                 }
@@ -342,7 +343,7 @@ impl Model {
                         continue;
                     }
                     if let Outcome::Line(fit) = &self.outcomes[g] {
-                        let sides = counts.of_size(members.len() as u32);
+                        let sides = counts.of(members.len() as u32, fit.shape);
                         members.iter().for_each(|&(x, y)| sides.add(self.standard(fit, x, y)));
                     }
                 }
@@ -426,6 +427,7 @@ struct LineScores {
     weight: ScalarBuffer<f64>,
     /// The fitted group of each position, [`NONE`] where there is none.
     group: Vec<u32>,
+    guards: OnceLock<Option<Guards>>,
 }
 
 impl LineScores {
@@ -444,6 +446,7 @@ impl LineScores {
             model,
             ships: ships.clone(),
             group,
+            guards: OnceLock::new(),
         })
     }
 
@@ -468,7 +471,7 @@ impl LineScores {
     fn p_value(&self, at: usize) -> f64 {
         let z = self.standard(at);
         match self.fitted(at) {
-            Some((g, _)) if !z.is_nan() => self.model.tails.p_value(z, self.model.members(g).len() as u32),
+            Some((g, fit)) if !z.is_nan() => self.model.tails.p_value(z, self.model.members(g).len() as u32, fit.shape),
             _ => f64::NAN,
         }
     }
@@ -508,6 +511,11 @@ impl Scores for LineScores {
 
     fn peer(&self, at: usize) -> Option<String> {
         self.fitted(at).map(|(g, _)| self.model.combos.name(g))
+    }
+
+    fn caution(&self, at: usize) -> Option<String> {
+        self.fitted(at)?;
+        self.guards.get_or_init(|| Guards::load(&self.ships).ok()).as_ref()?.caution(&self.ships, at)
     }
 
     fn reason(&self, at: usize) -> String {

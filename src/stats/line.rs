@@ -460,7 +460,9 @@ fn exhaustive(scratch: &mut Scratch, h: usize) -> Candidate {
     let mut look = |run: &[usize]| {
         let sums = sums(run);
         let residual = sums.residual();
-        if residual < best.0 && let Some(line) = sums.line() {
+        if residual < best.0
+            && let Some(line) = sums.line()
+        {
             best = (residual, Some(line));
         }
     };

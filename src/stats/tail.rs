@@ -9,12 +9,17 @@ pub fn normal_two_sided(z: f64) -> f64 {
 /// and Stegun, made exact by Halley steps.
 pub fn normal_quantile(p: f64) -> f64 {
     if !(p > 0.0 && p < 1.0) {
-        return if p <= 0.0 { f64::NEG_INFINITY } else if p >= 1.0 { f64::INFINITY } else { f64::NAN };
+        return if p <= 0.0 {
+            f64::NEG_INFINITY
+        } else if p >= 1.0 {
+            f64::INFINITY
+        } else {
+            f64::NAN
+        };
     }
     let tail = p.min(1.0 - p);
     let t = (-2.0 * libm::log(tail)).sqrt();
-    let mut z = t - ((0.010328 * t + 0.802853) * t + 2.515517)
-        / (((0.001308 * t + 0.189269) * t + 1.432788) * t + 1.0);
+    let mut z = t - ((0.010328 * t + 0.802853) * t + 2.515517) / (((0.001308 * t + 0.189269) * t + 1.432788) * t + 1.0);
     for _ in 0..3 {
         let error = 0.5 * libm::erfc(z / std::f64::consts::SQRT_2) - tail;
         let density = libm::exp(-0.5 * z * z) / (2.0 * std::f64::consts::PI).sqrt();

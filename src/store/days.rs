@@ -28,7 +28,8 @@ pub fn read(column: &Column, order: Option<DateOrder>, watch: &Watch) -> Result<
             for chunk in column.chunks(watch)? {
                 let dates = cast(chunk, &DataType::Date32)?;
                 let dates = dates.as_primitive::<Date32Type>();
-                let plain = dates.null_count() == 0 && dates.values().par_chunks(1 << 16).all(|part| part.iter().all(|d| CALENDAR.contains(d)));
+                let plain = dates.null_count() == 0
+                    && dates.values().par_chunks(1 << 16).all(|part| part.iter().all(|d| CALENDAR.contains(d)));
                 if plain {
                     days.extend_from_slice(dates.values());
                     continue;

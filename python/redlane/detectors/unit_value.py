@@ -46,10 +46,15 @@ class UnitValue(Detector):
     `reason`. A score is null where value or weight is missing, zero or negative (a correction), or peers are
     too few; the reason says which.
 
+    `caution` names the first of these that applies: peers at one price; quantities without a unit; a token weight
+    (0.001, 0.01, 0.1 or 1 kg, under a twentieth of the code's usual weight); weights that look imputed (nine in
+    ten shipments of the code have one ratio to quantity); a code used only before or after a revision of the
+    Harmonized System that lies in the data.
+
     The p-value is twice the share of a normal beyond u, where |z| = u exp(a + b u + c u²), in the manner of
     Tukey's g-and-h distributions: b stretches the tail like a lognormal's, c like a Student-t's. The coefficients
-    are learnt for each side, level and size of group from the quantiles of the fitted scores between the upper
-    15 % and the upper 1.25 %, which one anomaly in a hundred moves little, and once more without the scores
+    are learnt for each side, level, size and shape of group (its upper tenth of |x - centre| over the median) from the quantiles of the fitted scores between the upper
+    15 % and the upper 1.1 %, which one anomaly in a hundred moves little, and once more without the scores
     that the first pass finds at a false discovery rate of 0.05.
 
     State

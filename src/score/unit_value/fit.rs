@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::group::{Combos, GroupIndex, IndexCache, Lookup, finest, resolve};
 use crate::score::members::compact;
 use crate::score::scores::any_nan;
-use crate::score::tails::{Counts, Tails};
+use crate::score::tails::{Counts, SHAPELY, Shape, Tails};
 use crate::stats::{
     IQR_K, MAD_K, MEAN_AD_K, Ordered, adjusted_fences, decode, encode, exact_sum_where, medcouple, qn, sn,
 };
@@ -44,6 +44,8 @@ pub struct Group {
     pub n: u32,
     /// All peers have one price: the scale is the parent's.
     pub one_price: bool,
+    /// How heavy its tails look.
+    pub shape: Shape,
 }
 
 impl Group {
@@ -124,12 +126,7 @@ impl Fitted {
         Ok((Fitted::of_members(settings, members, &levels, watch)?, index))
     }
 
-    pub fn of_members(
-        settings: &UnitValue,
-        members: Members,
-        levels: &[Vec<String>],
-        watch: &Watch,
-    ) -> Result<Fitted> {
+    pub fn of_members(settings: &UnitValue, members: Members, levels: &[Vec<String>], watch: &Watch) -> Result<Fitted> {
         let mut fitted = Vec::new();
         for keys in levels {
             let (combos, of_finest) = members.combos.project(keys)?.distinct()?;
@@ -264,12 +261,40 @@ fn centre_and_scale(scale: Scale, scratch: &mut Scratch) -> Group {
     let many = scale != Scale::Mad;
     let mut ordered = Ordered::new(keys, many);
     let Some(centre) = ordered.median() else {
-        return Group { n: 0, centre: f64::NAN, low: f64::NAN, high: f64::NAN, one_price: false };
+        return Group {
+            n: 0,
+            centre: f64::NAN,
+            low: f64::NAN,
+            high: f64::NAN,
+            one_price: false,
+            shape: Shape::default(),
+        };
     };
-    let group = |low: f64, high: f64| Group { n: n as u32, centre, low, high, one_price: false };
+    let mut group =
+        Group { n: n as u32, centre, low: f64::NAN, high: f64::NAN, one_price: false, shape: Shape::default() };
     if n < 3 {
-        return group(f64::NAN, f64::NAN);
+        return group;
     }
+    let mad;
+    if n < SHAPELY {
+        kept.clear();
+        kept.extend_from_slice(ordered.keys()); // deviations may take the values' place
+        mad = ordered.mad(centre).unwrap_or(0.0);
+    } else {
+        kept.clear();
+        kept.extend(ordered.keys().iter().map(|&k| encode((decode(k) - centre).abs())));
+        let tenth = (n - 1) * 9 / 10;
+        let (_, &mut far, _) = kept.select_nth_unstable(tenth);
+        mad = Ordered::new(&mut kept[..], false).median().unwrap_or(0.0);
+        group.shape = Shape::of(n, mad, decode(far));
+        kept.clear();
+        kept.extend_from_slice(keys);
+    }
+    std::mem::swap(keys, kept);
+    let mut put = |low: f64, high: f64| {
+        (group.low, group.high) = (low, high);
+        group
+    };
     if many {
         sorted.clear();
         sorted.extend(keys.iter().map(|&k| decode(k)));
@@ -279,26 +304,20 @@ fn centre_and_scale(scale: Scale, scratch: &mut Scratch) -> Group {
             _ => adjusted_fences(sorted).map(|(low, high)| ((centre - low) / FENCE, (high - centre) / FENCE)),
         };
         if let Some((low, high)) = found.filter(|(low, high)| *low > TIED && *high > TIED) {
-            return group(low, high);
+            return put(low, high);
         }
-    } else {
-        kept.clear();
-        kept.extend_from_slice(ordered.keys()); // deviations may take the values' place
-        let mad = ordered.mad(centre).unwrap_or(0.0) * MAD_K;
-        if mad > TIED {
-            return group(mad, mad);
-        }
-        std::mem::swap(keys, kept);
+    } else if mad * MAD_K > TIED {
+        return put(mad * MAD_K, mad * MAD_K);
     }
     let mut ordered = Ordered::new(keys, true);
     let range = ordered.quantile(0.75).unwrap_or(0.0) - ordered.quantile(0.25).unwrap_or(0.0);
     if range > TIED {
-        return group(range / IQR_K, range / IQR_K);
+        return put(range / IQR_K, range / IQR_K);
     }
     let total = exact_sum_where(n, terms, |i| (decode(keys[i]) - centre).abs());
     let spread = total / n as f64 * MEAN_AD_K;
     let spread = if spread > TIED { spread } else { f64::NAN };
-    group(spread, spread)
+    put(spread, spread)
 }
 
 /// The skewness of a group, for the state.
@@ -373,13 +392,7 @@ fn between<'a>(groups: &[Group], above: impl Fn(usize) -> Option<&'a Group>, min
 }
 
 /// Learns the tails of each level from the members that are judged there.
-fn fit_tails(
-    levels: &mut [Level],
-    members: &Members,
-    judges: &[Judge],
-    min_peers: usize,
-    watch: &Watch,
-) -> Result<()> {
+fn fit_tails(levels: &mut [Level], members: &Members, judges: &[Judge], min_peers: usize, watch: &Watch) -> Result<()> {
     let shared: &[Level] = levels;
     let runs = stretches(judges.len(), |g| members.of(g).len() + 1);
     let share = runs.len().div_ceil(4 * rayon::current_num_threads()).max(1);
@@ -392,7 +405,7 @@ fn fit_tails(
                 if (group.n as usize) < min_peers || !group.has_scale() {
                     continue;
                 }
-                let sides = counts[judges[g].level as usize].of_size(group.n);
+                let sides = counts[judges[g].level as usize].of(group.n, group.shape);
                 members.of(g).iter().for_each(|&x| sides.add(group.z(x)));
             }
             watch.check()?;

@@ -1,17 +1,18 @@
 //! Scores by fitted peer groups, and the sentence for each.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 
-use super::fit::{Fitted, Group, Judge, Level};
 use super::Prices;
+use super::fit::{Fitted, Group, Judge, Level};
 use crate::error::Result;
 use crate::group::{Combos, GroupIndex, IndexCache, finest, resolve};
+use crate::score::guards::Guards;
 use crate::score::phrase::{number, times, unusable};
 use crate::score::scores::{Number, Scores};
-use crate::store::{RowList, Shipments};
+use crate::store::{Role, RowList, Shipments};
 use crate::watch::Watch;
 
 pub struct UnitValueScores {
@@ -23,6 +24,7 @@ pub struct UnitValueScores {
     judges: Vec<Option<Judge>>,
     /// Centre and scales by which each group is scored; NaN where it cannot be.
     verdicts: Vec<Verdict>,
+    guards: OnceLock<Option<Guards>>,
 }
 
 pub fn of_fitted(fitted: Arc<Fitted>, ships: &Shipments, prices: Prices, index: &GroupIndex) -> UnitValueScores {
@@ -92,7 +94,7 @@ impl UnitValueScores {
         };
         let verdicts = judges.par_iter().with_min_len(1 << 12).map(verdict).collect();
         let group = index.group_of_positions(ships);
-        UnitValueScores { fitted, ships: ships.clone(), prices, group, judges, verdicts }
+        UnitValueScores { fitted, ships: ships.clone(), prices, group, judges, verdicts, guards: OnceLock::new() }
     }
 
     fn z(&self, at: usize) -> f64 {
@@ -148,7 +150,7 @@ impl Scores for UnitValueScores {
                 if z.is_nan() {
                     return f64::NAN;
                 }
-                self.judge(at).map_or(f64::NAN, |(level, group, _)| level.tails.p_value(z, group.n))
+                self.judge(at).map_or(f64::NAN, |(level, group, _)| level.tails.p_value(z, group.n, group.shape))
             }
             Number::Observed => Some(self.ratio(at)).filter(|r| r.is_finite()).unwrap_or(f64::NAN),
             Number::Expected => {
@@ -169,7 +171,17 @@ impl Scores for UnitValueScores {
 
     fn caution(&self, at: usize) -> Option<String> {
         let (_, group, _) = self.judge(at).ok()?;
-        group.one_price.then(|| "all or most peers have one price: the spread is borrowed from the wider group".into())
+        if group.one_price {
+            return Some("all or most peers have one price: the spread is borrowed from the wider group".into());
+        }
+        let (over, under) = self.sides();
+        if under == "quantity" && self.ships.store.role(Role::QuantityUnit).is_none() {
+            return Some("no column has the role quantity_unit: the peers' quantities may be in several units".into());
+        }
+        if over != "net_weight" && under != "net_weight" {
+            return None;
+        }
+        self.guards.get_or_init(|| Guards::load(&self.ships).ok()).as_ref()?.caution(&self.ships, at)
     }
 
     fn reason(&self, at: usize) -> String {

@@ -83,16 +83,17 @@ pub fn table_of(fitted: &Fitted) -> Result<RecordBatch> {
     } else {
         columns.push(("scale".into(), cell(&|g| Some(g.low))));
     }
-    let tied = parts.iter().flat_map(|(_, combos, groups)| {
-        (0..combos.groups()).map(move |g| groups.map(|groups| groups[g].one_price))
-    });
+    let tied = parts
+        .iter()
+        .flat_map(|(_, combos, groups)| (0..combos.groups()).map(move |g| groups.map(|groups| groups[g].one_price)));
     columns.push(("one_price".into(), Arc::new(tied.collect::<BooleanArray>())));
     let offset = usize::from(apart);
     for (side, words) in ["below", "above"].into_iter().enumerate() {
         for (name, cell) in [("a", Cell::A), ("b", Cell::B), ("c", Cell::C)] {
             let values = parts.iter().enumerate().flat_map(|(p, (_, combos, groups))| {
                 (0..combos.groups()).map(move |g| {
-                    let tail = fitted.levels[p.checked_sub(offset)?].tails.of_size((*groups)?[g].n)[side];
+                    let group = &(*groups)?[g];
+                    let tail = fitted.levels[p.checked_sub(offset)?].tails.of(group.n, group.shape)[side];
                     Some(match cell {
                         Cell::A => tail.a,
                         Cell::B => tail.b,

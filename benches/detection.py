@@ -1,0 +1,114 @@
+"""Finding planted prices: redlane, PyOD's detectors and an oracle on the same records.
+
+`python benches/detection.py` prints a table; it needs pyod, and the USAID shipments in REDLANE_DATA or
+../shared/data. The oracle knows every group's centre and scale from the records before anything was planted.
+"""
+
+import os
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import redlane as rl
+from sklearn.metrics import average_precision_score
+
+warnings.filterwarnings("ignore")
+DATA = Path(os.environ.get("REDLANE_DATA", Path(__file__).parent.parent.parent / "shared" / "data"))
+
+
+def frame_of(ships, unit):
+    """Log value, log weight (or quantity), log unit value, and that less its group's mean."""
+    names = ships.roles
+    table = ships.to_polars()
+    value = table[names["value"]].cast(pl.Float64, strict=False).to_numpy()
+    under = table[names[unit]].cast(pl.Float64, strict=False).to_numpy()
+    with np.errstate(all="ignore"):
+        x = np.log(value / under)
+        columns = np.stack([np.log(value), np.log(under), x], axis=1)
+    return columns, x
+
+
+def group_numbers(ships, keys):
+    names = [ships.roles.get(key, key) for key in keys]
+    table = ships.to_polars().select(pl.col(n).cast(pl.String).fill_null("") for n in names)
+    return table.select(pl.struct(pl.all()).rank("dense").alias("g"))["g"].to_numpy()
+
+
+def peers(x, groups, clean):
+    """Centre, scale and size of each row's group, from the clean records."""
+    centre, scale, size = (np.full(len(x), np.nan) for _ in range(3))
+    for g in np.unique(groups):
+        rows = np.nonzero(groups == g)[0]
+        known = clean[rows][np.isfinite(clean[rows])]
+        size[rows] = len(known)
+        if len(known) >= 3:
+            centre[rows] = np.median(known)
+            scale[rows] = 1.4826 * np.median(np.abs(known - centre[rows][0]))
+    return centre, scale, size
+
+
+def pyod_scores(columns, x, groups):
+    from pyod.models.copod import COPOD
+    from pyod.models.ecod import ECOD
+    from pyod.models.hbos import HBOS
+    from pyod.models.iforest import IForest
+    from pyod.models.knn import KNN
+
+    demeaned = x.copy()
+    for g in np.unique(groups):
+        rows = groups == g
+        demeaned[rows] -= np.nanmean(x[rows]) if np.isfinite(x[rows]).any() else 0
+    features = np.column_stack([columns, demeaned])
+    known = np.isfinite(features).all(axis=1)
+    for make in (ECOD, COPOD, HBOS, lambda: IForest(random_state=0), KNN):
+        model = make()
+        scores = np.full(len(x), -np.inf)
+        scores[known] = model.fit(features[known]).decision_scores_
+        yield type(model).__name__, scores
+
+
+def study(name, ships, keys, unit, strengths, share=0.01):
+    print(f"\n{name}: {len(ships):,} shipments, prices within {' x '.join(keys)}, {share:.0%} planted\n")
+    print("| pattern | strength | base rate | oracle | redlane | of the oracle's | best of PyOD | times as much |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    measure = f"value/{unit}"
+    _, clean = frame_of(ships, unit)
+    groups = group_numbers(ships, keys)
+    centre, scale, size = peers(clean, groups, clean)
+    eligible = size >= 30
+    for pattern in ("overvalued", "undervalued"):
+        for strength in strengths:
+            planted = rl.inject(ships, pattern, n=int(share * len(ships)), strength=strength, seed=1)
+            wrong = np.zeros(len(ships), bool)
+            wrong[planted.truth["row"].to_pylist()] = True
+            columns, x = frame_of(planted.ships, unit)
+            known = eligible & np.isfinite(x) & (scale > 1e-9)
+            with np.errstate(all="ignore"):
+                oracle = np.abs(x - centre) / scale
+
+            def precision(scores, known=known, wrong=wrong):
+                return average_precision_score(wrong[known], np.nan_to_num(scores[known], nan=-1, neginf=-1))
+
+            detector = rl.UnitValue(measure=measure, by=keys, backoff=(keys[:1],) if len(keys) > 1 else ())
+            ours = np.array([np.nan if s is None else s for s in detector.fit_score(planted.ships)["score"].to_pylist()])
+            best, rival = max((precision(s), n) for n, s in pyod_scores(columns, x, groups))
+            a, b = precision(oracle), precision(ours)
+            print(
+                f"| {pattern} | {strength} | {wrong[known].mean():.3f} | {a:.3f} | {b:.3f} | {b / a:.2f} "
+                f"| {best:.3f} ({rival}) | {b / best:.1f} |",
+                flush=True,
+            )
+
+
+def main():
+    strengths = (2, 4, 8)
+    sample = rl.samples.shipments(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000, plant=False).ships
+    study("the generated sample", sample, ("hs", "origin"), "net_weight", strengths)
+    scms = rl.read(DATA / "scms_shipments" / "SCMS_Delivery_History_Dataset.csv")
+    study("USAID deliveries", scms, ("Item Description",), "quantity", strengths)
+
+
+if __name__ == "__main__":
+    main()
