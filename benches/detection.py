@@ -92,7 +92,9 @@ def study(name, ships, keys, unit, strengths, share=0.01):
                 return average_precision_score(wrong[known], np.nan_to_num(scores[known], nan=-1, neginf=-1))
 
             detector = rl.UnitValue(measure=measure, by=keys, backoff=(keys[:1],) if len(keys) > 1 else ())
-            ours = np.array([np.nan if s is None else s for s in detector.fit_score(planted.ships)["score"].to_pylist()])
+            ours = np.array(
+                [np.nan if s is None else s for s in detector.fit_score(planted.ships)["score"].to_pylist()]
+            )
             best, rival = max((precision(s), n) for n, s in pyod_scores(columns, x, groups))
             a, b = precision(oracle), precision(ours)
             print(

@@ -65,6 +65,9 @@ def test_shrinkage_by_hand():
     parent, own = mad(x), mad(x[:30])
     expected = math.sqrt((30 * own**2 + 10 * parent**2) / 40)
     assert state[0, "A"]["scale"] == pytest.approx(expected, rel=1e-12)
+    # Centres are drawn to the parent's by precision: one group of two is no measure of how far they lie apart.
+    low, high = sorted((np.median(x[:30]), np.median(x)))
+    assert low <= state[0, "A"]["centre"] <= high
     assert state[1, None]["scale"] == pytest.approx(parent, rel=1e-12)
     assert state[0, "A"]["n"] == 30
 
@@ -163,17 +166,21 @@ def test_quantities_are_compared_within_one_unit():
     assert rows[0]["peer"] == "hs 010101, quantity_unit KG"
 
 
-def test_p_values_are_student_t(sample):
+def test_p_values_follow_the_tails_of_the_state(sample):
     detector = rl.UnitValue().fit(sample.ships)
-    tails = {(r["level"], r["n"]): (r["df"], r["width"]) for r in detector.state().to_pylist()}
-    rows = detector.score(sample.ships).slice(0, 200).to_pylist()
+    groups = {}
+    for r in detector.state().to_pylist():
+        keys = tuple(f"{k} {r[k]}" for k in ("hs6", "origin", "hs4") if r[k] is not None)
+        groups[", ".join(keys)] = r
+    rows = [r for r in detector.score(sample.ships).slice(0, 400).to_pylist() if r["score"]]
+    assert len(rows) > 100
     for row in rows:
-        if row["score"] is not None:
-            level = 0 if "origin" in row["peer"] else 1 if row["peer"].startswith("hs6") else 2
-            df, width = tails[level, row["n_peers"]]
-            z = row["score"] / width
-            expected = 2 * (stats.t.sf(z, df) if math.isfinite(df) else stats.norm.sf(z))
-            assert row["p_value"] == pytest.approx(expected, rel=1e-8)
+        group = groups[row["peer"]]
+        side = "above" if row["direction"] == "high" else "below"
+        a, b, c = (group[f"tail_{side}_{k}"] for k in "abc")
+        u = stats.norm.isf(row["p_value"] / 2)
+        # z = u exp(a + b u + c u²)
+        assert row["score"] == pytest.approx(u * math.exp(a + b * u + c * u * u), rel=1e-6)
 
 
 def test_planted_prices_are_found():
@@ -189,8 +196,9 @@ def test_planted_prices_are_found():
         found += len(rows & wrong)
         total += len(wrong)
         false += len(rows - planted)
-    assert found / total > 0.6
-    assert false / max(1, found + false) < 0.08
+    # A fifth of a thousandth of the sample's own prices lie as far out as the planted ones.
+    assert found / total > 0.7
+    assert false / max(1, found + false) < 0.2
 
 
 def test_nothing_planted_gives_next_to_nothing():

@@ -1,128 +1,158 @@
 //! What to think of before accusing: signs that a score of a price or a weight rests on an artefact of
-//! the record, not on the trade.
+//! the records, not on the trade. They are facts about the groups that were fitted, so that a
+//! shipment's caution never depends on the shipments scored beside it.
 
-use arrow::buffer::ScalarBuffer;
+use std::sync::{Arc, OnceLock};
+
+use arrow::array::{ArrayRef, RecordBatch};
 use rayon::prelude::*;
 
+use super::members::{lists, read_lists};
 use super::phrase::number;
-use crate::error::Result;
-use crate::group::{IndexCache, resolve};
-use crate::stats::{Ordered, encode};
+use crate::error::{Error, Result};
+use crate::group::GroupIndex;
 use crate::store::{NULL_DAY, Period, Role, Shipments, iso};
 use crate::watch::Watch;
 
 /// Weights that stand for "next to nothing" or "not known".
 const TOKENS: [f64; 4] = [0.001, 0.01, 0.1, 1.0];
-/// A token is less than this share of the usual weight.
-const TOKEN_SHARE: f64 = 0.05;
-/// Shipments that show whether weights are imputed, and the share of them with one ratio to quantity.
-const IMPUTED_SIZE: usize = 20;
-const IMPUTED_SHARE: f64 = 0.9;
+/// A price this many spreads too high makes one think of them.
+const TOKEN_SCORE: f64 = 3.5;
+/// Shipments that show whether weights are imputed.
+const IMPUTED_SIZE: f64 = 20.0;
 /// Days on either side of a revision that the data must reach.
-const REACH: i32 = 180;
+const REACH: f64 = 180.0;
 /// First days of revisions of the Harmonized System.
 const REVISIONS: [&str; 4] = ["2007-01-01", "2012-01-01", "2017-01-01", "2022-01-01"];
 
-pub struct Guards {
-    /// For each position the group of its code.
-    group: Vec<u32>,
-    codes: Vec<Code>,
-    weight: Option<ScalarBuffer<f64>>,
+/// What is known of one group: all of it adds up over parts of the data.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fact {
+    first_day: f64,
+    last_day: f64,
+    /// The smallest and the largest ratio of net weight to quantity, and how many have one.
+    low_ratio: f64,
+    high_ratio: f64,
+    ratios: f64,
 }
 
-/// What is known of one code.
-#[derive(Clone, Default)]
-struct Code {
-    usual_weight: f64,
-    /// The ratio of weight to quantity, where nearly all shipments have it.
-    imputed: Option<f64>,
-    /// The revision that all its shipments lie on one side of, and whether they come after it.
-    revision: Option<(i32, bool)>,
-}
+impl Fact {
+    const NOTHING: Fact = Fact {
+        first_day: f64::INFINITY,
+        last_day: f64::NEG_INFINITY,
+        low_ratio: f64::INFINITY,
+        high_ratio: f64::NEG_INFINITY,
+        ratios: 0.0,
+    };
 
-impl Guards {
-    pub fn load(ships: &Shipments) -> Result<Guards> {
-        let watch = &Watch::default();
-        let has = |role: Role| ships.store.role(role).is_some();
-        let numbers = |role: Role| -> Result<Option<ScalarBuffer<f64>>> {
-            Ok(if has(role) { Some(ships.store.role_numbers(role, watch)?) } else { None })
-        };
-        let (weight, quantity) = (numbers(Role::NetWeight)?, numbers(Role::Quantity)?);
-        let days = if has(Role::Date) { Some(ships.store.days(watch)?) } else { None };
-        let keys: Vec<String> = if has(Role::Hs) { vec!["hs6".into()] } else { Vec::new() };
-        let index = IndexCache::default().get(ships, &resolve(&ships.store, &keys)?, watch)?;
-        let known = || days.iter().flat_map(|d| ships.rows.iter().map(|r| d[r])).filter(|d| *d != NULL_DAY);
-        let span = known().min().zip(known().max());
-        let revisions: Vec<i32> = REVISIONS
-            .iter()
-            .filter_map(|text| Period::parse(text))
-            .map(|p| p.first)
-            .filter(|&day| span.is_some_and(|(first, last)| first + REACH <= day && day + REACH <= last))
-            .collect();
-        let codes = (0..index.groups())
-            .into_par_iter()
-            .map(|g| {
-                let rows = index.rows(g);
-                let mut code = Code { usual_weight: f64::NAN, ..Code::default() };
-                if let Some(weight) = &weight {
-                    let mut known: Vec<i64> =
-                        rows.iter().map(|&r| weight[r as usize]).filter(|w| *w > 0.0).map(encode).collect();
-                    code.usual_weight = Ordered::new(&mut known, false).median().unwrap_or(f64::NAN);
-                    code.imputed = quantity.as_ref().and_then(|quantity| one_ratio(rows, weight, quantity));
-                }
-                if !keys.is_empty()
-                    && let Some(days) = &days
-                {
-                    code.revision = revisions.iter().find_map(|&day| {
-                        let known = || rows.iter().map(|&r| days[r as usize]).filter(|d| *d != NULL_DAY);
-                        let (before, after) = (known().any(|d| d < day), known().any(|d| d >= day));
-                        (before != after).then_some((day, after))
-                    });
-                }
-                code
-            })
-            .collect();
-        Ok(Guards { group: index.group_of_positions(ships), codes, weight })
+    pub fn and(self, other: Fact) -> Fact {
+        Fact {
+            first_day: self.first_day.min(other.first_day),
+            last_day: self.last_day.max(other.last_day),
+            low_ratio: self.low_ratio.min(other.low_ratio),
+            high_ratio: self.high_ratio.max(other.high_ratio),
+            ratios: self.ratios + other.ratios,
+        }
     }
 
-    /// The first that applies to a shipment's weight or code.
-    pub fn caution(&self, ships: &Shipments, at: usize) -> Option<String> {
-        let code = &self.codes[self.group[at] as usize];
-        let weight = self.weight.as_ref().map_or(f64::NAN, |w| w[ships.rows.row(at)]);
-        if TOKENS.contains(&weight) && weight < TOKEN_SHARE * code.usual_weight {
-            return Some(format!(
-                "a weight of {weight} kg looks like a token: the usual one of the code is {} kg",
-                number(code.usual_weight)
-            ));
-        }
-        if let Some(ratio) = code.imputed {
-            return Some(format!(
-                "weights of the code look imputed: nearly all are {} kg for each unit of quantity",
-                number(ratio)
-            ));
-        }
-        code.revision.map(|(day, after)| {
-            format!(
-                "the code was only used {} the revision of the Harmonized System of {}: its goods may have had another \
-                 code {}",
-                if after { "after" } else { "before" },
-                iso(day),
-                if after { "before" } else { "after" }
-            )
+    pub fn all<'a>(facts: impl Iterator<Item = &'a Fact>) -> Fact {
+        facts.fold(Fact::NOTHING, |all, fact| all.and(*fact))
+    }
+}
+
+/// The facts of the fitted groups, looked up when first asked for.
+pub struct Facts {
+    source: Option<(Shipments, Arc<GroupIndex>)>,
+    known: OnceLock<Vec<Fact>>,
+}
+
+impl Facts {
+    pub fn of_shipments(ships: &Shipments, index: &Arc<GroupIndex>) -> Facts {
+        Facts { source: Some((ships.clone(), index.clone())), known: OnceLock::new() }
+    }
+
+    /// The facts that states of the same groups hold.
+    pub fn restored(states: &[RecordBatch], keys: &[String], detector: &str, watch: &Watch) -> Result<Facts> {
+        let (_, starts, mut values) = read_lists(states, keys, &["facts"], detector, watch)?;
+        let values = values.pop().unwrap_or_default();
+        let facts = starts.windows(2).map(|w| {
+            let parts = values[w[0]..w[1]].chunks_exact(5);
+            let parts = parts.map(|p| Fact {
+                first_day: p[0],
+                last_day: p[1],
+                low_ratio: p[2],
+                high_ratio: p[3],
+                ratios: p[4],
+            });
+            parts.fold(Fact::NOTHING, Fact::and)
+        });
+        Ok(Facts { source: None, known: OnceLock::from(facts.collect::<Vec<_>>()) })
+    }
+
+    /// As a column of the state: five numbers for each of the first groups.
+    pub fn column(&self, groups: usize, rows: usize) -> ArrayRef {
+        let starts: Vec<usize> = (0..=groups).map(|g| 5 * g).collect();
+        let numbers = self.get().iter().flat_map(|f| [f.first_day, f.last_day, f.low_ratio, f.high_ratio, f.ratios]);
+        lists(&starts, numbers.collect(), rows)
+    }
+
+    pub fn get(&self) -> &[Fact] {
+        self.known.get_or_init(|| match &self.source {
+            Some((ships, index)) => learn(ships, index).unwrap_or_else(|_| vec![Fact::NOTHING; index.groups()]),
+            None => Vec::new(),
         })
     }
 }
 
-/// The ratio of weight to quantity that nearly all shipments have, if it is not one kilogram a unit.
-fn one_ratio(rows: &[u32], weight: &[f64], quantity: &[f64]) -> Option<f64> {
-    let mut ratios: Vec<f64> =
-        rows.iter().map(|&r| weight[r as usize] / quantity[r as usize]).filter(|r| *r > 0.0 && r.is_finite()).collect();
-    if ratios.len() < IMPUTED_SIZE {
-        return None;
+fn learn(ships: &Shipments, index: &GroupIndex) -> Result<Vec<Fact>, Error> {
+    let watch = &Watch::default();
+    let has = |role: Role| ships.store.role(role).is_some();
+    let numbers = |role: Role| if has(role) { ships.store.role_numbers(role, watch).map(Some) } else { Ok(None) };
+    let (weight, quantity) = (numbers(Role::NetWeight)?, numbers(Role::Quantity)?);
+    let days = if has(Role::Date) { Some(ships.store.days(watch)?) } else { None };
+    let one = |row: usize| {
+        let mut fact = Fact::NOTHING;
+        if let Some(day) = days.as_ref().map(|d| d[row]).filter(|d| *d != NULL_DAY) {
+            (fact.first_day, fact.last_day) = (f64::from(day), f64::from(day));
+        }
+        if let (Some(weight), Some(quantity)) = (&weight, &quantity) {
+            let ratio = weight[row] / quantity[row];
+            if ratio > 0.0 && ratio.is_finite() {
+                (fact.low_ratio, fact.high_ratio, fact.ratios) = (ratio, ratio, 1.0);
+            }
+        }
+        fact
+    };
+    let group = |g: usize| index.rows(g).iter().fold(Fact::NOTHING, |all, &row| all.and(one(row as usize)));
+    Ok((0..index.groups()).into_par_iter().with_min_len(1 << 8).map(group).collect())
+}
+
+/// The first caution that applies to a shipment of a group with this fact, in data with that one: `z`
+/// is its score with its sign, `weight` its net weight where the price hangs on it.
+pub fn caution(group: &Fact, data: &Fact, weight: Option<f64>, z: f64) -> Option<String> {
+    if let Some(weight) = weight {
+        if z > TOKEN_SCORE && TOKENS.contains(&weight) {
+            return Some(format!("a weight of {weight} kg looks like a token: the price hangs on it"));
+        }
+        let ratio = group.low_ratio;
+        let same = |a: f64, b: f64| (a / b - 1.0).abs() < 1e-6;
+        if group.ratios >= IMPUTED_SIZE && same(ratio, group.high_ratio) && !same(ratio, 1.0) {
+            return Some(format!(
+                "weights of the peers look imputed: all are {} kg for each unit of quantity",
+                number(ratio)
+            ));
+        }
     }
-    ratios.sort_unstable_by(f64::total_cmp);
-    let same = |a: f64, b: f64| (a / b - 1.0).abs() < 1e-6;
-    let longest = ratios.chunk_by(|a, b| same(*a, *b)).max_by_key(|run| run.len())?;
-    let ratio = longest[0];
-    (longest.len() as f64 >= IMPUTED_SHARE * ratios.len() as f64 && !same(ratio, 1.0)).then_some(ratio)
+    let revision =
+        REVISIONS.iter().filter_map(|text| Period::parse(text)).map(|p| f64::from(p.first)).find(|&day| {
+            let within = data.first_day + REACH <= day && day + REACH <= data.last_day;
+            within && group.first_day <= group.last_day && (group.last_day < day || group.first_day >= day)
+        })?;
+    let after = group.first_day >= revision;
+    let (then, else_) = if after { ("after", "before") } else { ("before", "after") };
+    Some(format!(
+        "the peers' code was only used {then} the revision of the Harmonized System of {}: the same goods may have had \
+         another code {else_}",
+        iso(revision as i32)
+    ))
 }

@@ -183,13 +183,7 @@ impl Isolation {
                 sizes.push(count);
             }
         }
-        let features = features
-            .into_iter()
-            .map(|f| Feature {
-                values: kept.iter().map(|&row| f.values[row as usize]).collect::<Vec<f64>>().into(),
-                ..f
-            })
-            .collect();
+        let features = features.into_iter().map(|f| chosen(f, &kept)).collect();
         Ok(Pool { features, counts: sizes, hashes })
     }
 
@@ -223,6 +217,20 @@ impl Isolation {
             .collect();
         Ok(model)
     }
+}
+
+/// A column at the rows kept, with no more labels than those rows have.
+fn chosen(feature: Feature, kept: &[u32]) -> Feature {
+    let values: Vec<f64> = kept.iter().map(|&row| feature.values[row as usize]).collect();
+    let Some(labels) = &feature.labels else { return Feature { values: values.into(), ..feature } };
+    let mut used: Vec<usize> = values.iter().filter(|v| !v.is_nan()).map(|v| *v as usize).collect();
+    used.sort_unstable();
+    used.dedup();
+    let mut number = vec![f64::NAN; labels.len()];
+    used.iter().enumerate().for_each(|(new, &old)| number[old] = new as f64);
+    let values: Vec<f64> = values.iter().map(|v| if v.is_nan() { *v } else { number[*v as usize] }).collect();
+    let labels = used.iter().map(|&old| labels[old].clone()).collect();
+    Feature { name: feature.name, values: values.into(), labels: Some(Arc::new(labels)) }
 }
 
 fn text_hash(text: &str) -> u64 {
@@ -549,7 +557,9 @@ impl Scores for ForestScores {
                 let x = self.columns[c][at];
                 let value = match &feature.labels {
                     _ if x.is_nan() => "(none)".to_owned(),
-                    Some(labels) => labels.get(x as usize).filter(|_| x.is_finite()).cloned().unwrap_or("(new)".into()),
+                    Some(labels) => {
+                        labels.get(x as usize).filter(|_| x.is_finite()).cloned().unwrap_or("(not met before)".into())
+                    }
                     None => number(x),
                 };
                 format!("{} {value} ({:.0} % of the cuts)", feature.name, 100.0 * share)

@@ -1,15 +1,13 @@
 //! The tails of robust scores, learnt from the scores themselves: prices have heavier tails than the
-//! normal, often on one side more than on the other, some groups mix goods, and a scale known from
-//! few peers makes scores wilder. So groups of one level that are alike in size and in shape (how far
-//! their upper tenth of distances from the centre lies out, in medians) get tails of their own, one
-//! for each side, in the manner of Tukey's g-and-h distributions: a score z stands where
+//! normal, often on one side more than on the other, groups of a coarse level mix goods, and a scale
+//! known from few peers makes scores wilder. So each level and size of group gets tails of its own,
+//! one for each side, in the manner of Tukey's g-and-h distributions: a score z stands where
 //! z = u exp(a + b u + c u²) puts the standard normal u. With b = c = 0 that is a normal, b stretches
 //! it like a lognormal or an exponential, c like a Student-t.
 //!
-//! The coefficients come from the quantiles between the upper 15 % and the upper 1.1 % of each side.
-//! Farther out a file's own anomalies would be taken for its nature; one in a hundred of them moves
-//! these quantiles little. Farther in, goods of which a tenth are priced three times as loosely would
-//! look normal.
+//! The coefficients come from the quantiles between the upper 15 % and the upper 1.1 % of each side,
+//! which one anomaly in a hundred moves little, and from those farther out as long as the tail goes on
+//! as it has begun. Where it breaks off, the file's own anomalies begin.
 
 use crate::stats::{normal_quantile, normal_upper};
 
@@ -22,9 +20,17 @@ const FEW: u64 = 200;
 /// About that of a Student-t with four degrees of freedom.
 const CAUTIOUS: Tail = Tail { a: 0.06, b: 0.0, c: 0.09 };
 /// The upper shares whose quantiles are used.
-const SHARES: [f64; 8] = [0.15, 0.10, 0.07, 0.05, 0.035, 0.025, 0.016, 0.011];
+const SHARES: [f64; 12] = [0.15, 0.10, 0.07, 0.05, 0.035, 0.025, 0.016, 0.011, 0.006, 0.003, 0.0015, 0.0007];
+/// So many of them always; those farther out only while the tail goes on as it has begun.
+const ALWAYS: usize = 8;
+/// Scores that a quantile farther out must have beyond it.
+const BEYOND: f64 = 50.0;
+/// A tail goes on as it has begun while ln z - ln u grows by no more than this for each u, or than so
+/// many times as fast as before: anomalies, unlike nature, stand apart.
+const GENTLE: f64 = 0.35;
+const FASTER: f64 = 1.6;
 /// The false discovery rate of the first pass.
-const CLEANED_AT: f64 = 0.05;
+const CLEANED_AT: f64 = 0.005;
 /// How far the model itself may be off, in ln z.
 const MODEL_ERROR: f64 = 0.01;
 /// Without evidence a tail is stretched like a Student-t's rather than a lognormal's, which is the
@@ -44,34 +50,11 @@ fn middle_of(bin: usize) -> f64 {
     f64::from_bits(((bin as u64 + FIRST) << 44) | (1 << 43))
 }
 
-/// Upper bounds of the shapes that share a tail. A normal has 2.44, a Student-t with two degrees of
-/// freedom 3.58.
-const SHAPES: [f64; 5] = [2.2, 2.7, 3.4, 5.0, f64::INFINITY];
-/// Fewest members whose shape says anything.
-pub const SHAPELY: usize = 20;
-const CLASSES: usize = SIZES.len() * (SHAPES.len() + 1);
-
-/// How heavy the tails of one group look; none for small groups.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Shape(u8);
-
-impl Shape {
-    /// From the median and the upper tenth of the distances of `n` members from their centre.
-    pub fn of(n: usize, median: f64, tenth: f64) -> Shape {
-        let ratio = tenth / median;
-        if n < SHAPELY || ratio.is_nan() {
-            return Shape(0);
-        }
-        Shape(1 + SHAPES.partition_point(|&bound| bound <= ratio).min(SHAPES.len() - 1) as u8)
-    }
+fn class(n: u32) -> usize {
+    SIZES.partition_point(|&bound| bound <= n).min(SIZES.len() - 1)
 }
 
-fn class(n: u32, shape: Shape) -> usize {
-    let size = SIZES.partition_point(|&bound| bound <= n).min(SIZES.len() - 1);
-    usize::from(shape.0) * SIZES.len() + size
-}
-
-/// How many scores fell into each bin of each side, by size and shape of group. Whole numbers: their sums do
+/// How many scores fell into each bin of each side, by size of group. Whole numbers: their sums do
 /// not depend on the order of rows.
 pub struct Counts(Vec<Sides>);
 
@@ -88,11 +71,11 @@ impl Sides {
 
 impl Counts {
     pub fn new() -> Counts {
-        Counts(vec![Sides(vec![0; 2 * BINS]); CLASSES])
+        Counts(vec![Sides(vec![0; 2 * BINS]); SIZES.len()])
     }
 
-    pub fn of(&mut self, n: u32, shape: Shape) -> &mut Sides {
-        &mut self.0[class(n, shape)]
+    pub fn of(&mut self, n: u32) -> &mut Sides {
+        &mut self.0[class(n)]
     }
 
     pub fn plus(mut self, other: Counts) -> Counts {
@@ -103,7 +86,7 @@ impl Counts {
     }
 
     /// The tails, learnt twice: what the first ones show to be anomalies, at a false discovery rate of
-    /// 0.05, is no part of the second ones.
+    /// 0.005, is no part of the second ones.
     pub fn tails(&self) -> Tails {
         let first = self.learn();
         let mut steps: Vec<(f64, u64, usize, usize)> = Vec::new();
@@ -131,21 +114,14 @@ impl Counts {
     }
 
     fn learn(&self) -> Tails {
-        let sum = |classes: &[Sides]| {
-            let mut all = vec![0; 2 * BINS];
-            for sides in classes {
-                all.iter_mut().zip(&sides.0).for_each(|(a, b)| *a += b);
-            }
-            all
-        };
-        let pooled = fit(&sum(&self.0), FEW).unwrap_or([CAUTIOUS; 2]);
+        let mut all = vec![0; 2 * BINS];
+        for sides in &self.0 {
+            all.iter_mut().zip(&sides.0).for_each(|(a, b)| *a += b);
+        }
+        let pooled = fit(&all, FEW).unwrap_or([CAUTIOUS; 2]);
         let mut tails = Tails::default();
-        for (tails, classes) in tails.0.chunks_mut(SIZES.len()).zip(self.0.chunks(SIZES.len())) {
-            // Where a size has too few of a shape, all sizes of the shape stand in, then everything.
-            let of_shape = fit(&sum(classes), ENOUGH).unwrap_or(pooled);
-            for (tail, sides) in tails.iter_mut().zip(classes) {
-                *tail = fit(&sides.0, ENOUGH).unwrap_or(of_shape);
-            }
+        for (tail, sides) in tails.0.iter_mut().zip(&self.0) {
+            *tail = fit(&sides.0, ENOUGH).unwrap_or(pooled);
         }
         tails
     }
@@ -179,6 +155,17 @@ fn side(bins: &[u64], total: f64) -> Tail {
             points.push((u, libm::log(middle_of(at) / u), 1.0 / (error * error + MODEL_ERROR * MODEL_ERROR)));
         }
     }
+    points.reverse(); // from the middle outwards
+    let mut kept = points.len().min(ALWAYS);
+    while kept < points.len() && SHARES[kept] * total >= BEYOND {
+        let slope = |from: usize, to: usize| (points[to].1 - points[from].1) / (points[to].0 - points[from].0);
+        let doubt = (1.0 / points[kept].2).sqrt() / (points[kept].0 - points[kept - 1].0);
+        if slope(kept - 1, kept) > GENTLE.max(FASTER * slope(kept - 3, kept - 1)) + doubt {
+            break;
+        }
+        kept += 1;
+    }
+    points.truncate(kept);
     let mut best: Option<(f64, Tail)> = None;
     for (with_b, with_c) in [(true, true), (true, false), (false, true), (false, false)] {
         let Some(tail) = least_squares(&points, with_b, with_c) else { continue };
@@ -252,24 +239,24 @@ impl Tail {
     }
 }
 
-/// For each size and shape of group the tails below and above.
+/// For each size of group the tails below and above.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Tails([[Tail; 2]; CLASSES]);
+pub struct Tails([[Tail; 2]; SIZES.len()]);
 
 impl Default for Tails {
     fn default() -> Tails {
-        Tails([[CAUTIOUS; 2]; CLASSES])
+        Tails([[CAUTIOUS; 2]; SIZES.len()])
     }
 }
 
 impl Tails {
-    /// The tails below and above for groups of a size and shape.
-    pub fn of(&self, n: u32, shape: Shape) -> [Tail; 2] {
-        self.0[class(n, shape)]
+    /// The tails below and above for groups of a size.
+    pub fn of(&self, n: u32) -> [Tail; 2] {
+        self.0[class(n)]
     }
 
     /// Two-sided: twice the share beyond z on its side.
-    pub fn p_value(&self, z: f64, n: u32, shape: Shape) -> f64 {
+    pub fn p_value(&self, z: f64, n: u32) -> f64 {
         if z.is_nan() {
             return f64::NAN;
         }
@@ -279,7 +266,7 @@ impl Tails {
         if z.is_infinite() {
             return 0.0;
         }
-        self.in_class(z, class(n, shape))
+        self.in_class(z, class(n))
     }
 
     fn in_class(&self, z: f64, class: usize) -> f64 {
@@ -309,7 +296,7 @@ mod tests {
         let n = 200_000;
         let mut counts = Counts::new();
         for i in 0..n {
-            counts.of(500, Shape::default()).add(quantile((f64::from(i) + 0.5) / f64::from(n)));
+            counts.of(500).add(quantile((f64::from(i) + 0.5) / f64::from(n)));
         }
         counts.tails()
     }
@@ -322,7 +309,7 @@ mod tests {
     fn normal_scores_have_normal_tails() {
         let tails = learnt(normal_quantile);
         for z in [1.0, 2.0, 3.0, -4.0, 5.0] {
-            within(tails.p_value(z, 500, Shape::default()), 2.0 * normal_upper(f64::abs(z)), 1.5);
+            within(tails.p_value(z, 500), 2.0 * normal_upper(f64::abs(z)), 1.5);
         }
     }
 
@@ -336,22 +323,22 @@ mod tests {
         };
         let tails = learnt(t4);
         for z in [1.0, 3.0, -6.0, 9.0] {
-            within(tails.p_value(z, 500, Shape::default()), student_t_two_sided(z, 4.0), 1.5);
+            within(tails.p_value(z, 500), student_t_two_sided(z, 4.0), 1.5);
         }
         // A lognormal less its median: a long tail above, a short one below.
         let tails = learnt(|p| libm::exp(0.5 * normal_quantile(p)) - 1.0);
         for u in [1.5, 3.0, 3.5] {
-            within(tails.p_value(libm::exp(0.5 * u) - 1.0, 500, Shape::default()), 2.0 * normal_upper(u), 1.5);
+            within(tails.p_value(libm::exp(0.5 * u) - 1.0, 500), 2.0 * normal_upper(u), 1.5);
         }
-        assert!(tails.p_value(-0.8, 500, Shape::default()) < 0.01);
+        assert!(tails.p_value(-0.8, 500) < 0.01);
     }
 
     #[test]
     fn few_scores_get_a_cautious_tail() {
         let tails = Counts::new().tails();
-        assert!(tails.p_value(3.0, 40, Shape::default()) > 0.03);
-        assert_eq!(tails.p_value(0.0, 40, Shape::default()), 1.0);
-        assert_eq!(tails.p_value(f64::INFINITY, 40, Shape::default()), 0.0);
-        assert!(tails.p_value(1e300, 40, Shape::default()) < 1e-8);
+        assert!(tails.p_value(3.0, 40) > 0.03);
+        assert_eq!(tails.p_value(0.0, 40), 1.0);
+        assert_eq!(tails.p_value(f64::INFINITY, 40), 0.0);
+        assert!(tails.p_value(1e300, 40) < 1e-8);
     }
 }

@@ -13,11 +13,11 @@ use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray}
 use arrow::buffer::ScalarBuffer;
 use rayon::prelude::*;
 
-use super::guards::Guards;
+use super::guards::{self, Fact, Facts};
 use super::members::{compact, lists, plain, read_lists};
 use super::phrase::number;
 use super::scores::{Number, Scores};
-use super::tails::{Counts, Shape, Tails};
+use super::tails::{Counts, Tails};
 use super::{Detector, Fit, SharedFit, SharedScores};
 use crate::aggregate::table;
 use crate::error::{Error, Result};
@@ -67,8 +67,6 @@ struct Fitted {
     spread: f64,
     /// The median weight.
     middle: f64,
-    /// How heavy the tails of the residuals look.
-    shape: Shape,
 }
 
 struct Model {
@@ -81,6 +79,8 @@ struct Model {
     power: f64,
     tails: Tails,
     lookup: OnceLock<Lookup>,
+    facts: Facts,
+    whole: OnceLock<Fact>,
 }
 
 impl ValueWeight {
@@ -123,7 +123,8 @@ impl Detector for ValueWeight {
         let (combos, starts, mut columns) = read_lists(states, &self.by, &["weights", "values"], "ValueWeight", watch)?;
         let (values, weights) = (columns.pop().unwrap_or_default(), columns.pop().unwrap_or_default());
         let points = weights.into_iter().zip(values).collect();
-        Ok(Arc::new(self.model(combos, starts, points, watch)?))
+        let facts = Facts::restored(states, &self.by, "ValueWeight", watch)?;
+        Ok(Arc::new(self.model(combos, starts, points, facts, watch)?))
     }
 }
 
@@ -145,11 +146,19 @@ impl ValueWeight {
             compact(&mut starts, &mut points, |p| p.0.is_nan());
         }
         let combos = Combos::of_index(&index, &self.by);
-        Ok((self.model(combos, starts, points, watch)?, index))
+        let facts = Facts::of_shipments(ships, &index);
+        Ok((self.model(combos, starts, points, facts, watch)?, index))
     }
 
     /// The fit of these members, whatever order they are in.
-    fn model(&self, combos: Combos, starts: Vec<usize>, mut points: Vec<(f64, f64)>, watch: &Watch) -> Result<Model> {
+    fn model(
+        &self,
+        combos: Combos,
+        starts: Vec<usize>,
+        mut points: Vec<(f64, f64)>,
+        facts: Facts,
+        watch: &Watch,
+    ) -> Result<Model> {
         let groups = combos.groups();
         let mut runs: Vec<Run> = Vec::new();
         let mut rest = &mut points[..];
@@ -185,6 +194,8 @@ impl ValueWeight {
             power: 0.0,
             tails: Tails::default(),
             lookup: OnceLock::new(),
+            facts,
+            whole: OnceLock::new(),
         };
         model.power = if self.log { 0.0 } else { model.learn_power() };
         model.measure_spread(watch)?;
@@ -211,7 +222,6 @@ impl ValueWeight {
             fair: best,
             spread: f64::NAN,
             middle: members[members.len() / 2].0,
-            shape: Shape::default(),
         })
     }
 }
@@ -287,12 +297,12 @@ impl Model {
 
     /// The line of each group that follows from the power, its spread, and the tails.
     fn measure_spread(&mut self, watch: &Watch) -> Result<()> {
-        let fair: Vec<(Line, f64, Shape)> = (0..self.outcomes.len())
+        let fair: Vec<(Line, f64)> = (0..self.outcomes.len())
             .into_par_iter()
             .with_min_len(16)
             .map_init(Vec::new, |keys: &mut Vec<i64>, g| {
                 let Outcome::Line(fit) = self.outcomes[g] else {
-                    return (Line { intercept: 0.0, slope: 0.0 }, f64::NAN, Shape::default());
+                    return (Line { intercept: 0.0, slope: 0.0 }, f64::NAN);
                 };
                 let members = self.members(g);
                 let scaled =
@@ -316,15 +326,13 @@ impl Model {
                     line = next;
                     width = spread(line);
                 }
-                let n = members.len();
-                let far = *keys.select_nth_unstable((n - 1) * 9 / 10).1;
-                (line, width, Shape::of(n, width / MAD_K, crate::stats::decode(far)))
+                (line, width)
             })
             .collect();
-        for (outcome, (line, spread, shape)) in self.outcomes.iter_mut().zip(fair) {
+        for (outcome, (line, spread)) in self.outcomes.iter_mut().zip(fair) {
             if let Outcome::Line(fit) = outcome {
                 if spread > 1e-9 * fit.scale.max(line.at(fit.middle).abs()) {
-                    (fit.fair, fit.spread, fit.shape) = (line, spread, shape);
+                    (fit.fair, fit.spread) = (line, spread);
                 } else {
                     *outcome = Outcome::None(NoLine::Exact(0));
                 }
@@ -343,7 +351,7 @@ impl Model {
                         continue;
                     }
                     if let Outcome::Line(fit) = &self.outcomes[g] {
-                        let sides = counts.of(members.len() as u32, fit.shape);
+                        let sides = counts.of(members.len() as u32);
                         members.iter().for_each(|&(x, y)| sides.add(self.standard(fit, x, y)));
                     }
                 }
@@ -406,6 +414,7 @@ impl Fit for Model {
         let (weights, values): (Vec<f64>, Vec<f64>) = self.points.iter().copied().unzip();
         columns.push(("weights".into(), lists(&self.starts, weights, groups)));
         columns.push(("values".into(), lists(&self.starts, values, groups)));
+        columns.push(("facts".into(), self.facts.column(groups, groups)));
         table(columns, groups)
     }
 }
@@ -427,7 +436,6 @@ struct LineScores {
     weight: ScalarBuffer<f64>,
     /// The fitted group of each position, [`NONE`] where there is none.
     group: Vec<u32>,
-    guards: OnceLock<Option<Guards>>,
 }
 
 impl LineScores {
@@ -446,7 +454,6 @@ impl LineScores {
             model,
             ships: ships.clone(),
             group,
-            guards: OnceLock::new(),
         })
     }
 
@@ -471,7 +478,7 @@ impl LineScores {
     fn p_value(&self, at: usize) -> f64 {
         let z = self.standard(at);
         match self.fitted(at) {
-            Some((g, fit)) if !z.is_nan() => self.model.tails.p_value(z, self.model.members(g).len() as u32, fit.shape),
+            Some((g, _)) if !z.is_nan() => self.model.tails.p_value(z, self.model.members(g).len() as u32),
             _ => f64::NAN,
         }
     }
@@ -514,8 +521,10 @@ impl Scores for LineScores {
     }
 
     fn caution(&self, at: usize) -> Option<String> {
-        self.fitted(at)?;
-        self.guards.get_or_init(|| Guards::load(&self.ships).ok()).as_ref()?.caution(&self.ships, at)
+        let (g, _) = self.fitted(at)?;
+        let weight = self.weight[self.ships.rows.row(at)];
+        let whole = self.model.whole.get_or_init(|| Fact::all(self.model.facts.get().iter()));
+        guards::caution(self.model.facts.get().get(g)?, whole, Some(weight), self.standard(at))
     }
 
     fn reason(&self, at: usize) -> String {

@@ -41,27 +41,29 @@ class UnitValue(Detector):
 
     Scores
     ------
-    A row a shipment, in source order: `row`, `score` (|z|, 0 or more), `p_value` (see below), `direction` (`high` or `low`), `observed` and
-    `expected` (prices; expected is the peers' centre), `peer` (the group used), `n_peers`, `caution`,
-    `reason`. A score is null where value or weight is missing, zero or negative (a correction), or peers are
-    too few; the reason says which.
+    A row a shipment, in source order: `row`, `score` (|z|, 0 or more), `p_value` (see below), `direction` (`high` or
+    `low`), `observed` and `expected` (prices; expected is the peers' centre), `peer` (the group used), `n_peers`,
+    `caution`, `reason`. A score is null where value or weight is missing, zero or negative (a correction), or peers
+    are too few; the reason says which.
 
     `caution` names the first of these that applies: peers at one price; quantities without a unit; a token weight
-    (0.001, 0.01, 0.1 or 1 kg, under a twentieth of the code's usual weight); weights that look imputed (nine in
-    ten shipments of the code have one ratio to quantity); a code used only before or after a revision of the
-    Harmonized System that lies in the data.
+    (0.001, 0.01, 0.1 or 1 kg) behind a score above 3.5; weights that look imputed (all of 20 peers or more have
+    one ratio to quantity); peers seen only before or after a revision of the Harmonized System that lies in the
+    fitted data.
 
     The p-value is twice the share of a normal beyond u, where |z| = u exp(a + b u + c u²), in the manner of
     Tukey's g-and-h distributions: b stretches the tail like a lognormal's, c like a Student-t's. The coefficients
-    are learnt for each side, level, size and shape of group (its upper tenth of |x - centre| over the median) from the quantiles of the fitted scores between the upper
-    15 % and the upper 1.1 %, which one anomaly in a hundred moves little, and once more without the scores
-    that the first pass finds at a false discovery rate of 0.05.
+    are learnt for each side, level and size of group from the quantiles of the fitted scores between the upper 15 %
+    and the upper 1.1 %, which one anomaly in a hundred moves little, and from those farther out as long as the tail
+    goes on as it has begun; then once more without what the first pass finds at a false discovery rate of 0.005.
 
     State
     -----
     A row a group of each level: `level`, the keys, `n`, `centre` and `scale` (of the log price; `scale_below`,
     `scale_above` and `medcouple` with ``scale="adjusted"``), `one_price` (the scale is the parent's), the
-    coefficients of the tails, `tail_below_a` to `tail_above_c`, `members` (the sorted log prices of the finest groups).
+    coefficients of the tails, `tail_below_a` to `tail_above_c`, `members` (the sorted log prices of the finest
+    groups) and `facts` (of these: first and last day since 1970-01-01, smallest and largest weight / quantity, and
+    how many have that ratio).
 
     Raises
     ------

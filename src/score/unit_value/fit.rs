@@ -11,9 +11,10 @@ use rayon::prelude::*;
 use super::{Prices, Scale, UnitValue};
 use crate::error::{Error, Result};
 use crate::group::{Combos, GroupIndex, IndexCache, Lookup, finest, resolve};
+use crate::score::guards::{Fact, Facts};
 use crate::score::members::compact;
 use crate::score::scores::any_nan;
-use crate::score::tails::{Counts, SHAPELY, Shape, Tails};
+use crate::score::tails::{Counts, Tails};
 use crate::stats::{
     IQR_K, MAD_K, MEAN_AD_K, Ordered, adjusted_fences, decode, encode, exact_sum_where, medcouple, qn, sn,
 };
@@ -44,8 +45,6 @@ pub struct Group {
     pub n: u32,
     /// All peers have one price: the scale is the parent's.
     pub one_price: bool,
-    /// How heavy its tails look.
-    pub shape: Shape,
 }
 
 impl Group {
@@ -67,9 +66,21 @@ pub struct Level {
     /// For each finest group, its group here.
     pub of_finest: Vec<u32>,
     lookup: OnceLock<Lookup>,
+    facts: OnceLock<Vec<Fact>>,
 }
 
 impl Level {
+    /// The facts of the groups, from those of the finest ones.
+    pub fn facts(&self, finest: &Facts) -> &[Fact] {
+        self.facts.get_or_init(|| {
+            let mut facts = vec![Fact::all([].iter()); self.groups.len()];
+            for (&g, &fact) in self.of_finest.iter().zip(finest.get()) {
+                facts[g as usize] = facts[g as usize].and(fact);
+            }
+            facts
+        })
+    }
+
     /// The numbers of these groups among the fitted ones.
     pub fn find(&self, combos: &Combos) -> Result<Vec<Option<u32>>> {
         if self.lookup.get().is_none() {
@@ -106,9 +117,16 @@ pub struct Fitted {
     pub members: Members,
     pub levels: Vec<Level>,
     pub judges: Vec<Judge>,
+    pub facts: Facts,
+    whole: OnceLock<Fact>,
 }
 
 impl Fitted {
+    /// What is known of all the data.
+    pub fn all_facts(&self) -> &Fact {
+        self.whole.get_or_init(|| Fact::all(self.facts.get().iter()))
+    }
+
     pub fn of_shipments(
         settings: &UnitValue,
         ships: &Shipments,
@@ -123,15 +141,29 @@ impl Fitted {
         let (starts, x) = gather(&index, &prices.x, watch)?;
         watch.advance(1);
         let members = Members { combos: Combos::of_index(&index, &keys), starts, x };
-        Ok((Fitted::of_members(settings, members, &levels, watch)?, index))
+        let facts = Facts::of_shipments(ships, &index);
+        Ok((Fitted::of_members(settings, members, &levels, facts, watch)?, index))
     }
 
-    pub fn of_members(settings: &UnitValue, members: Members, levels: &[Vec<String>], watch: &Watch) -> Result<Fitted> {
+    pub fn of_members(
+        settings: &UnitValue,
+        members: Members,
+        levels: &[Vec<String>],
+        facts: Facts,
+        watch: &Watch,
+    ) -> Result<Fitted> {
         let mut fitted = Vec::new();
         for keys in levels {
             let (combos, of_finest) = members.combos.project(keys)?.distinct()?;
             let groups = groups(settings.scale, &members, &of_finest, combos.groups(), watch)?;
-            fitted.push(Level { combos, groups, tails: Tails::default(), of_finest, lookup: OnceLock::new() });
+            fitted.push(Level {
+                combos,
+                groups,
+                tails: Tails::default(),
+                of_finest,
+                lookup: OnceLock::new(),
+                facts: OnceLock::new(),
+            });
             watch.advance(1);
         }
         shrink(&mut fitted, settings.min_peers);
@@ -144,7 +176,7 @@ impl Fitted {
             })
             .collect();
         fit_tails(&mut fitted, &members, &judges, settings.min_peers, watch)?;
-        Ok(Fitted { settings: settings.clone(), members, levels: fitted, judges })
+        Ok(Fitted { settings: settings.clone(), members, levels: fitted, judges, facts, whole: OnceLock::new() })
     }
 
     pub fn level(&self, judge: Judge) -> (&Level, &Group) {
@@ -261,35 +293,15 @@ fn centre_and_scale(scale: Scale, scratch: &mut Scratch) -> Group {
     let many = scale != Scale::Mad;
     let mut ordered = Ordered::new(keys, many);
     let Some(centre) = ordered.median() else {
-        return Group {
-            n: 0,
-            centre: f64::NAN,
-            low: f64::NAN,
-            high: f64::NAN,
-            one_price: false,
-            shape: Shape::default(),
-        };
+        return Group { n: 0, centre: f64::NAN, low: f64::NAN, high: f64::NAN, one_price: false };
     };
-    let mut group =
-        Group { n: n as u32, centre, low: f64::NAN, high: f64::NAN, one_price: false, shape: Shape::default() };
+    let mut group = Group { n: n as u32, centre, low: f64::NAN, high: f64::NAN, one_price: false };
     if n < 3 {
         return group;
     }
-    let mad;
-    if n < SHAPELY {
-        kept.clear();
-        kept.extend_from_slice(ordered.keys()); // deviations may take the values' place
-        mad = ordered.mad(centre).unwrap_or(0.0);
-    } else {
-        kept.clear();
-        kept.extend(ordered.keys().iter().map(|&k| encode((decode(k) - centre).abs())));
-        let tenth = (n - 1) * 9 / 10;
-        let (_, &mut far, _) = kept.select_nth_unstable(tenth);
-        mad = Ordered::new(&mut kept[..], false).median().unwrap_or(0.0);
-        group.shape = Shape::of(n, mad, decode(far));
-        kept.clear();
-        kept.extend_from_slice(keys);
-    }
+    kept.clear();
+    kept.extend_from_slice(ordered.keys()); // deviations may take the values' place
+    let mad = ordered.mad(centre).unwrap_or(0.0);
     std::mem::swap(keys, kept);
     let mut put = |low: f64, high: f64| {
         (group.low, group.high) = (low, high);
@@ -405,7 +417,7 @@ fn fit_tails(levels: &mut [Level], members: &Members, judges: &[Judge], min_peer
                 if (group.n as usize) < min_peers || !group.has_scale() {
                     continue;
                 }
-                let sides = counts[judges[g].level as usize].of(group.n, group.shape);
+                let sides = counts[judges[g].level as usize].of(group.n);
                 members.of(g).iter().for_each(|&x| sides.add(group.z(x)));
             }
             watch.check()?;

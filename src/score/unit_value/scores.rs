@@ -1,7 +1,7 @@
 //! Scores by fitted peer groups, and the sentence for each.
 
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -9,7 +9,7 @@ use super::Prices;
 use super::fit::{Fitted, Group, Judge, Level};
 use crate::error::Result;
 use crate::group::{Combos, GroupIndex, IndexCache, finest, resolve};
-use crate::score::guards::Guards;
+use crate::score::guards;
 use crate::score::phrase::{number, times, unusable};
 use crate::score::scores::{Number, Scores};
 use crate::store::{Role, RowList, Shipments};
@@ -24,7 +24,6 @@ pub struct UnitValueScores {
     judges: Vec<Option<Judge>>,
     /// Centre and scales by which each group is scored; NaN where it cannot be.
     verdicts: Vec<Verdict>,
-    guards: OnceLock<Option<Guards>>,
 }
 
 pub fn of_fitted(fitted: Arc<Fitted>, ships: &Shipments, prices: Prices, index: &GroupIndex) -> UnitValueScores {
@@ -94,7 +93,7 @@ impl UnitValueScores {
         };
         let verdicts = judges.par_iter().with_min_len(1 << 12).map(verdict).collect();
         let group = index.group_of_positions(ships);
-        UnitValueScores { fitted, ships: ships.clone(), prices, group, judges, verdicts, guards: OnceLock::new() }
+        UnitValueScores { fitted, ships: ships.clone(), prices, group, judges, verdicts }
     }
 
     fn z(&self, at: usize) -> f64 {
@@ -150,7 +149,7 @@ impl Scores for UnitValueScores {
                 if z.is_nan() {
                     return f64::NAN;
                 }
-                self.judge(at).map_or(f64::NAN, |(level, group, _)| level.tails.p_value(z, group.n, group.shape))
+                self.judge(at).map_or(f64::NAN, |(level, group, _)| level.tails.p_value(z, group.n))
             }
             Number::Observed => Some(self.ratio(at)).filter(|r| r.is_finite()).unwrap_or(f64::NAN),
             Number::Expected => {
@@ -170,7 +169,7 @@ impl Scores for UnitValueScores {
     }
 
     fn caution(&self, at: usize) -> Option<String> {
-        let (_, group, _) = self.judge(at).ok()?;
+        let (level, group, g) = self.judge(at).ok()?;
         if group.one_price {
             return Some("all or most peers have one price: the spread is borrowed from the wider group".into());
         }
@@ -178,10 +177,15 @@ impl Scores for UnitValueScores {
         if under == "quantity" && self.ships.store.role(Role::QuantityUnit).is_none() {
             return Some("no column has the role quantity_unit: the peers' quantities may be in several units".into());
         }
-        if over != "net_weight" && under != "net_weight" {
-            return None;
-        }
-        self.guards.get_or_init(|| Guards::load(&self.ships).ok()).as_ref()?.caution(&self.ships, at)
+        let row = self.ships.rows.row(at);
+        // A light shipment looks dear by the kilogram, and its goods light by the unit.
+        let weight = match (over, under) {
+            (_, "net_weight") => Some(self.prices.under[row]),
+            ("net_weight", _) => Some(self.prices.over[row]),
+            _ => None,
+        };
+        let z = if over == "net_weight" { -self.z(at) } else { self.z(at) };
+        guards::caution(&level.facts(&self.fitted.facts)[g], self.fitted.all_facts(), weight, z)
     }
 
     fn reason(&self, at: usize) -> String {

@@ -13,6 +13,7 @@ use super::{Scale, UnitValue};
 use crate::aggregate::table;
 use crate::error::Result;
 use crate::group::{Combos, finest};
+use crate::score::guards::Facts;
 use crate::score::members::{lists, read_lists};
 use crate::store::Role;
 use crate::watch::Watch;
@@ -92,8 +93,7 @@ pub fn table_of(fitted: &Fitted) -> Result<RecordBatch> {
         for (name, cell) in [("a", Cell::A), ("b", Cell::B), ("c", Cell::C)] {
             let values = parts.iter().enumerate().flat_map(|(p, (_, combos, groups))| {
                 (0..combos.groups()).map(move |g| {
-                    let group = &(*groups)?[g];
-                    let tail = fitted.levels[p.checked_sub(offset)?].tails.of(group.n, group.shape)[side];
+                    let tail = fitted.levels[p.checked_sub(offset)?].tails.of((*groups)?[g].n)[side];
                     Some(match cell {
                         Cell::A => tail.a,
                         Cell::B => tail.b,
@@ -109,6 +109,7 @@ pub fn table_of(fitted: &Fitted) -> Result<RecordBatch> {
         sorted[members.starts[g]..members.starts[g + 1]].sort_unstable_by(f64::total_cmp);
     }
     columns.push(("members".into(), lists(&members.starts, sorted, rows)));
+    columns.push(("facts".into(), fitted.facts.column(members.starts.len() - 1, rows)));
     table(columns, rows)
 }
 
@@ -132,5 +133,6 @@ pub fn restore(settings: &UnitValue, states: &[RecordBatch], watch: &Watch) -> R
     let levels = settings.levels(with_unit);
     let (combos, starts, mut lists) = read_lists(states, &finest(&levels), &["members"], "UnitValue", watch)?;
     let x = lists.pop().unwrap_or_default();
-    Fitted::of_members(settings, Members { combos, starts, x }, &levels, watch)
+    let facts = Facts::restored(states, &finest(&levels), "UnitValue", watch)?;
+    Fitted::of_members(settings, Members { combos, starts, x }, &levels, facts, watch)
 }

@@ -1,0 +1,86 @@
+"""p-values mean what they say where nothing is planted, and what is found where something is."""
+
+import numpy as np
+import polars as pl
+import pytest
+import redlane as rl
+from scipy import stats
+
+NOISE = {
+    "normal": lambda rng, n: rng.normal(0, 0.3, n),
+    "student": lambda rng, n: 0.3 * rng.standard_t(4, n),
+    "mixture": lambda rng, n: np.where(rng.random(n) < 0.1, rng.normal(0, 0.9, n), rng.normal(0, 0.3, n)),
+    "skewed": lambda rng, n: 0.3 * (rng.gamma(2, 1, n) - 2) / np.sqrt(2),
+}
+DETECTORS = {
+    "UnitValue": lambda: rl.UnitValue(by=("hs6",), backoff=(("hs4",),)),
+    "ValueWeight": lambda: rl.ValueWeight(by=("hs6",)),
+    "ValueWeight of logs": lambda: rl.ValueWeight(by=("hs6",), log=True),
+    "Ecod": lambda: rl.Ecod(),
+    "Isolation": lambda: rl.Isolation(),
+    "Rarity": lambda: rl.Rarity(of="origin", given=("hs6",)),
+    "Repeats": lambda: rl.Repeats(),
+}
+ROWS = 60_000
+
+
+def prices(kind, seed, planted=0.0):
+    """Log prices with one kind of noise in groups of Pareto sizes; which are planted and how far off they are."""
+    rng = np.random.default_rng(seed)
+    group = (rng.pareto(1.0, ROWS) * 20).astype(int) % 400
+    noise = NOISE[kind](rng, ROWS)
+    off = np.zeros(ROWS)
+    wrong = rng.choice(ROWS, int(planted * ROWS), replace=False)
+    off[wrong] = np.log(rng.uniform(3, 10, len(wrong))) * rng.choice([-1, 1], len(wrong))
+    weight = np.exp(rng.normal(4, 1.2, ROWS))
+    frame = pl.DataFrame(
+        {
+            "hs": [f"{1000 + g:04}{g % 97:02}" for g in group],
+            "origin": rng.choice([f"C{i}" for i in range(30)], ROWS, p=np.arange(1, 31) / 465),
+            "importer": rng.choice([f"F{i}" for i in range(500)], ROWS),
+            "date": np.datetime64("2023-01-01") + rng.integers(0, 365, ROWS),
+            "value": weight * np.exp(2 * np.sin(group) + noise + off),
+            "net_weight": weight,
+        }
+    )
+    return rl.read(frame), noise, off
+
+
+def p_values(scores):
+    return np.array([np.nan if p is None else p for p in scores["p_value"].to_pylist()])
+
+
+@pytest.mark.parametrize("kind", sorted(NOISE))
+@pytest.mark.parametrize("name", sorted(DETECTORS))
+def test_small_p_values_are_as_rare_as_they_say(name, kind):
+    found = [p_values(DETECTORS[name]().fit_score(prices(kind, seed)[0])) for seed in range(3)]
+    p = np.concatenate([f[~np.isnan(f)] for f in found])
+    assert len(p) > ROWS
+    for level in (0.01, 0.001):
+        assert (p < level).mean() <= 1.5 * level, (name, kind, level, (p < level).mean() / level)
+
+
+def found_by(p, rate=0.05):
+    q = rl.fdr([None if np.isnan(x) else x for x in p])
+    return np.array([x is not None and x <= rate for x in q])
+
+
+def test_false_discoveries_stay_few_and_errors_are_found():
+    false, hits, oracle_hits = [], 0, 0
+    for seed in range(4):
+        ships, noise, off = prices("normal", 10 + seed, planted=0.01)
+        found = found_by(p_values(DETECTORS["UnitValue"]().fit_score(ships)))
+        oracle = found_by(2 * stats.norm.sf(np.abs(noise + off) / 0.3))
+        five = np.abs(np.abs(off) - np.log(5)) < 0.25
+        false.append((found & (off == 0)).sum() / found.sum())
+        hits += (found & five).sum()
+        oracle_hits += (oracle & five).sum()
+    assert np.mean(false) < 0.08
+    assert hits >= 0.85 * oracle_hits
+
+
+@pytest.mark.parametrize("kind", ["student", "mixture"])
+def test_where_nature_is_as_wild_as_error_little_is_claimed(kind):
+    ships, _, off = prices(kind, 20, planted=0.01)
+    found = found_by(p_values(DETECTORS["UnitValue"]().fit_score(ships)))
+    assert (found & (off == 0)).sum() <= 1 + 0.08 * found.sum()

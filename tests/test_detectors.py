@@ -1,0 +1,159 @@
+"""What every detector of shipments promises: the table, the same bits, merging, new records, pickling."""
+
+import pickle
+
+import numpy as np
+import polars as pl
+import pytest
+import redlane as rl
+
+COLUMNS = ["score", "p_value", "direction", "observed", "expected", "peer", "n_peers", "caution", "reason"]
+DETECTORS = {
+    "UnitValue": lambda: rl.UnitValue(),
+    "UnitValue of quantities": lambda: rl.UnitValue(measure="value/quantity", by=("hs6",), backoff=(("hs4", "year"),)),
+    "UnitValue qn": lambda: rl.UnitValue(by=("hs6", "quarter"), backoff=(("hs6",),), scale="qn"),
+    "UnitValue adjusted": lambda: rl.UnitValue(by=("hs4",), backoff=(), scale="adjusted"),
+    "ValueWeight": lambda: rl.ValueWeight(by=("hs6",)),
+    "ValueWeight mm": lambda: rl.ValueWeight(by=("hs4",), method="mm", log=True),
+    "Rarity": lambda: rl.Rarity(of="importer", given=("hs4",)),
+    "Repeats": lambda: rl.Repeats(threshold=10_000),
+    "Digits": lambda: rl.Digits(min_values=50, min_products=2),
+    "Isolation": lambda: rl.Isolation(columns=("value", "net_weight", "origin", "date"), trees=20),
+    "Ecod": lambda: rl.Ecod(),
+}
+# Subjects that are not single shipments.
+ENTITIES = {"Digits"}
+# `fit_score` compares shipments with the others, `score` with all that were fitted.
+OTHERS = {"Rarity", "Repeats"}
+
+
+@pytest.fixture(scope="module")
+def ships():
+    return rl.samples.shipments(12_000, seed=5).ships
+
+
+@pytest.fixture(params=sorted(DETECTORS))
+def name(request):
+    return request.param
+
+
+def bits(table):
+    return table.to_polars().with_columns(pl.col(pl.Float64).reinterpret(signed=False))
+
+
+def test_table(name, ships):
+    scores = DETECTORS[name]().fit_score(ships)
+    names = scores.column_names
+    start = names.index("score")
+    assert names[start : start + len(COLUMNS)] == COLUMNS
+    rows = scores.to_pylist()
+    if name not in ENTITIES:
+        assert names[0] == "row"
+        assert scores["row"].to_pylist() == list(range(len(ships)))
+    for r in rows[:500]:
+        assert isinstance(r["reason"], str)
+        assert r["reason"]
+        if r["score"] is not None:
+            assert r["score"] >= 0
+            assert r["p_value"] is None or 0 <= r["p_value"] <= 1
+        else:
+            assert r["p_value"] is None
+            assert "not scored" in r["reason"]
+    assert sum(r["score"] is not None for r in rows) > len(rows) // 50
+
+
+def test_same_bits(name, ships, threads):
+    reference = bits(DETECTORS[name]().fit_score(ships))
+    shuffled = np.random.default_rng(0).permutation(len(ships))
+    frame = ships.to_polars()
+    mixed = rl.read(pl.concat([frame[shuffled[i::7].tolist()] for i in range(7)], rechunk=False))
+    order = np.concatenate([shuffled[i::7] for i in range(7)])
+    for count in (1, 3):
+        threads(count)
+        got = bits(DETECTORS[name]().fit_score(mixed))
+        if name in ENTITIES:
+            assert got.equals(reference)
+        else:
+            got = got.with_columns(row=pl.Series(order)).sort("row")
+            assert got.equals(reference.with_columns(pl.col("row").cast(pl.Int64)))
+
+
+def test_merging_halves_is_fitting_the_whole(name, ships):
+    whole = DETECTORS[name]().fit(ships)
+    first, second = ships.where(date=(None, "2021-06-30")), ships.where(date=("2021-07-01", None))
+    assert len(first) + len(second) == len(ships)
+    a, b = DETECTORS[name]().fit(first), DETECTORS[name]().fit(second)
+    for merged in (a.merge(b), b.merge(a)):
+        assert bits(merged.score(ships)).equals(bits(whole.score(ships)))
+        assert merged.state().to_polars().equals(whole.state().to_polars())
+    with pytest.raises(rl.errors.ArgumentError, match="same parameters"):
+        a.merge(rl.UnitValue(min_peers=99))
+
+
+def test_one_by_one_is_all_at_once(name, ships):
+    history, new = ships.where(date=(None, "2022")), ships.where(year=2023)
+    detector = DETECTORS[name]().fit(history)
+    rows = detector.score(new).to_pylist()
+    for i in range(0, len(rows), max(1, len(rows) // 15)):
+        one = new.where(importer=rows[i]["importer"]) if name in ENTITIES else new.rows([rows[i]["row"]])
+        alone = detector.score(rl.read(one.to_polars())).to_pylist()[0]
+        assert {k: v for k, v in alone.items() if k != "row"} == {k: v for k, v in rows[i].items() if k != "row"}
+
+
+def test_state_pickle_and_parameters(name, ships):
+    detector = DETECTORS[name]().fit(ships)
+    scores = bits(detector.score(ships))
+    params = detector.get_params()
+    for copy in (
+        pickle.loads(pickle.dumps(detector)),
+        type(detector).from_state(detector.state(), **params),
+        type(detector).from_state(detector.state().to_arrow(), **params),
+    ):
+        assert copy.get_params() == params
+        assert bits(copy.score(ships)).equals(scores)
+    if name not in OTHERS:
+        assert bits(DETECTORS[name]().fit_score(ships)).equals(scores)
+    with pytest.raises(rl.errors.NotFittedError):
+        type(detector)(**params).score(ships)
+    with pytest.raises(rl.errors.ArgumentError, match="no parameter"):
+        detector.set_params(nonsense=1)
+    with pytest.raises(rl.errors.ArgumentError):
+        type(detector).from_state(rl.read(pl.DataFrame({"x": [1]})).to_table(), **params)
+
+
+def test_screen_takes_them_all(ships):
+    findings = rl.screen(ships, [make() for make in DETECTORS.values()], fdr=0.05)
+    rows = findings.table.to_pylist()
+    assert {"UnitValue", "Repeats"} <= {r["detector"] for r in rows}
+    for i in range(0, len(rows), max(1, len(rows) // 20)):
+        assert len(findings.rows(i)) == rows[i]["n_rows"]
+        assert rows[i]["reason"] in findings.explain(i)
+
+
+def test_empty_and_strange_input():
+    empty = rl.samples.shipments(1_000).ships.where(hs="000000")
+    assert len(empty) == 0
+    for name, make in DETECTORS.items():
+        if name == "Ecod":
+            # Without a value there is no distribution.
+            with pytest.raises(rl.errors.ArgumentError, match="no value to learn from"):
+                make().fit_score(empty)
+        else:
+            assert len(make().fit_score(empty)) == 0
+    wild = pl.DataFrame(
+        {
+            "hs": ["01", None, "9" * 12, "0101", "0101"] * 20,
+            "origin": [None, "ä" * 1_000, "", "X", "Y"] * 20,
+            "importer": ["A", None, "B", "C", "D"] * 20,
+            "date": ["2023-01-01", None, "9999-12-31", "0001-01-01", "x"] * 20,
+            "value": [float("inf"), float("nan"), -0.0, 1e308, 5e-324] * 20,
+            "net_weight": [1e-308, 1.0, None, float("-inf"), 1e308] * 20,
+            "quantity": [1.0, 0.0, -1.0, None, 2.0] * 20,
+        }
+    )
+    for make in DETECTORS.values():
+        try:
+            scores = make().fit_score(rl.read(wild)).to_pylist()
+        except rl.RedlaneError:
+            continue
+        assert all(r["score"] is None or r["score"] >= 0 for r in scores)

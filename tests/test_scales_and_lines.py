@@ -1,0 +1,159 @@
+"""Robust scales and lines against R (robustbase 0.95) on EU trade data, and least squares on its own terms."""
+
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+import redlane as rl
+
+MAD_K = 1.482602218505602
+FENCE = 2.697959000784327  # fences of a symmetric normal, in standard deviations
+
+# R 4.2.2, robustbase 0.95: median, mad, Qn, Sn, mc and adjboxStats()$fence of ln(value / weight).
+SCALES = {
+    "inttrade1": (9.642792667, 0.03974042354, 0.03988662048, 0.04058240336, 0.1184273224, 9.571895911, 9.781149439),
+    "inttrade2": (1.449103625, 0.2072241185, 0.2168960249, 0.2138294278, 0.003211943871, 0.9019421296, 2.022592224),
+    "tradeH": (2.369027907, 0.2072194202, 0.2086877055, 0.210940334, -0.08032501479, 1.678952125, 2.809317195),
+    "facemasks": (3.334490251, 1.230646546, 1.135963941, 1.34085556, 0.2601211575, 1.647142252, 10.65846216),
+}
+# ltsReg(weight, value, alpha = 0.5): raw line, sum of the h smallest squared residuals, reweighted line.
+LINES = {
+    "tradeH": ((414.939, 10.63763664), 222_627_763, (451.086, 10.23424153)),
+    "inttrade1": ((121.718, 14984.570), 55_345_476, (174.310, 15160.193)),
+    "inttrade2": ((170.361, 4.246300446), 1_535_123_834, (648.314, 4.203026254)),
+    "facemasks": ((17053.99, 11.73520288), 8.958597e10, (34498.86, 10.84131185)),
+}
+# lmrob, and lmrob of the logarithms.
+MM = {
+    "inttrade1": ((85.285, 15350.958, 460.4646), (9.644565097, 0.994795554)),
+    "inttrade2": ((1206.55, 4.104126640, 5179.14), (1.544646343, 0.989414371)),
+    "tradeH": ((781.738, 9.556669144, 1839.49), (2.891435419, 0.920826252)),
+    "facemasks": ((34670.87, 11.76947785, 71752.6), (5.168536328, 0.792724745)),
+}
+
+
+@pytest.fixture(params=sorted(SCALES))
+def trade(request, data):
+    frame = pl.read_csv(data / "trade_outliers" / f"{request.param}.csv")
+    first, last = frame.columns[0], frame.columns[-1]
+    frame = frame.select(net_weight=pl.col(first).cast(float), value=pl.col(last).cast(float))
+    return request.param, rl.read(frame)
+
+
+def fitted(detector, ships):
+    return detector.fit(ships).state().to_pylist()[0]
+
+
+def test_scales_equal_robustbase(trade):
+    name, ships = trade
+    centre, mad, qn, sn, skew, low, high = SCALES[name]
+    one = {"by": (), "backoff": ()}
+    plain = fitted(rl.UnitValue(**one), ships)
+    assert plain["centre"] == pytest.approx(centre, rel=1e-9)
+    assert plain["scale"] / MAD_K * 1.4826 == pytest.approx(mad, rel=1e-8)  # R rounds the constant
+    assert fitted(rl.UnitValue(scale="qn", **one), ships)["scale"] == pytest.approx(qn, rel=1e-8)
+    assert fitted(rl.UnitValue(scale="sn", **one), ships)["scale"] == pytest.approx(sn, rel=1e-8)
+    skewed = fitted(rl.UnitValue(scale="adjusted", **one), ships)
+    assert skewed["medcouple"] == pytest.approx(skew, abs=1e-9)
+    assert skewed["centre"] - FENCE * skewed["scale_below"] == pytest.approx(low, abs=1e-8)
+    assert skewed["centre"] + FENCE * skewed["scale_above"] == pytest.approx(high, abs=1e-8)
+
+
+def test_lines_equal_robustbase(trade):
+    name, ships = trade
+    raw, least, reweighted = LINES[name]
+    line = fitted(rl.ValueWeight(by=()), ships)
+    assert line["sum_of_squares"] <= least * (1 + 1e-6)
+    assert (line["raw_intercept"], line["raw_slope"]) == pytest.approx(raw, rel=1e-4)
+    assert (line["intercept"], line["slope"]) == pytest.approx(reweighted, rel=1e-4)
+    plain, logs = MM[name]
+    mm = fitted(rl.ValueWeight(by=(), method="mm"), ships)
+    assert (mm["intercept"], mm["slope"], mm["scale"]) == pytest.approx(plain, rel=1e-5)
+    mm = fitted(rl.ValueWeight(by=(), method="mm", log=True), ships)
+    assert (mm["intercept"], mm["slope"]) == pytest.approx(logs, rel=1e-5)
+
+
+def test_degenerate_groups_have_a_reason_and_no_effect():
+    rng = np.random.default_rng(0)
+    weight = np.exp(rng.normal(3, 1, 60))
+    frame = pl.DataFrame(
+        {
+            "hs": ["010101"] * 60 + ["020202"] * 30 + ["030303"] * 30 + ["040404"] * 4,
+            "net_weight": [*weight, *[5.0] * 30, *range(1, 31), 1.0, 2.0, 3.0, -4.0],
+            "value": [
+                *(7 * weight * np.exp(rng.normal(0, 0.1, 60))),
+                *range(1, 31),
+                *range(2, 62, 2),
+                1.0,
+                2.0,
+                3.0,
+                4.0,
+            ],
+        }
+    )
+    rows = rl.ValueWeight(by=("hs",)).fit_score(rl.read(frame)).to_pylist()
+    assert all(r["score"] is not None for r in rows[:60])
+    assert "one and the same weight" in rows[60]["reason"]
+    assert "one line exactly" in rows[90]["reason"]
+    assert "too few" in rows[120]["reason"]
+    assert "negative" in rows[123]["reason"]
+    assert all(r["score"] is None and r["p_value"] is None for r in rows[60:])
+    state = {r["hs"]: r for r in rl.ValueWeight(by=("hs",)).fit(rl.read(frame)).state().to_pylist()}
+    assert state["010101"]["no_line"] is None
+    assert state["020202"]["slope"] is None
+
+
+def test_power_and_outlier_are_seen():
+    rng = np.random.default_rng(1)
+    n = 4_000
+    weight = np.exp(rng.normal(4, 1.2, n))
+    value = 3 * weight * np.exp(rng.normal(0, 0.2, n))
+    value[5] *= 6
+    hs = [f"{i % 20:06}" for i in range(n)]
+    ships = rl.read(pl.DataFrame({"hs": hs, "net_weight": weight, "value": value}))
+    detector = rl.ValueWeight(by=("hs",))
+    rows = detector.fit_score(ships).to_pylist()
+    state = detector.state().to_pylist()
+    assert {r["power"] for r in state} == {1.0}
+    assert all(2.7 < r["fair_slope"] < 3.3 for r in state)
+    assert max(rows, key=lambda r: r["score"])["row"] == 5
+    assert rows[5]["direction"] == "high"
+    assert "outlier among them at 1 %" in rows[5]["reason"]
+    assert rows[5]["expected"] == pytest.approx(value[5] / 6, rel=0.5)
+    # The same spread at every weight.
+    even = rl.read(pl.DataFrame({"hs": hs, "net_weight": weight, "value": 3 * weight + rng.normal(1_000, 10, n)}))
+    assert {r["power"] for r in rl.ValueWeight(by=("hs",)).fit(even).state().to_pylist()} == {0.0}
+
+
+@pytest.mark.parametrize("n", [6, 9, 12, 24, 25, 40, 200, 700])
+def test_least_trimmed_squares_is_no_worse_than_many_starts(n):
+    rng = np.random.default_rng(n)
+    x = np.exp(rng.normal(0, 1, n))
+    y = 2 * x + rng.normal(0, 0.3, n)
+    y[: n // 3] = rng.uniform(0, 30, n // 3)
+    h = (n + 3) // 2
+    best = math.inf
+    for _ in range(400):
+        keep = rng.choice(n, 2, replace=False)
+        for _ in range(30):
+            slope, intercept = np.polyfit(x[keep], y[keep], 1)
+            residual = (y - intercept - slope * x) ** 2
+            keep = np.argsort(residual, kind="stable")[:h]
+        best = min(best, np.sort(residual)[:h].sum())
+    line = fitted(
+        rl.ValueWeight(by=(), min_peers=6), rl.read(pl.DataFrame({"net_weight": x, "value": np.maximum(y, 1e-6)}))
+    )
+    if (y > 0).all():
+        assert line["sum_of_squares"] <= best * (1 + 1e-6)
+
+
+def test_arguments():
+    ships = rl.read(pl.DataFrame({"net_weight": [1.0, 2.0], "value": [1.0, 2.0]}))
+    for detector, words in [
+        (rl.UnitValue(scale="iqr"), "scale"),
+        (rl.ValueWeight(method="ols"), "method"),
+        (rl.ValueWeight(min_peers=3), "6 or more"),
+    ]:
+        with pytest.raises(rl.errors.ArgumentError, match=words):
+            detector.fit(ships)
