@@ -1,6 +1,8 @@
 """What every detector of shipments promises: the table, the same bits, merging, new records, pickling."""
 
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import polars as pl
@@ -157,3 +159,18 @@ def test_empty_and_strange_input():
         except rl.RedlaneError:
             continue
         assert all(r["score"] is None or r["score"] >= 0 for r in scores)
+
+
+CAUTIONS = """
+import redlane as rl
+rl.set_threads(8)
+ships = rl.samples.shipments(60_000, seed=1).ships
+for _ in range(5):
+    for detector in (rl.UnitValue(by=("hs6", "origin", "month"), min_peers=3), rl.ValueWeight(by=("hs6", "origin"), min_peers=6)):
+        detector.fit_score(ships)["caution"]
+"""
+
+
+def test_cautions_are_written_by_many_threads_at_once():
+    # The first thread to ask looks the facts up; it must not wait for itself.
+    subprocess.run([sys.executable, "-c", CAUTIONS], check=True, timeout=60)

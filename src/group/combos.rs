@@ -1,6 +1,8 @@
 //! Groups known by the labels of their keys alone, apart from any rows: what a fit keeps, finds
 //! again among new shipments, and coarsens to its back-off levels.
 
+use std::sync::OnceLock;
+
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type};
@@ -18,22 +20,25 @@ pub struct Combos {
     labels: Vec<ArrayRef>,
     codes: Vec<Vec<u32>>,
     groups: usize,
+    /// The number of each group by its name, made when groups are first looked for.
+    numbers: OnceLock<HashMap<Box<str>, u32>>,
 }
 
 impl Combos {
+    fn new(keys: &[String], labels: Vec<ArrayRef>, codes: Vec<Vec<u32>>, groups: usize) -> Combos {
+        Combos { keys: keys.to_vec(), labels, codes, groups, numbers: OnceLock::new() }
+    }
+
     pub fn of_index(index: &GroupIndex, keys: &[String]) -> Combos {
         let groups = index.groups();
-        Combos {
-            keys: keys.to_vec(),
-            labels: (0..keys.len()).map(|k| index.keys.distinct(k).clone()).collect(),
-            codes: (0..keys.len()).map(|k| (0..groups).map(|g| index.keys.code(g, k)).collect()).collect(),
-            groups,
-        }
+        let labels = (0..keys.len()).map(|k| index.keys.distinct(k).clone()).collect();
+        let codes = (0..keys.len()).map(|k| (0..groups).map(|g| index.keys.code(g, k)).collect()).collect();
+        Combos::new(keys, labels, codes, groups)
     }
 
     /// Groups from tables that hold their keys under their names, one group a row.
     pub fn of_columns(keys: &[String], columns: &[Vec<ArrayRef>], groups: usize, watch: &Watch) -> Result<Combos> {
-        let mut combos = Combos { keys: keys.to_vec(), labels: Vec::new(), codes: Vec::new(), groups };
+        let mut combos = Combos::new(keys, Vec::new(), Vec::new(), groups);
         for chunks in columns {
             let codes = encode(chunks, watch)?;
             combos.labels.push(codes.labels.clone());
@@ -93,13 +98,12 @@ impl Combos {
             number[g as usize] = firsts.len() as u32 - 1;
         }
         let codes = self.codes.iter().map(|codes| firsts.iter().map(|&g| codes[g as usize]).collect()).collect();
-        let combos = Combos { keys: self.keys.clone(), labels: self.labels.clone(), codes, groups: firsts.len() };
-        Ok((combos, number))
+        Ok((Combos::new(&self.keys, self.labels.clone(), codes, firsts.len()), number))
     }
 
     /// The same groups under coarser keys, each a key here or one that follows from a key here.
     pub fn project(&self, keys: &[String]) -> Result<Combos> {
-        let mut made = Combos { keys: keys.to_vec(), labels: Vec::new(), codes: Vec::new(), groups: self.groups };
+        let mut made = Combos::new(keys, Vec::new(), Vec::new(), self.groups);
         for key in keys {
             if let Some(at) = self.keys.iter().position(|k| k == key) {
                 made.labels.push(self.labels[at].clone());
@@ -122,6 +126,23 @@ impl Combos {
             made.labels.push(labels);
         }
         Ok(made)
+    }
+
+    /// The type of the values of key `column`.
+    pub fn kind(&self, column: usize) -> &DataType {
+        self.labels[column].data_type()
+    }
+
+    /// The number here of each group there, found by its labels, if it is known.
+    pub fn find(&self, there: &Combos) -> Result<Vec<Option<u32>>> {
+        let numbers = match self.numbers.get() {
+            Some(numbers) => numbers,
+            None => {
+                let made = self.names()?.into_iter().enumerate().map(|(g, name)| (name, g as u32)).collect();
+                self.numbers.get_or_init(|| made)
+            }
+        };
+        Ok(there.names()?.iter().map(|name| numbers.get(name).copied()).collect())
     }
 
     /// A name for each group that is the same in another store: its labels as texts.
@@ -175,20 +196,6 @@ pub fn finest(levels: &[Vec<String>]) -> Vec<String> {
     keys
 }
 
-/// Finds groups again by their labels.
-pub struct Lookup(HashMap<Box<str>, u32>);
-
-impl Lookup {
-    pub fn of(combos: &Combos) -> Result<Lookup> {
-        Ok(Lookup(combos.names()?.into_iter().enumerate().map(|(g, name)| (name, g as u32)).collect()))
-    }
-
-    /// The number of each of these groups, if it is known.
-    pub fn find(&self, combos: &Combos) -> Result<Vec<Option<u32>>> {
-        Ok(combos.names()?.iter().map(|name| self.0.get(name).copied()).collect())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,8 +226,7 @@ mod tests {
         assert_eq!(number, [0, 0, 2, 1]);
         assert_eq!(distinct.name(0), "hs4 0101, year 1970-01-01");
         assert_eq!(distinct.name(1), "hs4 02, year (none)");
-        let lookup = Lookup::of(&distinct).unwrap();
-        assert_eq!(lookup.find(&coarse).unwrap(), [Some(0), Some(0), Some(2), Some(1)]);
+        assert_eq!(distinct.find(&coarse).unwrap(), [Some(0), Some(0), Some(2), Some(1)]);
         assert!(combos.project(&names(&["origin"])).is_err());
     }
 }

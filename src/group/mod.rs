@@ -6,7 +6,7 @@ mod filter;
 mod index;
 mod key;
 
-pub use combos::{Combos, Lookup, finest};
+pub use combos::{Combos, finest};
 pub use filter::{Literal, Wanted, filter};
 pub use index::{GroupIndex, GroupKeys, IndexCache};
 pub use key::{Key, KeyColumn, resolve};

@@ -18,7 +18,7 @@ use super::scores::{Number, Scores};
 use super::{Detector, Fit, SharedFit, SharedScores};
 use crate::aggregate::table;
 use crate::error::{Error, Result};
-use crate::group::{Combos, GroupIndex, IndexCache, Lookup, resolve};
+use crate::group::{Combos, GroupIndex, IndexCache, resolve};
 use crate::stats::{Ordered, cauchy_combination, chi_square_tail, encode, exact_sum, normal_upper};
 use crate::store::{Role, Shipments};
 use crate::watch::Watch;
@@ -261,7 +261,7 @@ impl Fit for Model {
         let keys = std::slice::from_ref(&self.settings.entity);
         let index = cache.get(ships, &resolve(&ships.store, keys)?, watch)?;
         let here = Combos::of_index(&index, keys);
-        let known = Lookup::of(&self.entities)?.find(&here)?;
+        let known = self.entities.find(&here)?;
         let value = ships.store.role_numbers(Role::Value, watch)?;
         Ok(Arc::new(DigitScores { model: self, here, index, known, value }))
     }
@@ -367,9 +367,7 @@ impl Scores for DigitScores {
     }
 
     fn keys(&self) -> Vec<Field> {
-        let label = |k: usize| self.here.labels(k).map(|l| l.data_type().clone());
-        let kind = label(0).unwrap_or(arrow::datatypes::DataType::Utf8View);
-        vec![Field::new(&self.model.settings.entity, kind, true)]
+        vec![Field::new(&self.model.settings.entity, self.here.kind(0).clone(), true)]
     }
 
     fn key(&self, column: usize, range: std::ops::Range<usize>) -> Result<ArrayRef> {

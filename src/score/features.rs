@@ -14,7 +14,7 @@ use super::scores::Number;
 use super::{Detector, Rarity, Scale, SharedScores, UnitValue};
 use crate::aggregate::table;
 use crate::error::{Error, Result};
-use crate::group::{Combos, IndexCache, Lookup, resolve};
+use crate::group::{Combos, GroupIndex, IndexCache, resolve};
 use crate::stats::ln;
 use crate::store::{NULL_DAY, Role, Shipments};
 use crate::watch::Watch;
@@ -153,8 +153,8 @@ impl Made<'_> {
         let names: Vec<String> = keys.iter().map(|&k| k.to_owned()).collect();
         let source = self.history.unwrap_or(self.ships);
         let past = Past::of(source, &names, watch)?;
-        let index = IndexCache::default().get(self.ships, &resolve(&self.ships.store, &names)?, watch)?;
-        let known = past.lookup.find(&Combos::of_index(&index, &names))?;
+        let index = GroupIndex::build(self.ships, &resolve(&self.ships.store, &names)?, watch)?;
+        let known = past.combos.find(&Combos::of_index(&index, &names))?;
         let groups = index.group_of_positions(self.ships);
         let days = self.ships.store.days(watch)?;
         let one = |at: usize| -> [f64; 3] {
@@ -180,7 +180,7 @@ impl Made<'_> {
     fn rank(&mut self, watch: &Watch) -> Result<()> {
         let keys = vec!["hs6".to_owned()];
         let source = self.history.unwrap_or(self.ships);
-        let index = IndexCache::default().get(source, &resolve(&source.store, &keys)?, watch)?;
+        let index = GroupIndex::build(source, &resolve(&source.store, &keys)?, watch)?;
         let values = source.store.role_numbers(Role::Value, watch)?;
         let sorted: Vec<Vec<f64>> = (0..index.groups())
             .into_par_iter()
@@ -191,9 +191,9 @@ impl Made<'_> {
                 known
             })
             .collect();
-        let lookup = Lookup::of(&Combos::of_index(&index, &keys))?;
-        let here = IndexCache::default().get(self.ships, &resolve(&self.ships.store, &keys)?, watch)?;
-        let known = lookup.find(&Combos::of_index(&here, &keys))?;
+        let combos = Combos::of_index(&index, &keys);
+        let here = GroupIndex::build(self.ships, &resolve(&self.ships.store, &keys)?, watch)?;
+        let known = combos.find(&Combos::of_index(&here, &keys))?;
         let groups = here.group_of_positions(self.ships);
         let own = self.ships.store.role_numbers(Role::Value, watch)?;
         let rank = |at: usize| {
@@ -245,14 +245,14 @@ fn digits_of(value: f64) -> [f64; 3] {
 
 /// The records of each combination of keys by day, with the value up to each of them.
 struct Past {
-    lookup: Lookup,
+    combos: Combos,
     groups: Vec<Vec<(i32, f64)>>,
     all: Vec<(i32, f64)>,
 }
 
 impl Past {
     fn of(source: &Shipments, names: &[String], watch: &Watch) -> Result<Past> {
-        let index = IndexCache::default().get(source, &resolve(&source.store, names)?, watch)?;
+        let index = GroupIndex::build(source, &resolve(&source.store, names)?, watch)?;
         let days = source.store.days(watch)?;
         let values = match source.store.role(Role::Value) {
             Some(_) => source.store.role_numbers(Role::Value, watch)?,
@@ -276,7 +276,7 @@ impl Past {
             .map(|g| by_day(&mut index.rows(g).iter().map(|&r| r as usize)))
             .collect();
         let all = by_day(&mut source.rows.iter());
-        Ok(Past { lookup: Lookup::of(&Combos::of_index(&index, names))?, groups, all })
+        Ok(Past { combos: Combos::of_index(&index, names), groups, all })
     }
 
     fn all_before(&self, day: i32) -> f64 {

@@ -5,11 +5,10 @@
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::{ArrayRef, RecordBatch};
-use rayon::prelude::*;
 
 use super::members::{lists, read_lists};
 use super::phrase::number;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::group::GroupIndex;
 use crate::store::{NULL_DAY, Period, Role, Shipments, iso};
 use crate::watch::Watch;
@@ -64,11 +63,12 @@ impl Fact {
 pub struct Facts {
     source: Option<(Shipments, Arc<GroupIndex>)>,
     known: OnceLock<Vec<Fact>>,
+    whole: OnceLock<Fact>,
 }
 
 impl Facts {
     pub fn of_shipments(ships: &Shipments, index: &Arc<GroupIndex>) -> Facts {
-        Facts { source: Some((ships.clone(), index.clone())), known: OnceLock::new() }
+        Facts { source: Some((ships.clone(), index.clone())), known: OnceLock::new(), whole: OnceLock::new() }
     }
 
     /// The facts that states of the same groups hold.
@@ -86,7 +86,7 @@ impl Facts {
             });
             parts.fold(Fact::NOTHING, Fact::and)
         });
-        Ok(Facts { source: None, known: OnceLock::from(facts.collect::<Vec<_>>()) })
+        Ok(Facts { source: None, known: OnceLock::from(facts.collect::<Vec<_>>()), whole: OnceLock::new() })
     }
 
     /// As a column of the state: five numbers for each of the first groups.
@@ -102,14 +102,20 @@ impl Facts {
             None => Vec::new(),
         })
     }
+
+    /// What is known of all the data.
+    pub fn whole(&self) -> &Fact {
+        self.whole.get_or_init(|| Fact::all(self.get().iter()))
+    }
 }
 
-fn learn(ships: &Shipments, index: &GroupIndex) -> Result<Vec<Fact>, Error> {
+/// On one thread: the first to ask is one of many that write texts, and must not take up another of
+/// them, which would ask again, while it waits.
+fn learn(ships: &Shipments, index: &GroupIndex) -> Result<Vec<Fact>> {
     let watch = &Watch::default();
-    let has = |role: Role| ships.store.role(role).is_some();
-    let numbers = |role: Role| if has(role) { ships.store.role_numbers(role, watch).map(Some) } else { Ok(None) };
-    let (weight, quantity) = (numbers(Role::NetWeight)?, numbers(Role::Quantity)?);
-    let days = if has(Role::Date) { Some(ships.store.days(watch)?) } else { None };
+    let weight = ships.store.optional_numbers(Role::NetWeight, watch)?;
+    let quantity = ships.store.optional_numbers(Role::Quantity, watch)?;
+    let days = if ships.store.role(Role::Date).is_some() { Some(ships.store.days(watch)?) } else { None };
     let one = |row: usize| {
         let mut fact = Fact::NOTHING;
         if let Some(day) = days.as_ref().map(|d| d[row]).filter(|d| *d != NULL_DAY) {
@@ -124,7 +130,7 @@ fn learn(ships: &Shipments, index: &GroupIndex) -> Result<Vec<Fact>, Error> {
         fact
     };
     let group = |g: usize| index.rows(g).iter().fold(Fact::NOTHING, |all, &row| all.and(one(row as usize)));
-    Ok((0..index.groups()).into_par_iter().with_min_len(1 << 8).map(group).collect())
+    Ok((0..index.groups()).map(group).collect())
 }
 
 /// The first caution that applies to a shipment of a group with this fact, in data with that one: `z`

@@ -16,6 +16,7 @@ use arrow::datatypes::{DataType, Int64Type};
 use rayon::prelude::*;
 
 use super::matrix::{self, Feature};
+use super::members::column;
 use super::phrase::number;
 use super::scores::{Number, Scores};
 use super::{Detector, Fit, SharedFit, SharedScores};
@@ -445,10 +446,7 @@ impl Detector for Isolation {
         let whole = |name: &str| -> Result<Vec<u64>> {
             let mut values = Vec::new();
             for state in states {
-                let column = state.column_by_name(name).ok_or_else(|| {
-                    Error::Argument(format!("the state has no column {name:?}; pass tables that state() returned"))
-                })?;
-                let column = cast(column, &DataType::Int64)?;
+                let column = cast(column(state, name, "Isolation")?, &DataType::Int64)?;
                 values.extend(column.as_primitive::<Int64Type>().values().iter().map(|&n| n.max(0) as u64));
             }
             Ok(values)

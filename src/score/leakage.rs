@@ -14,7 +14,7 @@ use super::evaluate::area_under_curve;
 use super::isolation::mix;
 use crate::aggregate::table;
 use crate::error::{Error, Result};
-use crate::group::{Combos, GroupIndex, IndexCache, Lookup, resolve};
+use crate::group::{Combos, GroupIndex, resolve};
 use crate::store::{Role, Shipments};
 use crate::watch::Watch;
 
@@ -199,9 +199,8 @@ fn judge(
         label_of[row] = own[at];
     }
     let learnt = counts(&index, |row| Some(label_of[row as usize]));
-    let lookup = Lookup::of(&Combos::of_index(&index, keys))?;
-    let there = IndexCache::default().get(test, &resolve(&test.store, keys)?, watch)?;
-    let known = lookup.find(&Combos::of_index(&there, keys))?;
+    let there = GroupIndex::build(test, &resolve(&test.store, keys)?, watch)?;
+    let known = Combos::of_index(&index, keys).find(&Combos::of_index(&there, keys))?;
     let base = rate(own);
     let groups = there.group_of_positions(test);
     let score = |&g: &u32| known[g as usize].map_or(base, |k| share(learnt[k as usize], base));

@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Float64Type};
 use hashbrown::HashMap;
 use rayon::prelude::*;
 
-use super::members::plain;
+use super::members::{column, plain};
 use crate::error::{Error, Result};
 use crate::group::{Key, KeyColumn};
 use crate::stats::ln;
@@ -110,17 +110,8 @@ pub fn from_columns(states: &[RecordBatch], names: &[String], detector: &str) ->
     names
         .iter()
         .map(|name| {
-            let parts: Result<Vec<ArrayRef>> = states
-                .iter()
-                .map(|state| {
-                    let column = state.column_by_name(name).ok_or_else(|| {
-                        Error::Argument(format!(
-                            "the state has no column {name:?}; pass tables that state() of a {detector} returned"
-                        ))
-                    })?;
-                    plain(column)
-                })
-                .collect();
+            let parts: Result<Vec<ArrayRef>> =
+                states.iter().map(|state| plain(column(state, name, detector)?)).collect();
             let parts = parts?;
             let text = parts.iter().any(|p| p.data_type() == &DataType::Utf8View);
             if text {

@@ -38,6 +38,15 @@ pub fn lists(starts: &[usize], values: Vec<f64>, rows: usize) -> ArrayRef {
     Arc::new(LargeListArray::new(item, offsets, Arc::new(Float64Array::from(values)), nulls))
 }
 
+/// A column of a detector's state.
+pub fn column<'a>(state: &'a RecordBatch, name: &str, detector: &str) -> Result<&'a ArrayRef> {
+    state.column_by_name(name).ok_or_else(|| wrong(&format!("the state has no column {name:?}"), detector))
+}
+
+fn wrong(what: &str, detector: &str) -> Error {
+    Error::Argument(format!("{what}; pass tables that state() of a {detector} returned"))
+}
+
 /// The groups of several states together, where each begins, and the values of the named list
 /// columns, group after group. Rows whose list is null hold no members.
 pub fn read_lists(
@@ -47,22 +56,19 @@ pub fn read_lists(
     detector: &str,
     watch: &Watch,
 ) -> Result<(Combos, Vec<usize>, Vec<Vec<f64>>)> {
-    let wrong = |what: String| Error::Argument(format!("{what}; pass tables that state() of a {detector} returned"));
     let mut columns: Vec<Vec<ArrayRef>> = vec![Vec::new(); keys.len()];
     let mut held: Vec<Vec<LargeListArray>> = vec![Vec::new(); names.len()];
     for state in states {
-        let column =
-            |name: &str| state.column_by_name(name).ok_or_else(|| wrong(format!("the state has no column {name:?}")));
         let mut present: Option<BooleanArray> = None;
         for (name, lists) in names.iter().zip(&mut held) {
             let item = Arc::new(Field::new("item", DataType::Float64, true));
-            let list = cast(column(name)?, &DataType::LargeList(item))
-                .map_err(|_| wrong(format!("the column {name:?} does not hold lists of numbers")))?;
+            let list = cast(column(state, name, detector)?, &DataType::LargeList(item))
+                .map_err(|_| wrong(&format!("the column {name:?} does not hold lists of numbers"), detector))?;
             let present = present.get_or_insert_with(|| (0..list.len()).map(|row| Some(list.is_valid(row))).collect());
             lists.push(filter(&list, present)?.as_list::<i64>().clone());
         }
         for (key, chunks) in keys.iter().zip(&mut columns) {
-            let labels = plain(column(key)?)?;
+            let labels = plain(column(state, key, detector)?)?;
             chunks.push(match &present {
                 Some(present) => filter(&labels, present)?,
                 None => labels,
@@ -85,7 +91,8 @@ pub fn read_lists(
     let mut values = Vec::new();
     for (name, lists) in names.iter().zip(&held) {
         if lengths(lists) != first {
-            return Err(wrong(format!("the lists of {name:?} are not as long as those of {:?}", names[0])));
+            let what = format!("the lists of {name:?} are not as long as those of {:?}", names[0]);
+            return Err(wrong(&what, detector));
         }
         let mut next = starts.clone();
         let mut out = vec![0.0; starts[combos.groups()]];

@@ -5,20 +5,20 @@
 //! each partner is overall. The p-value is conformal: the share of the group's shipments, this one
 //! among them, whose partner occurs no more often there.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Int64Type};
 use rayon::prelude::*;
 
-use super::members::plain;
+use super::members::{column, plain};
 use super::phrase::number;
 use super::scores::{Number, Scores};
 use super::{Detector, Fit, SharedFit, SharedScores};
 use crate::aggregate::table;
 use crate::error::{Error, Result};
-use crate::group::{Combos, GroupIndex, IndexCache, Lookup, resolve};
+use crate::group::{Combos, GroupIndex, IndexCache, resolve};
 use crate::store::{Role, Shipments};
 use crate::watch::Watch;
 
@@ -40,7 +40,6 @@ struct Model {
     group: Vec<Group>,
     partner_counts: Vec<u64>,
     total: u64,
-    lookups: OnceLock<[Lookup; 3]>,
 }
 
 /// The counts of one group's partners.
@@ -112,7 +111,6 @@ impl Rarity {
             partners,
             group,
             partner_counts,
-            lookups: OnceLock::new(),
         })
     }
 
@@ -150,13 +148,7 @@ impl Detector for Rarity {
         let mut columns: Vec<Vec<ArrayRef>> = vec![Vec::new(); keys.len()];
         let mut held: Vec<u64> = Vec::new();
         for state in states {
-            let column = |name: &str| {
-                state.column_by_name(name).ok_or_else(|| {
-                    Error::Argument(format!(
-                        "the state has no column {name:?}; pass tables that state() of a Rarity returned"
-                    ))
-                })
-            };
+            let column = |name: &str| column(state, name, "Rarity");
             for (key, chunks) in keys.iter().zip(&mut columns) {
                 chunks.push(plain(column(key)?)?);
             }
@@ -176,22 +168,11 @@ impl Fit for Model {
     fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
         let keys = self.settings.keys();
         let index = cache.get(ships, &resolve(&ships.store, &keys)?, watch)?;
-        if self.lookups.get().is_none() {
-            let made = [Lookup::of(&self.groups)?, Lookup::of(&self.partners)?, Lookup::of(&self.pairs)?];
-            self.lookups.get_or_init(|| made);
-        }
         let here = Combos::of_index(&index, &keys);
-        let mut places = Vec::new();
-        if let Some([groups, partners, pairs]) = self.lookups.get() {
-            let group = groups.find(&here.project(&self.settings.given)?)?;
-            let partner = partners.find(&here.project(std::slice::from_ref(&self.settings.of))?)?;
-            let pair = pairs.find(&here)?;
-            places.extend(group.into_iter().zip(partner).zip(pair).map(|((group, partner), pair)| Place {
-                group,
-                partner,
-                pair,
-            }));
-        }
+        let group = self.groups.find(&here.project(&self.settings.given)?)?;
+        let partner = self.partners.find(&here.project(std::slice::from_ref(&self.settings.of))?)?;
+        let known = group.into_iter().zip(partner).zip(self.pairs.find(&here)?);
+        let places = known.map(|((group, partner), pair)| Place { group, partner, pair }).collect();
         Ok(Arc::new(RarityScores::new(self, ships, &index, places, false, watch)?))
     }
 
@@ -269,10 +250,7 @@ impl RarityScores {
         own: bool,
         watch: &Watch,
     ) -> Result<RarityScores> {
-        let value = match ships.store.role(Role::Value) {
-            Some(_) => Some(ships.store.role_numbers(Role::Value, watch)?),
-            None => None,
-        };
+        let value = ships.store.optional_numbers(Role::Value, watch)?;
         Ok(RarityScores { model, ships: ships.clone(), pair: index.group_of_positions(ships), places, own, value })
     }
 

@@ -7,7 +7,7 @@
 //! a near duplicate, by the rate among the parties' own shipments outside the window too, because a
 //! standing order repeats itself. The least of the p-values counts, times how many were asked.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringViewArray};
 use arrow::buffer::ScalarBuffer;
@@ -20,7 +20,7 @@ use super::scores::{Number, Scores};
 use super::{Detector, Fit, SharedFit, SharedScores};
 use crate::aggregate::table;
 use crate::error::{Error, Result};
-use crate::group::{Combos, GroupIndex, IndexCache, Lookup, resolve};
+use crate::group::{Combos, GroupIndex, IndexCache, resolve};
 use crate::stats::{binomial_upper, exact_sum};
 use crate::store::{NULL_DAY, Role, Shipments, iso};
 use crate::watch::Watch;
@@ -68,7 +68,6 @@ struct Model {
     /// All values of each code, ascending, and the code of each group.
     codes: Vec<Vec<f64>>,
     code_of: Vec<u32>,
-    lookup: OnceLock<Lookup>,
 }
 
 impl Repeats {
@@ -130,7 +129,7 @@ impl Repeats {
             codes[code_of[g] as usize].extend(records[starts[g]..starts[g + 1]].iter().map(|r| r.value));
         }
         codes.par_iter_mut().for_each(|values| values.sort_unstable_by(f64::total_cmp));
-        Ok(Model { settings: self.clone(), keys, combos, starts, records, codes, code_of, lookup: OnceLock::new() })
+        Ok(Model { settings: self.clone(), keys, combos, starts, records, codes, code_of })
     }
 
     fn learn(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<(Model, Arc<GroupIndex>)> {
@@ -156,11 +155,11 @@ struct Columns {
 
 impl Columns {
     fn load(ships: &Shipments, watch: &Watch) -> Result<Columns> {
-        let weight = match ships.store.role(Role::NetWeight) {
-            Some(_) => Some(ships.store.role_numbers(Role::NetWeight, watch)?),
-            None => None,
-        };
-        Ok(Columns { days: ships.store.days(watch)?, value: ships.store.role_numbers(Role::Value, watch)?, weight })
+        Ok(Columns {
+            days: ships.store.days(watch)?,
+            value: ships.store.role_numbers(Role::Value, watch)?,
+            weight: ships.store.optional_numbers(Role::NetWeight, watch)?,
+        })
     }
 
     fn record(&self, row: usize) -> Option<Record> {
@@ -207,12 +206,8 @@ impl Detector for Repeats {
 impl Fit for Model {
     fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
         let index = cache.get(ships, &resolve(&ships.store, &self.keys)?, watch)?;
-        if self.lookup.get().is_none() {
-            let made = Lookup::of(&self.combos)?;
-            self.lookup.get_or_init(|| made);
-        }
         let here = Combos::of_index(&index, &self.keys);
-        let known = self.lookup.get().map_or_else(|| Ok(vec![None; here.groups()]), |l| l.find(&here))?;
+        let known = self.combos.find(&here)?;
         Ok(Arc::new(RepeatScores::new(self, ships, &index, known, false, watch)?))
     }
 

@@ -84,10 +84,9 @@ pub fn screen(ships: &Shipments, scores: &[SharedScores], fdr: f64, watch: &Watc
 
 /// The value of the shipments behind each finding.
 fn value_of(ships: &Shipments, rows: &[Vec<u32>], watch: &Watch) -> Result<ArrayRef> {
-    if ships.store.role(Role::Value).is_none() {
+    let Some(values) = ships.store.optional_numbers(Role::Value, watch)? else {
         return Ok(Arc::new(Float64Array::new_null(rows.len())));
-    }
-    let values = ships.store.role_numbers(Role::Value, watch)?;
+    };
     let sum = |rows: &Vec<u32>| {
         let known: Vec<f64> = rows.iter().map(|&r| values[r as usize]).filter(|v| !v.is_nan()).collect();
         (!known.is_empty()).then(|| exact_sum(&known))

@@ -7,13 +7,13 @@
 //! the same size.
 
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow::buffer::ScalarBuffer;
 use rayon::prelude::*;
 
-use super::guards::{self, Fact, Facts};
+use super::guards::{self, Facts};
 use super::members::{compact, lists, plain, read_lists};
 use super::phrase::number;
 use super::scores::{Number, Scores};
@@ -21,7 +21,7 @@ use super::tails::{Counts, Tails};
 use super::{Detector, Fit, SharedFit, SharedScores};
 use crate::aggregate::table;
 use crate::error::{Error, Result};
-use crate::group::{Combos, GroupIndex, IndexCache, Lookup, resolve};
+use crate::group::{Combos, GroupIndex, IndexCache, resolve};
 use crate::stats::line::{self, Line, NoLine};
 use crate::stats::{MAD_K, Ordered, encode, ln};
 use crate::store::{Role, Shipments};
@@ -78,9 +78,7 @@ struct Model {
     outcomes: Vec<Outcome>,
     power: f64,
     tails: Tails,
-    lookup: OnceLock<Lookup>,
     facts: Facts,
-    whole: OnceLock<Fact>,
 }
 
 impl ValueWeight {
@@ -193,9 +191,7 @@ impl ValueWeight {
             outcomes: outcomes?.concat(),
             power: 0.0,
             tails: Tails::default(),
-            lookup: OnceLock::new(),
             facts,
-            whole: OnceLock::new(),
         };
         model.power = if self.log { 0.0 } else { model.learn_power() };
         model.measure_spread(watch)?;
@@ -371,12 +367,8 @@ impl Model {
 impl Fit for Model {
     fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
         let index = cache.get(ships, &resolve(&ships.store, &self.settings.by)?, watch)?;
-        if self.lookup.get().is_none() {
-            let made = Lookup::of(&self.combos)?;
-            self.lookup.get_or_init(|| made);
-        }
         let here = Combos::of_index(&index, &self.settings.by);
-        let known = self.lookup.get().map_or_else(|| Ok(vec![None; here.groups()]), |l| l.find(&here))?;
+        let known = self.combos.find(&here)?;
         Ok(Arc::new(LineScores::new(self, ships, &index, known, watch)?))
     }
 
@@ -523,8 +515,7 @@ impl Scores for LineScores {
     fn caution(&self, at: usize) -> Option<String> {
         let (g, _) = self.fitted(at)?;
         let weight = self.weight[self.ships.rows.row(at)];
-        let whole = self.model.whole.get_or_init(|| Fact::all(self.model.facts.get().iter()));
-        guards::caution(self.model.facts.get().get(g)?, whole, Some(weight), self.standard(at))
+        guards::caution(self.model.facts.get().get(g)?, self.model.facts.whole(), Some(weight), self.standard(at))
     }
 
     fn reason(&self, at: usize) -> String {

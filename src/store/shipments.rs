@@ -190,6 +190,11 @@ impl Store {
         Ok(self.scaled[role as usize].get_or_init(|| values).clone())
     }
 
+    /// The same, if there is a column for the role.
+    pub fn optional_numbers(&self, role: Role, watch: &Watch) -> Result<Option<ScalarBuffer<f64>>> {
+        self.role(role).map(|_| self.role_numbers(role, watch)).transpose()
+    }
+
     /// A text, HS or side role as codes of normalised texts.
     pub fn role_codes(&self, role: Role, watch: &Watch) -> Result<Arc<Codes>> {
         let cell = &self.codes[role as usize];

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::{Prices, Scale, UnitValue};
 use crate::error::{Error, Result};
-use crate::group::{Combos, GroupIndex, IndexCache, Lookup, finest, resolve};
+use crate::group::{Combos, GroupIndex, IndexCache, finest, resolve};
 use crate::score::guards::{Fact, Facts};
 use crate::score::members::compact;
 use crate::score::scores::any_nan;
@@ -34,27 +34,46 @@ const MEDIAN_VARIANCE: f64 = std::f64::consts::FRAC_PI_2;
 /// The median of the square of a standard normal.
 const MEDIAN_SQUARE: f64 = 0.454_936_423_119_572_8;
 
-/// A fitted peer group; its numbers lie side by side because a row asks for all of them.
+/// What a log price is measured by.
 #[derive(Clone, Copy, Debug)]
-pub struct Group {
+pub struct Yardstick {
     pub centre: f64,
     /// Scales below and above the centre; NaN where there are too few peers to tell, or all have one
     /// price and there is no parent to borrow from.
     pub low: f64,
     pub high: f64,
+}
+
+impl Yardstick {
+    pub const NONE: Yardstick = Yardstick { centre: f64::NAN, low: f64::NAN, high: f64::NAN };
+
+    pub fn z(&self, x: f64) -> f64 {
+        let off = x - self.centre;
+        off / if off < 0.0 { self.low } else { self.high }
+    }
+
+    fn has_scale(&self) -> bool {
+        !self.low.is_nan()
+    }
+
+    fn width(&self) -> f64 {
+        0.5 * (self.low + self.high)
+    }
+}
+
+/// A fitted peer group.
+#[derive(Clone, Copy, Debug)]
+pub struct Group {
+    pub by: Yardstick,
     pub n: u32,
     /// All peers have one price: the scale is the parent's.
     pub one_price: bool,
 }
 
 impl Group {
-    pub fn z(&self, x: f64) -> f64 {
-        let off = x - self.centre;
-        off / if off < 0.0 { self.low } else { self.high }
-    }
-
-    pub fn has_scale(&self) -> bool {
-        !self.low.is_nan()
+    /// Whether it has the peers and the spread to judge by.
+    pub fn judges(&self, min_peers: usize) -> bool {
+        self.n as usize >= min_peers && self.by.has_scale()
     }
 }
 
@@ -65,7 +84,6 @@ pub struct Level {
     pub tails: Tails,
     /// For each finest group, its group here.
     pub of_finest: Vec<u32>,
-    lookup: OnceLock<Lookup>,
     facts: OnceLock<Vec<Fact>>,
 }
 
@@ -79,15 +97,6 @@ impl Level {
             }
             facts
         })
-    }
-
-    /// The numbers of these groups among the fitted ones.
-    pub fn find(&self, combos: &Combos) -> Result<Vec<Option<u32>>> {
-        if self.lookup.get().is_none() {
-            let made = Lookup::of(&self.combos)?;
-            self.lookup.get_or_init(|| made);
-        }
-        self.lookup.get().map_or_else(|| Ok(vec![None; combos.groups()]), |lookup| lookup.find(combos))
     }
 }
 
@@ -118,15 +127,9 @@ pub struct Fitted {
     pub levels: Vec<Level>,
     pub judges: Vec<Judge>,
     pub facts: Facts,
-    whole: OnceLock<Fact>,
 }
 
 impl Fitted {
-    /// What is known of all the data.
-    pub fn all_facts(&self) -> &Fact {
-        self.whole.get_or_init(|| Fact::all(self.facts.get().iter()))
-    }
-
     pub fn of_shipments(
         settings: &UnitValue,
         ships: &Shipments,
@@ -156,14 +159,7 @@ impl Fitted {
         for keys in levels {
             let (combos, of_finest) = members.combos.project(keys)?.distinct()?;
             let groups = groups(settings.scale, &members, &of_finest, combos.groups(), watch)?;
-            fitted.push(Level {
-                combos,
-                groups,
-                tails: Tails::default(),
-                of_finest,
-                lookup: OnceLock::new(),
-                facts: OnceLock::new(),
-            });
+            fitted.push(Level { combos, groups, tails: Tails::default(), of_finest, facts: OnceLock::new() });
             watch.advance(1);
         }
         shrink(&mut fitted, settings.min_peers);
@@ -176,7 +172,7 @@ impl Fitted {
             })
             .collect();
         fit_tails(&mut fitted, &members, &judges, settings.min_peers, watch)?;
-        Ok(Fitted { settings: settings.clone(), members, levels: fitted, judges, facts, whole: OnceLock::new() })
+        Ok(Fitted { settings: settings.clone(), members, levels: fitted, judges, facts })
     }
 
     pub fn level(&self, judge: Judge) -> (&Level, &Group) {
@@ -190,7 +186,7 @@ impl Fitted {
     }
 
     pub fn enough(&self, group: &Group) -> bool {
-        group.n as usize >= self.settings.min_peers && group.has_scale()
+        group.judges(self.settings.min_peers)
     }
 }
 
@@ -200,8 +196,7 @@ fn judge(levels: &[Level], trail: impl Iterator<Item = Option<u32>>, min_peers: 
         // A group nobody fitted at a coarser level says less than the one found before.
         let Some(group) = group else { continue };
         last = Some(Judge { level: l as u32, group });
-        let fit = &levels[l].groups[group as usize];
-        if fit.n as usize >= min_peers && fit.has_scale() {
+        if levels[l].groups[group as usize].judges(min_peers) {
             break;
         }
     }
@@ -293,20 +288,16 @@ fn centre_and_scale(scale: Scale, scratch: &mut Scratch) -> Group {
     let many = scale != Scale::Mad;
     let mut ordered = Ordered::new(keys, many);
     let Some(centre) = ordered.median() else {
-        return Group { n: 0, centre: f64::NAN, low: f64::NAN, high: f64::NAN, one_price: false };
+        return Group { by: Yardstick::NONE, n: 0, one_price: false };
     };
-    let mut group = Group { n: n as u32, centre, low: f64::NAN, high: f64::NAN, one_price: false };
+    let group = |low: f64, high: f64| Group { by: Yardstick { centre, low, high }, n: n as u32, one_price: false };
     if n < 3 {
-        return group;
+        return group(f64::NAN, f64::NAN);
     }
     kept.clear();
     kept.extend_from_slice(ordered.keys()); // deviations may take the values' place
     let mad = ordered.mad(centre).unwrap_or(0.0);
     std::mem::swap(keys, kept);
-    let mut put = |low: f64, high: f64| {
-        (group.low, group.high) = (low, high);
-        group
-    };
     if many {
         sorted.clear();
         sorted.extend(keys.iter().map(|&k| decode(k)));
@@ -316,20 +307,20 @@ fn centre_and_scale(scale: Scale, scratch: &mut Scratch) -> Group {
             _ => adjusted_fences(sorted).map(|(low, high)| ((centre - low) / FENCE, (high - centre) / FENCE)),
         };
         if let Some((low, high)) = found.filter(|(low, high)| *low > TIED && *high > TIED) {
-            return put(low, high);
+            return group(low, high);
         }
     } else if mad * MAD_K > TIED {
-        return put(mad * MAD_K, mad * MAD_K);
+        return group(mad * MAD_K, mad * MAD_K);
     }
     let mut ordered = Ordered::new(keys, true);
     let range = ordered.quantile(0.75).unwrap_or(0.0) - ordered.quantile(0.25).unwrap_or(0.0);
     if range > TIED {
-        return put(range / IQR_K, range / IQR_K);
+        return group(range / IQR_K, range / IQR_K);
     }
     let total = exact_sum_where(n, terms, |i| (decode(keys[i]) - centre).abs());
     let spread = total / n as f64 * MEAN_AD_K;
     let spread = if spread > TIED { spread } else { f64::NAN };
-    put(spread, spread)
+    group(spread, spread)
 }
 
 /// The skewness of a group, for the state.
@@ -354,28 +345,28 @@ fn shrink(levels: &mut [Level], min_peers: usize) {
         }
         let above = |g: usize| {
             let above = &coarse.groups[parent[g] as usize];
-            (above.has_scale() && above.n as usize >= min_peers).then_some(above)
+            above.judges(min_peers).then_some(above)
         };
         let between = between(&fine.groups, above, min_peers);
         for g in 0..fine.groups.len() {
             let Some(above) = above(g) else { continue };
             let group = &mut fine.groups[g];
             let n = f64::from(group.n);
-            if !group.has_scale() {
+            if !group.by.has_scale() {
                 // Peers at one price are a fact about the price, not a missing estimate: the parent's
                 // spread then stands in, and the score carries a caution.
                 if n >= 3.0 {
-                    (group.low, group.high, group.one_price) = (above.low, above.high, true);
+                    (group.by.low, group.by.high, group.one_price) = (above.by.low, above.by.high, true);
                 }
                 continue;
             }
-            let own = 0.5 * (group.low + group.high);
+            let own = group.by.width();
             let draw = |own: f64, above: f64| ((n * own * own + SHRINKAGE * above * above) / (n + SHRINKAGE)).sqrt();
-            (group.low, group.high) = (draw(group.low, above.low), draw(group.high, above.high));
+            (group.by.low, group.by.high) = (draw(group.by.low, above.by.low), draw(group.by.high, above.by.high));
             if between > 0.0 {
                 let own_precision = n / (MEDIAN_VARIANCE * own * own);
                 let weight = 1.0 / (1.0 + own_precision * between);
-                group.centre += weight * (above.centre - group.centre);
+                group.by.centre += weight * (above.by.centre - group.by.centre);
             }
         }
     }
@@ -387,12 +378,11 @@ fn between<'a>(groups: &[Group], above: impl Fn(usize) -> Option<&'a Group>, min
     let mut squares = Vec::new();
     let mut chance = Vec::new();
     for (g, group) in groups.iter().enumerate() {
-        if group.n as usize >= min_peers
-            && group.has_scale()
+        if group.judges(min_peers)
             && let Some(above) = above(g)
         {
-            let own = 0.5 * (group.low + group.high);
-            squares.push(encode((group.centre - above.centre).powi(2)));
+            let own = group.by.width();
+            squares.push(encode((group.by.centre - above.by.centre).powi(2)));
             chance.push(encode(MEDIAN_VARIANCE * own * own / f64::from(group.n)));
         }
     }
@@ -414,11 +404,11 @@ fn fit_tails(levels: &mut [Level], members: &Members, judges: &[Judge], min_peer
             let mut counts: Vec<Counts> = shared.iter().map(|_| Counts::new()).collect();
             for g in runs.iter().cloned().flatten() {
                 let group = &shared[judges[g].level as usize].groups[judges[g].group as usize];
-                if (group.n as usize) < min_peers || !group.has_scale() {
+                if !group.judges(min_peers) {
                     continue;
                 }
                 let sides = counts[judges[g].level as usize].of(group.n);
-                members.of(g).iter().for_each(|&x| sides.add(group.z(x)));
+                members.of(g).iter().for_each(|&x| sides.add(group.by.z(x)));
             }
             watch.check()?;
             Ok(counts)

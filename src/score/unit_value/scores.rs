@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::Prices;
-use super::fit::{Fitted, Group, Judge, Level};
+use super::fit::{Fitted, Group, Judge, Level, Yardstick};
 use crate::error::Result;
 use crate::group::{Combos, GroupIndex, IndexCache, finest, resolve};
 use crate::score::guards;
@@ -22,8 +22,8 @@ pub struct UnitValueScores {
     /// For each position its group, and for each group its judge.
     group: Vec<u32>,
     judges: Vec<Option<Judge>>,
-    /// Centre and scales by which each group is scored; NaN where it cannot be.
-    verdicts: Vec<Verdict>,
+    /// What each group is measured by, apart from the rest of the fit to stay in the cache.
+    yardsticks: Vec<Yardstick>,
 }
 
 pub fn of_fitted(fitted: Arc<Fitted>, ships: &Shipments, prices: Prices, index: &GroupIndex) -> UnitValueScores {
@@ -44,7 +44,7 @@ pub fn of_new(
     let index = cache.get(ships, &resolve(&ships.store, &keys)?, watch)?;
     let here = Combos::of_index(&index, &keys);
     let found: Result<Vec<Vec<Option<u32>>>> =
-        fitted.levels.iter().map(|level| level.find(&here.project(&level.combos.keys)?)).collect();
+        fitted.levels.iter().map(|level| level.combos.find(&here.project(&level.combos.keys)?)).collect();
     let found = found?;
     let judges = (0..here.groups()).map(|g| fitted.judge(found.iter().map(|level| level[g]))).collect();
     Ok(UnitValueScores::new(fitted, ships, prices, &index, judges))
@@ -58,27 +58,6 @@ enum NoScore {
     OnePrice(Judge),
 }
 
-/// The three numbers that every row asks for, apart from the others to stay in the cache.
-#[derive(Clone, Copy)]
-struct Verdict {
-    centre: f64,
-    low: f64,
-    high: f64,
-}
-
-impl Verdict {
-    fn of(group: &Group) -> Verdict {
-        Verdict { centre: group.centre, low: group.low, high: group.high }
-    }
-
-    fn z(&self, x: f64) -> f64 {
-        let off = x - self.centre;
-        off / if off < 0.0 { self.low } else { self.high }
-    }
-}
-
-const UNKNOWN: Verdict = Verdict { centre: f64::NAN, low: f64::NAN, high: f64::NAN };
-
 impl UnitValueScores {
     fn new(
         fitted: Arc<Fitted>,
@@ -87,17 +66,17 @@ impl UnitValueScores {
         index: &GroupIndex,
         judges: Vec<Option<Judge>>,
     ) -> UnitValueScores {
-        let verdict = |judge: &Option<Judge>| match judge {
-            Some(judge) if fitted.enough(fitted.level(*judge).1) => Verdict::of(fitted.level(*judge).1),
-            _ => UNKNOWN,
+        let by = |judge: &Option<Judge>| {
+            let group = judge.map(|judge| fitted.level(judge).1).filter(|group| fitted.enough(group));
+            group.map_or(Yardstick::NONE, |group| group.by)
         };
-        let verdicts = judges.par_iter().with_min_len(1 << 12).map(verdict).collect();
+        let yardsticks = judges.par_iter().with_min_len(1 << 12).map(by).collect();
         let group = index.group_of_positions(ships);
-        UnitValueScores { fitted, ships: ships.clone(), prices, group, judges, verdicts }
+        UnitValueScores { fitted, ships: ships.clone(), prices, group, judges, yardsticks }
     }
 
     fn z(&self, at: usize) -> f64 {
-        self.verdicts[self.group[at] as usize].z(self.prices.x[self.ships.rows.row(at)])
+        self.yardsticks[self.group[at] as usize].z(self.prices.x[self.ships.rows.row(at)])
     }
 
     /// The judge, or why there is no score.
@@ -154,7 +133,7 @@ impl Scores for UnitValueScores {
             Number::Observed => Some(self.ratio(at)).filter(|r| r.is_finite()).unwrap_or(f64::NAN),
             Number::Expected => {
                 let scored = !self.prices.x[self.ships.rows.row(at)].is_nan();
-                if scored { libm::exp(self.verdicts[self.group[at] as usize].centre) } else { f64::NAN }
+                if scored { libm::exp(self.yardsticks[self.group[at] as usize].centre) } else { f64::NAN }
             }
             Number::Peers => match self.judge(at) {
                 Ok((_, group, _)) => f64::from(group.n),
@@ -185,14 +164,14 @@ impl Scores for UnitValueScores {
             _ => None,
         };
         let z = if over == "net_weight" { -self.z(at) } else { self.z(at) };
-        guards::caution(&level.facts(&self.fitted.facts)[g], self.fitted.all_facts(), weight, z)
+        guards::caution(&level.facts(&self.fitted.facts)[g], self.fitted.facts.whole(), weight, z)
     }
 
     fn reason(&self, at: usize) -> String {
         let (over, under) = self.sides();
         match self.judge(at) {
             Ok((level, group, g)) => {
-                let expected = libm::exp(group.centre);
+                let expected = libm::exp(group.by.centre);
                 format!(
                     "{over} per {} is {}, {} the usual {} of {} peers ({}); robust z {:.1}{}",
                     unit(under),
@@ -230,18 +209,15 @@ impl Scores for UnitValueScores {
     }
 
     fn numbers(&self, what: Number, range: Range<usize>) -> Vec<f64> {
-        if what != Number::Score {
+        if what != Number::Score || !matches!(self.ships.rows, RowList::All(_)) {
             return range.into_par_iter().with_min_len(1 << 12).map(|at| self.number(what, at)).collect();
         }
-        let RowList::All(_) = self.ships.rows else {
-            return range.into_par_iter().with_min_len(1 << 12).map(|at| self.z(at).abs()).collect();
-        };
         let mut scores = vec![0.0; range.len()];
         let (groups, x) = (&self.group[range.clone()], &self.prices.x[range]);
         let parts = scores.par_chunks_mut(1 << 14).zip(groups.par_chunks(1 << 14)).zip(x.par_chunks(1 << 14));
         parts.for_each(|((scores, groups), x)| {
             for ((score, &group), &x) in scores.iter_mut().zip(groups).zip(x) {
-                *score = self.verdicts[group as usize].z(x).abs();
+                *score = self.yardsticks[group as usize].z(x).abs();
             }
         });
         scores

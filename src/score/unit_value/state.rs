@@ -15,16 +15,12 @@ use crate::error::Result;
 use crate::group::{Combos, finest};
 use crate::score::guards::Facts;
 use crate::score::members::{lists, read_lists};
+use crate::score::tails::Tail;
 use crate::store::Role;
 use crate::watch::Watch;
 
-/// The coefficients of a tail.
-#[derive(Clone, Copy)]
-enum Cell {
-    A,
-    B,
-    C,
-}
+/// A number of a tail and its name.
+type Cell = (&'static str, fn(&Tail) -> f64);
 
 /// Rows of the state: their level, their keys, their fitted groups.
 type Part<'a> = (Option<i64>, &'a Combos, Option<&'a [Group]>);
@@ -76,13 +72,13 @@ pub fn table_of(fitted: &Fitted) -> Result<RecordBatch> {
         (0..combos.groups()).map(move |g| Some(groups.map_or(members.of(g).len() as i64, |l| i64::from(l[g].n))))
     });
     columns.push(("n".into(), Arc::new(n.collect::<Int64Array>())));
-    columns.push(("centre".into(), cell(&|g| Some(g.centre))));
+    columns.push(("centre".into(), cell(&|g| Some(g.by.centre))));
     if fitted.settings.scale == Scale::Adjusted {
-        columns.push(("scale_below".into(), cell(&|g| Some(g.low))));
-        columns.push(("scale_above".into(), cell(&|g| Some(g.high))));
+        columns.push(("scale_below".into(), cell(&|g| Some(g.by.low))));
+        columns.push(("scale_above".into(), cell(&|g| Some(g.by.high))));
         columns.push(("medcouple".into(), medcouples(fitted, apart)));
     } else {
-        columns.push(("scale".into(), cell(&|g| Some(g.low))));
+        columns.push(("scale".into(), cell(&|g| Some(g.by.low))));
     }
     let tied = parts
         .iter()
@@ -90,16 +86,11 @@ pub fn table_of(fitted: &Fitted) -> Result<RecordBatch> {
     columns.push(("one_price".into(), Arc::new(tied.collect::<BooleanArray>())));
     let offset = usize::from(apart);
     for (side, words) in ["below", "above"].into_iter().enumerate() {
-        for (name, cell) in [("a", Cell::A), ("b", Cell::B), ("c", Cell::C)] {
+        let cells: [Cell; 3] = [("a", |t| t.a), ("b", |t| t.b), ("c", |t| t.c)];
+        for (name, cell) in cells {
             let values = parts.iter().enumerate().flat_map(|(p, (_, combos, groups))| {
-                (0..combos.groups()).map(move |g| {
-                    let tail = fitted.levels[p.checked_sub(offset)?].tails.of((*groups)?[g].n)[side];
-                    Some(match cell {
-                        Cell::A => tail.a,
-                        Cell::B => tail.b,
-                        Cell::C => tail.c,
-                    })
-                })
+                (0..combos.groups())
+                    .map(move |g| Some(cell(&fitted.levels[p.checked_sub(offset)?].tails.of((*groups)?[g].n)[side])))
             });
             columns.push((format!("tail_{words}_{name}"), Arc::new(values.collect::<Float64Array>())));
         }
