@@ -1,22 +1,18 @@
 //! Random numbers that depend on a seed and a name, not on the order they are drawn in.
 
-/// SplitMix64 (Steele, Lea and Flood 2014), one stream for each (seed, stream, item).
-pub struct Random(u64);
+use crate::stats::{self, scramble};
 
-fn mix(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
+/// One stream for each (seed, stream, item).
+pub struct Random(stats::Random);
 
 impl Random {
     pub fn new(seed: u64, stream: u64, item: u64) -> Random {
-        Random(mix(mix(mix(seed ^ 0x9e37_79b9_7f4a_7c15).wrapping_add(stream)).wrapping_add(item)))
+        let seed = scramble(seed ^ 0x9e37_79b9_7f4a_7c15);
+        Random(stats::Random::new(scramble(scramble(seed.wrapping_add(stream)).wrapping_add(item))))
     }
 
     pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        mix(self.0)
+        self.0.draw()
     }
 
     /// Uniform in (0, 1).
@@ -25,7 +21,7 @@ impl Random {
     }
 
     pub fn below(&mut self, n: usize) -> usize {
-        ((u128::from(self.next()) * n as u128) >> 64) as usize
+        self.0.below(n)
     }
 
     pub fn between(&mut self, low: f64, high: f64) -> f64 {

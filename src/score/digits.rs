@@ -75,11 +75,14 @@ struct Verdict {
     products: usize,
     /// Chi-square over its degrees of freedom, before and after the spread among entities.
     ratio: f64,
+    freedom: f64,
     digits_p: f64,
     mad: f64,
     mad_expected: f64,
     round: f64,
     round_expected: f64,
+    /// How many standard deviations more are round than expected.
+    round_z: f64,
     round_p: f64,
     p: f64,
     /// The two digits most in excess, their share and that expected.
@@ -190,12 +193,12 @@ impl Digits {
             }
         }
         verdict.ratio = square / freedom.max(1.0);
-        verdict.digits_p = freedom; // until the spread is known
+        verdict.freedom = freedom;
         verdict.round = seen[CELLS] / n;
         verdict.round_expected = expected[CELLS] / n;
         let deviation = (n * verdict.round_expected * (1.0 - verdict.round_expected)).sqrt();
-        // With a half for continuity; in units of its spread among entities, later.
-        verdict.round_p = (seen[CELLS] - 0.5 - expected[CELLS]) / deviation.max(0.5);
+        // With a half for continuity.
+        verdict.round_z = (seen[CELLS] - 0.5 - expected[CELLS]) / deviation.max(0.5);
         verdict.p = 0.0;
         verdict
     }
@@ -213,14 +216,13 @@ fn spread(verdicts: &mut [Verdict]) {
     if tested().count() >= ENOUGH {
         // The median of chi-square over its degrees of freedom (Wilson and Hilferty 1931).
         let middle = |freedom: f64| (1.0 - 2.0 / (9.0 * freedom.max(1.0))).powi(3);
-        wider = median(&mut tested().map(|v| v.ratio / middle(v.digits_p))).max(1.0);
-        let absolute = median(&mut tested().map(|v| v.round_p.abs()));
+        wider = median(&mut tested().map(|v| v.ratio / middle(v.freedom))).max(1.0);
+        let absolute = median(&mut tested().map(|v| v.round_z.abs()));
         rounder = (absolute / 0.674_489_750_196_081_7).max(1.0);
     }
     for verdict in verdicts.iter_mut().filter(|v| !v.p.is_nan()) {
-        let freedom = verdict.digits_p;
-        verdict.digits_p = chi_square_tail(verdict.ratio / wider * freedom, freedom);
-        verdict.round_p = normal_upper(verdict.round_p / rounder);
+        verdict.digits_p = chi_square_tail(verdict.ratio / wider * verdict.freedom, verdict.freedom);
+        verdict.round_p = normal_upper(verdict.round_z / rounder);
         verdict.p = cauchy_combination(&[verdict.digits_p, verdict.round_p]).unwrap_or(f64::NAN);
     }
 }
@@ -250,8 +252,8 @@ impl Detector for Digits {
     fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit> {
         self.check()?;
         let keys = self.keys(states.iter().any(|s| s.column_by_name("hs2").is_some()));
-        let (combos, starts, mut lists) = read_lists(states, &keys, &["digits"], "Digits", watch)?;
-        Ok(Arc::new(self.model(combos, starts, lists.pop().unwrap_or_default())?))
+        let (combos, [digits]) = read_lists(states, &keys, ["digits"], "Digits", watch)?;
+        Ok(Arc::new(self.model(combos, digits.starts, digits.values)?))
     }
 }
 

@@ -4,9 +4,9 @@
 
 use std::sync::{Arc, OnceLock};
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::ArrayRef;
 
-use super::members::{lists, read_lists};
+use super::members::{List, lists};
 use super::phrase::number;
 use crate::error::Result;
 use crate::group::GroupIndex;
@@ -71,12 +71,10 @@ impl Facts {
         Facts { source: Some((ships.clone(), index.clone())), known: OnceLock::new(), whole: OnceLock::new() }
     }
 
-    /// The facts that states of the same groups hold.
-    pub fn restored(states: &[RecordBatch], keys: &[String], detector: &str, watch: &Watch) -> Result<Facts> {
-        let (_, starts, mut values) = read_lists(states, keys, &["facts"], detector, watch)?;
-        let values = values.pop().unwrap_or_default();
-        let facts = starts.windows(2).map(|w| {
-            let parts = values[w[0]..w[1]].chunks_exact(5);
+    /// The facts that states hold, five numbers for each time a group is in one.
+    pub fn restored(list: &List) -> Facts {
+        let facts = list.starts.windows(2).map(|w| {
+            let parts = list.values[w[0]..w[1]].chunks_exact(5);
             let parts = parts.map(|p| Fact {
                 first_day: p[0],
                 last_day: p[1],
@@ -86,7 +84,7 @@ impl Facts {
             });
             parts.fold(Fact::NOTHING, Fact::and)
         });
-        Ok(Facts { source: None, known: OnceLock::from(facts.collect::<Vec<_>>()), whole: OnceLock::new() })
+        Facts { source: None, known: OnceLock::from(facts.collect::<Vec<_>>()), whole: OnceLock::new() }
     }
 
     /// As a column of the state: five numbers for each of the first groups.

@@ -11,10 +11,10 @@ use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray}
 use rayon::prelude::*;
 
 use super::evaluate::area_under_curve;
-use super::isolation::mix;
 use crate::aggregate::table;
 use crate::error::{Error, Result};
 use crate::group::{Combos, GroupIndex, resolve};
+use crate::stats::mix;
 use crate::store::{Role, Shipments};
 use crate::watch::Watch;
 

@@ -47,64 +47,75 @@ fn wrong(what: &str, detector: &str) -> Error {
     Error::Argument(format!("{what}; pass tables that state() of a {detector} returned"))
 }
 
-/// The groups of several states together, where each begins, and the values of the named list
-/// columns, group after group. Rows whose list is null hold no members.
-pub fn read_lists(
+/// The numbers of a list column, group after group, and where each group begins.
+pub struct List {
+    pub starts: Vec<usize>,
+    pub values: Vec<f64>,
+}
+
+/// The groups of several states together, and the named list columns over them. Rows whose first list
+/// is null hold no members.
+pub fn read_lists<const N: usize>(
     states: &[RecordBatch],
     keys: &[String],
-    names: &[&str],
+    names: [&str; N],
     detector: &str,
     watch: &Watch,
-) -> Result<(Combos, Vec<usize>, Vec<Vec<f64>>)> {
+) -> Result<(Combos, [List; N])> {
     let mut columns: Vec<Vec<ArrayRef>> = vec![Vec::new(); keys.len()];
-    let mut held: Vec<Vec<LargeListArray>> = vec![Vec::new(); names.len()];
+    let mut held: [Vec<LargeListArray>; N] = std::array::from_fn(|_| Vec::new());
+    let mut rows = 0;
     for state in states {
-        let mut present: Option<BooleanArray> = None;
-        for (name, lists) in names.iter().zip(&mut held) {
+        let list = |name: &str| -> Result<ArrayRef> {
             let item = Arc::new(Field::new("item", DataType::Float64, true));
-            let list = cast(column(state, name, detector)?, &DataType::LargeList(item))
-                .map_err(|_| wrong(&format!("the column {name:?} does not hold lists of numbers"), detector))?;
-            let present = present.get_or_insert_with(|| (0..list.len()).map(|row| Some(list.is_valid(row))).collect());
-            lists.push(filter(&list, present)?.as_list::<i64>().clone());
+            cast(column(state, name, detector)?, &DataType::LargeList(item))
+                .map_err(|_| wrong(&format!("the column {name:?} does not hold lists of numbers"), detector))
+        };
+        let first = list(names[0])?;
+        let present: BooleanArray = (0..first.len()).map(|row| Some(first.is_valid(row))).collect();
+        rows += present.true_count();
+        for (name, lists) in names.iter().zip(&mut held) {
+            lists.push(filter(&list(name)?, &present)?.as_list::<i64>().clone());
         }
         for (key, chunks) in keys.iter().zip(&mut columns) {
-            let labels = plain(column(state, key, detector)?)?;
-            chunks.push(match &present {
-                Some(present) => filter(&labels, present)?,
-                None => labels,
-            });
+            chunks.push(filter(&plain(column(state, key, detector)?)?, &present)?);
         }
     }
-    let rows = held.first().map_or(0, |lists| lists.iter().map(Array::len).sum());
     let (combos, number) = Combos::of_columns(keys, &columns, rows, watch)?.distinct()?;
-    let lengths = |lists: &[LargeListArray]| -> Vec<usize> {
-        lists.iter().flat_map(|l| (0..l.len()).map(move |row| l.value_length(row) as usize)).collect()
-    };
-    let first = held.first().map_or_else(Vec::new, |lists| lengths(lists));
-    let mut starts = vec![0usize; combos.groups() + 1];
-    for (&g, length) in number.iter().zip(&first) {
-        starts[g as usize + 1] += length;
+    let lists = held.map(|lists| by_group(&lists, &number, combos.groups()));
+    Ok((combos, lists))
+}
+
+/// The lists of each group one behind the other; `number` says which group each list is of.
+fn by_group(lists: &[LargeListArray], number: &[u32], groups: usize) -> List {
+    let all = || lists.iter().flat_map(|l| (0..l.len()).map(move |row| l.value(row))).zip(number);
+    let mut starts = vec![0usize; groups + 1];
+    for (list, &g) in all() {
+        starts[g as usize + 1] += list.len();
     }
-    for g in 0..combos.groups() {
+    for g in 0..groups {
         starts[g + 1] += starts[g];
     }
-    let mut values = Vec::new();
-    for (name, lists) in names.iter().zip(&held) {
-        if lengths(lists) != first {
-            let what = format!("the lists of {name:?} are not as long as those of {:?}", names[0]);
-            return Err(wrong(&what, detector));
-        }
-        let mut next = starts.clone();
-        let mut out = vec![0.0; starts[combos.groups()]];
-        for (list, &g) in lists.iter().flat_map(|l| (0..l.len()).map(move |row| l.value(row))).zip(&number) {
-            let part = list.as_primitive::<Float64Type>().values();
-            let to = &mut next[g as usize];
-            out[*to..*to + part.len()].copy_from_slice(part);
-            *to += part.len();
-        }
-        values.push(out);
+    let mut next = starts.clone();
+    let mut values = vec![0.0; starts[groups]];
+    for (list, &g) in all() {
+        let part = list.as_primitive::<Float64Type>().values();
+        let to = &mut next[g as usize];
+        values[*to..*to + part.len()].copy_from_slice(part);
+        *to += part.len();
     }
-    Ok((combos, starts, values))
+    List { starts, values }
+}
+
+/// Several numbers of each member must be as many.
+pub fn same_lengths(lists: &[&List], names: &[&str], detector: &str) -> Result<()> {
+    match lists.iter().zip(names).find(|(list, _)| list.starts != lists[0].starts) {
+        None => Ok(()),
+        Some((_, name)) => {
+            let what = format!("the lists of {name:?} are not as long as those of {:?}", names[0]);
+            Err(wrong(&what, detector))
+        }
+    }
 }
 
 /// Keys as they were before they went through other hands: text as views, dates as days.

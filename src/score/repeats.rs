@@ -14,7 +14,7 @@ use arrow::buffer::ScalarBuffer;
 use arrow::datatypes::{DataType, Field};
 use rayon::prelude::*;
 
-use super::members::{lists, plain, read_lists};
+use super::members::{lists, plain, read_lists, same_lengths};
 use super::phrase::{number, unusable};
 use super::scores::{Number, Scores};
 use super::{Detector, Fit, SharedFit, SharedScores};
@@ -191,15 +191,12 @@ impl Detector for Repeats {
             .filter(|k| states.iter().any(|s| s.column_by_name(k).is_some()))
             .map(str::to_owned)
             .collect();
-        let (combos, starts, lists) = read_lists(states, &keys, &["days", "values", "weights"], "Repeats", watch)?;
-        let [days, values, weights] = &lists[..] else { return Err(Error::Argument("the state is empty".into())) };
-        let records = days
-            .iter()
-            .zip(values)
-            .zip(weights)
-            .map(|((&day, &value), &weight)| Record { day: day as i32, value, weight })
-            .collect();
-        Ok(Arc::new(self.model(keys, combos, starts, records, watch)?))
+        let names = ["days", "values", "weights"];
+        let (combos, [days, values, weights]) = read_lists(states, &keys, names, "Repeats", watch)?;
+        same_lengths(&[&days, &values, &weights], &names, "Repeats")?;
+        let numbers = days.values.iter().zip(&values.values).zip(&weights.values);
+        let records = numbers.map(|((&day, &value), &weight)| Record { day: day as i32, value, weight }).collect();
+        Ok(Arc::new(self.model(keys, combos, days.starts, records, watch)?))
     }
 }
 

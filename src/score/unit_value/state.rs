@@ -122,8 +122,8 @@ pub fn restore(settings: &UnitValue, states: &[RecordBatch], watch: &Watch) -> R
     let unit = Role::QuantityUnit.name();
     let with_unit = states.iter().any(|s| s.column_by_name(unit).is_some());
     let levels = settings.levels(with_unit);
-    let (combos, starts, mut lists) = read_lists(states, &finest(&levels), &["members"], "UnitValue", watch)?;
-    let x = lists.pop().unwrap_or_default();
-    let facts = Facts::restored(states, &finest(&levels), "UnitValue", watch)?;
-    Fitted::of_members(settings, Members { combos, starts, x }, &levels, facts, watch)
+    let names = ["members", "facts"];
+    let (combos, [members, facts]) = read_lists(states, &finest(&levels), names, "UnitValue", watch)?;
+    let facts = Facts::restored(&facts);
+    Fitted::of_members(settings, Members { combos, starts: members.starts, x: members.values }, &levels, facts, watch)
 }

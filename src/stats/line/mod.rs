@@ -8,23 +8,18 @@
 //!
 //! Points must be finite and in ascending order of (x, y): the same points then give the same bits.
 
+mod mm;
+mod search;
+
+pub use mm::mm;
+use search::{exhaustive, fast, smallest, squares, sum_up_to};
+
 /// Up to this many points the exact search is the quicker one too.
 const EXACT: usize = 24;
-/// Pairs of points tried as starting lines: for groups of a few hundred points, and for larger ones.
-const PAIRS: (usize, usize) = (32, 400);
-/// How many of them are concentrated to the end.
-const FINALISTS: (usize, usize) = (2, 12);
-/// From here on the larger numbers apply.
-const LARGE: usize = 600;
-/// Concentration steps at the most; it converges in finitely many, mostly under ten.
-const STEPS: usize = 60;
 /// Φ⁻¹(0.9875): points farther out than this many scales are left out when reweighting.
 pub const CUTOFF: f64 = 2.241_402_727_604_947;
 /// Residuals below this share of the spread of y count as none.
 const NOTHING: f64 = 1e-10;
-/// Tukey's bisquare: tuning for half breakdown, and for 95 % efficiency (Yohai 1987).
-const BISQUARE_SCALE: f64 = 1.547_64;
-const BISQUARE_MEAN: f64 = 4.685_061;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Line {
@@ -116,62 +111,6 @@ pub fn fit(points: &[(f64, f64)], scratch: &mut Scratch) -> Result<Fit, NoLine> 
     Ok(Fit { raw, objective, line, scale, kept })
 }
 
-/// An MM line (Yohai 1987) from the least trimmed squares one: an M-scale with half breakdown, then
-/// an M-estimate of 95 % efficiency with that scale. `None` where it does not converge.
-pub fn mm(points: &[(f64, f64)], start: Line) -> Option<(Line, f64)> {
-    let mut line = start;
-    let mut scale = m_scale(points, line)?;
-    for _ in 0..200 {
-        let next = weighted(points, |p| bisquare_weight(line.residual(p) / (BISQUARE_SCALE * scale)))?;
-        let finer = m_scale(points, next)?;
-        let done = (scale - finer).abs() <= 1e-12 * scale;
-        if finer <= scale {
-            (line, scale) = (next, finer);
-        }
-        if done || finer > scale {
-            break;
-        }
-    }
-    for _ in 0..500 {
-        let next = weighted(points, |p| bisquare_weight(line.residual(p) / (BISQUARE_MEAN * scale)))?;
-        let moved = (next.slope - line.slope).abs() <= 1e-12 * next.slope.abs()
-            && (next.intercept - line.intercept).abs() <= 1e-12 * next.intercept.abs();
-        line = next;
-        if moved {
-            return Some((line, scale));
-        }
-    }
-    Some((line, scale))
-}
-
-fn bisquare_weight(t: f64) -> f64 {
-    let inside = (1.0 - t * t).max(0.0);
-    inside * inside
-}
-
-/// The s with mean ρ(r / (1.54764 s)) = 1/2, for ρ rising to 1; `(n - 2)` in place of n, as for a
-/// standard deviation with two coefficients.
-fn m_scale(points: &[(f64, f64)], line: Line) -> Option<f64> {
-    let mut sizes: Vec<f64> = points.iter().map(|p| line.residual(*p).abs()).collect();
-    sizes.sort_unstable_by(f64::total_cmp);
-    let mut scale = sizes[sizes.len() / 2] / 0.6745;
-    let rho = |t: f64| 1.0 - (1.0 - t * t).max(0.0).powi(3);
-    for _ in 0..500 {
-        if scale <= 0.0 || !scale.is_finite() {
-            return None;
-        }
-        let mean: f64 =
-            sizes.iter().map(|r| rho(r / (BISQUARE_SCALE * scale))).sum::<f64>() / (points.len() as f64 - 2.0);
-        let next = scale * (mean / 0.5).sqrt();
-        let done = (next - scale).abs() <= 1e-13 * scale;
-        scale = next;
-        if done {
-            break;
-        }
-    }
-    Some(scale)
-}
-
 fn least_squares(points: &[(f64, f64)], keep: impl Fn((f64, f64)) -> bool) -> Option<Line> {
     weighted(points, |p| f64::from(u8::from(keep(p))))
 }
@@ -241,253 +180,6 @@ fn unordered(key: u64) -> f64 {
     f64::from_bits(key ^ ((((!key as i64) >> 63) as u64) | (1 << 63)))
 }
 
-#[derive(Clone, Copy)]
-struct Candidate {
-    line: Line,
-    objective: f64,
-}
-
-fn squares(scratch: &mut Scratch, line: Line) {
-    let (u, v) = (&scratch.u, &scratch.v);
-    scratch.squares.clear();
-    scratch.squares.extend(u.iter().zip(v).map(|(u, v)| {
-        let r = v - (line.intercept + line.slope * u);
-        r * r
-    }));
-}
-
-/// The h-th smallest of the squares. Squares are never negative, so their bits sort as they do.
-fn smallest(scratch: &mut Scratch, h: usize) -> f64 {
-    scratch.bits.clear();
-    scratch.bits.extend(scratch.squares.iter().map(|s| s.to_bits()));
-    f64::from_bits(*scratch.bits.select_nth_unstable(h - 1).1)
-}
-
-fn sum_up_to(squares: &[f64], threshold: f64, h: usize) -> f64 {
-    let (mut below, mut sum) = (0, 0.0);
-    for &s in squares {
-        let inside = s < threshold;
-        below += usize::from(inside);
-        sum += if inside { s } else { 0.0 };
-    }
-    sum + threshold * (h - below) as f64
-}
-
-/// One concentration step: the least squares line of the h points nearest to `line`, and the sum
-/// of their squared residuals from the old line. Of points equally far the earlier ones are taken.
-fn concentrate(scratch: &mut Scratch, line: Line, h: usize) -> Candidate {
-    squares(scratch, line);
-    let threshold = smallest(scratch, h);
-    let mut below = 0;
-    let mut objective = 0.0;
-    let mut sums = Sums::default();
-    for ((&s, &u), &v) in scratch.squares.iter().zip(&scratch.u).zip(&scratch.v) {
-        let inside = f64::from(u8::from(s < threshold));
-        below += usize::from(s < threshold);
-        objective += inside * s;
-        sums.add(inside, u, v);
-    }
-    let mut missing = h - below;
-    objective += threshold * missing as f64;
-    for ((&s, &u), &v) in scratch.squares.iter().zip(&scratch.u).zip(&scratch.v) {
-        if missing == 0 {
-            break;
-        }
-        if s == threshold {
-            sums.add(1.0, u, v);
-            missing -= 1;
-        }
-    }
-    Candidate { line: sums.line().unwrap_or(line), objective }
-}
-
-#[derive(Clone, Copy, Default)]
-struct Sums {
-    n: f64,
-    u: f64,
-    v: f64,
-    uu: f64,
-    uv: f64,
-    vv: f64,
-}
-
-impl Sums {
-    fn add(&mut self, weight: f64, u: f64, v: f64) {
-        let (wu, wv) = (weight * u, weight * v);
-        self.n += weight;
-        self.u += wu;
-        self.v += wv;
-        self.uu += wu * u;
-        self.uv += wu * v;
-        self.vv += wv * v;
-    }
-
-    fn line(&self) -> Option<Line> {
-        let xx = self.uu - self.u * self.u / self.n;
-        let slope = (self.uv - self.u * self.v / self.n) / xx;
-        (xx > 1e-14 * self.uu && slope.is_finite())
-            .then(|| Line { intercept: (self.v - slope * self.u) / self.n, slope })
-    }
-
-    /// The sum of squared residuals of the least squares line.
-    fn residual(&self) -> f64 {
-        let xx = self.uu - self.u * self.u / self.n;
-        let xy = self.uv - self.u * self.v / self.n;
-        let yy = self.vv - self.v * self.v / self.n;
-        if xx <= 1e-14 * self.uu { f64::INFINITY } else { (yy - xy * xy / xx).max(0.0) }
-    }
-}
-
-/// Concentrates until nothing changes.
-fn converge(scratch: &mut Scratch, line: Line, h: usize) -> Candidate {
-    let mut best = Candidate { line, objective: f64::INFINITY };
-    let mut line = line;
-    for _ in 0..STEPS {
-        let step = concentrate(scratch, line, h);
-        if step.objective >= best.objective {
-            break;
-        }
-        best = Candidate { line, objective: step.objective };
-        line = step.line;
-    }
-    best
-}
-
-/// Lines through pairs of points, screened by their truncated squares, the best of them concentrated.
-fn fast(scratch: &mut Scratch, h: usize) -> Candidate {
-    let n = scratch.u.len();
-    let (pairs, finalists) = if n < LARGE { (PAIRS.0, FINALISTS.0) } else { (PAIRS.1, FINALISTS.1) };
-    // The line through the middle slope of points half the range of x apart: good where fewer than
-    // a quarter of the points are off.
-    let half = n / 2;
-    let mut slopes: Vec<f64> = (0..half)
-        .filter_map(|i| {
-            let run = scratch.u[i + n - half] - scratch.u[i];
-            (run > 0.0).then(|| (scratch.v[i + n - half] - scratch.v[i]) / run)
-        })
-        .collect();
-    let slope = if slopes.is_empty() {
-        0.0
-    } else {
-        let middle = slopes.len() / 2;
-        *slopes.select_nth_unstable_by(middle, f64::total_cmp).1
-    };
-    let intercept = {
-        scratch.bits.clear();
-        scratch.bits.extend(scratch.u.iter().zip(&scratch.v).map(|(u, v)| ordered(v - slope * u)));
-        unordered(*scratch.bits.select_nth_unstable(n / 2).1)
-    };
-    let mut best = converge(scratch, Line { intercept, slope }, h);
-    let bound = best.objective / h as f64 * 6.0; // two and a half standard deviations, or so
-    let mut tried: Vec<(f64, Line)> = Vec::with_capacity(pairs);
-    let mut random = 0x9e37_79b9_7f4a_7c15 ^ n as u64;
-    for _ in 0..pairs {
-        let (i, j) = (pick(&mut random, n), pick(&mut random, n));
-        let run = scratch.u[j] - scratch.u[i];
-        if run == 0.0 {
-            continue;
-        }
-        let slope = (scratch.v[j] - scratch.v[i]) / run;
-        let line = Line { slope, intercept: scratch.v[i] - slope * scratch.u[i] };
-        tried.push((truncated(scratch, line, bound), line));
-    }
-    tried.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-    for &(_, line) in tried.iter().take(finalists) {
-        let found = converge(scratch, line, h);
-        if found.objective < best.objective {
-            best = found;
-        }
-    }
-    best
-}
-
-/// The next place of a fixed sequence (splitmix64; Steele, Lea and Flood 2014).
-fn pick(state: &mut u64, n: usize) -> usize {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    ((u128::from(z ^ (z >> 31)) * n as u128) >> 64) as usize
-}
-
-/// The sum of squared residuals, none counted as more than `bound`.
-fn truncated(scratch: &Scratch, line: Line, bound: f64) -> f64 {
-    let mut lanes = [0.0; 4];
-    let (us, vs) = (scratch.u.chunks_exact(4), scratch.v.chunks_exact(4));
-    let rest: f64 = us.remainder().iter().zip(vs.remainder()).map(|(u, v)| square(line, *u, *v).min(bound)).sum();
-    for (u, v) in us.zip(vs) {
-        for k in 0..4 {
-            lanes[k] += square(line, u[k], v[k]).min(bound);
-        }
-    }
-    (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]) + rest
-}
-
-fn square(line: Line, u: f64, v: f64) -> f64 {
-    let r = v - (line.intercept + line.slope * u);
-    r * r
-}
-
-/// The optimum itself. At any slope the best h points are a run of the points in the order of
-/// v - slope u. As the slope grows, two points change places at the slope of the line through them,
-/// and only the runs that hold one of the two become another subset. So all subsets that can be
-/// optimal are met by going through the slopes of all pairs.
-fn exhaustive(scratch: &mut Scratch, h: usize) -> Candidate {
-    let n = scratch.u.len();
-    let (u, v) = (&scratch.u, &scratch.v);
-    // Below the smallest slope the order is that of u, the larger v first among equal u.
-    let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by(|&a, &b| u[a].total_cmp(&u[b]).then(v[a].total_cmp(&v[b])));
-    let mut place: Vec<usize> = vec![0; n];
-    for (at, &i) in order.iter().enumerate() {
-        place[i] = at;
-    }
-    let mut swaps: Vec<(f64, usize, usize)> = Vec::with_capacity(n * (n - 1) / 2);
-    for j in 0..n {
-        for i in 0..j {
-            if u[i] != u[j] {
-                swaps.push(((v[j] - v[i]) / (u[j] - u[i]), i, j));
-            }
-        }
-    }
-    swaps.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
-    let sums = |run: &[usize]| {
-        let mut sums = Sums::default();
-        run.iter().for_each(|&i| sums.add(1.0, u[i], v[i]));
-        sums
-    };
-    let mut best: (f64, Option<Line>) = (f64::INFINITY, None);
-    let mut look = |run: &[usize]| {
-        let sums = sums(run);
-        let residual = sums.residual();
-        if residual < best.0
-            && let Some(line) = sums.line()
-        {
-            best = (residual, Some(line));
-        }
-    };
-    order.windows(h).for_each(&mut look);
-    for (_, i, j) in swaps {
-        let (a, b) = (place[i].min(place[j]), place[i].max(place[j]));
-        // Points on one line swap as a bundle, not side by side; every run that ends inside it counts.
-        order[a..=b].reverse();
-        for (at, &k) in order.iter().enumerate().take(b + 1).skip(a) {
-            place[k] = at;
-        }
-        for cut in a + 1..=b {
-            if cut >= h {
-                look(&order[cut - h..cut]);
-            }
-            if cut + h <= n {
-                look(&order[cut..cut + h]);
-            }
-        }
-    }
-    let line = best.1.unwrap_or(Line { intercept: 0.0, slope: 0.0 });
-    // The subsets' own lines can only gain from concentration where rounding misled the search.
-    converge(scratch, line, h)
-}
-
 /// Makes the root of the mean of the h smallest of n squared residuals consistent at the normal
 /// (Croux and Haesbroeck 1999); 1 where all are kept.
 fn consistency(h: usize, n: usize) -> f64 {
@@ -508,7 +200,9 @@ fn small_sample(n: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::search::Sums;
     use super::*;
+    use crate::stats::Random;
     use proptest::prelude::*;
 
     fn sorted(mut points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
@@ -627,8 +321,8 @@ mod tests {
 
         #[test]
         fn forty_percent_of_anything_moves_it_little(seed in 0..500u64, n in 30..400usize, far in 10.0..1e6f64) {
-            let mut state = seed;
-            let mut uniform = || (pick(&mut state, 1 << 30) as f64 + 0.5) / f64::from(1 << 30);
+            let mut random = Random::new(seed);
+            let mut uniform = || (random.below(1 << 30) as f64 + 0.5) / f64::from(1 << 30);
             let points = sorted((0..n).map(|i| {
                 let x = 1.0 + 100.0 * uniform();
                 let noise = uniform() + uniform() + uniform() - 1.5;
