@@ -56,12 +56,15 @@ impl Content {
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyCapsule>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
-        let schema = self.schema();
+        // A table that goes out whole is made before anybody waits for it with the GIL in hand.
+        let whole = self.table.portion() >= self.len();
+        let ready = if whole { Content::of(Arc::new(run(py, None, |_| self.batch(None))?)) } else { self };
+        let schema = ready.schema();
         let field = Field::new_struct("", schema.fields().clone(), false);
-        let step = self.table.portion().max(1);
-        let starts: Vec<usize> = (0..self.len()).step_by(step).collect();
+        let step = ready.table.portion().max(1);
+        let starts: Vec<usize> = (0..ready.len()).step_by(step).collect();
         let batches = starts.into_iter().map(move |start| {
-            let piece = self.slice(start, step).batch(None).map_err(|e| ArrowError::ExternalError(Box::new(e)))?;
+            let piece = ready.slice(start, step).batch(None).map_err(|e| ArrowError::ExternalError(Box::new(e)))?;
             Ok(Arc::new(StructArray::from(piece)) as Arc<dyn Array>)
         });
         let reader = Box::new(ArrayIterator::new(batches, field.into()));

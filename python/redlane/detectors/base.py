@@ -19,6 +19,28 @@ class Detector:
     """What all detectors share: parameters as in scikit-learn, `fit`, `score`, `fit_score`, state, merging.
 
     Constructor arguments are keyword-only and kept as attributes. A fitted detector pickles.
+
+    Raises
+    ------
+    NotFittedError
+        `score` and `state` before `fit`.
+    ArgumentError
+        A parameter that is unknown or out of range, a state of another detector, a merge with other parameters.
+    MissingColumnError
+        Shipments that lack a role or key.
+
+    Examples
+    --------
+    >>> import redlane as rl
+    >>> ships = rl.samples.shipments(5_000).ships
+    >>> first, second = ships.where(date=(None, "2021")), ships.where(date=("2022", None))
+    >>> merged = rl.UnitValue().fit(first).merge(rl.UnitValue().fit(second))
+    >>> whole = rl.UnitValue().fit(ships)
+    >>> merged.score(ships)["score"].to_pylist() == whole.score(ships)["score"].to_pylist()
+    True
+    >>> copy = rl.UnitValue.from_state(whole.state())
+    >>> copy.get_params()["min_peers"]
+    20
     """
 
     _fit: _core.Fit | None = None
