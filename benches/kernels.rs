@@ -2,7 +2,7 @@
 
 use divan::{Bencher, black_box};
 use redlane::sample;
-use redlane::stats::{Ordered, encode, exact_sum};
+use redlane::stats::{Ordered, Random, encode, exact_sum, line};
 use redlane::watch::Watch;
 
 fn main() {
@@ -32,4 +32,20 @@ fn median_and_mad(bencher: Bencher, n: usize) {
 #[divan::bench]
 fn hundred_thousand_shipments() -> usize {
     sample::shipments(100_000, 0, true, &Watch::default()).map_or(0, |s| s.ships.len())
+}
+
+#[divan::bench(args = [20, 200, 2_000])]
+fn least_trimmed_squares(bencher: Bencher, n: usize) {
+    let mut random = Random::new(1);
+    let mut uniform = || (random.below(1 << 30) as f64 + 0.5) / f64::from(1 << 30);
+    let mut points: Vec<(f64, f64)> = (0..n)
+        .map(|_| {
+            let weight = 1.0 + 100.0 * uniform() * uniform();
+            (weight, 5.0 + 3.0 * weight * (0.7 + 0.2 * (uniform() + uniform() + uniform())))
+        })
+        .collect();
+    points.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    bencher
+        .with_inputs(line::Scratch::default)
+        .bench_values(|mut scratch| line::fit(black_box(&points), &mut scratch).is_ok());
 }

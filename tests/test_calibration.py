@@ -84,3 +84,22 @@ def test_where_nature_is_as_wild_as_error_little_is_claimed(kind):
     ships, _, off = prices(kind, 20, planted=0.01)
     found = found_by(p_values(DETECTORS["UnitValue"]().fit_score(ships)))
     assert (found & (off == 0)).sum() <= 1 + 0.08 * found.sum()
+
+
+def test_honest_traders_are_seldom_told_to_invent_numbers():
+    p = []
+    for seed in range(3):
+        rng = np.random.default_rng(40 + seed)
+        firm = rng.integers(0, 1_500, 150_000)
+        # Every firm has a size of its own and trades a few chapters, each with prices of its own; some values are round.
+        chapter = (firm * 7 + rng.integers(0, 5, len(firm))) % 40
+        value = np.exp(rng.normal(0, 1.0, len(firm)) + 4 + 2 * np.sin(chapter) + rng.normal(0, 0.7, 1_500)[firm])
+        value = np.where(rng.random(len(firm)) < 0.1, np.round(value, -2), np.round(value, 2))
+        frame = pl.DataFrame({"hs": [f"{c + 10:02}0101" for c in chapter], "importer": firm.astype(str), "value": value})
+        scores = rl.Digits(entity="importer", min_values=50, min_products=2).fit_score(rl.read(frame))
+        p.append(p_values(scores))
+    p = np.concatenate(p)
+    p = p[~np.isnan(p)]
+    assert len(p) > 4_000
+    for level in (0.01, 0.001):
+        assert (p < level).mean() <= 1.5 * level, (level, (p < level).mean() / level)

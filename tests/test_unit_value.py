@@ -84,8 +84,8 @@ def test_reasons_and_nulls():
     rows = scores.to_pylist()
     assert rows[20]["direction"] == "high"
     assert rows[20]["observed"] == 80.0
-    assert "80.0" in rows[20]["reason"]
-    assert "21.0 peers" in rows[20]["reason"]
+    assert "80 " in rows[20]["reason"]
+    assert "21 peers" in rows[20]["reason"]
     assert "hs 010101" in rows[20]["reason"]
     for i, words in [
         (21, "negative"),
@@ -218,3 +218,16 @@ def test_uk_arrivals_claim_little_and_no_corrections(data):
     assert len(corrections) > 2_000
     assert corrections["score"].null_count() == len(corrections)
     assert corrections["reason"].str.contains("a correction of an earlier record|missing").all()
+
+
+def test_tokens_are_pointed_out():
+    rng = np.random.default_rng(0)
+    weight = np.round(np.exp(rng.normal(5, 1, 60)), 1)
+    value = np.round(weight * 3 * np.exp(rng.normal(0, 0.1, 60)), 2)
+    value[0], weight[0] = 1.0, 700.0
+    weight[1], value[1] = 1.0, 900.0
+    ships = rl.read(pl.DataFrame({"hs": ["690912"] * 60, "value": value, "net_weight": weight}))
+    cautions = rl.UnitValue(by=("hs6",), backoff=()).fit_score(ships)["caution"].to_pylist()
+    assert cautions[0] == "a value of 1 looks like a token: the price hangs on it"
+    assert cautions[1] == "a weight of 1 kg looks like a token: the price hangs on it"
+    assert cautions[2:] == [None] * 58

@@ -19,7 +19,9 @@ use super::{Detector, Fit, SharedFit, SharedScores};
 use crate::aggregate::table;
 use crate::error::{Error, Result};
 use crate::group::{Combos, GroupIndex, IndexCache, resolve};
-use crate::stats::{Ordered, cauchy_combination, chi_square_tail, encode, exact_sum, normal_upper};
+use crate::stats::{
+    Ordered, binomial_upper, cauchy_combination, chi_square_tail, encode, exact_sum, normal_quantile, normal_upper,
+};
 use crate::store::{Role, Shipments};
 use crate::watch::Watch;
 
@@ -29,6 +31,9 @@ const CELLS: usize = 90;
 const SHARED: f64 = 200.0;
 /// Entities needed to learn the spread of the statistic from.
 const ENOUGH: usize = 20;
+/// Where the statistics of the entities are compared with chance: in the middle, and where the more
+/// unusual of honest traders are.
+const SPREAD_AT: [f64; 2] = [0.5, 0.9];
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Digits {
@@ -37,8 +42,14 @@ pub struct Digits {
     pub min_products: usize,
 }
 
-/// The digits of a value of 10 or more, and whether it is round: nothing but zeros behind its first
-/// two digits, where it has four digits or more. A value below 10 is left out.
+/// What is counted for each part: the cells, then the values that are round, then those that could be.
+const ROUND: usize = CELLS;
+const LONG: usize = CELLS + 1;
+const COUNTS: usize = CELLS + 2;
+type Counts = [f64; COUNTS];
+
+/// The first two digits of a value of 10 or more, with 1000 added where it has four digits or more and
+/// 2000 where it is round besides: nothing but zeros behind the first two. A value below 10 is left out.
 fn cell(value: f64) -> Option<f64> {
     if !(10.0..1e15).contains(&value) {
         return None;
@@ -51,12 +62,14 @@ fn cell(value: f64) -> Option<f64> {
     }
     // Whole numbers decide whether it is round; division may have lost a digit.
     let first = (lead + 1e-9).floor();
-    let round = digits >= 4 && value.fract() == 0.0 && (value as u64).is_multiple_of(10u64.pow(digits - 2));
-    Some(first + if round { 1000.0 } else { 0.0 })
+    let long = digits >= 4;
+    let round = long && value.fract() == 0.0 && (value as u64).is_multiple_of(10u64.pow(digits - 2));
+    Some(first + if round { 2000.0 } else { 1000.0 * f64::from(u8::from(long)) })
 }
 
-fn unpack(cell: f64) -> (usize, bool) {
-    ((cell % 1000.0) as usize - 10, cell >= 1000.0)
+/// The cell, whether the value is round, and whether it could be.
+fn unpack(cell: f64) -> (usize, bool, bool) {
+    ((cell % 1000.0) as usize - 10, cell >= 2000.0, cell >= 1000.0)
 }
 
 struct Model {
@@ -81,7 +94,7 @@ struct Verdict {
     mad_expected: f64,
     round: f64,
     round_expected: f64,
-    /// How many standard deviations more are round than expected.
+    /// The standard normal that the chance of so many round values stands for.
     round_z: f64,
     round_p: f64,
     p: f64,
@@ -118,21 +131,22 @@ impl Digits {
         };
         let products = product_of.iter().max().map_or(0, |m| *m as usize + 1);
         // Counts of each cell, and of round values, by part, by product and in all.
-        let mut part = vec![[0u32; CELLS + 1]; combos.groups()];
-        let mut product = vec![[0f64; CELLS + 1]; products];
-        let mut all = [0f64; CELLS + 1];
+        let mut part = vec![[0u32; COUNTS]; combos.groups()];
+        let mut product = vec![[0f64; COUNTS]; products];
+        let mut all = [0f64; COUNTS];
         for g in 0..combos.groups() {
             for &packed in &cells[starts[g]..starts[g + 1]] {
-                let (first, round) = unpack(packed);
+                let (first, round, long) = unpack(packed);
                 part[g][first] += 1;
-                part[g][CELLS] += u32::from(round);
+                part[g][ROUND] += u32::from(round);
+                part[g][LONG] += u32::from(long);
             }
             for (i, &count) in part[g].iter().enumerate() {
                 product[product_of[g] as usize][i] += f64::from(count);
                 all[i] += f64::from(count);
             }
         }
-        let total = |cells: &[f64; CELLS + 1]| cells[..CELLS].iter().sum::<f64>();
+        let total = |cells: &Counts| cells[..CELLS].iter().sum::<f64>();
         let everything = total(&all);
         let mut parts_of: Vec<Vec<usize>> = vec![Vec::new(); entities.groups()];
         for g in 0..combos.groups() {
@@ -141,8 +155,8 @@ impl Digits {
         let mut verdicts: Vec<Verdict> = parts_of
             .iter()
             .map(|parts| {
-                let mut seen = [0f64; CELLS + 1];
-                let mut expected = [0f64; CELLS + 1];
+                let mut seen = [0f64; COUNTS];
+                let mut expected = [0f64; COUNTS];
                 let mut n = 0.0;
                 let held = parts.iter().filter(|&&g| starts[g + 1] > starts[g]).count();
                 for &g in parts {
@@ -150,14 +164,20 @@ impl Digits {
                     let size = total(&own);
                     n += size;
                     let pool = &product[product_of[g] as usize];
-                    let others = total(pool) - size;
-                    for i in 0..=CELLS {
+                    for i in 0..COUNTS {
                         seen[i] += own[i];
-                        // The other traders of the product, and a little of all products and of Benford.
-                        let benford = if i < CELLS { libm::log10(1.0 + 1.0 / (i as f64 + 10.0)) } else { 0.01 };
-                        let wide = (all[i] - own[i] + SHARED * benford) / (everything - size + SHARED);
-                        expected[i] += size * (pool[i] - own[i] + SHARED * wide) / (others + SHARED);
                     }
+                    // The other traders of the product, and a little of all products and of `beforehand`.
+                    let rate = |i: usize, among: f64, all_among: f64, size: f64, beforehand: f64| {
+                        let wide = (all[i] - own[i] + SHARED * beforehand) / (all_among - size + SHARED);
+                        (pool[i] - own[i] + SHARED * wide) / (among - size + SHARED)
+                    };
+                    let held = total(pool);
+                    for (i, expected) in expected.iter_mut().enumerate().take(CELLS) {
+                        let benford = libm::log10(1.0 + 1.0 / (i as f64 + 10.0));
+                        *expected += size * rate(i, held, everything, size, benford);
+                    }
+                    expected[ROUND] += own[LONG] * rate(ROUND, pool[LONG], all[LONG], own[LONG], 0.01);
                 }
                 self.judge(n, held, &seen, &expected)
             })
@@ -166,22 +186,19 @@ impl Digits {
         Ok(Model { settings: self.clone(), combos, starts, cells, entities, verdicts })
     }
 
-    fn judge(&self, n: f64, products: usize, seen: &[f64; CELLS + 1], expected: &[f64; CELLS + 1]) -> Verdict {
+    fn judge(&self, n: f64, products: usize, seen: &Counts, expected: &Counts) -> Verdict {
         let mut verdict = Verdict { n, products, p: f64::NAN, ..Verdict::default() };
         if n < self.min_values as f64 || products < self.min_products {
             return verdict;
         }
         // Neighbouring cells are taken together until each is expected to hold five.
-        let (mut square, mut freedom) = (0.0, -1.0f64);
+        let mut cells: Vec<(f64, f64)> = Vec::new();
         let (mut o, mut e) = (0.0, 0.0);
         for i in 0..CELLS {
             o += seen[i];
             e += expected[i];
-            if e >= 5.0 || i + 1 == CELLS {
-                if e > 0.0 {
-                    square += (o - e) * (o - e) / e;
-                    freedom += 1.0;
-                }
+            if e >= 5.0 {
+                cells.push((o, e));
                 (o, e) = (0.0, 0.0);
             }
             let excess = (seen[i] - expected[i]) / n;
@@ -192,13 +209,22 @@ impl Digits {
                 verdict.most = (i + 10, seen[i] / n, share);
             }
         }
-        verdict.ratio = square / freedom.max(1.0);
-        verdict.freedom = freedom;
-        verdict.round = seen[CELLS] / n;
-        verdict.round_expected = expected[CELLS] / n;
-        let deviation = (n * verdict.round_expected * (1.0 - verdict.round_expected)).sqrt();
-        // With a half for continuity.
-        verdict.round_z = (seen[CELLS] - 0.5 - expected[CELLS]) / deviation.max(0.5);
+        if let Some(last) = cells.last_mut() {
+            *last = (last.0 + o, last.1 + e);
+        }
+        let square: f64 = cells.iter().map(|(o, e)| (o - e) * (o - e) / e).sum();
+        let k = cells.len() as f64;
+        let freedom = (k - 1.0).max(1.0);
+        // Few values spread wider than chi-square: their exact variance (Haldane 1937) sets the freedom.
+        let inverse: f64 = cells.iter().map(|(_, e)| n / e).sum();
+        let variance = 2.0 * freedom + (inverse - k * k - 2.0 * k + 2.0) / n;
+        verdict.ratio = square / freedom;
+        verdict.freedom = (2.0 * freedom * freedom / variance.max(2.0 * freedom)).max(1.0);
+        let long = seen[LONG].max(1.0);
+        verdict.round = seen[ROUND] / long;
+        verdict.round_expected = expected[ROUND] / long;
+        let by_chance = binomial_upper(seen[ROUND] as usize, long as usize, verdict.round_expected.clamp(0.0, 1.0));
+        verdict.round_z = -normal_quantile(by_chance.clamp(1e-300, 1.0 - 1e-12));
         verdict.p = 0.0;
         verdict
     }
@@ -208,17 +234,23 @@ impl Digits {
 /// together, so they spread wider than independent ones would.
 fn spread(verdicts: &mut [Verdict]) {
     let tested = || verdicts.iter().filter(|v| !v.p.is_nan());
-    let median = |values: &mut dyn Iterator<Item = f64>| {
+    let quantile = |share: f64, values: &mut dyn Iterator<Item = f64>| {
         let mut keys: Vec<i64> = values.map(encode).collect();
-        Ordered::new(&mut keys, false).median().unwrap_or(1.0)
+        Ordered::new(&mut keys, true).quantile(share).unwrap_or(1.0)
     };
     let (mut wider, mut rounder) = (1.0f64, 1.0f64);
     if tested().count() >= ENOUGH {
-        // The median of chi-square over its degrees of freedom (Wilson and Hilferty 1931).
-        let middle = |freedom: f64| (1.0 - 2.0 / (9.0 * freedom.max(1.0))).powi(3);
-        wider = median(&mut tested().map(|v| v.ratio / middle(v.freedom))).max(1.0);
-        let absolute = median(&mut tested().map(|v| v.round_z.abs()));
-        rounder = (absolute / 0.674_489_750_196_081_7).max(1.0);
+        for share in SPREAD_AT {
+            // Chi-square over its degrees of freedom at that share (Wilson and Hilferty 1931).
+            let step = normal_quantile(share);
+            let usual = |freedom: f64| {
+                let part = 2.0 / (9.0 * freedom.max(1.0));
+                (1.0 - part + step * part.sqrt()).powi(3)
+            };
+            wider = wider.max(quantile(share, &mut tested().map(|v| v.ratio / usual(v.freedom))));
+        }
+        let upper = quantile(SPREAD_AT[1], &mut tested().map(|v| v.round_z));
+        rounder = rounder.max(upper / normal_quantile(SPREAD_AT[1]));
     }
     for verdict in verdicts.iter_mut().filter(|v| !v.p.is_nan()) {
         verdict.digits_p = chi_square_tail(verdict.ratio / wider * verdict.freedom, verdict.freedom);
@@ -269,7 +301,7 @@ impl Fit for Model {
     }
 
     /// A row an entity and HS chapter: the keys, `n`, and `digits`, the first two digits of each value
-    /// with 1000 added where it is round; on the first row of each entity what was found.
+    /// with 1000 added where it has four or more and 2000 where it is round besides; on the first row of each entity what was found.
     fn state(&self) -> Result<RecordBatch> {
         let parts = self.combos.groups();
         let mut columns: Vec<(String, ArrayRef)> = Vec::new();
@@ -345,7 +377,7 @@ impl Scores for DigitScores {
             Some(v) => format!(
                 "the first two digits of {} values differ from those of other traders of its products by {} on average \
                  where chance gives {} (chi-square {} times its degrees of freedom, p {:.1e}); most in excess: {}, {:.1} % \
-                 instead of {:.1} %; {:.1} % of the values are round, {:.1} % expected (p {:.1e})",
+                 instead of {:.1} %; of its values of four digits and more {:.1} % are round, {:.1} % expected (p {:.1e})",
                 number(v.n),
                 number(v.mad),
                 number(v.mad_expected),
@@ -404,18 +436,18 @@ mod tests {
 
     #[test]
     fn first_two_digits_and_round_values() {
-        for (value, first, round) in [
-            (10.0, 10, false),
-            (99.99, 99, false),
-            (1234.5, 12, false),
-            (1200.0, 12, true),
-            (1250.0, 12, false),
-            (30_000.0, 30, true),
-            (9_999_999.0, 99, false),
-            (99_000_000.0, 99, true),
+        for (value, first, round, long) in [
+            (10.0, 10, false, false),
+            (99.99, 99, false, false),
+            (1234.5, 12, false, true),
+            (1200.0, 12, true, true),
+            (1250.0, 12, false, true),
+            (30_000.0, 30, true, true),
+            (9_999_999.0, 99, false, true),
+            (99_000_000.0, 99, true, true),
         ] {
-            let (cell, is_round) = unpack(cell(value).unwrap());
-            assert_eq!((cell + 10, is_round), (first, round), "{value}");
+            let found = unpack(cell(value).unwrap());
+            assert_eq!((found.0 + 10, found.1, found.2), (first, round, long), "{value}");
         }
         assert_eq!(cell(9.99), None);
         assert_eq!(cell(f64::NAN), None);

@@ -33,8 +33,12 @@ struct Margin {
     name: String,
     /// Ascending; nulls are left out.
     sorted: Vec<f64>,
+    /// Every [`STRIDE`]th of them: small enough to stay in the cache while rows are scored.
+    signposts: Vec<f64>,
     skewness: f64,
 }
+
+const STRIDE: usize = 64;
 
 struct Model {
     settings: Ecod,
@@ -46,7 +50,9 @@ struct Model {
 }
 
 impl Margin {
-    fn of(feature: &Feature) -> (Margin, Vec<f64>) {
+    /// The distribution of a column, and the tail of each of its values; `logs` are those of the whole
+    /// numbers up to their count.
+    fn of(feature: &Feature, logs: &[f64]) -> (Margin, Vec<f64>) {
         // Values with their places, in order: places give the ranks back without a search.
         let mut keys: Vec<(i64, u32)> = feature
             .values
@@ -58,7 +64,8 @@ impl Margin {
         keys.par_sort_unstable();
         let sorted: Vec<f64> = keys.par_iter().with_min_len(1 << 12).map(|&(k, _)| decode(k)).collect();
         let skewness = skewness(&sorted);
-        let margin = Margin { name: feature.name.clone(), sorted, skewness };
+        let signposts = sorted.iter().copied().step_by(STRIDE).collect();
+        let margin = Margin { name: feature.name.clone(), sorted, signposts, skewness };
         let n = keys.len();
         let mut tails = vec![0.0; feature.values.len()];
         let mut from = 0;
@@ -67,18 +74,15 @@ impl Margin {
             while to < n && keys[to].0 == keys[from].0 {
                 to += 1;
             }
-            let tail = margin.tail(to, from);
+            let tail = margin.tail(logs[n] - logs[to], logs[n] - logs[n - from]);
             keys[from..to].iter().for_each(|&(_, i)| tails[i as usize] = tail);
             from = to;
         }
         (margin, tails)
     }
 
-    /// The largest of the three tails of a value with `up_to` fitted values no larger and `below`
-    /// smaller.
-    fn tail(&self, up_to: usize, below: usize) -> f64 {
-        let n = self.sorted.len();
-        let (left, right) = (surprise(up_to, n), surprise(n - below, n));
+    /// The largest of the three tails of a value, from -ln F and -ln F⁻.
+    fn tail(&self, left: f64, right: f64) -> f64 {
         let skewed = if self.skewness < 0.0 {
             left
         } else if self.skewness > 0.0 {
@@ -89,10 +93,21 @@ impl Margin {
         left.max(right).max(skewed)
     }
 
+    /// How many fitted values are no larger than x, and how many are smaller.
     fn places(&self, x: f64) -> (usize, usize) {
-        let below = self.sorted.partition_point(|&v| v < x);
-        let same = self.sorted[below..].partition_point(|&v| v <= x);
-        (below + same, below)
+        let (below, up_to) = (self.count(|v| v < x), self.sorted.len());
+        if below == up_to || self.sorted[below] != x {
+            return (below, below);
+        }
+        let alone = self.sorted.get(below + 1).is_none_or(|&next| next != x);
+        (if alone { below + 1 } else { self.count(|v| v <= x) }, below)
+    }
+
+    /// How many of the fitted values, which `inside` holds for up to some point, it holds for.
+    fn count(&self, inside: impl Fn(f64) -> bool) -> usize {
+        let from = self.signposts.partition_point(|&v| inside(v)).saturating_sub(1) * STRIDE;
+        let to = (from + STRIDE).min(self.sorted.len());
+        from + self.sorted[from..to].partition_point(|&v| inside(v))
     }
 
     /// Nulls say nothing.
@@ -101,13 +116,14 @@ impl Margin {
             return 0.0;
         }
         let (up_to, below) = self.places(x);
-        self.tail(up_to, below)
+        let n = self.sorted.len();
+        self.tail(surprise(up_to, n), surprise(n - below, n))
     }
 }
 
-/// -ln(part / whole), never the negative zero.
+/// -ln(part / whole).
 fn surprise(part: usize, whole: usize) -> f64 {
-    -ln(part.max(1) as f64 / whole as f64) + 0.0
+    ln(whole as f64) - ln(part.max(1) as f64)
 }
 
 /// The skewness of the sample, m3 / m2^1.5, from exactly rounded sums.
@@ -131,11 +147,12 @@ impl Ecod {
             )));
         }
         watch.begin("fitting", features.len() as u64);
+        let logs: Vec<f64> = (0..rows + 1).into_par_iter().with_min_len(1 << 12).map(|k| ln(k.max(1) as f64)).collect();
         let fitted: Result<Vec<(Margin, Vec<f64>)>> = features
             .par_iter()
             .map(|feature| {
                 watch.check()?;
-                let made = Margin::of(feature);
+                let made = Margin::of(feature, &logs);
                 watch.advance(1);
                 Ok(made)
             })
@@ -176,10 +193,14 @@ impl Fit for Model {
     fn score(self: Arc<Self>, ships: &Shipments, _cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
         let columns: Vec<ScalarBuffer<f64>> =
             matrix::load(ships, &self.settings.columns, false, watch)?.into_iter().map(|f| f.values).collect();
-        let one = |at: usize| {
-            self.margins.iter().zip(&columns).fold(0.0, |sum, (margin, column)| sum + margin.at(column[at]))
-        };
-        let scores = (0..ships.len()).into_par_iter().with_min_len(64).map(one).collect();
+        // Column by column over some rows: one column's signposts fit the fastest cache.
+        let mut scores = vec![0.0; ships.len()];
+        scores.par_chunks_mut(1 << 10).enumerate().for_each(|(chunk, scores)| {
+            for (margin, column) in self.margins.iter().zip(&columns) {
+                let values = &column[chunk << 10..];
+                scores.iter_mut().zip(values).for_each(|(score, &x)| *score += margin.at(x));
+            }
+        });
         Ok(Arc::new(EcodScores { scores, columns, ships: ships.clone(), model: self }))
     }
 

@@ -131,9 +131,19 @@ fn learn(ships: &Shipments, index: &GroupIndex) -> Result<Vec<Fact>> {
     Ok((0..index.groups()).map(group).collect())
 }
 
-/// The first caution that applies to a shipment of a group with this fact, in data with that one: `z`
-/// is its score with its sign, `weight` its net weight where the price hangs on it.
-pub fn caution(group: &Fact, data: &Fact, weight: Option<f64>, z: f64) -> Option<String> {
+/// What the price of a shipment hangs on, and how far out it is, with its sign.
+pub struct Price {
+    pub value: Option<f64>,
+    pub weight: Option<f64>,
+    pub z: f64,
+}
+
+/// The first caution that applies to a shipment of a group with this fact, in data with that one.
+pub fn caution(group: &Fact, data: &Fact, price: Price) -> Option<String> {
+    let Price { value, weight, z } = price;
+    if value == Some(1.0) && z < -TOKEN_SCORE {
+        return Some("a value of 1 looks like a token: the price hangs on it".into());
+    }
     if let Some(weight) = weight {
         if z > TOKEN_SCORE && TOKENS.contains(&weight) {
             return Some(format!("a weight of {weight} kg looks like a token: the price hangs on it"));

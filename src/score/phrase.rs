@@ -1,6 +1,6 @@
 //! Numbers as a reason says them.
 
-/// Three significant digits or the whole number, with thousands marks: `0.0123`, `4.56`, `1,234`.
+/// The whole number, with thousands marks, or three significant digits: `0.0123`, `4.56`, `58`, `1,234`.
 pub fn number(x: f64) -> String {
     if !x.is_finite() {
         return x.to_string();
@@ -9,7 +9,7 @@ pub fn number(x: f64) -> String {
         return "0".into();
     }
     let size = x.abs();
-    if size >= 100.0 {
+    if size >= 100.0 || x.fract() == 0.0 {
         return thousands(x);
     }
     let digits = (2 - libm::log10(size).floor() as i32).clamp(0, 12) as usize;
@@ -34,6 +34,11 @@ fn thousands(x: f64) -> String {
 /// `3.2 times` or, below one, `a 3.2th of`, as a comparison with an expected number.
 pub fn times(ratio: f64) -> String {
     if ratio >= 1.0 { format!("{} times", number(ratio)) } else { format!("1/{} of", number(1.0 / ratio)) }
+}
+
+/// `3.2 times as much` or, below one, `1/3.2 of it`.
+pub fn as_much(ratio: f64) -> String {
+    if ratio >= 1.0 { format!("{} times as much", number(ratio)) } else { format!("1/{} of it", number(1.0 / ratio)) }
 }
 
 /// Why a number cannot be scored, if it cannot: only positive ones can.
@@ -63,11 +68,12 @@ mod tests {
             (45.678, "45.7"),
             (1234567.8, "1,234,568"),
             (-250.0, "-250"),
+            (58.0, "58"),
             (0.0, "0"),
         ] {
             assert_eq!(number(x), text);
         }
         assert_eq!(times(3.21), "3.21 times");
-        assert_eq!(times(0.25), "1/4.00 of");
+        assert_eq!(times(0.25), "1/4 of");
     }
 }

@@ -330,6 +330,7 @@ pub fn closest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
         .filter(|&(similarity, _)| similarity > 0.75)
         .collect();
     near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    near.dedup(); // a role may be the name of its column
     let near: Vec<String> = near.iter().take(3).map(|(_, n)| format!("{n:?}")).collect();
     if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) }
 }

@@ -10,8 +10,9 @@ class Digits(Detector):
     """Does somebody invent numbers?
 
     For each entity: do the first two digits of its values stray from those of other traders of the same HS
-    chapters (chi-square, cells joined until each is expected to hold five values), and are more of its values
-    round (four digits or more, nothing but zeros behind the first two)? Benford's law itself is no null for
+    chapters (chi-square, cells joined until each is expected to hold five values; degrees of freedom after Haldane
+    1937), and are more of its values of four digits or more round (nothing but zeros behind the first two;
+    binomial)? Benford's law itself is no null for
     one trader (Cerioli et al., PNAS 2019), so the expected digits are its peers', with 200 values' weight
     drawn to all products' and to Benford's. One trader's values hang together and spread wider than independent
     ones: with 20 entities or more, both statistics are measured against their own spread among entities. The
@@ -36,7 +37,7 @@ class Digits(Detector):
     State
     -----
     A row an entity and HS chapter: the keys, `n`, and `digits`, the first two digits of each value, 1000 more
-    where it is round.
+    where it has four digits or more and 2000 more where it is round besides.
 
     Examples
     --------

@@ -163,8 +163,10 @@ impl Scores for UnitValueScores {
             ("net_weight", _) => Some(self.prices.over[row]),
             _ => None,
         };
+        let value = (over == "value").then(|| self.prices.over[row]);
         let z = if over == "net_weight" { -self.z(at) } else { self.z(at) };
-        guards::caution(&level.facts(&self.fitted.facts)[g], self.fitted.facts.whole(), weight, z)
+        let price = guards::Price { value, weight, z };
+        guards::caution(&level.facts(&self.fitted.facts)[g], self.fitted.facts.whole(), price)
     }
 
     fn reason(&self, at: usize) -> String {

@@ -109,8 +109,10 @@ impl Scores for LineScores {
 
     fn caution(&self, at: usize) -> Option<String> {
         let (g, _) = self.fitted(at)?;
-        let weight = self.weight[self.ships.rows.row(at)];
-        guards::caution(self.model.facts.get().get(g)?, self.model.facts.whole(), Some(weight), self.standard(at))
+        let row = self.ships.rows.row(at);
+        let price =
+            guards::Price { value: Some(self.value[row]), weight: Some(self.weight[row]), z: self.standard(at) };
+        guards::caution(self.model.facts.get().get(g)?, self.model.facts.whole(), price)
     }
 
     fn reason(&self, at: usize) -> String {

@@ -1,0 +1,239 @@
+"""The detectors against their peers on the same numbers in the same run.
+
+`python benches/detectors.py [name ...]` prints a table a detector and writes docs/benchmarks_detectors.md when all are
+run. It needs pyod, isotree, scikit-learn and statsmodels; R with robustbase is used where it is found. Peers that
+take minutes are measured on a part and scaled, which the table says.
+"""
+
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import polars as pl
+import redlane as rl
+from compare import ROUNDS, THREADS, alternate, shipments, timed
+
+SMALLER = float(os.environ.get("REDLANE_BENCH_SCALE", 1))
+LINES = []
+
+
+def line(work, ours, others, wanted):
+    """`others`: a peer's seconds and the ratio wanted of it."""
+    for name, seconds in others.items():
+        LINES.append((work, f"{ours:.3g} s", f"{name} {seconds:.4g} s", f"{seconds / ours:.1f} x", wanted[name]))
+        print(f"{work:58} redlane {ours:8.3f} s | {name} {seconds:.3f} s | {seconds / ours:.1f} x", flush=True)
+
+
+def value_weight():
+    """A loop of robust regressions, a group each, is measured on 200 groups and scaled."""
+    import statsmodels.api as sm
+
+    groups, size, part = int(134_000 * SMALLER), 200, 200
+    rng = np.random.default_rng(0)
+    weight = np.exp(rng.normal(4, 1, groups * size))
+    price = np.repeat(np.exp(rng.normal(1, 1, groups)), size)
+    value = weight * price * (1 + 0.1 * rng.standard_normal(groups * size)) + 5
+    value[rng.random(groups * size) < 0.02] *= 4
+    labels = np.array([f"{i:06}" for i in range(groups)])
+    frame = pl.DataFrame(
+        {"hs": pl.Series(labels)[np.repeat(np.arange(groups), size)], "value": value, "net_weight": weight}
+    )
+    ships = rl.read(frame)
+    del frame
+    xs, ys = weight[: part * size].reshape(part, size).copy(), value[: part * size].reshape(part, size).copy()
+    del weight, value, price
+
+    def rlm():
+        for x, y in zip(xs, ys, strict=True):
+            sm.RLM(y, sm.add_constant(x)).fit()
+
+    sides = {
+        "redlane": lambda: rl.ValueWeight(by=("hs",)).fit(ships),
+        "fit and score": lambda: rl.ValueWeight(by=("hs",)).fit_score(ships)["score"],
+        "statsmodels": rlm,
+    }
+    times = alternate(sides)
+    whole = groups / part
+    others = {"statsmodels RLM, scaled": times["statsmodels"] * whole}
+    if shutil.which("Rscript"):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "x.csv"
+            pl.DataFrame({"g": np.repeat(np.arange(part), size), "x": xs.ravel(), "y": ys.ravel()}).write_csv(path)
+            script = (
+                f"suppressMessages(library(robustbase)); d <- read.csv('{path}'); s <- split(d, d$g); "
+                "t <- system.time(for (g in s) ltsReg(g$x, g$y, alpha=.5))[['elapsed']]; cat(t)"
+            )
+            took = [
+                float(subprocess.run(["Rscript", "-e", script], capture_output=True, text=True, check=True).stdout)
+                for _ in range(3)
+            ]
+        others["R ltsReg, scaled"] = statistics.median(took) * whole
+    wanted = {"statsmodels RLM, scaled": "300 x", "R ltsReg, scaled": "1,000 x"}
+    line(f"ValueWeight, fit, {groups:,} groups of {size}", times["redlane"], others, wanted)
+    line("the same, fit and score", times["fit and score"], others, wanted)
+
+
+SQL_BACKOFF = """
+with x as (select hs, origin, ln(value / net_weight) x, row_number() over () i from frame),
+f as (select hs, origin, median(x) c, mad(x) s, count(x) n from x group by all),
+p as (select hs, median(x) c, mad(x) s from x group by all)
+select i, abs(x - if(n >= 20 and f.s > 0, f.c, p.c)) / (1.4826 * if(n >= 20 and f.s > 0, f.s, p.s)) z
+from x join f using (hs, origin) join p using (hs)
+"""
+
+
+def unit_value():
+    """Median, MAD and z with one level of back-off, from strings."""
+    frame = shipments(int(10_000_000 * SMALLER))
+    con = duckdb.connect(config={"threads": THREADS})
+    con.register("frame", frame.to_arrow())
+    x = (pl.col("value") / pl.col("net_weight")).log()
+
+    def polars():
+        lazy = frame.lazy().with_columns(x=x)
+        level = lambda *keys: (  # noqa: E731
+            pl.col("x").median().over(*keys),
+            (pl.col("x") - pl.col("x").median().over(*keys)).abs().median().over(*keys),
+        )
+        c, s = level("hs", "origin")
+        pc, ps = level("hs")
+        lazy = lazy.with_columns(c=c, pc=pc, n=pl.len().over("hs", "origin"))
+        lazy = lazy.with_columns(
+            s=(pl.col("x") - pl.col("c")).abs().median().over("hs", "origin"),
+            ps=(pl.col("x") - pl.col("pc")).abs().median().over("hs"),
+        )
+        fine = (pl.col("n") >= 20) & (pl.col("s") > 0)
+        centre = pl.when(fine).then("c").otherwise("pc")
+        scale = pl.when(fine).then("s").otherwise("ps")
+        return lazy.select(z=(pl.col("x") - centre).abs() / (1.4826 * scale)).collect()
+
+    def polars_joined():
+        lazy = frame.lazy().with_columns(x=x)
+
+        def level(*keys):
+            return lazy.group_by(keys).agg(
+                pl.col("x").median().alias("c"),
+                (pl.col("x") - pl.col("x").median()).abs().median().alias("s"),
+                pl.len().alias("n"),
+            )
+
+        both = lazy.join(level("hs", "origin"), on=["hs", "origin"], how="left").join(level("hs"), on="hs", suffix="_p")
+        fine = (pl.col("n") >= 20) & (pl.col("s") > 0)
+        centre = pl.when(fine).then("c").otherwise("c_p")
+        scale = pl.when(fine).then("s").otherwise("s_p")
+        return both.select(z=(pl.col("x") - centre).abs() / (1.4826 * scale)).collect()
+
+    detector = rl.UnitValue(by=("hs", "origin"), backoff=(("hs",),))
+    loaded = rl.read(frame)
+    times = alternate(
+        {
+            "redlane": lambda: detector.fit_score(rl.read(frame))["score"],
+            "loaded": lambda: detector.fit_score(loaded)["score"],
+            "polars": polars,
+            "polars, joins": polars_joined,
+            "duckdb": lambda: con.sql(SQL_BACKOFF).to_arrow_table(),
+        }
+    )
+    others = {name: times[name] for name in ("polars", "polars, joins", "duckdb")}
+    best = min(others, key=others.get)
+    line(f"UnitValue, one back-off, {len(frame):,} rows", times["redlane"], {best: others[best]}, {best: "5 x"})
+    line("the same, loaded", times["loaded"], {best: others[best]}, {best: "-"})
+
+
+def normal_table(rows, columns=10):
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(rows, columns))
+
+
+def isolation():
+    from isotree import IsolationForest as IsoTree
+    from sklearn.ensemble import IsolationForest
+
+    x = normal_table(int(1_000_000 * SMALLER))
+    names = [f"x{i}" for i in range(x.shape[1])]
+    frame = pl.DataFrame(x, schema=names)
+    ships = rl.read(frame)
+    times = alternate(
+        {
+            "redlane": lambda: rl.Isolation(columns=names).fit_score(ships)["score"],
+            "isotree": lambda: IsoTree(ntrees=100, sample_size=256, ndim=1, nthreads=THREADS).fit(x).predict(x),
+            "scikit-learn": lambda: IsolationForest(n_estimators=100, n_jobs=THREADS, random_state=0)
+            .fit(x)
+            .score_samples(x),
+        }
+    )
+    ours = times.pop("redlane")
+    wanted = {"isotree": "2 x", "scikit-learn": "5 x"}
+    line(f"Isolation, {len(x):,} rows, 10 columns, 100 trees", ours, times, wanted)
+
+
+def ecod():
+    from pyod.models.ecod import ECOD
+
+    x = normal_table(int(1_000_000 * SMALLER))
+    names = [f"x{i}" for i in range(x.shape[1])]
+    ships = rl.read(pl.DataFrame(x, schema=names))
+    detector = rl.Ecod(columns=names)
+    times = alternate(
+        {
+            "redlane": lambda: rl.Ecod(columns=names).fit(ships),
+            "fit and score": lambda: rl.Ecod(columns=names).fit_score(ships)["score"],
+            "pyod": lambda: ECOD().fit(x),
+        }
+    )
+    pyod = {"pyod": times["pyod"]}
+    line(f"Ecod, fit, {len(x):,} rows, 10 columns", times["redlane"], pyod, {"pyod": "8 x"})
+    line("the same, fit and score", times["fit and score"], pyod, {"pyod": "8 x"})
+    detector.fit(ships)
+    # What a row costs beyond a call: from the difference between many rows and one.
+    many = rl.read(pl.DataFrame(x[:100_000], schema=names))
+    one = rl.read(pl.DataFrame(x[:1], schema=names))
+    call = statistics.median(timed(lambda: detector.score(one)["score"]) for _ in range(200))
+    rl.set_threads(1)
+    whole = statistics.median(timed(lambda: detector.score(many)["score"]) for _ in range(ROUNDS))
+    rl.set_threads(THREADS)
+    model = ECOD().fit(x)
+    peer = timed(lambda: model.decision_function(x[:1]))
+    print(f"Ecod, one row more: {1e6 * whole / 100_000:.2f} us of one core; a call with one row {1e6 * call:.0f} us")
+    LINES.append(("Ecod, one new row, core", f"{1e6 * whole / 1e5:.2f} us", "-", "-", "10 us"))
+    line("Ecod, one new row, a whole call", call, {"pyod": peer}, {"pyod": "-"})
+
+
+WORK = {"value_weight": value_weight, "unit_value": unit_value, "isolation": isolation, "ecod": ecod}
+
+
+def main():
+    rl.set_threads(THREADS)
+    wanted = sys.argv[1:] or list(WORK)
+    for name in wanted:
+        WORK[name]()
+    if not sys.argv[1:]:
+        write()
+
+
+def write():
+    cores = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, {THREADS} threads"
+    text = [
+        "# Benchmarks of the detectors",
+        "",
+        f"`python benches/detectors.py`: medians of {ROUNDS} rounds in which the sides take turns; {cores}; "
+        f"redlane {rl.__version__}. Loops over groups were measured on 200 groups and scaled.",
+        "",
+        "| work | redlane | peer | faster by | wanted |",
+        "| --- | --- | --- | --- | --- |",
+        *(f"| {' | '.join(row)} |" for row in LINES),
+        "",
+    ]
+    Path(__file__).parent.parent.joinpath("docs", "benchmarks_detectors.md").write_text("\n".join(text))
+
+
+if __name__ == "__main__":
+    main()
