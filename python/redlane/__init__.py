@@ -12,13 +12,12 @@ Rust core, and hands the results over as Arrow tables.
 from __future__ import annotations
 
 import warnings as _warnings
-from collections.abc import Iterable as _Iterable
 
 from redlane import _core, errors, samples
-from redlane.detectors import Digits, Ecod, Isolation, Rarity, Repeats, UnitValue, ValueWeight
+from redlane.detectors import Digits, Ecod, Isolation, Newcomer, Rarity, Repeats, Surge, UnitValue, ValueWeight
 from redlane.errors import FaultError, ReadError, RedlaneError, SchemaError
 from redlane.findings import Findings, screen
-from redlane.learning import evaluate, features, inject, leakage_report
+from redlane.learning import evaluate, fdr, features, inject, leakage_report
 from redlane.shipments import Shipments, read
 from redlane.table import Table
 
@@ -30,12 +29,14 @@ __all__ = [
     "FaultError",
     "Findings",
     "Isolation",
+    "Newcomer",
     "Rarity",
     "ReadError",
     "RedlaneError",
     "Repeats",
     "SchemaError",
     "Shipments",
+    "Surge",
     "Table",
     "UnitValue",
     "ValueWeight",
@@ -53,20 +54,6 @@ __all__ = [
 
 if _core.DEBUG_BUILD:
     _warnings.warn("this is a debug build of redlane; it is many times slower", RuntimeWarning, stacklevel=2)
-
-
-def fdr(p: _Iterable[float | None], method: str = "bh") -> list[float | None]:
-    """q-values of p-values: the smallest false discovery rate at which each would be called a discovery.
-
-    `method` is ``"bh"`` (Benjamini and Hochberg 1995) or ``"by"`` (Benjamini and Yekutieli 2001, valid under any
-    dependence). `None` and NaN mean "not tested": they stay `None` and do not count.
-
-    >>> import redlane as rl
-    >>> rl.fdr([0.01, None, 0.04])
-    [0.02, None, 0.04]
-    """
-    given = [float("nan") if x is None else float(x) for x in p]
-    return [None if q != q else q for q in _core.fdr(given, method)]
 
 
 def set_threads(threads: int) -> None:

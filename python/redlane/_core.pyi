@@ -88,6 +88,16 @@ def repeats(window: int, tolerance: float, threshold: float | None, band: float)
 def digits(entity: str, min_values: int, min_products: int) -> Detector: ...
 def isolation(columns: Sequence[str], trees: int, sample: int, seed: int) -> Detector: ...
 def ecod(columns: Sequence[str]) -> Detector: ...
+def newcomer(
+    entity: Sequence[str],
+    measure: str,
+    window: int,
+    burn_in: int,
+    dormant: int,
+    min_peers: int,
+    founded: Sequence[tuple[str, int]],
+) -> Detector: ...
+def surge(by: Sequence[str], every: str, measure: str, expanding: bool, min_periods: int) -> Detector: ...
 def read_files(
     sources: Sequence[str],
     columns: Sequence[tuple[str, str]],

@@ -188,3 +188,16 @@ def leakage_report(train: Shipments, test: Shipments, label: str) -> Table:
     ('office', 1.0)
     """
     return Table(_core.leakage(train._core, test._core, label))
+
+
+def fdr(p: Iterable[float | None], method: str = "bh") -> list[float | None]:
+    """q-values of p-values: the smallest false discovery rate at which each would be called a discovery.
+
+    `method` is ``"bh"`` (Benjamini and Hochberg 1995) or ``"by"`` (Benjamini and Yekutieli 2001, valid under any
+    dependence). `p` may be a column of a table. `None` and NaN mean "not tested": they stay `None` and do not count.
+
+    >>> import redlane as rl
+    >>> rl.fdr([0.01, None, 0.04])
+    [0.02, None, 0.04]
+    """
+    return [None if q != q else q for q in _core.fdr(_numbers(p), method)]

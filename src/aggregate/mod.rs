@@ -9,16 +9,19 @@ mod summary;
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow::datatypes::{Field, Schema};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
+use arrow::buffer::ScalarBuffer;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Float64Type, Schema};
 
 pub use compare::{Comparison, compare};
 pub use lazy::{Lazy, SharedTable};
+use measure::{Ask, Operand};
 pub use measure::{Measure, Stat};
 pub use summary::{fault_table, summary};
 
 use crate::error::{Error, Result};
-use crate::group::{IndexCache, resolve};
+use crate::group::{GroupIndex, IndexCache, resolve};
 use crate::store::Shipments;
 use crate::watch::Watch;
 
@@ -51,6 +54,28 @@ pub fn aggregate(
     }
     let measures = plan.iter().map(|m| m.name.clone()).zip(arrays).collect();
     Ok(Arc::new(lazy::Grouped::new(by, index.keys.clone(), measures, index.groups())))
+}
+
+/// One measure of every group of an index; NaN is null.
+pub fn measured(index: &GroupIndex, ships: &Shipments, measure: &Measure, watch: &Watch) -> Result<Vec<f64>> {
+    let made = compute::compute(index, ships, std::slice::from_ref(measure), watch)?;
+    let numbers = cast(&made[0], &DataType::Float64)?;
+    let numbers = numbers.as_primitive::<Float64Type>();
+    Ok(match numbers.nulls() {
+        None => numbers.values().to_vec(),
+        Some(_) => numbers.iter().map(|v| v.unwrap_or(f64::NAN)).collect(),
+    })
+}
+
+/// The numbers a sum is taken of, row by row; `None` for any other measure.
+pub fn summands(ships: &Shipments, measure: &Measure, watch: &Watch) -> Result<Option<ScalarBuffer<f64>>> {
+    Ok(match measure.ask {
+        Ask::Stat(Operand::Role(role), Stat::Sum) => Some(ships.store.role_numbers(role, watch)?),
+        Ask::Stat(Operand::Column(column), Stat::Sum) => {
+            Some(ships.store.columns[column].numbers(watch)?.values.clone())
+        }
+        _ => None,
+    })
 }
 
 /// A table of these columns; every column may hold nulls.

@@ -30,10 +30,15 @@ impl Combos {
     }
 
     pub fn of_index(index: &GroupIndex, keys: &[String]) -> Combos {
-        let groups = index.groups();
+        let all: Vec<u32> = (0..index.groups() as u32).collect();
+        Combos::of_some(index, keys, &all)
+    }
+
+    /// Some groups of an index by the first of its keys.
+    pub fn of_some(index: &GroupIndex, keys: &[String], groups: &[u32]) -> Combos {
         let labels = (0..keys.len()).map(|k| index.keys.distinct(k).clone()).collect();
-        let codes = (0..keys.len()).map(|k| (0..groups).map(|g| index.keys.code(g, k)).collect()).collect();
-        Combos::new(keys, labels, codes, groups)
+        let codes = (0..keys.len()).map(|k| groups.iter().map(|&g| index.keys.code(g as usize, k)).collect()).collect();
+        Combos::new(keys, labels, codes, groups.len())
     }
 
     /// Groups from tables that hold their keys under their names, one group a row.
@@ -58,20 +63,19 @@ impl Combos {
 
     /// `hs6 690912, origin CN`.
     pub fn name(&self, group: usize) -> String {
-        let part = |(k, key): (usize, &String)| {
-            let code = self.codes[k][group] as usize;
-            let labels = &self.labels[k];
-            let text = match labels.as_string_view_opt() {
-                Some(texts) if code < texts.len() => texts.value(code).to_owned(),
-                None if code < labels.len() => {
-                    arrow::util::display::array_value_to_string(labels, code).unwrap_or_default()
-                }
-                _ => "(none)".into(),
-            };
-            format!("{key} {text}")
-        };
+        let part = |(k, key): (usize, &String)| format!("{key} {}", self.value(group, k));
         let parts: Vec<String> = self.keys.iter().enumerate().map(part).collect();
         if parts.is_empty() { "all shipments".into() } else { parts.join(", ") }
+    }
+
+    /// The values of key `column` of these groups.
+    pub fn labels_of(&self, column: usize, groups: &[u32]) -> Result<ArrayRef> {
+        gather(&self.labels[column], groups.len(), |i| self.codes[column][groups[i] as usize])
+    }
+
+    /// The value of key `column` of one group, in words.
+    pub fn value(&self, group: usize, column: usize) -> String {
+        label(&self.labels[column], self.codes[column][group] as usize)
     }
 
     /// The distinct groups in key order, and for each of the old ones its number among them.
@@ -163,6 +167,14 @@ impl Combos {
                 name.into()
             })
             .collect())
+    }
+}
+
+fn label(labels: &ArrayRef, code: usize) -> String {
+    match labels.as_string_view_opt() {
+        Some(texts) if code < texts.len() => texts.value(code).to_owned(),
+        None if code < labels.len() => arrow::util::display::array_value_to_string(labels, code).unwrap_or_default(),
+        _ => "(none)".into(),
     }
 }
 

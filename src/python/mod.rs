@@ -34,6 +34,8 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(score::digits, m)?)?;
     m.add_function(wrap_pyfunction!(score::isolation, m)?)?;
     m.add_function(wrap_pyfunction!(score::ecod, m)?)?;
+    m.add_function(wrap_pyfunction!(score::surge, m)?)?;
+    m.add_function(wrap_pyfunction!(score::newcomer, m)?)?;
     m.add_function(wrap_pyfunction!(score::screen, m)?)?;
     m.add_function(wrap_pyfunction!(score::by_shipment, m)?)?;
     m.add_function(wrap_pyfunction!(table::table, m)?)?;

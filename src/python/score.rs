@@ -11,6 +11,7 @@ use super::table::{Table, one_batch};
 use crate::error::{Error, Result};
 use crate::score::{self, SharedFit, SharedScores};
 use crate::stats::{benjamini_hochberg, benjamini_yekutieli};
+use crate::store::Every;
 
 /// A detector with its settings.
 #[pyclass(module = "redlane._core", frozen)]
@@ -120,6 +121,45 @@ pub fn isolation(py: Python<'_>, columns: Vec<String>, trees: usize, sample: usi
 #[pyfunction]
 pub fn ecod(py: Python<'_>, columns: Vec<String>) -> PyResult<Detector> {
     detector(py, Ok(score::Ecod { columns }))
+}
+
+fn ruler(by: Vec<String>, every: &str, measure: String) -> Result<score::Ruler> {
+    let every = Every::named(every).ok_or_else(|| {
+        Error::Argument(format!(
+            "every={every:?} is not known; use \"day\", \"week\", \"month\", \"quarter\" or \"year\""
+        ))
+    })?;
+    Ok(score::Ruler { by, every, measure })
+}
+
+#[pyfunction]
+pub fn surge(
+    py: Python<'_>,
+    by: Vec<String>,
+    every: &str,
+    measure: String,
+    expanding: bool,
+    min_periods: usize,
+) -> PyResult<Detector> {
+    let made = ruler(by, every, measure).map(|ruler| score::Surge { ruler, expanding, min_periods });
+    detector(py, made)
+}
+
+/// `founded`: names with days since 1970-01-01.
+#[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "one for each of the detector's own")]
+pub fn newcomer(
+    py: Python<'_>,
+    entity: Vec<String>,
+    measure: String,
+    window: i32,
+    burn_in: i32,
+    dormant: i32,
+    min_peers: usize,
+    mut founded: Vec<(String, i32)>,
+) -> PyResult<Detector> {
+    founded.sort();
+    detector(py, Ok(score::Newcomer { entity, measure, window, burn_in, dormant, min_peers, founded }))
 }
 
 /// The findings' table, and for each finding its source rows.

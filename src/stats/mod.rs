@@ -7,8 +7,10 @@ pub mod line;
 mod log;
 mod medcouple;
 mod order;
+mod pareto;
 mod random;
 mod scale;
+pub mod series;
 mod sum;
 mod tail;
 
@@ -17,10 +19,14 @@ pub use fdr::{benjamini_hochberg, benjamini_yekutieli};
 pub use log::ln;
 pub use medcouple::{adjusted_fences, medcouple};
 pub use order::{Ordered, decode, encode};
+pub use pareto::ParetoTail;
 pub use random::{Random, mix, scramble};
 pub use scale::{qn, sn};
 pub use sum::{exact_sum, exact_sum_where};
-pub use tail::{binomial_upper, chi_square_tail, normal_quantile, normal_two_sided, normal_upper, student_t_two_sided};
+pub use tail::{
+    binomial_upper, chi_square_tail, negative_binomial_tails, normal_quantile, normal_two_sided, normal_upper,
+    student_t_two_sided,
+};
 
 /// Makes the median absolute deviation of a normal sample estimate its standard deviation:
 /// 1 / Φ⁻¹(3/4) (Hampel 1974).

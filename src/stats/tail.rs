@@ -143,6 +143,18 @@ pub fn binomial_upper(k: usize, n: usize, p: f64) -> f64 {
     incomplete_beta(k as f64, (n - k + 1) as f64, p, 1.0 - p)
 }
 
+/// `P(X >= k)` and `P(X <= k)` for a negative binomial `X` with a mean and a variance of
+/// mean + dispersion · mean²; a dispersion of zero is Poisson's.
+pub fn negative_binomial_tails(k: f64, mean: f64, dispersion: f64) -> (f64, f64) {
+    let size = 1.0 / dispersion.max(1e-7);
+    let (hit, miss) = (mean / (size + mean), size / (size + mean));
+    if mean <= 0.0 {
+        return (f64::from(u8::from(k <= 0.0)), 1.0);
+    }
+    let upper = if k <= 0.0 { 1.0 } else { incomplete_beta(k, size, hit, miss) };
+    (upper, incomplete_beta(size, k + 1.0, miss, hit))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,6 +185,17 @@ mod tests {
         close(binomial_upper(1, 1, 0.25), 0.25);
         close(binomial_upper(7, 9, 1e-3), 3.5937028e-20);
         close(normal_upper(3.0), 0.0013498980316300933);
+        // nbinom.sf(k - 1, 1 / d, 1 / (1 + d * m)), nbinom.cdf(k, ...), poisson.sf
+        let (upper, lower) = negative_binomial_tails(7.0, 2.0, 0.5);
+        close(upper, 0.03515625);
+        close(lower, 0.98046875);
+        let (upper, lower) = negative_binomial_tails(30.0, 5.0, 0.2);
+        close(upper, 3.08244489133358e-06);
+        close(lower, 0.9999982672743499);
+        let (upper, lower) = negative_binomial_tails(0.0, 3.0, 1.0);
+        close(upper, 1.0);
+        close(lower, 0.25);
+        assert!((negative_binomial_tails(9.0, 3.0, 0.0).0 / 0.003802992061675955 - 1.0).abs() < 1e-5);
         assert_eq!((binomial_upper(0, 5, 0.1), binomial_upper(6, 5, 0.1)), (1.0, 0.0));
     }
 

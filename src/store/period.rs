@@ -40,6 +40,16 @@ impl Every {
         })
     }
 
+    pub fn name(self) -> &'static str {
+        match self {
+            Every::Day => "day",
+            Every::Week => "week",
+            Every::Month => "month",
+            Every::Quarter => "quarter",
+            Every::Year => "year",
+        }
+    }
+
     /// The first day of the period that holds `day`. A week starts on Monday.
     pub fn start(self, day: i32) -> i32 {
         let d = date(day);
@@ -51,6 +61,40 @@ impl Every {
             Every::Quarter => number(first((d.month() - 1) / 3 * 3 + 1)),
             Every::Year => number(first(1)),
         }
+    }
+
+    /// Periods in a season: twelve months, four quarters, seven days, fifty-two weeks; one where there is
+    /// none.
+    pub fn season(self) -> usize {
+        match self {
+            Every::Day => 7,
+            Every::Week => 52,
+            Every::Month => 12,
+            Every::Quarter => 4,
+            Every::Year => 1,
+        }
+    }
+
+    /// `2022-03-01` as people write a period: `2022-03`, `2022-Q1`, `2022`.
+    pub fn text(self, start: i32) -> String {
+        let d = date(start);
+        match self {
+            Every::Day | Every::Week => d.to_string(),
+            Every::Month => d.format("%Y-%m").to_string(),
+            Every::Quarter => format!("{}-Q{}", d.year(), d.month0() / 3 + 1),
+            Every::Year => d.year().to_string(),
+        }
+    }
+
+    /// The periods from the one that starts at `first` to the one that starts at `last`.
+    pub fn range(self, first: i32, last: i32) -> Vec<i32> {
+        let mut starts = Vec::new();
+        let mut at = first;
+        while at <= last {
+            starts.push(at);
+            at = self.next(at);
+        }
+        starts
     }
 
     /// The first day of the period after the one that starts at `start`.

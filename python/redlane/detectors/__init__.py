@@ -3,9 +3,11 @@
 from redlane.detectors.base import Detector
 from redlane.detectors.digits import Digits
 from redlane.detectors.joint import Ecod, Isolation
+from redlane.detectors.newcomer import Newcomer
 from redlane.detectors.rarity import Rarity
 from redlane.detectors.repeats import Repeats
+from redlane.detectors.surge import Surge
 from redlane.detectors.unit_value import UnitValue
 from redlane.detectors.value_weight import ValueWeight
 
-__all__ = ["Detector", "Digits", "Ecod", "Isolation", "Rarity", "Repeats", "UnitValue", "ValueWeight"]
+__all__ = ["Detector", "Digits", "Ecod", "Isolation", "Newcomer", "Rarity", "Repeats", "Surge", "UnitValue", "ValueWeight"]

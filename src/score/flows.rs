@@ -1,0 +1,298 @@
+//! Flows: one measure of each group in each period, what detectors of flows and firms are fitted to.
+//!
+//! In a state every cell is a handful of numbers whose exact sum is the cell's value: the parts that a
+//! correctly rounded sum leaves over are kept with it. So states of disjoint records add up to the bits
+//! of all the records at once. A measure that is no sum (a median, a concentration) can only be put
+//! together from fits that have no cell in common.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
+use arrow::datatypes::Date32Type;
+use rayon::prelude::*;
+
+use super::members::{lists, plain, read_lists};
+use crate::aggregate::{Measure, measured, summands};
+use crate::error::{Error, Result};
+use crate::group::{Combos, GroupIndex, IndexCache, Key, resolve};
+use crate::stats::exact_sum;
+use crate::store::{Every, Role, Shipments};
+use crate::watch::Watch;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cell {
+    /// The number of the period in [`Flows::periods`].
+    pub at: u32,
+    /// Records behind it.
+    pub records: u32,
+    pub value: f64,
+}
+
+/// What is measured of what.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ruler {
+    pub by: Vec<String>,
+    pub every: Every,
+    pub measure: String,
+}
+
+pub struct Flows {
+    pub combos: Combos,
+    pub starts: Vec<usize>,
+    pub cells: Vec<Cell>,
+    /// First days of all periods from the first with records to the last.
+    pub periods: Vec<i32>,
+    /// Whether an empty period counts as zero, and whether values are numbers of things.
+    pub additive: bool,
+    pub counts: bool,
+    /// Records without a date.
+    pub undated: usize,
+    source: Source,
+}
+
+enum Source {
+    Ships(Shipments, Arc<GroupIndex>, Measure, Vec<u32>),
+    /// For each cell the numbers it is the sum of.
+    Parts(Vec<(u32, f64)>),
+}
+
+impl Ruler {
+    pub fn flows(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<Flows> {
+        ships.store.require(Role::Date)?;
+        let measure = Measure::parse(&ships.store, &self.measure)?;
+        if let Some(period) = self.by.iter().find(|k| Every::named(k).is_some() || *k == "date") {
+            return Err(Error::Argument(format!(
+                "by cannot hold the period {period:?}: every={:?} sets the periods",
+                self.every_name()
+            )));
+        }
+        let mut keys = resolve(&ships.store, &self.by)?;
+        keys.push(Key::Period(self.every));
+        let index = cache.get(ships, &keys, watch)?;
+        let values = measured(&index, ships, &measure, watch)?;
+        let last = self.by.len();
+        let days = index.keys.distinct(last).as_primitive::<Date32Type>().values();
+        let null = days.len() as u32;
+        let periods = match (days.first(), days.last()) {
+            (Some(&first), Some(&last)) => self.every.range(first, last),
+            _ => Vec::new(),
+        };
+        // Codes to places among all periods: some have no record.
+        let place: Vec<u32> = days.iter().map(|d| periods.partition_point(|p| p < d) as u32).collect();
+        let radix = u128::from(null) + 1;
+        let (mut firsts, mut starts, mut cells, mut groups_of) = (Vec::new(), vec![0], Vec::new(), Vec::new());
+        let mut undated = 0;
+        let mut before = None;
+        for (g, &value) in values.iter().enumerate() {
+            let records = index.rows(g).len();
+            if records == 0 {
+                continue;
+            }
+            let key = index.keys.key(g);
+            let (group, period) = (key / radix, (key % radix) as u32);
+            if period == null {
+                undated += records;
+                continue;
+            }
+            if before != Some(group) {
+                if before.is_some() {
+                    starts.push(cells.len());
+                }
+                before = Some(group);
+                firsts.push(g as u32);
+            }
+            cells.push(Cell { at: place[period as usize], records: records as u32, value });
+            groups_of.push(g as u32);
+        }
+        if before.is_some() {
+            starts.push(cells.len());
+        }
+        if cells.is_empty() {
+            return Err(Error::Argument(format!(
+                "no record has a date, so there are no flows by {}; see ships.faults and ships.summary()",
+                self.every_name()
+            )));
+        }
+        Ok(Flows {
+            combos: Combos::of_some(&index, &self.by, &firsts),
+            starts,
+            cells,
+            periods,
+            additive: measure.ask.additive(),
+            counts: measure.ask.counts(),
+            undated,
+            source: Source::Ships(ships.clone(), index, measure, groups_of),
+        })
+    }
+
+    pub fn every_name(&self) -> &'static str {
+        self.every.name()
+    }
+
+    /// Flows from states of fits of disjoint records.
+    pub fn restored(&self, states: &[RecordBatch], detector: &str, watch: &Watch) -> Result<Flows> {
+        let names = ["periods", "values", "records"];
+        let (combos, [days, values, records]) = read_lists(states, &self.by, names, detector, watch)?;
+        super::members::same_lengths(&[&days, &values, &records], &names, detector)?;
+        let kind = |name: &str| -> Result<bool> {
+            let flags = states.iter().map(|s| {
+                let column = super::members::column(s, name, detector)?;
+                Ok(column.as_boolean_opt().is_some_and(|c| c.iter().flatten().any(|v| v)))
+            });
+            Ok(flags.collect::<Result<Vec<bool>>>()?.into_iter().any(|v| v))
+        };
+        let (additive, counts) = (kind("additive")?, kind("counts")?);
+        let range = days.values.iter().fold((i32::MAX, i32::MIN), |r, &d| (r.0.min(d as i32), r.1.max(d as i32)));
+        let periods = self.every.range(range.0, range.1);
+        let mut flows = Flows {
+            starts: vec![0],
+            cells: Vec::new(),
+            periods,
+            additive,
+            counts,
+            undated: 0,
+            source: Source::Parts(Vec::new()),
+            combos,
+        };
+        let mut parts = Vec::new();
+        for g in 0..flows.combos.groups() {
+            let mut entries: Vec<(i32, f64, f64)> = (days.starts[g]..days.starts[g + 1])
+                .map(|i| (days.values[i] as i32, values.values[i], records.values[i]))
+                .collect();
+            entries.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+            for cell in entries.chunk_by(|a, b| a.0 == b.0) {
+                let numbers: Vec<f64> = cell.iter().map(|e| e.1).filter(|v| !v.is_nan()).collect();
+                if !additive && cell.len() > 1 {
+                    return Err(Error::Argument(format!(
+                        "both fits hold records of {} in {}, and {} of their union cannot be told from that of each; merge fits of \
+                         different periods or groups",
+                        flows.combos.name(g),
+                        self.every.text(cell[0].0),
+                        self.measure
+                    )));
+                }
+                let at = flows.periods.partition_point(|&p| p < cell[0].0) as u32;
+                let value = if numbers.is_empty() { f64::NAN } else { exact_sum(&numbers) };
+                parts.extend(cell.iter().map(|e| (flows.cells.len() as u32, e.1)));
+                flows.cells.push(Cell { at, records: cell.iter().map(|e| e.2).sum::<f64>() as u32, value });
+            }
+            flows.starts.push(flows.cells.len());
+        }
+        flows.source = Source::Parts(parts);
+        Ok(flows)
+    }
+}
+
+impl Flows {
+    pub fn groups(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    pub fn of(&self, group: usize) -> &[Cell] {
+        &self.cells[self.range(group)]
+    }
+
+    pub fn range(&self, group: usize) -> Range<usize> {
+        self.starts[group]..self.starts[group + 1]
+    }
+
+    /// The source rows of a cell, where the flows come from shipments.
+    pub fn rows(&self, cell: usize) -> &[u32] {
+        match &self.source {
+            Source::Ships(_, index, _, groups) => index.rows(groups[cell] as usize),
+            Source::Parts(_) => &[],
+        }
+    }
+
+    /// The cell of a group in a period.
+    pub fn find(&self, group: usize, at: u32) -> Option<usize> {
+        let range = self.range(group);
+        let place = self.cells[range.clone()].partition_point(|c| c.at < at) + range.start;
+        (place < range.end && self.cells[place].at == at).then_some(place)
+    }
+
+    /// The value of a cell that may be empty.
+    pub fn value(&self, group: usize, at: u32) -> f64 {
+        match self.find(group, at) {
+            Some(cell) => self.cells[cell].value,
+            None if self.additive => 0.0,
+            None => f64::NAN,
+        }
+    }
+
+    /// The exact sum of a group's cells from period to period.
+    pub fn sum(&self, group: usize, from: u32, to: u32) -> f64 {
+        let values: Vec<f64> = self
+            .of(group)
+            .iter()
+            .filter(|c| c.at >= from && c.at <= to && !c.value.is_nan())
+            .map(|c| c.value)
+            .collect();
+        exact_sum(&values)
+    }
+
+    /// The numbers that each cell is the exact sum of, cell after cell.
+    fn parts(&self, watch: &Watch) -> Result<Vec<(u32, f64)>> {
+        let (ships, index, measure, groups) = match &self.source {
+            Source::Parts(parts) => return Ok(parts.clone()),
+            Source::Ships(ships, index, measure, groups) => (ships, index, measure, groups),
+        };
+        let numbers = summands(ships, measure, watch)?;
+        let made: Vec<Vec<(u32, f64)>> = (0..self.cells.len())
+            .into_par_iter()
+            .with_min_len(1 << 10)
+            .map(|cell| {
+                let value = self.cells[cell].value;
+                let mut parts = vec![(cell as u32, value)];
+                if let Some(numbers) = &numbers {
+                    let rows = index.rows(groups[cell] as usize);
+                    let mut rest: Vec<f64> =
+                        rows.iter().map(|&r| numbers[r as usize]).filter(|v| !v.is_nan()).collect();
+                    let mut part = value;
+                    // What rounding left over, and what that left over, until nothing is.
+                    while part.is_finite() && part != 0.0 {
+                        rest.push(-part);
+                        part = exact_sum(&rest);
+                        if part.is_finite() && part != 0.0 {
+                            parts.push((cell as u32, part));
+                        }
+                    }
+                }
+                parts
+            })
+            .collect();
+        Ok(made.concat())
+    }
+
+    /// The keys, `n` (records), and the cells, as the columns of a state.
+    pub fn state(&self, watch: &Watch) -> Result<Vec<(String, ArrayRef)>> {
+        let groups = self.groups();
+        let mut columns: Vec<(String, ArrayRef)> = Vec::new();
+        for (k, key) in self.combos.keys.iter().enumerate() {
+            columns.push((key.clone(), plain(&self.combos.labels(k)?)?));
+        }
+        let n = (0..groups).map(|g| self.of(g).iter().map(|c| i64::from(c.records)).sum::<i64>());
+        columns.push(("n".into(), Arc::new(Int64Array::from_iter_values(n))));
+        let parts = self.parts(watch)?;
+        let mut starts = vec![0];
+        let mut at = 0;
+        for g in 0..groups {
+            at += parts[at..].partition_point(|p| (p.0 as usize) < self.starts[g + 1]);
+            starts.push(at);
+        }
+        let days = parts.iter().map(|p| f64::from(self.periods[self.cells[p.0 as usize].at as usize])).collect();
+        // Records are counted once, with the first number of their cell.
+        let records = parts.iter().enumerate().map(|(i, p)| {
+            let first = i == 0 || parts[i - 1].0 != p.0;
+            if first { f64::from(self.cells[p.0 as usize].records) } else { 0.0 }
+        });
+        columns.push(("periods".into(), lists(&starts, days, groups)));
+        columns.push(("records".into(), lists(&starts, records.collect(), groups)));
+        columns.push(("values".into(), lists(&starts, parts.iter().map(|p| p.1).collect(), groups)));
+        let flag = |v: bool| -> ArrayRef { Arc::new(arrow::array::BooleanArray::from(vec![v; groups])) };
+        columns.push(("additive".into(), flag(self.additive)));
+        columns.push(("counts".into(), flag(self.counts)));
+        Ok(columns)
+    }
+}

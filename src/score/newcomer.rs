@@ -1,0 +1,493 @@
+//! `Newcomer`: a firm or pair first seen recently, already large?
+//!
+//! An entity is new when it first appears after the burn-in of the data, or wakes after a long sleep.
+//! Its volume over the window from that day, scaled to the whole window where the data end before, is
+//! compared on logarithms with that of other newcomers of its main product and year, or of wider peers
+//! where those are few; how seldom an excess so large is, a generalised Pareto tail over all newcomers
+//! says.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Date32Array, Float64Array, Int64Array, RecordBatch};
+use arrow::datatypes::{DataType, Field};
+
+use super::flows::{Flows, Ruler};
+use super::phrase::{as_much, number};
+use super::scores::{Number, Scores};
+use super::{Detector, Fit, SharedFit, SharedScores};
+use crate::aggregate::table;
+use crate::error::{Error, Result};
+use crate::group::{Combos, IndexCache};
+use crate::stats::{MAD_K, Ordered, ParetoTail, encode, exact_sum, ln};
+use crate::store::{Every, Role, Shipments, iso};
+use crate::watch::Watch;
+
+/// The weight of all newcomers' centre and scale in a cohort's, in members.
+const SHRINKAGE: f64 = 10.0;
+/// Days of a newcomer that must have been seen to scale its volume to the window.
+const SEEN: i32 = 30;
+/// Days between founding and first record that make an old firm.
+const OLD: i32 = 5 * 365;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Newcomer {
+    pub entity: Vec<String>,
+    pub measure: String,
+    /// Days of the first window, days at the start of the data in which everybody is new, and days of
+    /// silence after which an entity counts as new again.
+    pub window: i32,
+    pub burn_in: i32,
+    pub dormant: i32,
+    pub min_peers: usize,
+    /// First days of firms, by the first key of the entity.
+    pub founded: Vec<(String, i32)>,
+}
+
+/// What became of an entity.
+#[derive(Clone)]
+enum Fate {
+    Old(i32),
+    TooLate(i32),
+    New(Debut),
+}
+
+#[derive(Clone)]
+struct Debut {
+    first: i32,
+    /// The end of the sleep it woke from, if it did: its last day before.
+    slept: Option<i32>,
+    days: i32,
+    records: usize,
+    volume: f64,
+    /// The group of flows with most of the volume, which says its product.
+    main: usize,
+    x: f64,
+    centre: f64,
+    scale: f64,
+    peers: usize,
+    cohort: String,
+    p: f64,
+}
+
+struct Model {
+    settings: Newcomer,
+    product: Option<String>,
+    flows: Flows,
+    entities: Combos,
+    fates: Vec<Fate>,
+    cohorts: Cohorts,
+}
+
+/// Centre and scale of the logarithms of newcomers' volumes, by cohort.
+struct Cohorts {
+    known: HashMap<String, (f64, f64, usize)>,
+    tail: Option<ParetoTail>,
+}
+
+impl Newcomer {
+    fn check(&self) -> Result<()> {
+        let wrong = |what: &str| Err(Error::Argument(what.to_owned()));
+        if self.entity.is_empty() {
+            return wrong("entity is empty; name a key such as \"importer\"");
+        }
+        if self.window < SEEN {
+            return wrong(&format!("window={}: a first window of fewer than {SEEN} days says nothing", self.window));
+        }
+        if self.burn_in < 0 || self.dormant < 1 {
+            return wrong("burn_in must be 0 days or more, and dormant 1 or more");
+        }
+        Ok(())
+    }
+
+    fn ruler(&self, product: Option<&String>) -> Ruler {
+        let mut by = self.entity.clone();
+        by.extend(product.cloned());
+        Ruler { by, every: Every::Day, measure: self.measure.clone() }
+    }
+
+    /// The product is that of the entity's own key, or the heading.
+    fn product(&self, has_hs: bool) -> Option<String> {
+        let own = self.entity.iter().any(|k| k.starts_with("hs"));
+        (has_hs && !own).then(|| "hs4".to_owned())
+    }
+
+    fn model(&self, flows: Flows, product: Option<String>) -> Result<Model> {
+        if !flows.additive {
+            return Err(Error::Argument(format!(
+                "measure={:?} is no sum; a newcomer's volume is a sum such as \"value\", \"net_weight\" or \"shipments\"",
+                self.measure
+            )));
+        }
+        let (entities, of) = flows.combos.project(&self.entity)?.distinct()?;
+        let (start, end) = (flows.periods[0], flows.periods[flows.periods.len() - 1]);
+        if end - start < self.burn_in + SEEN {
+            return Err(Error::Argument(format!(
+                "the data go from {} to {}, {} days: nobody can be new after a burn_in of {} days; read earlier records, or \
+                 lower burn_in",
+                iso(start),
+                iso(end),
+                end - start + 1,
+                self.burn_in
+            )));
+        }
+        let fates = self.fates(&flows, &of, entities.groups(), start + self.burn_in);
+        let cohorts = Cohorts::learn(self, &flows, &fates);
+        let mut model = Model { settings: self.clone(), product, flows, entities, fates, cohorts };
+        let mut fates = std::mem::take(&mut model.fates);
+        for fate in &mut fates {
+            if let Fate::New(debut) = fate {
+                model.judge(debut, &model.flows);
+            }
+        }
+        model.fates = fates;
+        Ok(model)
+    }
+
+    /// What became of each entity; those seen before `settled` were there already.
+    fn fates(&self, flows: &Flows, of: &[u32], entities: usize, settled: i32) -> Vec<Fate> {
+        let mut groups_of: Vec<Vec<usize>> = vec![Vec::new(); entities];
+        of.iter().enumerate().for_each(|(g, &e)| groups_of[e as usize].push(g));
+        let end = flows.periods[flows.periods.len() - 1];
+        groups_of
+            .iter()
+            .map(|groups| {
+                let mut cells: Vec<(i32, usize, usize)> = groups
+                    .iter()
+                    .flat_map(|&g| flows.range(g).map(move |c| (g, c)))
+                    .map(|(g, c)| (flows.periods[flows.cells[c].at as usize], g, c))
+                    .collect();
+                cells.sort_unstable();
+                // The last time it began: after a sleep, or at its first record.
+                let wake = (1..cells.len()).rev().find(|&i| cells[i].0 - cells[i - 1].0 > self.dormant);
+                let from = wake.unwrap_or(0);
+                let first = cells[from].0;
+                if wake.is_none() && first < settled {
+                    return Fate::Old(first);
+                }
+                let days = self.window.min(end - first + 1);
+                if days < SEEN {
+                    return Fate::TooLate(first);
+                }
+                let within: Vec<&(i32, usize, usize)> =
+                    cells[from..].iter().take_while(|c| c.0 < first + self.window).collect();
+                let value = |c: usize| if flows.cells[c].value.is_nan() { 0.0 } else { flows.cells[c].value };
+                let volume = exact_sum(&within.iter().map(|c| value(c.2)).collect::<Vec<f64>>());
+                let mut by_product: Vec<(usize, f64)> = Vec::new();
+                for c in &within {
+                    match by_product.iter_mut().find(|p| p.0 == c.1) {
+                        Some(p) => p.1 += value(c.2),
+                        None => by_product.push((c.1, value(c.2))),
+                    }
+                }
+                by_product.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+                Fate::New(Debut {
+                    first,
+                    slept: wake.map(|i| cells[i - 1].0),
+                    days,
+                    records: within.iter().map(|c| flows.cells[c.2].records as usize).sum(),
+                    volume,
+                    main: by_product[0].0,
+                    x: if volume > 0.0 { ln(volume * f64::from(self.window) / f64::from(days)) } else { f64::NAN },
+                    centre: f64::NAN,
+                    scale: f64::NAN,
+                    peers: 0,
+                    cohort: String::new(),
+                    p: f64::NAN,
+                })
+            })
+            .collect()
+    }
+}
+
+/// The cohorts of a newcomer, from the nearest to the widest.
+fn cohorts(flows: &Flows, debut: &Debut) -> Vec<String> {
+    let year = &iso(debut.first)[..4];
+    let Some(key) = flows.combos.keys.iter().position(|k| k.starts_with("hs")) else {
+        return vec![format!("newcomers of {year}"), "all newcomers".into()];
+    };
+    let product = flows.combos.value(debut.main, key);
+    let chapter = product.get(..2).unwrap_or(&product).to_owned();
+    vec![
+        format!("newcomers of {year} in HS {product}"),
+        format!("newcomers in HS {product}"),
+        format!("newcomers of {year} in HS {chapter}"),
+        format!("newcomers in HS {chapter}"),
+        format!("newcomers of {year}"),
+        "all newcomers".into(),
+    ]
+}
+
+impl Cohorts {
+    fn learn(settings: &Newcomer, flows: &Flows, fates: &[Fate]) -> Cohorts {
+        let mut members: HashMap<String, Vec<i64>> = HashMap::new();
+        let debuts = || fates.iter().filter_map(|f| if let Fate::New(d) = f { Some(d) } else { None });
+        for debut in debuts().filter(|d| !d.x.is_nan()) {
+            for name in cohorts(flows, debut) {
+                members.entry(name).or_default().push(encode(debut.x));
+            }
+        }
+        let fitted = |keys: &mut Vec<i64>| {
+            let n = keys.len();
+            let mut ordered = Ordered::new(keys, false);
+            let centre = ordered.median().unwrap_or(f64::NAN);
+            (centre, MAD_K * ordered.mad(centre).unwrap_or(f64::NAN), n)
+        };
+        let whole = members.get("all newcomers").cloned().map_or((f64::NAN, f64::NAN, 0), |mut keys| fitted(&mut keys));
+        let mut known: HashMap<String, (f64, f64, usize)> = HashMap::new();
+        for (name, mut keys) in members {
+            let (centre, scale, n) = fitted(&mut keys);
+            if n >= settings.min_peers || name == "all newcomers" {
+                let own = n as f64 / (n as f64 + SHRINKAGE);
+                let scale = (own * scale * scale + (1.0 - own) * whole.1 * whole.1).sqrt();
+                known.insert(name, (centre, scale, n));
+            }
+        }
+        let mut cohorts = Cohorts { known, tail: None };
+        let excess: Vec<f64> = debuts().filter_map(|d| cohorts.of(flows, d).map(|(_, c)| (d.x - c.0) / c.1)).collect();
+        cohorts.tail = ParetoTail::fit(&excess);
+        cohorts
+    }
+
+    fn of(&self, flows: &Flows, debut: &Debut) -> Option<(String, (f64, f64, usize))> {
+        let found = cohorts(flows, debut).into_iter().find_map(|name| {
+            let cohort = *self.known.get(&name)?;
+            Some((name, cohort))
+        })?;
+        (found.1.1 > 0.0 && !debut.x.is_nan()).then_some(found)
+    }
+}
+
+impl Model {
+    fn judge(&self, debut: &mut Debut, flows: &Flows) {
+        let Some((name, (centre, scale, peers))) = self.cohorts.of(flows, debut) else { return };
+        (debut.centre, debut.scale, debut.peers, debut.cohort) = (centre, scale, peers, name);
+        let excess = (debut.x - centre) / scale;
+        if let Some(tail) = &self.cohorts.tail {
+            debut.p = tail.p_value(excess);
+        }
+    }
+}
+
+impl Detector for Newcomer {
+    fn fit(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedFit> {
+        self.check()?;
+        let product = self.product(ships.store.role(Role::Hs).is_some());
+        let flows = self.ruler(product.as_ref()).flows(ships, cache, watch)?;
+        Ok(Arc::new(self.model(flows, product)?))
+    }
+
+    fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit> {
+        self.check()?;
+        let product = self.product(states.iter().any(|s| s.column_by_name("hs4").is_some()));
+        let flows = self.ruler(product.as_ref()).restored(states, "Newcomer", watch)?;
+        Ok(Arc::new(self.model(flows, product)?))
+    }
+}
+
+impl Fit for Model {
+    /// The entities of these shipments: those that were fitted as they were judged then, others as
+    /// newcomers of after the fit.
+    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
+        let flows = self.settings.ruler(self.product.as_ref()).flows(ships, cache, watch)?;
+        let (here, of) = flows.combos.project(&self.settings.entity)?.distinct()?;
+        let known = self.entities.find(&here)?;
+        let mut fates = self.settings.fates(&flows, &of, here.groups(), i32::MIN);
+        for (fate, known) in fates.iter_mut().zip(&known) {
+            match (known, &mut *fate) {
+                (Some(k), fate) => *fate = self.fates[*k as usize].clone(),
+                (None, Fate::New(debut)) => self.judge(debut, &flows),
+                _ => {}
+            }
+        }
+        let mut cells_of: Vec<Vec<usize>> = vec![Vec::new(); here.groups()];
+        of.iter().enumerate().for_each(|(g, &e)| cells_of[e as usize].extend(flows.range(g)));
+        Ok(Arc::new(DebutScores { model: self, flows, here, fates, cells_of }))
+    }
+
+    /// A row an entity and product: the keys, `n`, the cells (a day each), and of the entity `first_seen`,
+    /// `volume`, `centre` and `scale` (of the logarithms in its cohort).
+    fn state(&self) -> Result<RecordBatch> {
+        let mut columns = self.flows.state(&Watch::default())?;
+        let (_, of) = self.flows.combos.project(&self.settings.entity)?.distinct()?;
+        let first = |f: &Fate| match f {
+            Fate::Old(day) | Fate::TooLate(day) => *day,
+            Fate::New(debut) => debut.first,
+        };
+        let fates: Vec<&Fate> = of.iter().map(|&e| &self.fates[e as usize]).collect();
+        columns.push(("first_seen".into(), Arc::new(Date32Array::from_iter_values(fates.iter().map(|f| first(f))))));
+        let mut float = |name: &str, value: fn(&Debut) -> f64| {
+            let cell = |f: &&Fate| if let Fate::New(d) = f { Some(value(d)).filter(|v| !v.is_nan()) } else { None };
+            columns.push((name.into(), Arc::new(fates.iter().map(cell).collect::<Float64Array>()) as ArrayRef));
+        };
+        float("volume", |d| d.volume);
+        float("centre", |d| d.centre);
+        float("scale", |d| d.scale);
+        table(columns, fates.len())
+    }
+}
+
+struct DebutScores {
+    model: Arc<Model>,
+    flows: Flows,
+    here: Combos,
+    fates: Vec<Fate>,
+    cells_of: Vec<Vec<usize>>,
+}
+
+impl DebutScores {
+    fn debut(&self, at: usize) -> Option<&Debut> {
+        match &self.fates[at] {
+            Fate::New(debut) if !debut.p.is_nan() => Some(debut),
+            _ => None,
+        }
+    }
+
+    fn founded(&self, at: usize) -> Option<i32> {
+        let name = self.here.value(at, 0);
+        let list = &self.model.settings.founded;
+        list.binary_search_by(|f| f.0.as_str().cmp(&name)).ok().map(|i| list[i].1)
+    }
+}
+
+impl Scores for DebutScores {
+    fn detector(&self) -> &'static str {
+        "Newcomer"
+    }
+
+    fn len(&self) -> usize {
+        self.here.groups()
+    }
+
+    fn number(&self, what: Number, at: usize) -> f64 {
+        let Some(d) = self.debut(at) else { return f64::NAN };
+        match what {
+            Number::Score => ((d.x - d.centre) / d.scale).max(0.0),
+            Number::PValue => d.p,
+            Number::Direction => d.x - d.centre,
+            Number::Observed => d.volume,
+            Number::Expected => libm::exp(d.centre) * f64::from(d.days) / f64::from(self.model.settings.window),
+            Number::Peers => d.peers as f64,
+        }
+    }
+
+    fn peer(&self, at: usize) -> Option<String> {
+        self.debut(at).map(|d| d.cohort.clone())
+    }
+
+    fn caution(&self, at: usize) -> Option<String> {
+        let d = self.debut(at)?;
+        if let Some(day) = self.founded(at).filter(|day| d.first - day > OLD) {
+            return Some(format!(
+                "it was founded on {}, {} years before it was first seen: these data may begin late for it",
+                iso(day),
+                (d.first - day) / 365
+            ));
+        }
+        (d.days < self.model.settings.window).then(|| {
+            format!(
+                "seen for {} of the {} days of the window: its volume is scaled up",
+                d.days, self.model.settings.window
+            )
+        })
+    }
+
+    fn reason(&self, at: usize) -> String {
+        let settings = &self.model.settings;
+        let measure = &settings.measure;
+        match &self.fates[at] {
+            Fate::Old(first) => format!(
+                "not scored: seen since {}, within the first {} days of the data, so it may be older",
+                iso(*first),
+                settings.burn_in
+            ),
+            Fate::TooLate(first) => {
+                format!("not scored: first seen on {}, fewer than {SEEN} days before the end of the data", iso(*first))
+            }
+            Fate::New(d) if d.p.is_nan() => {
+                if d.x.is_nan() {
+                    format!("not scored: no positive {measure} in its first {} days", d.days)
+                } else {
+                    "not scored: too few newcomers to compare it with".into()
+                }
+            }
+            Fate::New(d) => {
+                let seen = match d.slept {
+                    Some(day) => format!("seen again on {} after a sleep since {}", iso(d.first), iso(day)),
+                    None => format!("first seen on {}", iso(d.first)),
+                };
+                let age = match self.founded(at) {
+                    Some(day) if day <= d.first => format!(", founded {} days before", d.first - day),
+                    Some(day) => format!(", {} days before it was founded", day - d.first),
+                    None => String::new(),
+                };
+                let expected = self.number(Number::Expected, at);
+                format!(
+                    "{seen}{age}; {measure} {} in {} records over {} days, {} as the middle one of the {} {}",
+                    number(d.volume),
+                    number(d.records as f64),
+                    d.days,
+                    as_much(d.volume / expected),
+                    number(d.peers as f64),
+                    d.cohort
+                )
+            }
+        }
+    }
+
+    fn at_stake(&self, at: usize) -> f64 {
+        self.number(Number::Observed, at)
+    }
+
+    fn keys(&self) -> Vec<Field> {
+        let keys = self.here.keys.iter().enumerate();
+        keys.map(|(k, name)| Field::new(name, self.here.kind(k).clone(), true)).collect()
+    }
+
+    fn key(&self, column: usize, range: std::ops::Range<usize>) -> Result<ArrayRef> {
+        Ok(self.here.labels(column)?.slice(range.start, range.len()))
+    }
+
+    fn evidence(&self) -> Vec<Field> {
+        vec![
+            Field::new("first_seen", DataType::Date32, true),
+            Field::new("slept_since", DataType::Date32, true),
+            Field::new("founded", DataType::Date32, true),
+            Field::new("days", DataType::Int64, true),
+            Field::new("records", DataType::Int64, true),
+        ]
+    }
+
+    fn proof(&self, column: usize, range: std::ops::Range<usize>) -> Result<ArrayRef> {
+        let days = |value: &dyn Fn(usize) -> Option<i32>| -> ArrayRef {
+            Arc::new(range.clone().map(value).collect::<Date32Array>())
+        };
+        let counts = |value: fn(&Debut) -> i64| -> ArrayRef {
+            Arc::new(range.clone().map(|at| self.debut(at).map(value)).collect::<Int64Array>())
+        };
+        Ok(match column {
+            0 => days(&|at| match &self.fates[at] {
+                Fate::Old(day) | Fate::TooLate(day) => Some(*day),
+                Fate::New(d) => Some(d.first),
+            }),
+            1 => days(&|at| self.debut(at)?.slept),
+            2 => days(&|at| self.founded(at)),
+            3 => counts(|d| i64::from(d.days)),
+            _ => counts(|d| d.records as i64),
+        })
+    }
+
+    fn subject(&self, at: usize) -> String {
+        self.here.name(at)
+    }
+
+    /// The records of the window.
+    fn rows(&self, at: usize) -> Result<Vec<u32>> {
+        let Some(d) = self.debut(at) else { return Ok(Vec::new()) };
+        let within = |c: &usize| {
+            let day = self.flows.periods[self.flows.cells[*c].at as usize];
+            day >= d.first && day < d.first + self.model.settings.window
+        };
+        Ok(self.cells_of[at].iter().copied().filter(within).flat_map(|c| self.flows.rows(c).to_vec()).collect())
+    }
+}

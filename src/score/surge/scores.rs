@@ -1,0 +1,275 @@
+//! A row a flow and period.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Date32Array, Float64Array, StringViewArray};
+use arrow::datatypes::{DataType, Field};
+
+use super::Model;
+use crate::error::Result;
+use crate::score::flows::Flows;
+use crate::score::phrase::{as_much, number};
+use crate::score::scores::{Number, Scores};
+
+/// Below this many spreads a period is nothing to name.
+const NAMED: f64 = 3.5;
+/// A shift with a larger p-value is none to name.
+const DOUBTFUL: f64 = 0.01;
+/// A level below this share of the one before is a collapse.
+const COLLAPSED: f64 = 0.1;
+
+pub struct SurgeScores {
+    model: Arc<Model>,
+    flows: Flows,
+    /// For each flow here its number in the fit.
+    known: Vec<Option<u32>>,
+    /// Periods from the first one fitted to the first one here; negative where these begin earlier.
+    offset: i64,
+    lines: Vec<Line>,
+}
+
+#[derive(Clone, Copy)]
+struct Line {
+    group: u32,
+    at: u32,
+}
+
+impl SurgeScores {
+    pub fn new(model: Arc<Model>, flows: Flows) -> Result<SurgeScores> {
+        let known = model.flows.combos.find(&flows.combos)?;
+        let (first, here) = (model.flows.periods[0], flows.periods[0]);
+        let every = model.settings.ruler.every;
+        let offset = if here >= first {
+            every.range(first, here).len() as i64 - 1
+        } else {
+            1 - every.range(here, first).len() as i64
+        };
+        let mut scores = SurgeScores { model, flows, known, offset, lines: Vec::new() };
+        for g in 0..scores.flows.groups() {
+            let line = |at: u32| Line { group: g as u32, at };
+            let known = scores.known[g].map(|k| k as usize);
+            if known.is_some_and(|k| scores.model.whole(k)) {
+                scores.lines.extend((0..scores.flows.periods.len() as u32).map(line));
+                continue;
+            }
+            // A flow that mostly rests: its records, and the period in which it shifted.
+            let shift = known.and_then(|k| scores.model.shift(k)).map(|s| s.0 as i64 - scores.offset);
+            let mut shift = shift.filter(|s| (0..scores.flows.periods.len() as i64).contains(s)).map(|s| s as u32);
+            for cell in scores.flows.of(g) {
+                if let Some(at) = shift.filter(|&at| at <= cell.at) {
+                    if at < cell.at {
+                        scores.lines.push(line(at));
+                    }
+                    shift = None;
+                }
+                scores.lines.push(line(cell.at));
+            }
+            scores.lines.extend(shift.map(line));
+        }
+        Ok(scores)
+    }
+
+    /// The flow's number in the fit and the period's, where they were fitted or come after.
+    fn place(&self, at: usize) -> Option<(usize, usize)> {
+        let line = self.lines[at];
+        let t = i64::from(line.at) + self.offset;
+        Some((self.known[line.group as usize]? as usize, usize::try_from(t).ok()?))
+    }
+
+    fn observed(&self, at: usize) -> f64 {
+        let line = self.lines[at];
+        self.flows.value(line.group as usize, line.at)
+    }
+
+    /// Direction and size, p-value, and whether it is the shift that is judged.
+    fn verdict(&self, at: usize) -> Option<(f64, f64, bool)> {
+        let (g, t) = self.place(at)?;
+        let z = self.model.z(g, t, self.observed(at));
+        if z.is_nan() {
+            return None;
+        }
+        let p = self.model.p_value(g, z);
+        match self.model.shift(g) {
+            Some((when, size, shift_p)) if when == t => Some((size, shift_p, true)),
+            _ => Some((z, p, false)),
+        }
+    }
+
+    fn kind(&self, at: usize) -> Option<&'static str> {
+        let (z, p, shift) = self.verdict(at)?;
+        let (g, _) = self.place(at)?;
+        let series = &self.model.series[g];
+        Some(match (shift, z > 0.0) {
+            (true, _) if p > DOUBTFUL => return None,
+            (true, false) if series.after <= COLLAPSED * series.before => "collapse",
+            (true, _) => "shift",
+            (false, _) if z.abs() < NAMED => return None,
+            (false, true) => "spike",
+            (false, false) => "dip",
+        })
+    }
+
+    fn when(&self, at: usize) -> String {
+        self.model.settings.ruler.every.text(self.flows.periods[self.lines[at].at as usize])
+    }
+}
+
+impl Scores for SurgeScores {
+    fn detector(&self) -> &'static str {
+        "Surge"
+    }
+
+    fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    fn number(&self, what: Number, at: usize) -> f64 {
+        if what == Number::Observed {
+            return self.observed(at);
+        }
+        let (Some((z, p, shift)), Some((g, t))) = (self.verdict(at), self.place(at)) else { return f64::NAN };
+        match what {
+            Number::Score => z.abs(),
+            Number::PValue => p,
+            Number::Direction => z,
+            Number::Expected if shift => self.model.series[g].unshifted(t),
+            Number::Expected => self.model.expected(g, t),
+            Number::Peers => self.model.ground.periods as f64,
+            Number::Observed => f64::NAN,
+        }
+    }
+
+    fn peer(&self, at: usize) -> Option<String> {
+        self.verdict(at)?;
+        let every = self.model.settings.ruler.every;
+        let (periods, n) = (&self.model.flows.periods, self.model.ground.periods);
+        Some(format!("its own {}s from {} to {}", every.name(), every.text(periods[0]), every.text(periods[n - 1])))
+    }
+
+    fn caution(&self, at: usize) -> Option<String> {
+        let (g, t) = self.place(at)?;
+        let (_, _, shift) = self.verdict(at)?;
+        let series = &self.model.series[g];
+        if series.sparse && !shift {
+            return Some(format!(
+                "the flow rests in most {}s: only {} of {} have records",
+                self.model.settings.ruler.every_name(),
+                series.active,
+                self.model.ground.periods
+            ));
+        }
+        // The last period of a file often ends before the calendar's.
+        let last = t + 1 == self.model.ground.periods;
+        (last && self.model.ground.additive && self.verdict(at)?.0 < -NAMED)
+            .then(|| "the last period of the data may be incomplete".into())
+    }
+
+    fn reason(&self, at: usize) -> String {
+        let measure = &self.model.settings.ruler.measure;
+        let observed = self.observed(at);
+        let Some((g, t)) = self.place(at) else {
+            return if self.known[self.lines[at].group as usize].is_none() {
+                "not scored: this flow was not fitted".into()
+            } else {
+                "not scored: before the first period fitted".into()
+            };
+        };
+        let Some((z, _, shift)) = self.verdict(at) else {
+            return if observed.is_nan() {
+                format!("not scored: {measure} is missing")
+            } else {
+                format!("not scored: fewer than min_periods={} before it", self.model.settings.min_periods)
+            };
+        };
+        let series = &self.model.series[g];
+        if shift {
+            let (before, after) = (series.before, series.after);
+            let ratio =
+                if before > 0.0 && after > 0.0 { format!(", {}", as_much(after / before)) } else { String::new() };
+            return format!(
+                "the level of {measure} shifted from {} to {}{ratio}, in {} and for the {} periods since ({} standard errors)",
+                number(before),
+                number(after),
+                self.when(at),
+                self.model.ground.periods - t,
+                number(z.abs())
+            );
+        }
+        let expected = self.model.expected(g, t);
+        let ratio = if expected > 0.0 && observed > 0.0 {
+            format!(", {}", as_much(observed / expected))
+        } else {
+            String::new()
+        };
+        let by = if self.model.settings.expanding { "from the periods before" } else { "from its level and season" };
+        format!(
+            "{measure} {} in {} where {} was expected {by}{ratio} ({} spreads)",
+            number(observed),
+            self.when(at),
+            number(expected),
+            number(z.abs())
+        )
+    }
+
+    fn at_stake(&self, at: usize) -> f64 {
+        if self.model.ground.additive {
+            (self.observed(at) - self.number(Number::Expected, at)).abs()
+        } else {
+            f64::NAN
+        }
+    }
+
+    fn keys(&self) -> Vec<Field> {
+        let combos = &self.flows.combos;
+        let keys = combos.keys.iter().enumerate().map(|(k, name)| Field::new(name, combos.kind(k).clone(), true));
+        keys.chain([Field::new("period", DataType::Date32, false)]).collect()
+    }
+
+    fn key(&self, column: usize, range: Range<usize>) -> Result<ArrayRef> {
+        let lines = &self.lines[range];
+        if column == self.flows.combos.keys.len() {
+            let days = lines.iter().map(|l| self.flows.periods[l.at as usize]);
+            return Ok(Arc::new(Date32Array::from_iter_values(days)));
+        }
+        let groups: Vec<u32> = lines.iter().map(|l| l.group).collect();
+        self.flows.combos.labels_of(column, &groups)
+    }
+
+    fn evidence(&self) -> Vec<Field> {
+        vec![
+            Field::new("kind", DataType::Utf8View, true),
+            Field::new("shift", DataType::Date32, true),
+            Field::new("before", DataType::Float64, true),
+            Field::new("after", DataType::Float64, true),
+        ]
+    }
+
+    fn proof(&self, column: usize, range: Range<usize>) -> Result<ArrayRef> {
+        let shifted = |at: usize| {
+            let (g, _) = self.place(at)?;
+            Some((g, self.model.shift(g)?.0))
+        };
+        Ok(match column {
+            0 => Arc::new(range.map(|at| self.kind(at)).collect::<StringViewArray>()),
+            1 => Arc::new(range.map(|at| Some(self.model.flows.periods[shifted(at)?.1])).collect::<Date32Array>()),
+            2 => Arc::new(range.map(|at| Some(self.model.series[shifted(at)?.0].before)).collect::<Float64Array>()),
+            _ => Arc::new(range.map(|at| Some(self.model.series[shifted(at)?.0].after)).collect::<Float64Array>()),
+        })
+    }
+
+    fn subject(&self, at: usize) -> String {
+        format!("{}, {}", self.flows.combos.name(self.lines[at].group as usize), self.when(at))
+    }
+
+    /// The records of the period; of a shift, all from there on.
+    fn rows(&self, at: usize) -> Result<Vec<u32>> {
+        let line = self.lines[at];
+        let group = line.group as usize;
+        if self.verdict(at).is_some_and(|v| v.2) {
+            let cells = self.flows.range(group).filter(|&c| self.flows.cells[c].at >= line.at);
+            return Ok(cells.flat_map(|c| self.flows.rows(c).to_vec()).collect());
+        }
+        Ok(self.flows.find(group, line.at).map_or_else(Vec::new, |cell| self.flows.rows(cell).to_vec()))
+    }
+}

@@ -1,0 +1,167 @@
+//! One flow's series and what it is judged by.
+//!
+//! Numbers of things are fitted on 2 √(n + 3/8), which evens out the spread of counts (Anscombe 1948),
+//! with a spread of at least what chance gives. A flow that trades in at least half of the periods is
+//! fitted on logarithms. One that mostly rests is fitted like a count, n being its value in typical
+//! records, so that a few records after a pause are no alarm. A measure with negative values is fitted
+//! as it is.
+
+use crate::score::flows::Cell;
+use crate::stats::series::{Baseline, Scratch, baseline};
+use crate::stats::{Ordered, encode, ln, negative_binomial_tails, normal_quantile, student_t_two_sided};
+
+/// What zero adds to before logarithms, in middle values.
+const OFFSET: f64 = 0.01;
+/// The least standard deviation of logarithms: below, rounding is taken for news.
+const LEAST: f64 = 1e-6;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Form {
+    Log { offset: f64 },
+    Root { unit: f64 },
+    Plain,
+}
+
+impl Form {
+    fn of(self, y: f64) -> f64 {
+        match self {
+            Form::Log { offset } => ln(y + offset),
+            Form::Root { unit } => 2.0 * ((y / unit).max(0.0) + 0.375).sqrt(),
+            Form::Plain => y,
+        }
+    }
+
+    fn back(self, x: f64) -> f64 {
+        match self {
+            Form::Log { offset } => (libm::exp(x) - offset).max(0.0),
+            Form::Root { unit } => ((0.25 * x.max(0.0) * x - 0.375) * unit).max(0.0),
+            Form::Plain => x,
+        }
+    }
+}
+
+/// A flow's baseline.
+#[derive(Clone, Debug)]
+pub struct Series {
+    pub form: Form,
+    /// It rests in more than half of the periods.
+    pub sparse: bool,
+    pub base: Baseline,
+    /// Periods with records.
+    pub active: usize,
+    /// Medians of the measure before and from the shift on.
+    pub before: f64,
+    pub after: f64,
+}
+
+/// What holds for all flows of a fit.
+#[derive(Clone, Copy)]
+pub struct Ground {
+    pub periods: usize,
+    pub season: usize,
+    pub additive: bool,
+    pub counts: bool,
+    /// Variance of the sizes of records over the square of their mean.
+    pub variety: f64,
+}
+
+#[derive(Default)]
+pub struct Work {
+    y: Vec<f64>,
+    x: Vec<f64>,
+    keys: Vec<i64>,
+    scratch: Scratch,
+}
+
+impl Series {
+    /// Fits the first `until` periods of a flow.
+    pub fn fit(cells: &[Cell], until: usize, ground: &Ground, work: &mut Work) -> Series {
+        let Work { y, x, keys, scratch } = work;
+        y.clear();
+        y.resize(until, if ground.additive { 0.0 } else { f64::NAN });
+        let cells = &cells[..cells.partition_point(|c| (c.at as usize) < until)];
+        cells.iter().for_each(|c| y[c.at as usize] = c.value);
+        let active = cells.len();
+        let sparse = ground.additive && 2 * cells.iter().filter(|c| c.value != 0.0).count() < until;
+        let form = form(cells, sparse, ground, keys);
+        x.clear();
+        x.extend(y.iter().map(|&y| form.of(y)));
+        let mut base = match form {
+            Form::Log { .. } if ground.additive => baseline(x, ground.season, |t| y[t] != 0.0, scratch),
+            _ => baseline(x, ground.season, |_| true, scratch),
+        };
+        let least = match form {
+            Form::Log { .. } => LEAST,
+            Form::Root { .. } => (1.0 + if ground.counts { 0.0 } else { ground.variety }).sqrt(),
+            Form::Plain => LEAST * base.before.abs().max(f64::MIN_POSITIVE),
+        };
+        if base.scale.is_nan() || base.scale < least {
+            if let Some(shift) = &mut base.shift {
+                shift.z *= base.scale.max(0.0) / least;
+                if shift.z.is_nan() || base.scale <= 0.0 {
+                    let sides = 1.0 / shift.at as f64 + 1.0 / (until - shift.at) as f64;
+                    shift.z = (base.after - base.before) / (least * sides.sqrt());
+                }
+            }
+            base.scale = least;
+        }
+        let cut = base.shift.map_or(until, |s| s.at);
+        let median = |part: &[f64], keys: &mut Vec<i64>| {
+            keys.clear();
+            keys.extend(part.iter().filter(|v| !v.is_nan()).map(|&v| encode(v)));
+            Ordered::new(keys, false).median().unwrap_or(f64::NAN)
+        };
+        let before = median(&y[..cut], keys);
+        let after = if cut < until { median(&y[cut..], keys) } else { before };
+        Series { form, sparse, base, active, before, after }
+    }
+
+    pub fn expected(&self, t: usize) -> f64 {
+        self.form.back(self.base.at(t))
+    }
+
+    pub fn unshifted(&self, t: usize) -> f64 {
+        self.form.back(self.base.unshifted(t))
+    }
+
+    /// How far out a value is, as a standard normal.
+    pub fn z(&self, t: usize, y: f64, ground: &Ground) -> f64 {
+        let fitted = self.base.at(t);
+        if y.is_nan() || fitted.is_nan() {
+            return f64::NAN;
+        }
+        if ground.counts {
+            let mean = self.form.back(fitted).max(0.05);
+            let dispersion = (self.base.scale * self.base.scale - 1.0).max(0.0) / mean.max(1.0);
+            let (upper, lower) = negative_binomial_tails(y, mean, dispersion);
+            return if upper <= lower { -quantile(upper) } else { quantile(lower) };
+        }
+        let off = (self.form.of(y) - fitted) / self.base.scale;
+        // The spread itself is known from so many periods only.
+        let freedom = (ground.periods as f64 / 2.0).max(3.0);
+        let tail = 0.5 * student_t_two_sided(off, freedom);
+        if off >= 0.0 { -quantile(tail) } else { quantile(tail) }
+    }
+}
+
+fn quantile(p: f64) -> f64 {
+    normal_quantile(p.clamp(1e-300, 0.5))
+}
+
+fn form(cells: &[Cell], sparse: bool, ground: &Ground, keys: &mut Vec<i64>) -> Form {
+    if ground.counts {
+        return Form::Root { unit: 1.0 };
+    }
+    if cells.iter().any(|c| c.value < 0.0) {
+        return Form::Plain;
+    }
+    let mut middle = |values: &mut dyn Iterator<Item = f64>| {
+        keys.clear();
+        keys.extend(values.filter(|v| *v > 0.0 && v.is_finite()).map(encode));
+        Ordered::new(keys, false).median().unwrap_or(1.0)
+    };
+    if sparse {
+        return Form::Root { unit: middle(&mut cells.iter().map(|c| c.value / f64::from(c.records))) };
+    }
+    Form::Log { offset: OFFSET * middle(&mut cells.iter().map(|c| c.value)) }
+}

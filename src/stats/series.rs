@@ -1,0 +1,331 @@
+//! The robust baseline of a short series: level, slow trend, season, and at most one level shift.
+//!
+//! Everything is made of medians, so that what is to be found cannot pull what it is measured by. The
+//! date of a shift is where two levels fit best, by the sum of absolute deviations from the medians on
+//! either side (an exact scan); it is kept where it pays for itself by the Schwarz criterion of a
+//! Laplace likelihood. The model is that of Rousseeuw, Perrotta, Riani and Hubert (2019), with medians
+//! in place of least trimmed squares. NaN is a missing value.
+
+use super::MAD_K;
+
+/// Shortest stretch on either side of a shift: this many periods, or this share of all.
+const SHORTEST: (usize, usize) = (3, 16);
+/// Rounds of fitting season and levels in turn.
+const ROUNDS: usize = 3;
+/// What a shift costs in parameters: its size, its date, and the choice of the date.
+const COST: f64 = 4.0;
+/// The standard error of a median over that of a mean, at the normal: the root of π / 2.
+const MEDIAN_ERROR: f64 = 1.253_314_137_315_500_3;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Shift {
+    /// The first period of the new level.
+    pub at: usize,
+    /// Its size over its standard error, widened for what neighbouring periods have in common.
+    pub z: f64,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Baseline {
+    pub before: f64,
+    pub after: f64,
+    pub shift: Option<Shift>,
+    slope: f64,
+    middle: f64,
+    /// What each phase of the season adds; empty where there is none.
+    season: Vec<f64>,
+    /// The standard deviation that the residuals' MAD stands for.
+    pub scale: f64,
+}
+
+impl Baseline {
+    pub fn at(&self, t: usize) -> f64 {
+        self.level(t) + self.slope * (t as f64 - self.middle) + self.seasonal(t)
+    }
+
+    fn level(&self, t: usize) -> f64 {
+        if self.shift.is_some_and(|s| t >= s.at) { self.after } else { self.before }
+    }
+
+    /// Where the series would be had it not shifted.
+    pub fn unshifted(&self, t: usize) -> f64 {
+        self.before + self.slope * (t as f64 - self.middle) + self.seasonal(t)
+    }
+
+    fn seasonal(&self, t: usize) -> f64 {
+        if self.season.is_empty() { 0.0 } else { self.season[t % self.season.len()] }
+    }
+
+    pub fn is_seasonal(&self) -> bool {
+        !self.season.is_empty()
+    }
+}
+
+/// Working memory, kept from series to series.
+#[derive(Default)]
+pub struct Scratch {
+    rest: Vec<f64>,
+    sorted: Vec<f64>,
+    left: Vec<(f64, f64)>,
+    values: Vec<f64>,
+}
+
+/// Fits a baseline. `period` is the length of the season, used where the series holds two of them;
+/// `weigh` says of which values the spread is taken.
+pub fn baseline(x: &[f64], period: usize, weigh: impl Fn(usize) -> bool, scratch: &mut Scratch) -> Baseline {
+    let flat = fit(x, period, false, &weigh, scratch);
+    if x.len() < 2 * SHORTEST.0 {
+        return flat.0;
+    }
+    let shifted = fit(x, period, true, &weigh, scratch);
+    let n = x.iter().filter(|v| !v.is_nan()).count() as f64;
+    let gain = 2.0 * n * (super::ln(flat.1.max(1e-300)) - super::ln(shifted.1.max(1e-300)));
+    let worth = shifted.0.shift.is_some() && (shifted.1 < 1e-9 * flat.1 || gain > COST * super::ln(n.max(2.0)));
+    if worth { shifted.0 } else { flat.0 }
+}
+
+/// A baseline with or without a shift, and the sum of absolute residuals.
+fn fit(
+    x: &[f64],
+    period: usize,
+    shift: bool,
+    weigh: &impl Fn(usize) -> bool,
+    scratch: &mut Scratch,
+) -> (Baseline, f64) {
+    let n = x.len();
+    let mut base = Baseline { middle: (n as f64 - 1.0) / 2.0, ..Baseline::default() };
+    let seasonal = period > 1 && n >= 2 * period;
+    if seasonal {
+        base.season = rough_season(x, period, scratch);
+    }
+    let rounds = if seasonal { ROUNDS } else { 2 };
+    for round in 0..rounds {
+        scratch.rest.clear();
+        scratch.rest.extend((0..n).map(|t| x[t] - base.seasonal(t) - base.slope * (t as f64 - base.middle)));
+        if shift {
+            base.shift = best_split(scratch).map(|at| Shift { at, z: 0.0 });
+        }
+        let cut = base.shift.map_or(n, |s| s.at);
+        base.before = median_of(scratch.rest[..cut].iter().copied(), &mut scratch.values);
+        base.after =
+            if cut < n { median_of(scratch.rest[cut..].iter().copied(), &mut scratch.values) } else { base.before };
+        if round + 1 == rounds {
+            break;
+        }
+        base.slope += slope(&scratch.rest, cut, &mut scratch.values);
+        if seasonal {
+            base.season = fine_season(x, &base, period, scratch);
+        }
+    }
+    let (mut cost, mut loose) = (0.0, 0);
+    scratch.rest.clear();
+    for (t, &value) in x.iter().enumerate() {
+        let off = value - base.at(t);
+        if !off.is_nan() {
+            cost += off.abs();
+            loose += usize::from(weigh(t));
+        }
+        scratch.rest.push(off);
+    }
+    let spread = median_of(
+        (0..n).filter(|&t| weigh(t)).map(|t| scratch.rest[t].abs()).filter(|v| !v.is_nan()),
+        &mut scratch.values,
+    );
+    // Medians of few values lie close to them: the residuals are too small by the coefficients fitted.
+    let fitted = 2 + if seasonal { period - 1 } else { 0 } + 2 * usize::from(base.shift.is_some());
+    let kept = loose.saturating_sub(fitted).max(loose / 3).max(1);
+    base.scale = MAD_K * spread * (loose as f64 / kept as f64).sqrt();
+    if let Some(shift) = &mut base.shift {
+        let (left, right) = (shift.at as f64, (n - shift.at) as f64);
+        let error = MEDIAN_ERROR * base.scale * (1.0 / left + 1.0 / right).sqrt() * dependence(&scratch.rest, spread);
+        shift.z = (base.after - base.before) / error;
+    }
+    (base, cost)
+}
+
+/// Medians, phase by phase, of what is left when a centred moving mean over a season is taken away.
+fn rough_season(x: &[f64], period: usize, scratch: &mut Scratch) -> Vec<f64> {
+    let (n, half) = (x.len(), period / 2);
+    scratch.rest.clear();
+    scratch.rest.resize(n, f64::NAN);
+    for t in half..n.saturating_sub(half) {
+        let window = &x[t - half..=t + half];
+        let mut sum: f64 = window.iter().sum();
+        if period.is_multiple_of(2) {
+            sum -= 0.5 * (window[0] + window[period]);
+        }
+        scratch.rest[t] = x[t] - sum / period as f64;
+    }
+    phases(period, n, scratch)
+}
+
+/// The same of what is left of levels and slope, shrunk by what noise alone would give.
+fn fine_season(x: &[f64], base: &Baseline, period: usize, scratch: &mut Scratch) -> Vec<f64> {
+    let n = x.len();
+    for (t, &value) in x.iter().enumerate() {
+        scratch.rest[t] = value - base.level(t) - base.slope * (t as f64 - base.middle);
+    }
+    let mut season = phases(period, n, scratch);
+    let left = (0..n).map(|t| (scratch.rest[t] - season[t % period]).abs()).filter(|v| !v.is_nan());
+    let noise = MAD_K * median_of(left, &mut scratch.values);
+    let error = MEDIAN_ERROR * noise * (period as f64 / n as f64).sqrt();
+    let size = season.iter().map(|s| s * s).sum::<f64>() / period as f64;
+    let kept = if size > 0.0 { (1.0 - error * error / size).max(0.0) } else { 0.0 };
+    season.iter_mut().for_each(|s| *s *= kept);
+    season
+}
+
+fn phases(period: usize, n: usize, scratch: &mut Scratch) -> Vec<f64> {
+    let Scratch { rest, values, .. } = scratch;
+    let mut season: Vec<f64> = (0..period)
+        .map(|phase| {
+            let found = median_of((phase..n).step_by(period).map(|t| rest[t]).filter(|v| !v.is_nan()), values);
+            if found.is_nan() { 0.0 } else { found }
+        })
+        .collect();
+    let mean = season.iter().sum::<f64>() / period as f64;
+    season.iter_mut().for_each(|s| *s -= mean);
+    season
+}
+
+/// The middle slope between values a third of the series apart on the same side of the cut, less what
+/// noise alone would give.
+fn slope(rest: &[f64], cut: usize, values: &mut Vec<f64>) -> f64 {
+    let lag = (rest.len() / 3).max(1);
+    let pairs = |part: &[f64]| -> Vec<f64> {
+        if part.len() <= lag {
+            Vec::new()
+        } else {
+            part.windows(lag + 1).map(|w| (w[lag] - w[0]) / lag as f64).collect()
+        }
+    };
+    let mut slopes = pairs(&rest[..cut]);
+    slopes.extend(pairs(&rest[cut..]));
+    slopes.retain(|s| !s.is_nan());
+    if slopes.len() < lag {
+        return 0.0;
+    }
+    let middle = median_of(slopes.iter().copied(), values);
+    let spread = MAD_K * median_of(slopes.iter().map(|s| (s - middle).abs()), values);
+    let error = MEDIAN_ERROR * spread / (slopes.len() as f64).sqrt();
+    // Neighbouring pairs share their noise; the square of the ratio, as for the season.
+    if middle == 0.0 { 0.0 } else { middle * (1.0 - 2.0 * error * error / (middle * middle)).max(0.0) }
+}
+
+/// How much wider a level's error is for what neighbouring residuals have in common.
+fn dependence(rest: &[f64], spread: f64) -> f64 {
+    let mut steps: Vec<f64> = rest.windows(2).map(|w| (w[1] - w[0]).abs()).filter(|v| !v.is_nan()).collect();
+    if steps.is_empty() || spread.is_nan() || spread <= 0.0 {
+        return 1.0;
+    }
+    let middle = steps.len() / 2;
+    let step = *steps.select_nth_unstable_by(middle, f64::total_cmp).1;
+    let common = (1.0 - step * step / (2.0 * spread * spread)).clamp(0.0, 0.9);
+    ((1.0 + common) / (1.0 - common)).sqrt()
+}
+
+/// Where two medians fit best: the first period of the second.
+fn best_split(scratch: &mut Scratch) -> Option<usize> {
+    let Scratch { rest, sorted, left, .. } = scratch;
+    let n = rest.len();
+    let least = SHORTEST.0.max(n / SHORTEST.1);
+    left.clear();
+    sorted.clear();
+    for &x in rest.iter() {
+        left.push((deviation(sorted), sorted.len() as f64));
+        insert(sorted, x);
+    }
+    sorted.clear();
+    let mut best: Option<(f64, usize)> = None;
+    for at in (1..n).rev() {
+        insert(sorted, rest[at]);
+        let (before, held) = left[at];
+        if n - at < least || at < least || held < least as f64 || sorted.len() < least {
+            continue;
+        }
+        let cost = before + deviation(sorted);
+        if best.is_none_or(|(least, _)| cost <= least) {
+            best = Some((cost, at));
+        }
+    }
+    best.map(|b| b.1)
+}
+
+fn insert(sorted: &mut Vec<f64>, x: f64) {
+    if !x.is_nan() {
+        let at = sorted.partition_point(|&v| v < x);
+        sorted.insert(at, x);
+    }
+}
+
+/// The sum of absolute deviations from the median.
+fn deviation(sorted: &[f64]) -> f64 {
+    let half = sorted.len() / 2;
+    let (low, high) = (&sorted[..half], &sorted[sorted.len() - half..]);
+    high.iter().zip(low).map(|(h, l)| h - l).sum()
+}
+
+/// NaN of nothing.
+fn median_of(found: impl Iterator<Item = f64>, values: &mut Vec<f64>) -> f64 {
+    values.clear();
+    values.extend(found.filter(|v| !v.is_nan()));
+    let n = values.len();
+    if n == 0 {
+        return f64::NAN;
+    }
+    let (below, &mut upper, _) = values.select_nth_unstable_by(n / 2, f64::total_cmp);
+    if n % 2 == 1 {
+        return upper;
+    }
+    let lower = below.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    0.5 * (lower + upper)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::{Random, normal_quantile};
+
+    fn noise(random: &mut Random) -> f64 {
+        normal_quantile((random.below(1 << 30) as f64 + 0.5) / f64::from(1 << 30))
+    }
+
+    fn of(x: &[f64], period: usize) -> Baseline {
+        baseline(x, period, |_| true, &mut Scratch::default())
+    }
+
+    #[test]
+    fn shifts_are_dated_and_spikes_are_none() {
+        let (mut right, mut spikes, mut none) = (0, 0, 0);
+        for seed in 0..1_000 {
+            let mut random = Random::new(seed);
+            let at = 8 + random.below(33);
+            let season: Vec<f64> =
+                (0..48).map(|t| 6.0 * libm::sin(f64::from(t) * std::f64::consts::FRAC_PI_6 + seed as f64)).collect();
+            let clean: Vec<f64> = season.iter().map(|s| 100.0 + s + noise(&mut random)).collect();
+            let shifted: Vec<f64> =
+                clean.iter().enumerate().map(|(t, x)| x + if t >= at { 8.0 } else { 0.0 }).collect();
+            right += usize::from(of(&shifted, 12).shift.is_some_and(|s| s.at == at));
+            let mut spike = clean.clone();
+            spike[at] += 8.0;
+            spikes += usize::from(of(&spike, 12).shift.is_some());
+            none += usize::from(of(&clean, 12).shift.is_some());
+        }
+        assert!(right >= 950, "{right} of 1000 shifts dated");
+        assert!(spikes <= 50, "{spikes} of 1000 spikes called shifts");
+        assert!(none <= 50, "{none} of 1000 series without a shift have one");
+    }
+
+    #[test]
+    fn season_level_and_trend_are_found() {
+        let x: Vec<f64> = (0..60).map(|t| 5.0 + 0.02 * f64::from(t) + f64::from(t % 12)).collect();
+        let base = of(&x, 12);
+        assert!(base.shift.is_none());
+        for (t, x) in x.iter().enumerate() {
+            assert!((base.at(t) - x).abs() < 0.05, "{t}: {} is not {x}", base.at(t));
+        }
+        let base = of(&[3.0; 20], 12);
+        assert_eq!((base.before, base.scale, base.shift), (3.0, 0.0, None));
+        assert!(of(&[f64::NAN; 20], 1).before.is_nan());
+    }
+}
