@@ -14,7 +14,7 @@ from __future__ import annotations
 import warnings as _warnings
 
 from redlane import _core, errors, samples
-from redlane.detectors import Digits, Ecod, Isolation, Newcomer, Rarity, Repeats, Surge, UnitValue, ValueWeight
+from redlane.detectors import Digits, Divergence, Diversion, Ecod, Isolation, MirrorGap, Newcomer, Rarity, Repeats, Surge, UnitValue, ValueWeight
 from redlane.errors import FaultError, ReadError, RedlaneError, SchemaError
 from redlane.findings import Findings, screen
 from redlane.learning import evaluate, fdr, features, inject, leakage_report
@@ -25,10 +25,13 @@ __version__ = _core.__version__
 
 __all__ = [
     "Digits",
+    "Divergence",
+    "Diversion",
     "Ecod",
     "FaultError",
     "Findings",
     "Isolation",
+    "MirrorGap",
     "Newcomer",
     "Rarity",
     "ReadError",

@@ -88,6 +88,24 @@ def repeats(window: int, tolerance: float, threshold: float | None, band: float)
 def digits(entity: str, min_values: int, min_products: int) -> Detector: ...
 def isolation(columns: Sequence[str], trees: int, sample: int, seed: int) -> Detector: ...
 def ecod(columns: Sequence[str]) -> Detector: ...
+def divergence(
+    by: Sequence[str],
+    across: str,
+    measure: str,
+    current: tuple[str, str] | None,
+    base: tuple[str, str] | None,
+) -> Detector: ...
+def diversion(
+    target: str,
+    event: str,
+    by: Sequence[str] | None,
+    through: Sequence[str] | None,
+    origins: Sequence[str] | None,
+    measure: str,
+    before: tuple[str, str] | None,
+    after: tuple[str, str] | None,
+) -> Detector: ...
+def mirror_gap(by: Sequence[str], period: str, measure: str, max_lag: int) -> Detector: ...
 def newcomer(
     entity: Sequence[str],
     measure: str,
@@ -97,7 +115,7 @@ def newcomer(
     min_peers: int,
     founded: Sequence[tuple[str, int]],
 ) -> Detector: ...
-def surge(by: Sequence[str], every: str, measure: str, expanding: bool, min_periods: int) -> Detector: ...
+def surge(by: Sequence[str], period: str, measure: str, expanding: bool, min_periods: int) -> Detector: ...
 def read_files(
     sources: Sequence[str],
     columns: Sequence[tuple[str, str]],

@@ -146,6 +146,11 @@ def _window(name: str, value: Window) -> tuple[str, str]:
     return str(value), str(value)
 
 
+def optional_window(name: str, value: Window | None) -> tuple[str, str] | None:
+    """A window as the core takes it, where one is given."""
+    return None if value is None else _window(name, value)
+
+
 class Shipments:
     """Shipment records in memory, or a part of them; made by `read`, `where` and `rl.samples.shipments`.
 

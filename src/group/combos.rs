@@ -68,6 +68,12 @@ impl Combos {
         if parts.is_empty() { "all shipments".into() } else { parts.join(", ") }
     }
 
+    /// Some of the groups, in this order.
+    pub fn some(&self, groups: &[u32]) -> Combos {
+        let codes = self.codes.iter().map(|codes| groups.iter().map(|&g| codes[g as usize]).collect()).collect();
+        Combos::new(&self.keys, self.labels.clone(), codes, groups.len())
+    }
+
     /// The values of key `column` of these groups.
     pub fn labels_of(&self, column: usize, groups: &[u32]) -> Result<ArrayRef> {
         gather(&self.labels[column], groups.len(), |i| self.codes[column][groups[i] as usize])

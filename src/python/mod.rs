@@ -36,6 +36,9 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(score::ecod, m)?)?;
     m.add_function(wrap_pyfunction!(score::surge, m)?)?;
     m.add_function(wrap_pyfunction!(score::newcomer, m)?)?;
+    m.add_function(wrap_pyfunction!(score::mirror_gap, m)?)?;
+    m.add_function(wrap_pyfunction!(score::divergence, m)?)?;
+    m.add_function(wrap_pyfunction!(score::diversion, m)?)?;
     m.add_function(wrap_pyfunction!(score::screen, m)?)?;
     m.add_function(wrap_pyfunction!(score::by_shipment, m)?)?;
     m.add_function(wrap_pyfunction!(table::table, m)?)?;

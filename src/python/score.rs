@@ -6,12 +6,12 @@ use pyo3_arrow::PyTable;
 
 use super::errors::raise;
 use super::run::run;
-use super::shipments::Shipments;
+use super::shipments::{Shipments, window};
 use super::table::{Table, one_batch};
 use crate::error::{Error, Result};
 use crate::score::{self, SharedFit, SharedScores};
 use crate::stats::{benjamini_hochberg, benjamini_yekutieli};
-use crate::store::Every;
+use crate::store::{Every, Period};
 
 /// A detector with its settings.
 #[pyclass(module = "redlane._core", frozen)]
@@ -123,25 +123,33 @@ pub fn ecod(py: Python<'_>, columns: Vec<String>) -> PyResult<Detector> {
     detector(py, Ok(score::Ecod { columns }))
 }
 
-fn ruler(by: Vec<String>, every: &str, measure: String) -> Result<score::Ruler> {
-    let every = Every::named(every).ok_or_else(|| {
+fn every(name: &str) -> Result<Every> {
+    Every::named(name).ok_or_else(|| {
         Error::Argument(format!(
-            "every={every:?} is not known; use \"day\", \"week\", \"month\", \"quarter\" or \"year\""
+            "every={name:?} is not known; use \"day\", \"week\", \"month\", \"quarter\" or \"year\""
         ))
-    })?;
-    Ok(score::Ruler { by, every, measure })
+    })
+}
+
+#[pyfunction]
+pub fn mirror_gap(py: Python<'_>, by: Vec<String>, period: &str, measure: String, max_lag: i32) -> PyResult<Detector> {
+    let made = every(period).map(|every| score::MirrorGap { by, every, measure, max_lag });
+    detector(py, made)
 }
 
 #[pyfunction]
 pub fn surge(
     py: Python<'_>,
     by: Vec<String>,
-    every: &str,
+    period: &str,
     measure: String,
     expanding: bool,
     min_periods: usize,
 ) -> PyResult<Detector> {
-    let made = ruler(by, every, measure).map(|ruler| score::Surge { ruler, expanding, min_periods });
+    let made = every(period).map(|every| {
+        let ruler = score::Ruler { by, every, measure, squares: false };
+        score::Surge { ruler, expanding, min_periods }
+    });
     detector(py, made)
 }
 
@@ -160,6 +168,46 @@ pub fn newcomer(
 ) -> PyResult<Detector> {
     founded.sort();
     detector(py, Ok(score::Newcomer { entity, measure, window, burn_in, dormant, min_peers, founded }))
+}
+
+#[pyfunction]
+pub fn divergence(
+    py: Python<'_>,
+    by: Vec<String>,
+    across: String,
+    measure: String,
+    current: Option<(String, String)>,
+    base: Option<(String, String)>,
+) -> PyResult<Detector> {
+    let made = optional("current", current).and_then(|current| {
+        let base = optional("base", base)?;
+        Ok(score::Divergence { by, across, measure, current, base })
+    });
+    detector(py, made)
+}
+
+fn optional(name: &str, given: Option<(String, String)>) -> Result<Option<Period>> {
+    given.map(|pair| window(name, pair)).transpose()
+}
+
+#[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "one for each of the detector's own")]
+pub fn diversion(
+    py: Python<'_>,
+    target: String,
+    event: String,
+    by: Option<Vec<String>>,
+    through: Option<Vec<String>>,
+    origins: Option<Vec<String>>,
+    measure: String,
+    before: Option<(String, String)>,
+    after: Option<(String, String)>,
+) -> PyResult<Detector> {
+    let made = window("event", (event.clone(), event)).and_then(|event| {
+        let (before, after) = (optional("before", before)?, optional("after", after)?);
+        Ok(score::Diversion { target, event: event.first, by, through, origins, measure, before, after })
+    });
+    detector(py, made)
 }
 
 /// The findings' table, and for each finding its source rows.

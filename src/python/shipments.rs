@@ -95,7 +95,7 @@ fn literal(value: Option<Value>) -> Literal {
     }
 }
 
-fn window(name: &str, (first, last): (String, String)) -> Result<Period> {
+pub(super) fn window(name: &str, (first, last): (String, String)) -> Result<Period> {
     let read = |text: &str| {
         Period::parse(text).ok_or_else(|| {
             Error::Argument(format!("{name}={text:?} is not a date; write 2023, 2023-Q2, 2023-03 or 2023-03-01"))

@@ -12,12 +12,12 @@ use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::Date32Type;
 use rayon::prelude::*;
 
-use super::members::{lists, plain, read_lists};
+use super::members::{List, lists, plain, read_lists, same_lengths};
 use crate::aggregate::{Measure, measured, summands};
 use crate::error::{Error, Result};
 use crate::group::{Combos, GroupIndex, IndexCache, Key, resolve};
 use crate::stats::exact_sum;
-use crate::store::{Every, Role, Shipments};
+use crate::store::{Every, Period, Role, Shipments};
 use crate::watch::Watch;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,18 +29,36 @@ pub struct Cell {
     pub value: f64,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Total {
+    pub value: f64,
+    pub squares: f64,
+    pub records: usize,
+}
+
+impl Total {
+    /// How many records of one size the value is worth: (Σv)² / Σv², the effective number (Kish 1965).
+    pub fn worth(self) -> f64 {
+        if self.squares > 0.0 { self.value * self.value / self.squares } else { 0.0 }
+    }
+}
+
 /// What is measured of what.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ruler {
     pub by: Vec<String>,
     pub every: Every,
     pub measure: String,
+    /// Also the squares, which tell how many records of one size a sum is worth.
+    pub squares: bool,
 }
 
 pub struct Flows {
     pub combos: Combos,
     pub starts: Vec<usize>,
     pub cells: Vec<Cell>,
+    /// The sum of squares of each cell, where it was asked for.
+    pub squares: Vec<f64>,
     /// First days of all periods from the first with records to the last.
     pub periods: Vec<i32>,
     /// Whether an empty period counts as zero, and whether values are numbers of things.
@@ -53,9 +71,11 @@ pub struct Flows {
 
 enum Source {
     Ships(Shipments, Arc<GroupIndex>, Measure, Vec<u32>),
-    /// For each cell the numbers it is the sum of.
-    Parts(Vec<(u32, f64)>),
+    /// For each cell the numbers it is the sum of, and those of its squares.
+    Parts(Parts, Parts),
 }
+
+type Parts = Vec<(u32, f64)>;
 
 impl Ruler {
     pub fn flows(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<Flows> {
@@ -114,7 +134,25 @@ impl Ruler {
                 self.every_name()
             )));
         }
+        let mut squares = Vec::new();
+        if self.squares {
+            let numbers = summands(ships, &measure, watch)?.ok_or_else(|| {
+                Error::Argument(format!(
+                    "measure={:?} is no sum of a column, such as \"value\" or \"net_weight\"",
+                    self.measure
+                ))
+            })?;
+            squares = (0..cells.len())
+                .into_par_iter()
+                .with_min_len(1 << 10)
+                .map(|cell| {
+                    let rows = index.rows(groups_of[cell] as usize).iter().map(|&r| numbers[r as usize]);
+                    exact_sum(&rows.filter(|v| !v.is_nan()).map(|v| v * v).collect::<Vec<f64>>())
+                })
+                .collect();
+        }
         Ok(Flows {
+            squares,
             combos: Combos::of_some(&index, &self.by, &firsts),
             starts,
             cells,
@@ -134,7 +172,15 @@ impl Ruler {
     pub fn restored(&self, states: &[RecordBatch], detector: &str, watch: &Watch) -> Result<Flows> {
         let names = ["periods", "values", "records"];
         let (combos, [days, values, records]) = read_lists(states, &self.by, names, detector, watch)?;
-        super::members::same_lengths(&[&days, &values, &records], &names, detector)?;
+        same_lengths(&[&days, &values, &records], &names, detector)?;
+        let squared = if self.squares {
+            let names = ["square_periods", "squares"];
+            let (_, [days, squares]) = read_lists(states, &self.by, names, detector, watch)?;
+            same_lengths(&[&days, &squares], &names, detector)?;
+            Some((days, squares))
+        } else {
+            None
+        };
         let kind = |name: &str| -> Result<bool> {
             let flags = states.iter().map(|s| {
                 let column = super::members::column(s, name, detector)?;
@@ -152,7 +198,8 @@ impl Ruler {
             additive,
             counts,
             undated: 0,
-            source: Source::Parts(Vec::new()),
+            source: Source::Parts(Vec::new(), Vec::new()),
+            squares: Vec::new(),
             combos,
         };
         let mut parts = Vec::new();
@@ -179,7 +226,8 @@ impl Ruler {
             }
             flows.starts.push(flows.cells.len());
         }
-        flows.source = Source::Parts(parts);
+        let squares = squared.map(|(days, squares)| flows.restored_squares(&days, &squares)).unwrap_or_default();
+        flows.source = Source::Parts(parts, squares);
         Ok(flows)
     }
 }
@@ -201,7 +249,7 @@ impl Flows {
     pub fn rows(&self, cell: usize) -> &[u32] {
         match &self.source {
             Source::Ships(_, index, _, groups) => index.rows(groups[cell] as usize),
-            Source::Parts(_) => &[],
+            Source::Parts(..) => &[],
         }
     }
 
@@ -221,35 +269,65 @@ impl Flows {
         }
     }
 
-    /// The exact sum of a group's cells from period to period.
-    pub fn sum(&self, group: usize, from: u32, to: u32) -> f64 {
-        let values: Vec<f64> = self
-            .of(group)
-            .iter()
-            .filter(|c| c.at >= from && c.at <= to && !c.value.is_nan())
-            .map(|c| c.value)
-            .collect();
-        exact_sum(&values)
+    /// What a group's cells from period to period (inclusive) come to: value, squares, records.
+    pub fn total(&self, group: usize, window: (u32, u32)) -> Total {
+        let within = self.range(group).filter(|&c| self.cells[c].at >= window.0 && self.cells[c].at <= window.1);
+        let (mut values, mut squares, mut records) = (Vec::new(), Vec::new(), 0);
+        for c in within {
+            if !self.cells[c].value.is_nan() {
+                values.push(self.cells[c].value);
+            }
+            squares.extend(self.squares.get(c).copied());
+            records += self.cells[c].records as usize;
+        }
+        Total { value: exact_sum(&values), squares: exact_sum(&squares), records }
     }
 
-    /// The numbers that each cell is the exact sum of, cell after cell.
-    fn parts(&self, watch: &Watch) -> Result<Vec<(u32, f64)>> {
+    /// The source rows of a group's cells from period to period.
+    pub fn rows_within(&self, group: usize, window: (u32, u32)) -> Vec<u32> {
+        let within = self.range(group).filter(|&c| self.cells[c].at >= window.0 && self.cells[c].at <= window.1);
+        within.flat_map(|c| self.rows(c).to_vec()).collect()
+    }
+
+    /// The numbers of the first and last period of some days, where the data hold any of them.
+    pub fn window(&self, days: Period) -> Option<(u32, u32)> {
+        let from = self.periods.partition_point(|&p| p < days.first);
+        let to = self.periods.partition_point(|&p| p <= days.last);
+        (from < to).then(|| (from as u32, to as u32 - 1))
+    }
+
+    fn restored_squares(&mut self, days: &List, squares: &List) -> Parts {
+        let mut parts = Vec::new();
+        for g in 0..self.groups() {
+            for i in days.starts[g]..days.starts[g + 1] {
+                let at = self.periods.partition_point(|&p| p < days.values[i] as i32) as u32;
+                if let Some(cell) = self.find(g, at) {
+                    parts.push((cell as u32, squares.values[i]));
+                }
+            }
+        }
+        parts.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        self.squares = vec![0.0; self.cells.len()];
+        for cell in parts.chunk_by(|a, b| a.0 == b.0) {
+            self.squares[cell[0].0 as usize] = exact_sum(&cell.iter().map(|p| p.1).collect::<Vec<f64>>());
+        }
+        parts
+    }
+
+    /// The numbers that each cell is the exact sum of, cell after cell, and those of its squares.
+    fn parts(&self, watch: &Watch) -> Result<(Parts, Parts)> {
         let (ships, index, measure, groups) = match &self.source {
-            Source::Parts(parts) => return Ok(parts.clone()),
+            Source::Parts(values, squares) => return Ok((values.clone(), squares.clone())),
             Source::Ships(ships, index, measure, groups) => (ships, index, measure, groups),
         };
         let numbers = summands(ships, measure, watch)?;
-        let made: Vec<Vec<(u32, f64)>> = (0..self.cells.len())
-            .into_par_iter()
-            .with_min_len(1 << 10)
-            .map(|cell| {
-                let value = self.cells[cell].value;
-                let mut parts = vec![(cell as u32, value)];
+        let expand = |sums: &(dyn Fn(usize) -> f64 + Sync), of: &(dyn Fn(f64) -> f64 + Sync)| -> Parts {
+            let one = |cell: usize| {
+                let mut part = sums(cell);
+                let mut parts = vec![(cell as u32, part)];
                 if let Some(numbers) = &numbers {
-                    let rows = index.rows(groups[cell] as usize);
-                    let mut rest: Vec<f64> =
-                        rows.iter().map(|&r| numbers[r as usize]).filter(|v| !v.is_nan()).collect();
-                    let mut part = value;
+                    let rows = index.rows(groups[cell] as usize).iter().map(|&r| numbers[r as usize]);
+                    let mut rest: Vec<f64> = rows.filter(|v| !v.is_nan()).map(of).collect();
                     // What rounding left over, and what that left over, until nothing is.
                     while part.is_finite() && part != 0.0 {
                         rest.push(-part);
@@ -260,9 +338,13 @@ impl Flows {
                     }
                 }
                 parts
-            })
-            .collect();
-        Ok(made.concat())
+            };
+            let made: Vec<Parts> = (0..self.cells.len()).into_par_iter().with_min_len(1 << 10).map(one).collect();
+            made.concat()
+        };
+        let values = expand(&|cell| self.cells[cell].value, &|v| v);
+        let squares = if self.squares.is_empty() { Vec::new() } else { expand(&|cell| self.squares[cell], &|v| v * v) };
+        Ok((values, squares))
     }
 
     /// The keys, `n` (records), and the cells, as the columns of a state.
@@ -274,22 +356,31 @@ impl Flows {
         }
         let n = (0..groups).map(|g| self.of(g).iter().map(|c| i64::from(c.records)).sum::<i64>());
         columns.push(("n".into(), Arc::new(Int64Array::from_iter_values(n))));
-        let parts = self.parts(watch)?;
-        let mut starts = vec![0];
-        let mut at = 0;
-        for g in 0..groups {
-            at += parts[at..].partition_point(|p| (p.0 as usize) < self.starts[g + 1]);
-            starts.push(at);
-        }
-        let days = parts.iter().map(|p| f64::from(self.periods[self.cells[p.0 as usize].at as usize])).collect();
+        let (parts, squares) = self.parts(watch)?;
+        let starts_of = |parts: &Parts| {
+            let mut starts = vec![0];
+            let mut at = 0;
+            for g in 0..groups {
+                at += parts[at..].partition_point(|p| (p.0 as usize) < self.starts[g + 1]);
+                starts.push(at);
+            }
+            starts
+        };
+        let day = |p: &(u32, f64)| f64::from(self.periods[self.cells[p.0 as usize].at as usize]);
+        let starts = starts_of(&parts);
         // Records are counted once, with the first number of their cell.
         let records = parts.iter().enumerate().map(|(i, p)| {
             let first = i == 0 || parts[i - 1].0 != p.0;
             if first { f64::from(self.cells[p.0 as usize].records) } else { 0.0 }
         });
-        columns.push(("periods".into(), lists(&starts, days, groups)));
+        columns.push(("periods".into(), lists(&starts, parts.iter().map(day).collect(), groups)));
         columns.push(("records".into(), lists(&starts, records.collect(), groups)));
         columns.push(("values".into(), lists(&starts, parts.iter().map(|p| p.1).collect(), groups)));
+        if !self.squares.is_empty() {
+            let starts = starts_of(&squares);
+            columns.push(("square_periods".into(), lists(&starts, squares.iter().map(day).collect(), groups)));
+            columns.push(("squares".into(), lists(&starts, squares.iter().map(|p| p.1).collect(), groups)));
+        }
         let flag = |v: bool| -> ArrayRef { Arc::new(arrow::array::BooleanArray::from(vec![v; groups])) };
         columns.push(("additive".into(), flag(self.additive)));
         columns.push(("counts".into(), flag(self.counts)));

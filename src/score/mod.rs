@@ -1,6 +1,8 @@
 //! Detectors, one file or folder each, and the screen that combines them.
 
 mod digits;
+mod divergence;
+mod diversion;
 mod ecod;
 mod evaluate;
 mod features;
@@ -10,6 +12,7 @@ mod isolation;
 mod leakage;
 mod matrix;
 mod members;
+mod mirror;
 mod newcomer;
 mod phrase;
 mod rarity;
@@ -26,12 +29,15 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 
 pub use digits::Digits;
+pub use divergence::Divergence;
+pub use diversion::Diversion;
 pub use ecod::Ecod;
 pub use evaluate::{Scored, evaluate};
 pub use features::features;
 pub use flows::Ruler;
 pub use isolation::Isolation;
 pub use leakage::leakage;
+pub use mirror::MirrorGap;
 pub use newcomer::Newcomer;
 pub use rarity::Rarity;
 pub use repeats::Repeats;

@@ -103,7 +103,7 @@ impl Newcomer {
     fn ruler(&self, product: Option<&String>) -> Ruler {
         let mut by = self.entity.clone();
         by.extend(product.cloned());
-        Ruler { by, every: Every::Day, measure: self.measure.clone() }
+        Ruler { by, every: Every::Day, measure: self.measure.clone(), squares: false }
     }
 
     /// The product is that of the entity's own key, or the heading.

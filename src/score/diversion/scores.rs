@@ -1,0 +1,257 @@
+//! A row a product and intermediary.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Date32Array, Float64Array};
+use arrow::datatypes::{DataType, Field};
+
+use super::{Leg, Model, Triangle};
+use crate::error::Result;
+use crate::group::Combos;
+use crate::score::flows::Flows;
+use crate::score::members::lists;
+use crate::score::phrase::number;
+use crate::score::scores::{Number, Scores};
+use crate::store::{Every, iso};
+
+pub struct TriangleScores {
+    model: Arc<Model>,
+    flows: Flows,
+    here: Combos,
+    known: Vec<Option<u32>>,
+}
+
+const NUMBERS: [&str; 11] = [
+    "direct_before",
+    "direct_after",
+    "lost",
+    "in_before",
+    "in_after",
+    "in_expected",
+    "excess",
+    "onward_before",
+    "onward_after",
+    "substitution_ratio",
+    "placebos",
+];
+const SERIES: [&str; 3] = ["direct_series", "in_series", "onward_series"];
+
+impl TriangleScores {
+    pub fn new(model: Arc<Model>, flows: Flows) -> Result<TriangleScores> {
+        let mut keys = model.by.clone();
+        keys.push("destination".into());
+        let (all, _) = flows.combos.project(&keys)?.distinct()?;
+        let known = model.combos.find(&all)?;
+        let kept: Vec<u32> = (0..all.groups() as u32).filter(|&g| known[g as usize].is_some()).collect();
+        let here = all.some(&kept);
+        let known = kept.iter().map(|&g| known[g as usize]).collect();
+        Ok(TriangleScores { model, flows, here, known })
+    }
+
+    fn triangle(&self, at: usize) -> Option<&Triangle> {
+        Some(&self.model.triangles[self.known[at]? as usize])
+    }
+
+    fn direct(&self, triangle: &Triangle) -> &Leg {
+        &self.model.direct[triangle.product]
+    }
+
+    fn figures(&self, t: &Triangle) -> [f64; NUMBERS.len()] {
+        let (before, after) = self.model.spans;
+        let longer = f64::from(after.1 - after.0 + 1) / f64::from(before.1 - before.0 + 1);
+        let both = |leg: &Leg| (leg.total(before).value, leg.total(after).value);
+        let (direct, inward) = (both(self.direct(t)), both(&t.inward));
+        let onward = if t.seen { both(&t.onward) } else { (f64::NAN, f64::NAN) };
+        let lost = direct.0 * longer - direct.1;
+        let expected = inward.0 * t.world * longer;
+        let excess = inward.1 - expected;
+        let ratio = if lost > 0.0 { excess / lost } else { f64::NAN };
+        let placebos = self.model.placebos.len() as f64;
+        [direct.0, direct.1, lost, inward.0, inward.1, expected, excess, onward.0, onward.1, ratio, placebos]
+    }
+
+    fn span(&self, window: (u32, u32)) -> String {
+        let months = &self.model.flows.periods;
+        format!("{} to {}", Every::Month.text(months[window.0 as usize]), Every::Month.text(months[window.1 as usize]))
+    }
+}
+
+impl Scores for TriangleScores {
+    fn detector(&self) -> &'static str {
+        "Diversion"
+    }
+
+    fn len(&self) -> usize {
+        self.here.groups()
+    }
+
+    fn number(&self, what: Number, at: usize) -> f64 {
+        let Some(t) = self.triangle(at).filter(|t| !t.score.is_nan()) else { return f64::NAN };
+        let figures = self.figures(t);
+        match what {
+            Number::Score => t.score.max(0.0),
+            Number::PValue => t.p,
+            Number::Direction => t.z[1],
+            Number::Observed => figures[4],
+            Number::Expected => figures[5],
+            Number::Peers => figures[10],
+        }
+    }
+
+    fn peer(&self, at: usize) -> Option<String> {
+        self.triangle(at)?;
+        Some(format!(
+            "{} placebo scores: earlier dates, and products whose direct trade did not fall",
+            self.model.placebos.len()
+        ))
+    }
+
+    fn caution(&self, at: usize) -> Option<String> {
+        let t = self.triangle(at)?;
+        let sums = &self.model.sums;
+        if !sums.is_empty() {
+            return Some(format!(
+                "{} among the origins look like sums of others, so trade is counted twice: leave them out, as with ships.where",
+                sums.iter().map(|s| format!("{s:?}")).collect::<Vec<_>>().join(", ")
+            ));
+        }
+        if !t.seen {
+            let through = self.here.value(at, self.model.by.len());
+            return Some(format!(
+                "the data hold no trade from {through} to the target: only two of the three legs are seen"
+            ));
+        }
+        if !t.told {
+            return Some(
+                "too few other destinations to tell the product's growth in the world: none is assumed".into(),
+            );
+        }
+        None
+    }
+
+    fn reason(&self, at: usize) -> String {
+        let Some(t) = self.triangle(at) else { return "not scored: not fitted".into() };
+        let settings = &self.model.settings;
+        let [
+            direct_before,
+            direct_after,
+            lost,
+            in_before,
+            in_after,
+            expected,
+            excess,
+            onward_before,
+            onward_after,
+            ratio,
+            _,
+        ] = self.figures(t);
+        let through = self.here.value(at, self.model.by.len());
+        let (before, after) = self.model.spans;
+        let windows = format!("{} against {}", self.span(after), self.span(before));
+        let direct = format!(
+            "{} direct to {} went from {} to {}",
+            settings.measure,
+            settings.target,
+            number(direct_before),
+            number(direct_after)
+        );
+        let inward = format!(
+            "to {through} from {} to {} where the world's growth makes one expect {}",
+            number(in_before),
+            number(in_after),
+            number(expected)
+        );
+        let onward = if t.seen {
+            format!(", and from there on from {} to {}", number(onward_before), number(onward_after))
+        } else {
+            String::new()
+        };
+        let share = if lost > 0.0 && excess > 0.0 {
+            format!("; the excess is {} % of what was lost", number(100.0 * ratio))
+        } else {
+            String::new()
+        };
+        format!("{direct}, {inward}{onward}{share} ({windows}, event {})", iso(settings.event))
+    }
+
+    fn at_stake(&self, at: usize) -> f64 {
+        self.triangle(at).map_or(f64::NAN, |t| self.figures(t)[6].max(0.0))
+    }
+
+    fn keys(&self) -> Vec<Field> {
+        let products = self.here.keys[..self.model.by.len()].iter().enumerate();
+        let mut fields: Vec<Field> =
+            products.map(|(k, name)| Field::new(name, self.here.kind(k).clone(), true)).collect();
+        fields.push(Field::new("through", self.here.kind(self.model.by.len()).clone(), true));
+        fields
+    }
+
+    fn key(&self, column: usize, range: Range<usize>) -> Result<ArrayRef> {
+        Ok(self.here.labels(column)?.slice(range.start, range.len()))
+    }
+
+    fn evidence(&self) -> Vec<Field> {
+        let mut fields: Vec<Field> = NUMBERS.iter().map(|name| Field::new(*name, DataType::Float64, true)).collect();
+        let item = Arc::new(Field::new("item", DataType::Float64, false));
+        fields.extend(SERIES.iter().map(|name| Field::new(*name, DataType::LargeList(item.clone()), true)));
+        fields.push(Field::new("series_from", DataType::Date32, true));
+        fields
+    }
+
+    fn proof(&self, column: usize, range: Range<usize>) -> Result<ArrayRef> {
+        if column < NUMBERS.len() {
+            let cell = |at: usize| self.triangle(at).map(|t| self.figures(t)[column]).filter(|v| !v.is_nan());
+            return Ok(Arc::new(range.map(cell).collect::<Float64Array>()));
+        }
+        if column == NUMBERS.len() + SERIES.len() {
+            let first = self.model.flows.periods[0];
+            return Ok(Arc::new(Date32Array::from(vec![first; range.len()])));
+        }
+        let (mut starts, mut values) = (vec![0], Vec::new());
+        for at in range.clone() {
+            if let Some(t) = self.triangle(at) {
+                values.extend(match column - NUMBERS.len() {
+                    0 => &self.direct(t).value,
+                    1 => &t.inward.value,
+                    _ => &t.onward.value,
+                });
+            }
+            starts.push(values.len());
+        }
+        Ok(lists(&starts, values, range.len()))
+    }
+
+    fn subject(&self, at: usize) -> String {
+        format!("{} to {}", self.here.name(at).replace("destination ", "through "), self.model.settings.target)
+    }
+
+    /// The records of the legs in and onward, in both windows.
+    fn rows(&self, at: usize) -> Result<Vec<u32>> {
+        let Some(t) = self.triangle(at).filter(|t| !t.score.is_nan()) else { return Ok(Vec::new()) };
+        let by = self.model.by.len();
+        let through = self.here.value(at, by);
+        let combos = &self.flows.combos;
+        let same = |g: usize| (0..by).all(|k| combos.value(g, k) == self.here.value(at, k));
+        let inward = |g: usize| combos.value(g, by + 1) == through;
+        let onward = |g: usize| {
+            !t.onward.is_empty()
+                && combos.value(g, by) == through
+                && combos.value(g, by + 1) == self.model.settings.target
+        };
+        let months = &self.model.flows.periods;
+        let days = |w: (u32, u32)| crate::store::Period {
+            first: months[w.0 as usize],
+            last: Every::Month.next(months[w.1 as usize]) - 1,
+        };
+        let mut rows = Vec::new();
+        for g in (0..self.flows.groups()).filter(|&g| same(g) && (inward(g) || onward(g))) {
+            for window in [self.model.spans.0, self.model.spans.1] {
+                if let Some(span) = self.flows.window(days(window)) {
+                    rows.extend(self.flows.rows_within(g, span));
+                }
+            }
+        }
+        Ok(rows)
+    }
+}

@@ -1,0 +1,440 @@
+//! `MirrorGap`: do the exporter's and importer's reports of a flow disagree beyond freight and insurance?
+//!
+//! The importer's reports are moved back by the usual lag between the two, and both sides are summed by
+//! flow and period. Where both report, the gap is ln(import / export) less what is usual on the route and
+//! for the product (freight, insurance, mark-ups), in spreads of all gaps. Where one side is silent within
+//! the longest lag allowed, the flow is lost (it left and never arrived) or an orphan (it arrived and
+//! never left), and its p-value is how often that side misses so many records. How far each country's
+//! reports can be relied on is estimated jointly, after the Growth Lab's iteration.
+
+mod scores;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array, RecordBatch};
+
+use self::scores::GapScores;
+use super::flows::{Flows, Ruler};
+use super::tails::{Counts, Tails};
+use super::{Detector, Fit, SharedFit, SharedScores};
+use crate::aggregate::table;
+use crate::error::{Error, Result};
+use crate::group::{Combos, IndexCache};
+use crate::stats::{MAD_K, Ordered, encode, exact_sum, ln, normal_two_sided};
+use crate::store::{Every, Role, Shipments};
+use crate::watch::Watch;
+
+/// Gaps whose weight the gap of all has in that of a route or product.
+const SHRINKAGE: f64 = 10.0;
+/// Records whose weight the share of all has in the share that a country misses.
+const SHARED: f64 = 20.0;
+/// Rounds of the reliability of reporters.
+const ROUNDS: usize = 25;
+/// The least disagreement a reporter is given, so that no reliability is infinite.
+const LEAST: f64 = 0.01;
+/// The spread of log gaps below which rounding is taken for news.
+const TIED: f64 = 1e-6;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct MirrorGap {
+    pub by: Vec<String>,
+    pub every: Every,
+    pub measure: String,
+    /// Days.
+    pub max_lag: i32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Class {
+    Both,
+    Lost,
+    Orphan,
+}
+
+/// Two sides of a flow in a period: value and records.
+#[derive(Clone, Copy, Debug)]
+struct Sides {
+    /// First day of the period.
+    period: i32,
+    export: f64,
+    import: f64,
+    exports: f64,
+    imports: f64,
+    class: Class,
+}
+
+/// A flow by its keys, and who is at its ends.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ends {
+    route: u32,
+    product: u32,
+    origin: u32,
+    destination: u32,
+}
+
+/// What is learnt about pairs of reports.
+struct Learnt {
+    /// Usual days between the two reports.
+    lag: i32,
+    route: HashMap<String, f64>,
+    product: HashMap<String, f64>,
+    usual: f64,
+    scale: f64,
+    tails: Tails,
+    /// Shares of exporters' records that importers miss, by destination, and the other way, by origin;
+    /// missing where a country never reports as that side.
+    missed: [HashMap<String, f64>; 2],
+    reliability: [HashMap<String, f64>; 2],
+}
+
+struct Model {
+    settings: MirrorGap,
+    flows: Flows,
+    learnt: Learnt,
+}
+
+/// The flows of some shipments, both sides of each.
+struct Mirror {
+    combos: Combos,
+    /// For each flow its groups by side: exporter's, importer's.
+    groups: Vec<[Vec<usize>; 2]>,
+    ends: Vec<Ends>,
+    routes: Combos,
+    products: Combos,
+    origins: Combos,
+    destinations: Combos,
+}
+
+impl MirrorGap {
+    fn ruler(&self) -> Ruler {
+        let mut by = self.by.clone();
+        by.push("reported_by".into());
+        Ruler { by, every: Every::Day, measure: self.measure.clone(), squares: false }
+    }
+
+    fn check(&self) -> Result<()> {
+        for key in ["origin", "destination"] {
+            if !self.by.iter().any(|k| k == key) {
+                return Err(Error::Argument(format!("by must hold {key:?}: a mirrored flow has two ends")));
+            }
+        }
+        if !(0..=366).contains(&self.max_lag) {
+            return Err(Error::Argument(format!("max_lag={}: give 0 to 366 days", self.max_lag)));
+        }
+        Ok(())
+    }
+
+    fn mirror(&self, flows: &Flows) -> Result<Mirror> {
+        let (sides, side_of) = flows.combos.project(&["reported_by".to_owned()])?.distinct()?;
+        let side: Vec<Option<usize>> = (0..sides.groups())
+            .map(|g| match sides.value(g, 0).to_lowercase() {
+                name if name.starts_with("ex") => Some(0),
+                name if name.starts_with("im") => Some(1),
+                _ => None,
+            })
+            .collect();
+        if !(side.contains(&Some(0)) && side.contains(&Some(1))) {
+            let there: Vec<String> = (0..sides.groups()).map(|g| sides.value(g, 0)).collect();
+            return Err(Error::Argument(format!(
+                "reported_by must say \"exporter\" and \"importer\", and both must be there; it holds {}",
+                there.join(", ")
+            )));
+        }
+        let part = |keys: &[String]| flows.combos.project(keys)?.distinct();
+        let (combos, flow_of) = part(&self.by)?;
+        let ends: Vec<String> = vec!["origin".into(), "destination".into()];
+        let rest: Vec<String> = self.by.iter().filter(|k| !ends.contains(k)).cloned().collect();
+        let (routes, route_of) = part(&ends)?;
+        let (products, product_of) = part(&rest)?;
+        let (origins, origin_of) = part(&ends[..1])?;
+        let (destinations, destination_of) = part(&ends[1..])?;
+        let mut mirror = Mirror {
+            groups: vec![[Vec::new(), Vec::new()]; combos.groups()],
+            ends: vec![Ends::default(); combos.groups()],
+            combos,
+            routes,
+            products,
+            origins,
+            destinations,
+        };
+        for g in 0..flows.groups() {
+            let flow = flow_of[g] as usize;
+            if let Some(side) = side[side_of[g] as usize] {
+                mirror.groups[flow][side].push(g);
+            }
+            mirror.ends[flow] = Ends {
+                route: route_of[g],
+                product: product_of[g],
+                origin: origin_of[g],
+                destination: destination_of[g],
+            };
+        }
+        Ok(mirror)
+    }
+
+    /// The sides of a flow, period by period.
+    fn sides(&self, flows: &Flows, groups: &[Vec<usize>; 2], lag: i32) -> Vec<Sides> {
+        let days = |side: usize| -> Vec<(i32, f64, f64)> {
+            let cells = groups[side].iter().flat_map(|&g| flows.of(g));
+            let mut days: Vec<(i32, f64, f64)> = cells
+                .filter(|c| c.value > 0.0)
+                .map(|c| (flows.periods[c.at as usize], c.value, f64::from(c.records)))
+                .collect();
+            days.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+            days
+        };
+        let (exports, imports) = (days(0), days(1));
+        let moved = |day: i32| self.every.start(day - lag);
+        let mut periods: Vec<i32> = exports.iter().map(|d| self.every.start(d.0)).collect();
+        periods.extend(imports.iter().map(|d| moved(d.0)));
+        periods.sort_unstable();
+        periods.dedup();
+        let sum = |days: &[(i32, f64, f64)], inside: &dyn Fn(i32) -> bool| {
+            let within: Vec<&(i32, f64, f64)> = days.iter().filter(|d| inside(d.0)).collect();
+            let values: Vec<f64> = within.iter().map(|d| d.1).collect();
+            (exact_sum(&values), within.iter().map(|d| d.2).sum::<f64>())
+        };
+        let mut sides = Vec::new();
+        for period in periods {
+            let end = self.every.next(period);
+            let (mut export, mut exports_n) = sum(&exports, &|d| d >= period && d < end);
+            let (mut import, mut imports_n) = sum(&imports, &|d| moved(d) == period);
+            // Reports on both sides of the period's end are none that are missing.
+            let late = sum(&imports, &|d| d >= period && d < end + self.max_lag);
+            let early = sum(&exports, &|d| d >= period - self.max_lag && d < end + lag);
+            let class = match (export > 0.0, import > 0.0) {
+                (true, false) if late.0 > 0.0 => {
+                    (import, imports_n) = late;
+                    Class::Both
+                }
+                (false, true) if early.0 > 0.0 => {
+                    (export, exports_n) = early;
+                    Class::Both
+                }
+                (true, false) => Class::Lost,
+                (false, true) => Class::Orphan,
+                _ => Class::Both,
+            };
+            sides.push(Sides { period, export, import, exports: exports_n, imports: imports_n, class });
+        }
+        sides
+    }
+
+    fn model(&self, flows: Flows, watch: &Watch) -> Result<Model> {
+        if !flows.additive {
+            return Err(Error::Argument(format!(
+                "measure={:?} is no sum, such as \"value\" or \"net_weight\"",
+                self.measure
+            )));
+        }
+        let mirror = self.mirror(&flows)?;
+        let lag = usual_lag(&flows, &mirror, self.max_lag);
+        let mut all: Vec<(usize, Sides)> = Vec::new();
+        for (flow, groups) in mirror.groups.iter().enumerate() {
+            if flow % 1024 == 0 {
+                watch.check()?;
+            }
+            all.extend(self.sides(&flows, groups, lag).into_iter().map(|s| (flow, s)));
+        }
+        let learnt = learn(&mirror, &all, lag);
+        Ok(Model { settings: self.clone(), flows, learnt })
+    }
+}
+
+/// The middle number of days from an exporter's report to the importer's, over flows with one record of
+/// each within the longest lag.
+fn usual_lag(flows: &Flows, mirror: &Mirror, max_lag: i32) -> i32 {
+    let mut days: Vec<i32> = mirror
+        .groups
+        .iter()
+        .filter_map(|[exports, imports]| {
+            let single = |groups: &[usize]| match groups {
+                [g] if flows.of(*g).len() == 1 => Some(flows.periods[flows.of(*g)[0].at as usize]),
+                _ => None,
+            };
+            Some(single(imports)? - single(exports)?)
+        })
+        .filter(|d| (0..=max_lag).contains(d))
+        .collect();
+    if days.is_empty() {
+        return 0;
+    }
+    let middle = days.len() / 2;
+    *days.select_nth_unstable(middle).1
+}
+
+fn median(mut keys: Vec<i64>) -> Option<f64> {
+    Ordered::new(&mut keys, false).median()
+}
+
+/// The middle of each class of gaps, drawn to `usual`.
+fn middles(classes: usize, gaps: impl Iterator<Item = (u32, f64)>, usual: f64) -> Vec<f64> {
+    let mut members: Vec<Vec<i64>> = vec![Vec::new(); classes];
+    gaps.for_each(|(class, gap)| members[class as usize].push(encode(gap)));
+    members
+        .into_iter()
+        .map(|keys| {
+            let n = keys.len() as f64;
+            median(keys).map_or(usual, |own| (n * own + SHRINKAGE * usual) / (n + SHRINKAGE))
+        })
+        .collect()
+}
+
+fn named(combos: &Combos, values: Vec<f64>) -> HashMap<String, f64> {
+    values.into_iter().enumerate().filter(|(_, v)| !v.is_nan()).map(|(g, v)| (combos.name(g), v)).collect()
+}
+
+fn learn(mirror: &Mirror, all: &[(usize, Sides)], lag: i32) -> Learnt {
+    let both = || {
+        let found = all.iter().filter(|(_, s)| s.class == Class::Both);
+        found.map(|(flow, s)| (mirror.ends[*flow], ln(s.import) - ln(s.export), s))
+    };
+    let usual = median(both().map(|b| encode(b.1)).collect()).unwrap_or(0.0);
+    let route = middles(mirror.routes.groups(), both().map(|b| (b.0.route, b.1)), usual);
+    let rest = |ends: Ends, gap: f64| gap - route[ends.route as usize];
+    let product = middles(mirror.products.groups(), both().map(|b| (b.0.product, rest(b.0, b.1))), 0.0);
+    let off = |ends: Ends, gap: f64| rest(ends, gap) - product[ends.product as usize];
+    let spread = median(both().map(|b| encode(off(b.0, b.1).abs())).collect()).unwrap_or(0.0);
+    let scale = (MAD_K * spread).max(TIED);
+    let mut counts = Counts::new();
+    both().for_each(|b| counts.of(both_records(b.2)).add(off(b.0, b.1) / scale));
+    // Which records of one side the other misses.
+    let share = |groups: usize,
+                 class: Class,
+                 whose: &dyn Fn(Ends) -> u32,
+                 records: &dyn Fn(&Sides) -> f64,
+                 own: &dyn Fn(&Sides) -> f64| {
+        let (mut missed, mut of, mut reported) = (vec![0.0; groups], vec![0.0; groups], vec![0.0; groups]);
+        for (flow, s) in all {
+            let at = whose(mirror.ends[*flow]) as usize;
+            of[at] += records(s);
+            reported[at] += own(s);
+            if s.class == class {
+                missed[at] += records(s);
+            }
+        }
+        let overall = (missed.iter().sum::<f64>() + 0.5) / (of.iter().sum::<f64>() + 1.0);
+        let shares = (0..groups).map(|g| {
+            // A country that never reports misses nothing: it is no partner.
+            if reported[g] == 0.0 { f64::NAN } else { (missed[g] + SHARED * overall) / (of[g] + SHARED) }
+        });
+        shares.collect::<Vec<f64>>()
+    };
+    let lost = share(mirror.destinations.groups(), Class::Lost, &|e| e.destination, &|s| s.exports, &|s| s.imports);
+    let orphans = share(mirror.origins.groups(), Class::Orphan, &|e| e.origin, &|s| s.imports, &|s| s.exports);
+    let [exporters, importers] = reliability(mirror, all, &route);
+    Learnt {
+        lag,
+        route: named(&mirror.routes, route),
+        product: named(&mirror.products, product),
+        usual,
+        scale,
+        tails: counts.tails(),
+        missed: [named(&mirror.destinations, lost), named(&mirror.origins, orphans)],
+        reliability: [named(&mirror.origins, exporters), named(&mirror.destinations, importers)],
+    }
+}
+
+fn both_records(s: &Sides) -> u32 {
+    s.exports.min(s.imports) as u32
+}
+
+/// The Growth Lab's iteration: a reporter is as reliable as its partners, weighed by theirs, agree with it.
+fn reliability(mirror: &Mirror, all: &[(usize, Sides)], route: &[f64]) -> [Vec<f64>; 2] {
+    let mut totals: HashMap<(u32, u32), (Vec<f64>, Vec<f64>)> = HashMap::new();
+    for (flow, s) in all {
+        let ends = mirror.ends[*flow];
+        let total = totals.entry((ends.origin, ends.destination)).or_default();
+        total.0.push(s.export);
+        total.1.push(s.import * libm::exp(-route[ends.route as usize]));
+    }
+    let mut pairs: Vec<(usize, usize, f64)> = totals
+        .into_iter()
+        .map(|((o, d), (exports, imports))| (o as usize, d as usize, exact_sum(&exports), exact_sum(&imports)))
+        .filter(|p| p.2 > 0.0 && p.3 > 0.0)
+        .map(|(o, d, x, m)| (o, d, (x - m).abs() / (x + m)))
+        .collect();
+    pairs.sort_by_key(|p| (p.0, p.1));
+    let mut r = [vec![1.0; mirror.origins.groups()], vec![1.0; mirror.destinations.groups()]];
+    for _ in 0..ROUNDS {
+        for side in [0, 1] {
+            let n = r[side].len();
+            let (mut count, mut off) = (vec![0.0; n], vec![0.0; n]);
+            for &(o, d, gap) in &pairs {
+                let (mine, other) = if side == 0 { (o, d) } else { (d, o) };
+                count[mine] += 1.0;
+                off[mine] += gap * r[1 - side][other];
+            }
+            let raw: Vec<f64> = (0..n)
+                .map(|i| if count[i] == 0.0 { f64::NAN } else { count[i] / off[i].max(LEAST * count[i]) })
+                .collect();
+            // Only ratios mean anything: the mean is one.
+            let known: Vec<f64> = raw.iter().copied().filter(|v| !v.is_nan()).collect();
+            let mean = known.iter().sum::<f64>() / known.len().max(1) as f64;
+            r[side] = raw.into_iter().map(|v| if v.is_nan() { 1.0 } else { v / mean }).collect();
+        }
+    }
+    for (side, of) in [(0, 0usize), (1, 1)] {
+        for i in 0..r[side].len() {
+            if !pairs.iter().any(|p| [p.0, p.1][of] == i) {
+                r[side][i] = f64::NAN;
+            }
+        }
+    }
+    r
+}
+
+impl Learnt {
+    /// The gap that is usual for a flow.
+    fn expected(&self, mirror: &Mirror, flow: usize) -> f64 {
+        let ends = mirror.ends[flow];
+        let route = self.route.get(&mirror.routes.name(ends.route as usize)).copied().unwrap_or(self.usual);
+        let product = self.product.get(&mirror.products.name(ends.product as usize)).copied().unwrap_or(0.0);
+        route + product
+    }
+
+    fn gap_p(&self, z: f64, s: &Sides) -> f64 {
+        self.tails.p_value(z, both_records(s)).max(normal_two_sided(z))
+    }
+}
+
+impl Detector for MirrorGap {
+    fn fit(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedFit> {
+        self.check()?;
+        ships.store.require(Role::ReportedBy)?;
+        Ok(Arc::new(self.model(self.ruler().flows(ships, cache, watch)?, watch)?))
+    }
+
+    fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit> {
+        self.check()?;
+        Ok(Arc::new(self.model(self.ruler().restored(states, "MirrorGap", watch)?, watch)?))
+    }
+}
+
+impl Fit for Model {
+    /// The flows and periods of these shipments, measured by what was fitted.
+    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
+        let flows = self.settings.ruler().flows(ships, cache, watch)?;
+        Ok(Arc::new(GapScores::new(self, flows)?))
+    }
+
+    /// A row a flow and side: the keys, `n`, the cells by day; `expected` (the usual log gap of the flow),
+    /// `scale` and `lag` (days).
+    fn state(&self) -> Result<RecordBatch> {
+        let mut columns = self.flows.state(&Watch::default())?;
+        let mirror = self.settings.mirror(&self.flows)?;
+        let mut expected = vec![f64::NAN; self.flows.groups()];
+        for (flow, groups) in mirror.groups.iter().enumerate() {
+            groups.iter().flatten().for_each(|&g| expected[g] = self.learnt.expected(&mirror, flow));
+        }
+        let n = self.flows.groups();
+        let float = |values: Vec<f64>| -> ArrayRef {
+            Arc::new(values.into_iter().map(|v| Some(v).filter(|v| !v.is_nan())).collect::<Float64Array>())
+        };
+        columns.push(("expected".into(), float(expected)));
+        columns.push(("scale".into(), float(vec![self.learnt.scale; n])));
+        columns.push(("lag".into(), float(vec![f64::from(self.learnt.lag); n])));
+        table(columns, n)
+    }
+}
