@@ -12,7 +12,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import duckdb
@@ -98,16 +97,13 @@ def unit_value():
     x = (pl.col("value") / pl.col("net_weight")).log()
 
     def polars():
+        fine_keys = ("hs", "origin")
         lazy = frame.lazy().with_columns(x=x)
-        level = lambda *keys: (  # noqa: E731
-            pl.col("x").median().over(*keys),
-            (pl.col("x") - pl.col("x").median().over(*keys)).abs().median().over(*keys),
-        )
-        c, s = level("hs", "origin")
-        pc, ps = level("hs")
-        lazy = lazy.with_columns(c=c, pc=pc, n=pl.len().over("hs", "origin"))
         lazy = lazy.with_columns(
-            s=(pl.col("x") - pl.col("c")).abs().median().over("hs", "origin"),
+            c=pl.col("x").median().over(*fine_keys), pc=pl.col("x").median().over("hs"), n=pl.len().over(*fine_keys)
+        )
+        lazy = lazy.with_columns(
+            s=(pl.col("x") - pl.col("c")).abs().median().over(*fine_keys),
             ps=(pl.col("x") - pl.col("pc")).abs().median().over("hs"),
         )
         fine = (pl.col("n") >= 20) & (pl.col("s") > 0)
@@ -165,9 +161,9 @@ def isolation():
         {
             "redlane": lambda: rl.Isolation(columns=names).fit_score(ships)["score"],
             "isotree": lambda: IsoTree(ntrees=100, sample_size=256, ndim=1, nthreads=THREADS).fit(x).predict(x),
-            "scikit-learn": lambda: IsolationForest(n_estimators=100, n_jobs=THREADS, random_state=0)
-            .fit(x)
-            .score_samples(x),
+            "scikit-learn": lambda: (
+                IsolationForest(n_estimators=100, n_jobs=THREADS, random_state=0).fit(x).score_samples(x)
+            ),
         }
     )
     ours = times.pop("redlane")

@@ -2,7 +2,7 @@
 
 use divan::{Bencher, black_box};
 use redlane::sample;
-use redlane::stats::{Ordered, Random, encode, exact_sum, line};
+use redlane::stats::{Ordered, Random, encode, exact_sum, line, series};
 use redlane::watch::Watch;
 
 fn main() {
@@ -48,4 +48,17 @@ fn least_trimmed_squares(bencher: Bencher, n: usize) {
     bencher
         .with_inputs(line::Scratch::default)
         .bench_values(|mut scratch| line::fit(black_box(&points), &mut scratch).is_ok());
+}
+
+#[divan::bench]
+fn baseline_of_48_months(bencher: Bencher) {
+    let mut random = Random::new(1);
+    let x: Vec<f64> = (0..48)
+        .map(|t| {
+            let noise: f64 = (0..12).map(|_| (random.below(1 << 30) as f64) / f64::from(1 << 30)).sum::<f64>() - 6.0;
+            8.0 + 0.3 * f64::from(t % 12) / 12.0 + 0.1 * noise
+        })
+        .collect();
+    let mut scratch = series::Scratch::default();
+    bencher.bench_local(|| series::baseline(black_box(&x), 12, |_| true, &mut scratch).scale);
 }

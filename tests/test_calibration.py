@@ -95,7 +95,9 @@ def test_honest_traders_are_seldom_told_to_invent_numbers():
         chapter = (firm * 7 + rng.integers(0, 5, len(firm))) % 40
         value = np.exp(rng.normal(0, 1.0, len(firm)) + 4 + 2 * np.sin(chapter) + rng.normal(0, 0.7, 1_500)[firm])
         value = np.where(rng.random(len(firm)) < 0.1, np.round(value, -2), np.round(value, 2))
-        frame = pl.DataFrame({"hs": [f"{c + 10:02}0101" for c in chapter], "importer": firm.astype(str), "value": value})
+        frame = pl.DataFrame(
+            {"hs": [f"{c + 10:02}0101" for c in chapter], "importer": firm.astype(str), "value": value}
+        )
         scores = rl.Digits(entity="importer", min_values=50, min_products=2).fit_score(rl.read(frame))
         p.append(p_values(scores))
     p = np.concatenate(p)

@@ -84,7 +84,7 @@ def test_reasons_and_nulls():
     rows = scores.to_pylist()
     assert rows[20]["direction"] == "high"
     assert rows[20]["observed"] == 80.0
-    assert "80 " in rows[20]["reason"]
+    assert "is 80," in rows[20]["reason"]
     assert "21 peers" in rows[20]["reason"]
     assert "hs 010101" in rows[20]["reason"]
     for i, words in [

@@ -14,7 +14,20 @@ from __future__ import annotations
 import warnings as _warnings
 
 from redlane import _core, errors, samples
-from redlane.detectors import Digits, Divergence, Diversion, Ecod, Isolation, MirrorGap, Newcomer, Rarity, Repeats, Surge, UnitValue, ValueWeight
+from redlane.detectors import (
+    Digits,
+    Divergence,
+    Diversion,
+    Ecod,
+    Isolation,
+    MirrorGap,
+    Newcomer,
+    Rarity,
+    Repeats,
+    Surge,
+    UnitValue,
+    ValueWeight,
+)
 from redlane.errors import FaultError, ReadError, RedlaneError, SchemaError
 from redlane.findings import Findings, screen
 from redlane.learning import evaluate, fdr, features, inject, leakage_report

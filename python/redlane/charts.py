@@ -45,3 +45,23 @@ def _wrap(text: str, width: int = 90) -> list[str]:
     import textwrap
 
     return textwrap.wrap(text, width)
+
+
+def timeline(ships: Shipments, line: dict[str, Any]) -> Any:
+    """The value of some shipments month by month."""
+    import altair as alt
+
+    measure = "value" if "value" in ships.roles else "shipments"
+    months = ships.aggregate("month", measure, fill="zero").to_pylist()
+    values = [{"month": str(m["month"]), "value": m[measure]} for m in months if m["month"] is not None]
+    title = alt.TitleParams(str(line["subject"]), subtitle=_wrap(str(line["reason"])))
+    return (
+        alt.Chart({"values": values})
+        .mark_bar(color="#c81e1e")
+        .encode(
+            x=alt.X("yearmonth(month):T", title=None),
+            y=alt.Y("value:Q", title=f"{measure} of the records behind it"),
+            tooltip=["month:T", "value:Q"],
+        )
+        .properties(title=title, width=480, height=320)
+    )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from redlane import _core
-from redlane.charts import strip
+from redlane.charts import strip, timeline
 from redlane.detectors import Detector, UnitValue
 from redlane.errors import ArgumentError
 from redlane.progress import Report, reporting
@@ -92,7 +92,7 @@ class Findings:
         line = self.table.slice(self._check(i), 1).to_pylist()[0]
         parts = [f"{line['detector']}, {line['subject']}: {line['reason']}."]
         parts.append(
-            f"By chance alone a shipment would look this odd with probability {line['p_value']:.2g}; among findings "
+            f"By chance alone it would look this odd with probability {line['p_value']:.2g}; among findings "
             f"as strong as this one no more than {max(line['q_value'], 1e-300):.2g} are expected to be false."
         )
         if line["caution"]:
@@ -104,9 +104,13 @@ class Findings:
         return Table(_core.by_shipment(self.table._core, self._rows))
 
     def plot(self, i: int) -> Any:
-        """Finding `i` among its peers, as an altair chart."""
+        """A shipment among its peers, or the records behind a flow or firm month by month, as an altair chart."""
         line = self.table.slice(self._check(i), 1).to_pylist()[0]
-        return strip(self.ships, self._rows[i][0], line)
+        if str(line["subject"]).startswith("row "):
+            return strip(self.ships, self._rows[i][0], line)
+        if not self._rows[i]:
+            raise ArgumentError(f"finding {i} has no records to draw: {line['reason']}")
+        return timeline(self.rows(i), line)
 
     def to_html(self, path: str, *, limit: int = 200) -> str:
         """Write the first `limit` findings as an HTML page that needs no network; returns the path."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -47,7 +48,10 @@ class _Bar:
         if not stage or time.monotonic() - self._begin < 1.0:
             return
         if self._bar is None or stage != self._stage:
-            from tqdm.auto import tqdm
+            with warnings.catch_warnings():
+                # A notebook without widgets gets a bar of text, and need not hear of it.
+                warnings.simplefilter("ignore")
+                from tqdm.auto import tqdm
 
             self.close()
             self._stage = stage

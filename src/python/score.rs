@@ -147,7 +147,7 @@ pub fn surge(
     min_periods: usize,
 ) -> PyResult<Detector> {
     let made = every(period).map(|every| {
-        let ruler = score::Ruler { by, every, measure, squares: false };
+        let ruler = score::Ruler { by, every, measure, squares: false, most: score::MOST_PERIODS };
         score::Surge { ruler, expanding, min_periods }
     });
     detector(py, made)

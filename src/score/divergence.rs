@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringViewArray};
 use arrow::datatypes::{DataType, Field};
 
-use super::flows::{Flows, Ruler, Total};
+use super::flows::{Flows, LONGEST, Ruler, Total};
 use super::phrase::number;
 use super::scores::{Number, Scores};
 use super::tails::{Counts, Tails};
@@ -80,7 +80,7 @@ impl Divergence {
         by.push(self.across.clone());
         let whole_months = |p: &Option<Period>| p.is_none_or(|p| months(p).0 == p.first && months(p).1 == p.last);
         let every = if whole_months(&self.current) && whole_months(&self.base) { Every::Month } else { Every::Day };
-        Ruler { by, every, measure: self.measure.clone(), squares: true }
+        Ruler { by, every, measure: self.measure.clone(), squares: true, most: LONGEST }
     }
 
     fn check(&self) -> Result<()> {

@@ -17,7 +17,7 @@ use crate::aggregate::{Measure, measured, summands};
 use crate::error::{Error, Result};
 use crate::group::{Combos, GroupIndex, IndexCache, Key, resolve};
 use crate::stats::exact_sum;
-use crate::store::{Every, Period, Role, Shipments};
+use crate::store::{Every, Period, Role, Shipments, iso};
 use crate::watch::Watch;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,7 +51,12 @@ pub struct Ruler {
     pub measure: String,
     /// Also the squares, which tell how many records of one size a sum is worth.
     pub squares: bool,
+    /// Periods at the most.
+    pub most: f64,
 }
+
+/// Days of two centuries: more than any file of trade holds.
+pub const LONGEST: f64 = 73_000.0;
 
 pub struct Flows {
     pub combos: Combos,
@@ -94,9 +99,26 @@ impl Ruler {
         let last = self.by.len();
         let days = index.keys.distinct(last).as_primitive::<Date32Type>().values();
         let null = days.len() as u32;
-        let periods = match (days.first(), days.last()) {
-            (Some(&first), Some(&last)) => self.every.range(first, last),
-            _ => Vec::new(),
+        // The index knows the dates of the whole source; these are those of its rows.
+        let coded = (0..index.groups()).filter(|&g| !index.rows(g).is_empty()).map(|g| index.keys.code(g, last));
+        let (low, high) = coded.filter(|&c| c < null).fold((null, 0), |(low, high), c| (low.min(c), high.max(c)));
+        let ends = (low < null).then(|| (days[low as usize], days[high as usize]));
+        let periods = match ends {
+            Some((first, last)) => {
+                let about = f64::from(last - first) / self.every.days();
+                if about > self.most {
+                    return Err(Error::Argument(format!(
+                        "the dates go from {} to {}, about {about:.0} {}s, more than the {} that can be compared; dates far from the \
+                         others are mostly mistakes: leave them out with ships.where(date=(...)), or take longer periods",
+                        iso(first),
+                        iso(last),
+                        self.every.name(),
+                        self.most
+                    )));
+                }
+                self.every.range(first, last)
+            }
+            None => Vec::new(),
         };
         // Codes to places among all periods: some have no record.
         let place: Vec<u32> = days.iter().map(|d| periods.partition_point(|p| p < d) as u32).collect();
@@ -221,7 +243,7 @@ impl Ruler {
                 }
                 let at = flows.periods.partition_point(|&p| p < cell[0].0) as u32;
                 let value = if numbers.is_empty() { f64::NAN } else { exact_sum(&numbers) };
-                parts.extend(cell.iter().map(|e| (flows.cells.len() as u32, e.1)));
+                parts.extend(expansion(value, numbers).into_iter().map(|part| (flows.cells.len() as u32, part)));
                 flows.cells.push(Cell { at, records: cell.iter().map(|e| e.2).sum::<f64>() as u32, value });
             }
             flows.starts.push(flows.cells.len());
@@ -230,6 +252,19 @@ impl Ruler {
         flows.source = Source::Parts(parts, squares);
         Ok(flows)
     }
+}
+
+/// A correctly rounded sum of numbers, what rounding left over, and what that left over, until nothing is.
+fn expansion(sum: f64, mut numbers: Vec<f64>) -> Vec<f64> {
+    let (mut parts, mut part) = (vec![sum], sum);
+    while part.is_finite() && part != 0.0 {
+        numbers.push(-part);
+        part = exact_sum(&numbers);
+        if part.is_finite() && part != 0.0 {
+            parts.push(part);
+        }
+    }
+    parts
 }
 
 impl Flows {
@@ -256,6 +291,12 @@ impl Flows {
     /// The cell of a group in a period.
     pub fn find(&self, group: usize, at: u32) -> Option<usize> {
         let range = self.range(group);
+        // Most flows miss few periods.
+        let first = self.cells.get(range.start).filter(|_| !range.is_empty())?.at;
+        let guess = range.start + at.checked_sub(first)? as usize;
+        if guess < range.end && self.cells[guess].at == at {
+            return Some(guess);
+        }
         let place = self.cells[range.clone()].partition_point(|c| c.at < at) + range.start;
         (place < range.end && self.cells[place].at == at).then_some(place)
     }
@@ -308,10 +349,14 @@ impl Flows {
         }
         parts.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
         self.squares = vec![0.0; self.cells.len()];
-        for cell in parts.chunk_by(|a, b| a.0 == b.0) {
-            self.squares[cell[0].0 as usize] = exact_sum(&cell.iter().map(|p| p.1).collect::<Vec<f64>>());
+        let mut made = Vec::new();
+        for cell in parts.chunk_by(|a: &(u32, f64), b| a.0 == b.0) {
+            let numbers: Vec<f64> = cell.iter().map(|p| p.1).collect();
+            let sum = exact_sum(&numbers);
+            self.squares[cell[0].0 as usize] = sum;
+            made.extend(expansion(sum, numbers).into_iter().map(|part| (cell[0].0, part)));
         }
-        parts
+        made
     }
 
     /// The numbers that each cell is the exact sum of, cell after cell, and those of its squares.
@@ -323,21 +368,15 @@ impl Flows {
         let numbers = summands(ships, measure, watch)?;
         let expand = |sums: &(dyn Fn(usize) -> f64 + Sync), of: &(dyn Fn(f64) -> f64 + Sync)| -> Parts {
             let one = |cell: usize| {
-                let mut part = sums(cell);
-                let mut parts = vec![(cell as u32, part)];
-                if let Some(numbers) = &numbers {
-                    let rows = index.rows(groups[cell] as usize).iter().map(|&r| numbers[r as usize]);
-                    let mut rest: Vec<f64> = rows.filter(|v| !v.is_nan()).map(of).collect();
-                    // What rounding left over, and what that left over, until nothing is.
-                    while part.is_finite() && part != 0.0 {
-                        rest.push(-part);
-                        part = exact_sum(&rest);
-                        if part.is_finite() && part != 0.0 {
-                            parts.push((cell as u32, part));
-                        }
+                let sum = sums(cell);
+                let parts = match &numbers {
+                    None => vec![sum],
+                    Some(numbers) => {
+                        let rows = index.rows(groups[cell] as usize).iter().map(|&r| numbers[r as usize]);
+                        expansion(sum, rows.filter(|v| !v.is_nan()).map(of).collect())
                     }
-                }
-                parts
+                };
+                parts.into_iter().map(|part| (cell as u32, part)).collect::<Parts>()
             };
             let made: Vec<Parts> = (0..self.cells.len()).into_par_iter().with_min_len(1 << 10).map(one).collect();
             made.concat()

@@ -43,7 +43,7 @@ pub use rarity::Rarity;
 pub use repeats::Repeats;
 pub use scores::{Number, ScoreTable, Scores, SharedScores};
 pub use screen::{Findings, by_shipment, screen};
-pub use surge::Surge;
+pub use surge::{MOST_PERIODS, Surge};
 pub use unit_value::{Scale, UnitValue};
 pub use value_weight::ValueWeight;
 

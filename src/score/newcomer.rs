@@ -12,7 +12,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Date32Array, Float64Array, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field};
 
-use super::flows::{Flows, Ruler};
+use super::flows::{Flows, LONGEST, Ruler};
 use super::phrase::{as_much, number};
 use super::scores::{Number, Scores};
 use super::{Detector, Fit, SharedFit, SharedScores};
@@ -103,7 +103,7 @@ impl Newcomer {
     fn ruler(&self, product: Option<&String>) -> Ruler {
         let mut by = self.entity.clone();
         by.extend(product.cloned());
-        Ruler { by, every: Every::Day, measure: self.measure.clone(), squares: false }
+        Ruler { by, every: Every::Day, measure: self.measure.clone(), squares: false, most: LONGEST }
     }
 
     /// The product is that of the entity's own key, or the heading.

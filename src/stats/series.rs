@@ -11,7 +11,11 @@ use super::MAD_K;
 /// Shortest stretch on either side of a shift: this many periods, or this share of all.
 const SHORTEST: (usize, usize) = (3, 16);
 /// Rounds of fitting season and levels in turn.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 2;
+/// Values within so many spreads count when means take the place of medians.
+const CUTOFF: f64 = 2.5;
+/// Rounds of that.
+const REFINED: usize = 2;
 /// What a shift costs in parameters: its size, its date, and the choice of the date.
 const COST: f64 = 4.0;
 /// The standard error of a median over that of a mean, at the normal: the root of π / 2.
@@ -66,40 +70,38 @@ impl Baseline {
 pub struct Scratch {
     rest: Vec<f64>,
     sorted: Vec<f64>,
-    left: Vec<(f64, f64)>,
+    left: Vec<(f64, usize)>,
     values: Vec<f64>,
 }
 
 /// Fits a baseline. `period` is the length of the season, used where the series holds two of them;
 /// `weigh` says of which values the spread is taken.
 pub fn baseline(x: &[f64], period: usize, weigh: impl Fn(usize) -> bool, scratch: &mut Scratch) -> Baseline {
-    let flat = fit(x, period, false, &weigh, scratch);
+    let seasonal = period > 1 && x.len() >= 2 * period;
+    let rough = if seasonal { rough_season(x, period, scratch) } else { Vec::new() };
+    let flat = fit(x, rough.clone(), false, &weigh, scratch);
     if x.len() < 2 * SHORTEST.0 {
         return flat.0;
     }
-    let shifted = fit(x, period, true, &weigh, scratch);
+    let shifted = fit(x, rough, true, &weigh, scratch);
     let n = x.iter().filter(|v| !v.is_nan()).count() as f64;
     let gain = 2.0 * n * (super::ln(flat.1.max(1e-300)) - super::ln(shifted.1.max(1e-300)));
     let worth = shifted.0.shift.is_some() && (shifted.1 < 1e-9 * flat.1 || gain > COST * super::ln(n.max(2.0)));
     if worth { shifted.0 } else { flat.0 }
 }
 
-/// A baseline with or without a shift, and the sum of absolute residuals.
+/// A baseline with or without a shift, and the sum of absolute residuals; `season` is a first guess.
 fn fit(
     x: &[f64],
-    period: usize,
+    season: Vec<f64>,
     shift: bool,
     weigh: &impl Fn(usize) -> bool,
     scratch: &mut Scratch,
 ) -> (Baseline, f64) {
-    let n = x.len();
-    let mut base = Baseline { middle: (n as f64 - 1.0) / 2.0, ..Baseline::default() };
-    let seasonal = period > 1 && n >= 2 * period;
-    if seasonal {
-        base.season = rough_season(x, period, scratch);
-    }
-    let rounds = if seasonal { ROUNDS } else { 2 };
-    for round in 0..rounds {
+    let (n, period) = (x.len(), season.len());
+    let seasonal = period > 0;
+    let mut base = Baseline { middle: (n as f64 - 1.0) / 2.0, season, ..Baseline::default() };
+    for round in 0..ROUNDS {
         scratch.rest.clear();
         scratch.rest.extend((0..n).map(|t| x[t] - base.seasonal(t) - base.slope * (t as f64 - base.middle)));
         if shift {
@@ -109,7 +111,7 @@ fn fit(
         base.before = median_of(scratch.rest[..cut].iter().copied(), &mut scratch.values);
         base.after =
             if cut < n { median_of(scratch.rest[cut..].iter().copied(), &mut scratch.values) } else { base.before };
-        if round + 1 == rounds {
+        if round + 1 == ROUNDS {
             break;
         }
         base.slope += slope(&scratch.rest, cut, &mut scratch.values);
@@ -117,6 +119,7 @@ fn fit(
             base.season = fine_season(x, &base, period, scratch);
         }
     }
+    refine(x, &mut base, weigh, scratch);
     let (mut cost, mut loose) = (0.0, 0);
     scratch.rest.clear();
     for (t, &value) in x.iter().enumerate() {
@@ -141,6 +144,75 @@ fn fit(
         shift.z = (base.after - base.before) / error;
     }
     (base, cost)
+}
+
+/// Means take the place of medians where nothing is out of line: less noise for the same robustness, as
+/// reweighting does for least trimmed squares.
+fn refine(x: &[f64], base: &mut Baseline, weigh: &impl Fn(usize) -> bool, scratch: &mut Scratch) {
+    let (n, period) = (x.len(), base.season.len());
+    let cut = base.shift.map_or(n, |s| s.at);
+    let off = (0..n).filter(|&t| weigh(t)).map(|t| (x[t] - base.at(t)).abs());
+    let limit = CUTOFF * MAD_K * median_of(off, &mut scratch.values);
+    if limit.is_nan() || limit <= 0.0 {
+        return;
+    }
+    let kept: Vec<usize> = (0..n).filter(|&t| (x[t] - base.at(t)).abs() <= limit).collect();
+    for _ in 0..REFINED {
+        let rest = |base: &Baseline, t: usize| x[t] - base.seasonal(t);
+        // One slope within both levels, then the levels.
+        let (mut cross, mut square) = (0.0, 0.0);
+        let mut levels = [f64::NAN; 2];
+        for (side, level) in levels.iter_mut().enumerate() {
+            let part = || kept.iter().copied().filter(|&t| (t >= cut) == (side == 1));
+            let count = part().count() as f64;
+            let (mean_t, mean) = part().fold((0.0, 0.0), |m, t| (m.0 + t as f64 / count, m.1 + rest(base, t) / count));
+            for t in part() {
+                cross += (t as f64 - mean_t) * (rest(base, t) - mean);
+                square += (t as f64 - mean_t) * (t as f64 - mean_t);
+            }
+            *level = if count > 0.0 { mean + base.slope * (base.middle - mean_t) } else { f64::NAN };
+        }
+        // The slope is drawn to none by what noise alone would give it.
+        if square > 0.0 {
+            let slope = cross / square;
+            let error = limit * limit / (CUTOFF * CUTOFF * square);
+            let drawn = slope * (1.0 - error / (slope * slope)).max(0.0);
+            let drawn = if drawn.is_finite() { drawn } else { 0.0 };
+            let change = drawn - base.slope;
+            base.slope = drawn;
+            for (side, level) in levels.iter_mut().enumerate() {
+                let part = || kept.iter().copied().filter(|&t| (t >= cut) == (side == 1));
+                let mean_t = part().map(|t| t as f64).sum::<f64>() / part().count().max(1) as f64;
+                *level += change * (base.middle - mean_t);
+            }
+        }
+        if !levels[0].is_nan() {
+            base.before = levels[0];
+        }
+        base.after = if cut == n {
+            base.before
+        } else if levels[1].is_nan() {
+            base.after
+        } else {
+            levels[1]
+        };
+        if period == 0 {
+            break;
+        }
+        let mut season = vec![(0.0, 0.0); period];
+        for &t in &kept {
+            let cell = &mut season[t % period];
+            *cell = (cell.0 + x[t] - base.level(t) - base.slope * (t as f64 - base.middle), cell.1 + 1.0);
+        }
+        let mut made: Vec<f64> =
+            season.iter().zip(&base.season).map(|(s, old)| if s.1 > 0.0 { s.0 / s.1 } else { *old }).collect();
+        let mean = made.iter().sum::<f64>() / period as f64;
+        made.iter_mut().for_each(|s| *s -= mean);
+        let error = limit * limit / (CUTOFF * CUTOFF) * period as f64 / kept.len().max(1) as f64;
+        let size = made.iter().map(|s| s * s).sum::<f64>() / period as f64;
+        let drawn = if size > 0.0 { (1.0 - error / size).max(0.0) } else { 0.0 };
+        base.season = made.into_iter().map(|s| s * drawn).collect();
+    }
 }
 
 /// Medians, phase by phase, of what is left when a centred moving mean over a season is taken away.
@@ -231,19 +303,21 @@ fn best_split(scratch: &mut Scratch) -> Option<usize> {
     let least = SHORTEST.0.max(n / SHORTEST.1);
     left.clear();
     sorted.clear();
+    let mut deviation = 0.0;
     for &x in rest.iter() {
-        left.push((deviation(sorted), sorted.len() as f64));
-        insert(sorted, x);
+        left.push((deviation, sorted.len()));
+        deviation += insert(sorted, x);
     }
     sorted.clear();
+    deviation = 0.0;
     let mut best: Option<(f64, usize)> = None;
-    for at in (1..n).rev() {
-        insert(sorted, rest[at]);
+    for at in (least.max(1)..n).rev() {
+        deviation += insert(sorted, rest[at]);
         let (before, held) = left[at];
-        if n - at < least || at < least || held < least as f64 || sorted.len() < least {
+        if n - at < least || held < least || sorted.len() < least {
             continue;
         }
-        let cost = before + deviation(sorted);
+        let cost = before + deviation;
         if best.is_none_or(|(least, _)| cost <= least) {
             best = Some((cost, at));
         }
@@ -251,18 +325,21 @@ fn best_split(scratch: &mut Scratch) -> Option<usize> {
     best.map(|b| b.1)
 }
 
-fn insert(sorted: &mut Vec<f64>, x: f64) {
-    if !x.is_nan() {
-        let at = sorted.partition_point(|&v| v < x);
-        sorted.insert(at, x);
+/// Puts a value in its place, and says how much the sum of absolute deviations from the median grows:
+/// by its distance from the median, or from the two middle values.
+fn insert(sorted: &mut Vec<f64>, x: f64) -> f64 {
+    if x.is_nan() {
+        return 0.0;
     }
-}
-
-/// The sum of absolute deviations from the median.
-fn deviation(sorted: &[f64]) -> f64 {
-    let half = sorted.len() / 2;
-    let (low, high) = (&sorted[..half], &sorted[sorted.len() - half..]);
-    high.iter().zip(low).map(|(h, l)| h - l).sum()
+    let n = sorted.len();
+    let grows = match n {
+        0 => 0.0,
+        _ if n % 2 == 1 => (x - sorted[n / 2]).abs(),
+        _ => (sorted[n / 2 - 1] - x).max(x - sorted[n / 2]).max(0.0),
+    };
+    let at = sorted.partition_point(|&v| v < x);
+    sorted.insert(at, x);
+    grows
 }
 
 /// NaN of nothing.

@@ -63,6 +63,17 @@ impl Every {
         }
     }
 
+    /// About how many days it has.
+    pub fn days(self) -> f64 {
+        match self {
+            Every::Day => 1.0,
+            Every::Week => 7.0,
+            Every::Month => 30.4375,
+            Every::Quarter => 91.3125,
+            Every::Year => 365.25,
+        }
+    }
+
     /// Periods in a season: twelve months, four quarters, seven days, fifty-two weeks; one where there is
     /// none.
     pub fn season(self) -> usize {

@@ -13,4 +13,18 @@ from redlane.detectors.surge import Surge
 from redlane.detectors.unit_value import UnitValue
 from redlane.detectors.value_weight import ValueWeight
 
-__all__ = ["Detector", "Digits", "Divergence", "Diversion", "Ecod", "Isolation", "MirrorGap", "Newcomer", "Rarity", "Repeats", "Surge", "UnitValue", "ValueWeight"]
+__all__ = [
+    "Detector",
+    "Digits",
+    "Divergence",
+    "Diversion",
+    "Ecod",
+    "Isolation",
+    "MirrorGap",
+    "Newcomer",
+    "Rarity",
+    "Repeats",
+    "Surge",
+    "UnitValue",
+    "ValueWeight",
+]

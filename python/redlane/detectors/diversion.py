@@ -44,12 +44,13 @@ class Diversion(Detector):
 
     Scores
     ------
-    A row a product and intermediary: the keys, `through`, `score` (standard errors, see above), `p_value`, `direction` (of the leg in), `observed` (the leg in, after), `expected` (by the world's
-    growth), `peer`, `n_peers` (placebos), `caution`, `reason`, `direct_before`, `direct_after`, `lost`, `in_before`,
-    `in_after`, `in_expected`, `excess`, `onward_before`, `onward_after` (null where the data hold no trade from
-    intermediaries on), `substitution_ratio` (excess / lost; null where nothing was lost), `placebos`, and the months of
-    the three legs: `direct_series`, `in_series`, `onward_series` from `series_from` on. Origins that look like sums of
-    others (by name, or because every month equals the rest) get a caution.
+    A row a product and intermediary: the keys, `through`, `score` (standard errors, see above), `p_value`,
+    `direction` (of the leg in), `observed` (the leg in, after), `expected` (by the world's growth), `peer`, `n_peers`
+    (placebos), `caution`, `reason`, `direct_before`, `direct_after`, `lost`, `in_before`, `in_after`, `in_expected`,
+    `excess`, `onward_before`, `onward_after` (null where the data hold no trade from the intermediary on),
+    `substitution_ratio` (excess / lost; null where nothing was lost), `placebos`, and the months of the three legs:
+    `direct_series`, `in_series`, `onward_series` from `series_from` on. Origins that look like sums of others (by
+    name, or because every month equals the rest) get a caution.
 
     State
     -----

@@ -14,7 +14,8 @@ class MirrorGap(Detector):
 
     The importer's reports are moved back by the usual lag (the middle number of days between the two reports of
     flows with one record each), then both sides are summed by flow and period. Where both report, the gap is
-    ln(import / export) less what is usual on the route and for the product (medians, drawn to that of all): freight,
+    ln(import / export), with the benefit of the doubt where `max_lag` leaves open to which period imports belong, less
+    what is usual on the route and for the product (medians, drawn to that of all): freight,
     insurance, mark-ups. Its score is in spreads of all gaps (1.4826 MAD), its p-value by their tails. Where one side
     is silent, also within `max_lag`, the flow is
 
@@ -41,10 +42,10 @@ class MirrorGap(Detector):
 
     Scores
     ------
-    A row a flow and period: the keys, `period` (first day), `score`, `p_value`, `direction`, `observed` (the importer's
-    report), `expected` (the exporter's, with the usual gap), `peer` (the route), `n_peers` (routes), `caution`, `reason`,
-    `class` (``"both"``, ``"lost"``, ``"orphan"``), `export`, `import`, `gap`, `usual_gap` (logarithms), `ghost_share`
-    (1 - import / export), `reconciled`, `reliability_exporter`, `reliability_importer`.
+    A row a flow and period: the keys, `period` (first day), `score`, `p_value`, `direction`, `observed` (the
+    importer's report), `expected` (the exporter's, with the usual gap), `peer` (the route), `n_peers` (routes),
+    `caution`, `reason`, `class` (``"both"``, ``"lost"``, ``"orphan"``), `export`, `import`, `gap`, `usual_gap`
+    (logarithms), `ghost_share` (1 - import / export), `reconciled`, `reliability_exporter`, `reliability_importer`.
 
     State
     -----

@@ -46,7 +46,9 @@ class Newcomer(Detector):
     A row an entity: its keys, `score` (spreads above other newcomers), `p_value`, `direction`, `observed` (volume
     of the window), `expected` (the cohort's middle, scaled to the days seen), `peer` (the cohort), `n_peers`,
     `caution`, `reason`, `first_seen`, `slept_since`, `founded`, `days` (of the window, in the data), `records`. Null
-    scores: entities that were there from the start, or came less than 30 days before the end.
+    scores: entities that were there from the start, or came less than 30 days before the end. Scoring later records,
+    those fitted keep their verdict, and entities not seen before count as new, their days up to the end of the
+    records scored.
 
     State
     -----
@@ -63,7 +65,8 @@ class Newcomer(Detector):
     --------
     >>> import redlane as rl
     >>> sample = rl.samples.shipments(50_000)
-    >>> scores = rl.Newcomer(entity="importer", founded={"Vostok Prime Trading LLC KG": "2022-11-30"}).fit_score(sample.ships)
+    >>> founded = {"Vostok Prime Trading LLC KG": "2022-11-30"}
+    >>> scores = rl.Newcomer(entity="importer", founded=founded).fit_score(sample.ships)
     >>> best = max(scores.to_pylist(), key=lambda r: r["score"] or 0)
     >>> best["importer"]
     'Vostok Prime Trading LLC KG'

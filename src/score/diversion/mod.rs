@@ -14,7 +14,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 
 use self::scores::TriangleScores;
-use super::flows::{Flows, Ruler, Total};
+use super::flows::{Flows, LONGEST, Ruler, Total};
 use super::{Detector, Fit, SharedFit, SharedScores};
 use crate::aggregate::table;
 use crate::error::{Error, Result};
@@ -130,7 +130,7 @@ impl Diversion {
     fn ruler(&self, by: &[String]) -> Ruler {
         let mut keys = by.to_vec();
         keys.extend(["origin".to_owned(), "destination".to_owned()]);
-        Ruler { by: keys, every: Every::Month, measure: self.measure.clone(), squares: false }
+        Ruler { by: keys, every: Every::Month, measure: self.measure.clone(), squares: false, most: LONGEST }
     }
 
     fn products(&self, has_hs: bool) -> Vec<String> {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float64Array, RecordBatch};
 
 use self::scores::GapScores;
-use super::flows::{Flows, Ruler};
+use super::flows::{Flows, LONGEST, Ruler};
 use super::tails::{Counts, Tails};
 use super::{Detector, Fit, SharedFit, SharedScores};
 use crate::aggregate::table;
@@ -29,6 +29,8 @@ use crate::watch::Watch;
 const SHRINKAGE: f64 = 10.0;
 /// Records whose weight the share of all has in the share that a country misses.
 const SHARED: f64 = 20.0;
+/// Pairs that are enough to learn from.
+const ENOUGH: usize = 200;
 /// Rounds of the reliability of reporters.
 const ROUNDS: usize = 25;
 /// The least disagreement a reporter is given, so that no reliability is infinite.
@@ -61,7 +63,26 @@ struct Sides {
     import: f64,
     exports: f64,
     imports: f64,
+    /// Imports that belong to the period whatever the lag, and those that may.
+    sure: f64,
+    may: f64,
     class: Class,
+}
+
+impl Sides {
+    /// The imports of the period, with the benefit of the doubt: of those that the lag leaves open, as
+    /// many as come nearest to what is usual.
+    fn fitting(&self, usual: f64) -> f64 {
+        if self.class == Class::Both && self.sure < self.may {
+            (self.export * libm::exp(usual)).clamp(self.sure, self.may)
+        } else {
+            self.import
+        }
+    }
+
+    fn settled(&self) -> bool {
+        self.sure == self.may
+    }
 }
 
 /// A flow by its keys, and who is at its ends.
@@ -110,7 +131,7 @@ impl MirrorGap {
     fn ruler(&self) -> Ruler {
         let mut by = self.by.clone();
         by.push("reported_by".into());
-        Ruler { by, every: Every::Day, measure: self.measure.clone(), squares: false }
+        Ruler { by, every: Every::Day, measure: self.measure.clone(), squares: false, most: LONGEST }
     }
 
     fn check(&self) -> Result<()> {
@@ -134,13 +155,6 @@ impl MirrorGap {
                 _ => None,
             })
             .collect();
-        if !(side.contains(&Some(0)) && side.contains(&Some(1))) {
-            let there: Vec<String> = (0..sides.groups()).map(|g| sides.value(g, 0)).collect();
-            return Err(Error::Argument(format!(
-                "reported_by must say \"exporter\" and \"importer\", and both must be there; it holds {}",
-                there.join(", ")
-            )));
-        }
         let part = |keys: &[String]| flows.combos.project(keys)?.distinct();
         let (combos, flow_of) = part(&self.by)?;
         let ends: Vec<String> = vec!["origin".into(), "destination".into()];
@@ -202,6 +216,7 @@ impl MirrorGap {
             let (mut import, mut imports_n) = sum(&imports, &|d| moved(d) == period);
             // Reports on both sides of the period's end are none that are missing.
             let late = sum(&imports, &|d| d >= period && d < end + self.max_lag);
+            let sure = sum(&imports, &|d| d >= period + self.max_lag && d < end).0;
             let early = sum(&exports, &|d| d >= period - self.max_lag && d < end + lag);
             let class = match (export > 0.0, import > 0.0) {
                 (true, false) if late.0 > 0.0 => {
@@ -216,7 +231,16 @@ impl MirrorGap {
                 (false, true) => Class::Orphan,
                 _ => Class::Both,
             };
-            sides.push(Sides { period, export, import, exports: exports_n, imports: imports_n, class });
+            sides.push(Sides {
+                period,
+                export,
+                import,
+                exports: exports_n,
+                imports: imports_n,
+                sure,
+                may: late.0,
+                class,
+            });
         }
         sides
     }
@@ -229,6 +253,14 @@ impl MirrorGap {
             )));
         }
         let mirror = self.mirror(&flows)?;
+        if ![0, 1].iter().all(|&side| mirror.groups.iter().any(|groups| !groups[side].is_empty())) {
+            let (sides, _) = flows.combos.project(&["reported_by".to_owned()])?.distinct()?;
+            let there: Vec<String> = (0..sides.groups()).map(|g| sides.value(g, 0)).collect();
+            return Err(Error::Argument(format!(
+                "reported_by must say \"exporter\" and \"importer\", and both must be there; it holds {}",
+                there.join(", ")
+            )));
+        }
         let lag = usual_lag(&flows, &mirror, self.max_lag);
         let mut all: Vec<(usize, Sides)> = Vec::new();
         for (flow, groups) in mirror.groups.iter().enumerate() {
@@ -286,8 +318,10 @@ fn named(combos: &Combos, values: Vec<f64>) -> HashMap<String, f64> {
 }
 
 fn learn(mirror: &Mirror, all: &[(usize, Sides)], lag: i32) -> Learnt {
+    // Pairs whose imports no lag leaves open, where there are enough of them.
+    let settled = all.iter().filter(|(_, s)| s.class == Class::Both && s.settled()).count() >= ENOUGH;
     let both = || {
-        let found = all.iter().filter(|(_, s)| s.class == Class::Both);
+        let found = all.iter().filter(|(_, s)| s.class == Class::Both && (s.settled() || !settled));
         found.map(|(flow, s)| (mirror.ends[*flow], ln(s.import) - ln(s.export), s))
     };
     let usual = median(both().map(|b| encode(b.1)).collect()).unwrap_or(0.0);
@@ -386,7 +420,7 @@ fn reliability(mirror: &Mirror, all: &[(usize, Sides)], route: &[f64]) -> [Vec<f
 }
 
 impl Learnt {
-    /// The gap that is usual for a flow.
+    /// The log gap that is usual for a flow.
     fn expected(&self, mirror: &Mirror, flow: usize) -> f64 {
         let ends = mirror.ends[flow];
         let route = self.route.get(&mirror.routes.name(ends.route as usize)).copied().unwrap_or(self.usual);

@@ -25,8 +25,9 @@ impl GapScores {
         let mirror = model.settings.mirror(&flows)?;
         let mut lines = Vec::new();
         for (flow, groups) in mirror.groups.iter().enumerate() {
+            let usual = model.learnt.expected(&mirror, flow);
             let sides = model.settings.sides(&flows, groups, model.learnt.lag);
-            lines.extend(sides.into_iter().map(|s| (flow as u32, s)));
+            lines.extend(sides.into_iter().map(|s| (flow as u32, Sides { import: s.fitting(usual), ..s })));
         }
         Ok(GapScores { model, flows, mirror, lines })
     }

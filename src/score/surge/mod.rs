@@ -30,6 +30,9 @@ const LEARN_FROM: usize = 200_000;
 /// Flows worked on at a time.
 const STRETCH: usize = 64;
 
+/// Periods of a series at the most: its baseline takes time with their square.
+pub const MOST_PERIODS: f64 = 4_000.0;
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Surge {
     pub ruler: Ruler,
@@ -41,15 +44,25 @@ pub struct Surge {
 /// What was expected, and the z of what came.
 type Forecast = (f64, f64);
 
+/// A shift: its first period, its z and its p-value.
+#[derive(Clone, Copy)]
+struct Turn {
+    at: usize,
+    z: f64,
+    p: f64,
+}
+
 struct Model {
     settings: Surge,
-    flows: Flows,
+    flows: Arc<Flows>,
     ground: Ground,
     series: Vec<Series>,
     /// For an expanding fit: period after period, flow after flow.
     forecasts: Vec<Forecast>,
     /// Of flows that mostly trade and of those that mostly rest.
     tails: [Tails; 2],
+    /// Of each flow its shift, if it has one.
+    shifts: Vec<Option<Turn>>,
 }
 
 impl Surge {
@@ -75,7 +88,7 @@ impl Surge {
         Ok(())
     }
 
-    fn model(&self, flows: Flows, watch: &Watch) -> Result<Model> {
+    fn model(&self, flows: Arc<Flows>, watch: &Watch) -> Result<Model> {
         self.check(&flows)?;
         let ground = Ground {
             periods: flows.periods.len(),
@@ -124,8 +137,10 @@ impl Surge {
             series,
             forecasts,
             tails: [Tails::default(), Tails::default()],
+            shifts: Vec::new(),
         };
         model.learn_tails();
+        model.shifts = (0..model.series.len()).into_par_iter().with_min_len(256).map(|g| model.turn(g)).collect();
         Ok(model)
     }
 }
@@ -206,33 +221,41 @@ impl Model {
         self.tail(group).p_value(z, self.ground.periods as u32).max(normal_two_sided(z))
     }
 
-    /// The shift of a flow: its first period, its z and its p-value, every date being one that might have
-    /// been.
-    fn shift(&self, group: usize) -> Option<(usize, f64, f64)> {
+    /// The shift of a flow, every date being one that might have been.
+    fn turn(&self, group: usize) -> Option<Turn> {
         if self.settings.expanding {
             return None;
         }
         let shift = self.series[group].base.shift?;
         let freedom = (self.ground.periods as f64 / 3.0).max(3.0);
         let p = (student_t_two_sided(shift.z, freedom) * self.ground.periods as f64).min(1.0);
-        Some((shift.at, shift.z, p.max(self.p_value(group, shift.z))))
+        Some(Turn { at: shift.at, z: shift.z, p: p.max(self.p_value(group, shift.z)) })
     }
 }
 
 impl Detector for Surge {
     fn fit(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedFit> {
-        Ok(Arc::new(self.model(self.ruler.flows(ships, cache, watch)?, watch)?))
+        Ok(Arc::new(self.model(Arc::new(self.ruler.flows(ships, cache, watch)?), watch)?))
+    }
+
+    fn fit_score(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<(SharedFit, SharedScores)> {
+        let flows = Arc::new(self.ruler.flows(ships, cache, watch)?);
+        let model = Arc::new(self.model(flows.clone(), watch)?);
+        let known = (0..flows.groups() as u32).map(Some).collect();
+        let scores = SurgeScores::new(model.clone(), flows, known);
+        Ok((model, Arc::new(scores)))
     }
 
     fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit> {
-        Ok(Arc::new(self.model(self.ruler.restored(states, "Surge", watch)?, watch)?))
+        Ok(Arc::new(self.model(Arc::new(self.ruler.restored(states, "Surge", watch)?), watch)?))
     }
 }
 
 impl Fit for Model {
     fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
         let flows = self.settings.ruler.flows(ships, cache, watch)?;
-        Ok(Arc::new(SurgeScores::new(self, flows)?))
+        let known = self.flows.combos.find(&flows.combos)?;
+        Ok(Arc::new(SurgeScores::new(self, Arc::new(flows), known)))
     }
 
     /// A row a flow: keys, `n` (records), its cells, and what was fitted: `form`, `level` and `scale`

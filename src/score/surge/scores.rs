@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Date32Array, Float64Array, StringViewArray};
 use arrow::datatypes::{DataType, Field};
 
-use super::Model;
+use super::{Model, Turn};
 use crate::error::Result;
 use crate::score::flows::Flows;
 use crate::score::phrase::{as_much, number};
@@ -15,18 +15,26 @@ use crate::score::scores::{Number, Scores};
 /// Below this many spreads a period is nothing to name.
 const NAMED: f64 = 3.5;
 /// A shift with a larger p-value is none to name.
-const DOUBTFUL: f64 = 0.01;
+const DOUBTFUL: f64 = 0.05;
 /// A level below this share of the one before is a collapse.
 const COLLAPSED: f64 = 0.1;
 
 pub struct SurgeScores {
     model: Arc<Model>,
-    flows: Flows,
+    flows: Arc<Flows>,
     /// For each flow here its number in the fit.
     known: Vec<Option<u32>>,
     /// Periods from the first one fitted to the first one here; negative where these begin earlier.
     offset: i64,
     lines: Vec<Line>,
+}
+
+struct Verdict {
+    /// The flow and the period of the fit.
+    g: usize,
+    t: usize,
+    z: f64,
+    shift: Option<Turn>,
 }
 
 #[derive(Clone, Copy)]
@@ -36,8 +44,8 @@ struct Line {
 }
 
 impl SurgeScores {
-    pub fn new(model: Arc<Model>, flows: Flows) -> Result<SurgeScores> {
-        let known = model.flows.combos.find(&flows.combos)?;
+    /// `known`: for each flow here its number in the fit.
+    pub fn new(model: Arc<Model>, flows: Arc<Flows>, known: Vec<Option<u32>>) -> SurgeScores {
         let (first, here) = (model.flows.periods[0], flows.periods[0]);
         let every = model.settings.ruler.every;
         let offset = if here >= first {
@@ -54,7 +62,7 @@ impl SurgeScores {
                 continue;
             }
             // A flow that mostly rests: its records, and the period in which it shifted.
-            let shift = known.and_then(|k| scores.model.shift(k)).map(|s| s.0 as i64 - scores.offset);
+            let shift = known.and_then(|k| scores.model.shifts[k]).map(|s| s.at as i64 - scores.offset);
             let mut shift = shift.filter(|s| (0..scores.flows.periods.len() as i64).contains(s)).map(|s| s as u32);
             for cell in scores.flows.of(g) {
                 if let Some(at) = shift.filter(|&at| at <= cell.at) {
@@ -67,7 +75,7 @@ impl SurgeScores {
             }
             scores.lines.extend(shift.map(line));
         }
-        Ok(scores)
+        scores
     }
 
     /// The flow's number in the fit and the period's, where they were fitted or come after.
@@ -82,26 +90,24 @@ impl SurgeScores {
         self.flows.value(line.group as usize, line.at)
     }
 
-    /// Direction and size, p-value, and whether it is the shift that is judged.
-    fn verdict(&self, at: usize) -> Option<(f64, f64, bool)> {
+    /// What is judged of a row, if anything: its flow's shift or the period itself.
+    fn verdict(&self, at: usize) -> Option<Verdict> {
         let (g, t) = self.place(at)?;
         let z = self.model.z(g, t, self.observed(at));
-        if z.is_nan() {
-            return None;
-        }
-        let p = self.model.p_value(g, z);
-        match self.model.shift(g) {
-            Some((when, size, shift_p)) if when == t => Some((size, shift_p, true)),
-            _ => Some((z, p, false)),
-        }
+        let shift = self.model.shifts[g].filter(|s| s.at == t);
+        (!z.is_nan()).then_some(Verdict { g, t, z: shift.map_or(z, |s| s.z), shift })
+    }
+
+    fn p_value(&self, v: &Verdict) -> f64 {
+        v.shift.map_or_else(|| self.model.p_value(v.g, v.z), |s| s.p)
     }
 
     fn kind(&self, at: usize) -> Option<&'static str> {
-        let (z, p, shift) = self.verdict(at)?;
-        let (g, _) = self.place(at)?;
-        let series = &self.model.series[g];
+        let v = self.verdict(at)?;
+        let series = &self.model.series[v.g];
+        let (z, shift) = (v.z, v.shift.is_some());
         Some(match (shift, z > 0.0) {
-            (true, _) if p > DOUBTFUL => return None,
+            (true, _) if self.p_value(&v) > DOUBTFUL => return None,
             (true, false) if series.after <= COLLAPSED * series.before => "collapse",
             (true, _) => "shift",
             (false, _) if z.abs() < NAMED => return None,
@@ -128,13 +134,13 @@ impl Scores for SurgeScores {
         if what == Number::Observed {
             return self.observed(at);
         }
-        let (Some((z, p, shift)), Some((g, t))) = (self.verdict(at), self.place(at)) else { return f64::NAN };
+        let Some(v) = self.verdict(at) else { return f64::NAN };
         match what {
-            Number::Score => z.abs(),
-            Number::PValue => p,
-            Number::Direction => z,
-            Number::Expected if shift => self.model.series[g].unshifted(t),
-            Number::Expected => self.model.expected(g, t),
+            Number::Score => v.z.abs(),
+            Number::PValue => self.p_value(&v),
+            Number::Direction => v.z,
+            Number::Expected if v.shift.is_some() => self.model.series[v.g].unshifted(v.t),
+            Number::Expected => self.model.expected(v.g, v.t),
             Number::Peers => self.model.ground.periods as f64,
             Number::Observed => f64::NAN,
         }
@@ -148,10 +154,9 @@ impl Scores for SurgeScores {
     }
 
     fn caution(&self, at: usize) -> Option<String> {
-        let (g, t) = self.place(at)?;
-        let (_, _, shift) = self.verdict(at)?;
-        let series = &self.model.series[g];
-        if series.sparse && !shift {
+        let v = self.verdict(at)?;
+        let series = &self.model.series[v.g];
+        if series.sparse && v.shift.is_none() {
             return Some(format!(
                 "the flow rests in most {}s: only {} of {} have records",
                 self.model.settings.ruler.every_name(),
@@ -160,8 +165,8 @@ impl Scores for SurgeScores {
             ));
         }
         // The last period of a file often ends before the calendar's.
-        let last = t + 1 == self.model.ground.periods;
-        (last && self.model.ground.additive && self.verdict(at)?.0 < -NAMED)
+        let last = v.t + 1 == self.model.ground.periods;
+        (last && self.model.ground.additive && v.z < -NAMED)
             .then(|| "the last period of the data may be incomplete".into())
     }
 
@@ -175,7 +180,7 @@ impl Scores for SurgeScores {
                 "not scored: before the first period fitted".into()
             };
         };
-        let Some((z, _, shift)) = self.verdict(at) else {
+        let Some(v) = self.verdict(at) else {
             return if observed.is_nan() {
                 format!("not scored: {measure} is missing")
             } else {
@@ -183,7 +188,7 @@ impl Scores for SurgeScores {
             };
         };
         let series = &self.model.series[g];
-        if shift {
+        if v.shift.is_some() {
             let (before, after) = (series.before, series.after);
             let ratio =
                 if before > 0.0 && after > 0.0 { format!(", {}", as_much(after / before)) } else { String::new() };
@@ -193,7 +198,7 @@ impl Scores for SurgeScores {
                 number(after),
                 self.when(at),
                 self.model.ground.periods - t,
-                number(z.abs())
+                number(v.z.abs())
             );
         }
         let expected = self.model.expected(g, t);
@@ -208,7 +213,7 @@ impl Scores for SurgeScores {
             number(observed),
             self.when(at),
             number(expected),
-            number(z.abs())
+            number(v.z.abs())
         )
     }
 
@@ -248,7 +253,7 @@ impl Scores for SurgeScores {
     fn proof(&self, column: usize, range: Range<usize>) -> Result<ArrayRef> {
         let shifted = |at: usize| {
             let (g, _) = self.place(at)?;
-            Some((g, self.model.shift(g)?.0))
+            Some((g, self.model.shifts[g]?.at))
         };
         Ok(match column {
             0 => Arc::new(range.map(|at| self.kind(at)).collect::<StringViewArray>()),
@@ -266,7 +271,7 @@ impl Scores for SurgeScores {
     fn rows(&self, at: usize) -> Result<Vec<u32>> {
         let line = self.lines[at];
         let group = line.group as usize;
-        if self.verdict(at).is_some_and(|v| v.2) {
+        if self.verdict(at).is_some_and(|v| v.shift.is_some()) {
             let cells = self.flows.range(group).filter(|&c| self.flows.cells[c].at >= line.at);
             return Ok(cells.flat_map(|c| self.flows.rows(c).to_vec()).collect());
         }

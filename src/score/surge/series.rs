@@ -8,7 +8,7 @@
 
 use crate::score::flows::Cell;
 use crate::stats::series::{Baseline, Scratch, baseline};
-use crate::stats::{Ordered, encode, ln, negative_binomial_tails, normal_quantile, student_t_two_sided};
+use crate::stats::{Ordered, encode, ln, negative_binomial_tails, normal_quantile};
 
 /// What zero adds to before logarithms, in middle values.
 const OFFSET: f64 = 0.01;
@@ -124,7 +124,7 @@ impl Series {
         self.form.back(self.base.unshifted(t))
     }
 
-    /// How far out a value is, as a standard normal.
+    /// How far out a value is, in spreads; a count, as the standard normal that its chance stands for.
     pub fn z(&self, t: usize, y: f64, ground: &Ground) -> f64 {
         let fitted = self.base.at(t);
         if y.is_nan() || fitted.is_nan() {
@@ -136,11 +136,7 @@ impl Series {
             let (upper, lower) = negative_binomial_tails(y, mean, dispersion);
             return if upper <= lower { -quantile(upper) } else { quantile(lower) };
         }
-        let off = (self.form.of(y) - fitted) / self.base.scale;
-        // The spread itself is known from so many periods only.
-        let freedom = (ground.periods as f64 / 2.0).max(3.0);
-        let tail = 0.5 * student_t_two_sided(off, freedom);
-        if off >= 0.0 { -quantile(tail) } else { quantile(tail) }
+        (self.form.of(y) - fitted) / self.base.scale
     }
 }
 
