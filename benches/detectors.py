@@ -203,7 +203,65 @@ def ecod():
     line("Ecod, one new row, a whole call", call, {"pyod": peer}, {"pyod": "-"})
 
 
-WORK = {"value_weight": value_weight, "unit_value": unit_value, "isolation": isolation, "ecod": ecod}
+def surge():
+    """Seasonal decompositions, a series each, are measured on a part of the series and scaled."""
+    from statsmodels.tsa.seasonal import STL
+
+    series, months = int(200_000 * SMALLER), 48
+    rng = np.random.default_rng(0)
+    season = 0.3 * np.sin(2 * np.pi * (np.arange(months) / 12 + rng.random((series, 1))))
+    y = np.exp(rng.normal(8, 1, (series, 1)) + season + 0.1 * rng.standard_normal((series, months)))
+    dates = np.array([np.datetime64("2020-01") + i for i in range(months)], "datetime64[D]")
+    names = pl.Series([f"{i:06}" for i in range(series)])
+    frame = pl.DataFrame(
+        {"series": names[np.repeat(np.arange(series), months)], "date": np.tile(dates, series), "value": y.ravel()}
+    )
+    ships = rl.read(frame)
+    tenth = y[: series // 10]
+
+    def ours():
+        scores = rl.Surge(by=("series",)).fit_score(ships)
+        return scores["score"], scores["p_value"]
+
+    times = alternate({"redlane": ours, "stl": lambda: [STL(one, period=12).fit() for one in tenth]})
+    others = {"statsmodels STL, scaled": 10 * times["stl"]}
+    try:
+        from statsforecast import StatsForecast, models
+
+        part = frame.head(2_000 * months).rename({"series": "unique_id", "date": "ds", "value": "y"}).to_pandas()
+        work = lambda: StatsForecast(models=[models.MSTL(season_length=12)], freq="MS").forecast(df=part, h=1)  # noqa: E731
+        timed(work)  # compiles
+        others["statsforecast MSTL, scaled"] = timed(work) * series / 2_000
+    except ImportError:
+        pass
+    wanted = {"statsmodels STL, scaled": "50 x", "statsforecast MSTL, scaled": "5 x"}
+    line(f"Surge, {series:,} monthly series of {months}", times["redlane"], others, wanted)
+
+    frame = shipments(int(10_000_000 * SMALLER))
+    loaded = rl.read(frame)
+    keys = ["hs", "destination", "month"]
+
+    def scored():
+        scores = rl.Surge(by=("hs", "destination")).fit_score(rl.read(frame))
+        return scores["score"], scores["p_value"]
+
+    times = alternate({"scored": scored, "aggregate": lambda: rl.read(frame).aggregate(keys, ["value"]).to_arrow()})
+    flows = len(loaded.aggregate(["hs", "destination"], "shipments"))
+    ratio = times["scored"] / times["aggregate"]
+    work = f"{len(frame):,} shipments to {flows:,} scored flows hs x destination x month"
+    LINES.append(
+        (
+            work,
+            f"{times['scored']:.3g} s",
+            f"aggregate {times['aggregate']:.3g} s",
+            f"takes {ratio:.1f} times",
+            "1.5 times",
+        )
+    )
+    print(work, times, f"{ratio:.2f} times")
+
+
+WORK = {"surge": surge, "value_weight": value_weight, "unit_value": unit_value, "isolation": isolation, "ecod": ecod}
 
 
 def main():

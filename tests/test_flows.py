@@ -249,7 +249,8 @@ def test_exports_to_russia_go_round(exports):
         assert r["substitution_ratio"] == pytest.approx(
             (r["in_after"] - r["in_before"]) / (r["direct_before"] - r["direct_after"])
         )
-        assert r["p_value"] < 0.001
+        # None of the placebos scores as high, and no more is claimed than that.
+        assert r["p_value"] == 1 / (r["placebos"] + 1)
         assert r["placebos"] > 50
         assert len(r["in_series"]) == 68
         assert sum(r["in_series"][24:36]) == pytest.approx(r["in_before"])

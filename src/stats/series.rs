@@ -43,6 +43,11 @@ pub struct Baseline {
 }
 
 impl Baseline {
+    /// One level and nothing else.
+    pub fn still(level: f64, scale: f64) -> Baseline {
+        Baseline { before: level, after: level, scale, ..Baseline::default() }
+    }
+
     pub fn at(&self, t: usize) -> f64 {
         self.level(t) + self.slope * (t as f64 - self.middle) + self.seasonal(t)
     }

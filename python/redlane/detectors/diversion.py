@@ -22,7 +22,8 @@ class Diversion(Detector):
 
     The p-value is the share of placebo scores as large, one added: the same score at every month before the event
     that leaves room for two windows side by side, and the growth of products whose direct trade did not fall at the
-    event itself. Beyond the largest of them their generalised Pareto tail is followed (Hosking and Wallis 1987).
+    event itself. Where there are a thousand of them, their generalised Pareto tail is followed beyond the largest
+    (Hosking and Wallis 1987).
 
     Parameters
     ----------

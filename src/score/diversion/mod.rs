@@ -27,6 +27,8 @@ use crate::watch::Watch;
 const WORLD: usize = 5;
 /// The share of a product's trade below which a destination is none to tell its growth by.
 const TRIFLE: f64 = 0.005;
+/// Placebos whose tail may be followed beyond the largest of them.
+const MANY: usize = 1_000;
 /// What an empty window counts as, in typical records.
 const EMPTY: f64 = 0.5;
 /// Months of a window, and least months of data before the event.
@@ -342,7 +344,7 @@ impl Model {
             let least = self.placebos.partition_point(|&s| s < triangle.score);
             let counted = (1 + n - least) as f64 / (n + 1) as f64;
             triangle.p = match &tail {
-                Some(tail) if triangle.score > most => tail.p_value(triangle.score).min(counted),
+                Some(tail) if n >= MANY && triangle.score > most => tail.p_value(triangle.score).min(counted),
                 _ => counted,
             };
         }

@@ -15,7 +15,7 @@ use crate::score::scores::{Number, Scores};
 /// Below this many spreads a period is nothing to name.
 const NAMED: f64 = 3.5;
 /// A shift with a larger p-value is none to name.
-const DOUBTFUL: f64 = 0.05;
+const DOUBTFUL: f64 = 0.02;
 /// A level below this share of the one before is a collapse.
 const COLLAPSED: f64 = 0.1;
 

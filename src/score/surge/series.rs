@@ -12,6 +12,8 @@ use crate::stats::{Ordered, encode, ln, negative_binomial_tails, normal_quantile
 
 /// What zero adds to before logarithms, in middle values.
 const OFFSET: f64 = 0.01;
+/// Periods with records below which there is nothing to date a shift by.
+const FEW: usize = 4;
 /// The least standard deviation of logarithms: below, rounding is taken for news.
 const LEAST: f64 = 1e-6;
 
@@ -28,6 +30,14 @@ impl Form {
             Form::Log { offset } => ln(y + offset),
             Form::Root { unit } => 2.0 * ((y / unit).max(0.0) + 0.375).sqrt(),
             Form::Plain => y,
+        }
+    }
+
+    /// The least spread there is, on its scale: that of counts by chance, widened by what records differ.
+    fn least(self, ground: &Ground) -> f64 {
+        match self {
+            Form::Root { .. } => (1.0 + if ground.counts { 0.0 } else { ground.variety }).sqrt(),
+            _ => LEAST,
         }
     }
 
@@ -84,16 +94,21 @@ impl Series {
         let active = cells.len();
         let sparse = ground.additive && 2 * cells.iter().filter(|c| c.value != 0.0).count() < until;
         let form = form(cells, sparse, ground, keys);
+        // A flow that mostly rests shows no season, and one of few records no shift either.
+        let rests = sparse && matches!(form, Form::Root { .. });
+        if rests && active < FEW {
+            let still = Baseline::still(form.of(0.0), form.least(ground));
+            return Series { form, sparse, base: still, active, before: 0.0, after: 0.0 };
+        }
         x.clear();
         x.extend(y.iter().map(|&y| form.of(y)));
         let mut base = match form {
             Form::Log { .. } if ground.additive => baseline(x, ground.season, |t| y[t] != 0.0, scratch),
-            _ => baseline(x, ground.season, |_| true, scratch),
+            _ => baseline(x, if rests { 1 } else { ground.season }, |_| true, scratch),
         };
         let least = match form {
-            Form::Log { .. } => LEAST,
-            Form::Root { .. } => (1.0 + if ground.counts { 0.0 } else { ground.variety }).sqrt(),
             Form::Plain => LEAST * base.before.abs().max(f64::MIN_POSITIVE),
+            form => form.least(ground),
         };
         if base.scale.is_nan() || base.scale < least {
             if let Some(shift) = &mut base.shift {
