@@ -293,6 +293,16 @@ mod tests {
         assert_eq!(reason((0..40).map(|i| (f64::from(i), 7.0)).collect()), Some(NoLine::Exact(40)));
     }
 
+    #[test]
+    fn twins_among_the_points_hide_no_subset() {
+        let values = [(-4, 12), (-4, -7), (0, 0), (9, 13), (9, 13), (4, 1), (10, 0), (-4, 0)];
+        let points =
+            sorted(values.iter().map(|&(x, y)| (f64::from(x), f64::from(y) + 0.001 * f64::from(x * y))).collect());
+        let found = fit(&points, &mut Scratch::default()).unwrap();
+        // The best of all 56 subsets of five, by numpy.
+        assert!(found.objective <= 17.116_686_662_538_6 + 1e-9, "{}", found.objective);
+    }
+
     fn objective(points: &[(f64, f64)], line: Line) -> f64 {
         let mut squares: Vec<f64> = points.iter().map(|p| line.residual(*p).powi(2)).collect();
         squares.sort_by(f64::total_cmp);

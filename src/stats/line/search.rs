@@ -13,6 +13,9 @@ const LARGE: usize = 600;
 /// Concentration steps at the most; it converges in finitely many, mostly under ten.
 const STEPS: usize = 60;
 
+/// Slopes this near are one: those of pairs on one line differ by rounding.
+const ONE_SLOPE: f64 = 1e-12;
+
 #[derive(Clone, Copy)]
 pub struct Candidate {
     pub line: Line,
@@ -230,21 +233,40 @@ pub fn exhaustive(scratch: &mut Scratch, h: usize) -> Candidate {
         }
     };
     order.windows(h).for_each(&mut look);
-    for (_, i, j) in swaps {
-        let (a, b) = (place[i].min(place[j]), place[i].max(place[j]));
-        // Points on one line swap as a bundle, not side by side; every run that ends inside it counts.
-        order[a..=b].reverse();
-        for (at, &k) in order.iter().enumerate().take(b + 1).skip(a) {
-            place[k] = at;
-        }
-        for cut in a + 1..=b {
-            if cut >= h {
-                look(&order[cut - h..cut]);
+    // Swaps at one slope are of points on one line, or on parallel ones: each such bundle of neighbours
+    // turns round as a whole. One by one, twins among them would undo each other's swaps.
+    let mut bundles: Vec<(usize, usize)> = Vec::new();
+    let mut from = 0;
+    while from < swaps.len() {
+        let slope = swaps[from].0;
+        let same = |s: &(f64, usize, usize)| s.0 - slope <= ONE_SLOPE * slope.abs().max(1.0);
+        let to = from + swaps[from..].iter().take_while(|s| same(s)).count();
+        bundles.clear();
+        bundles.extend(swaps[from..to].iter().map(|&(_, i, j)| (place[i].min(place[j]), place[i].max(place[j]))));
+        bundles.sort_unstable();
+        let mut at = 0;
+        while at < bundles.len() {
+            let (a, mut b) = bundles[at];
+            at += 1;
+            while at < bundles.len() && bundles[at].0 <= b {
+                b = b.max(bundles[at].1);
+                at += 1;
             }
-            if cut + h <= n {
-                look(&order[cut..cut + h]);
+            order[a..=b].sort_by(|&i, &j| u[j].total_cmp(&u[i]).then(v[i].total_cmp(&v[j])));
+            for (k, &i) in order.iter().enumerate().take(b + 1).skip(a) {
+                place[i] = k;
+            }
+            // Every run that ends inside it is another subset.
+            for cut in a + 1..=b {
+                if cut >= h {
+                    look(&order[cut - h..cut]);
+                }
+                if cut + h <= n {
+                    look(&order[cut..cut + h]);
+                }
             }
         }
+        from = to;
     }
     let line = best.1.unwrap_or(Line { intercept: 0.0, slope: 0.0 });
     // The subsets' own lines can only gain from concentration where rounding misled the search.
