@@ -93,7 +93,7 @@ impl Divergence {
         Ok(())
     }
 
-    /// The windows of days, and the periods of the data in them.
+    /// The windows before and after, in days.
     fn windows(&self, flows: &Flows) -> Result<(Period, Period)> {
         let every = self.ruler().every;
         let (first, last) = (flows.periods[0], every.next(flows.periods[flows.periods.len() - 1]) - 1);

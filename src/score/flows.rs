@@ -69,8 +69,6 @@ pub struct Flows {
     /// Whether an empty period counts as zero, and whether values are numbers of things.
     pub additive: bool,
     pub counts: bool,
-    /// Records without a date.
-    pub undated: usize,
     source: Source,
 }
 
@@ -89,7 +87,7 @@ impl Ruler {
         if let Some(period) = self.by.iter().find(|k| Every::named(k).is_some() || *k == "date") {
             return Err(Error::Argument(format!(
                 "by cannot hold the period {period:?}: every={:?} sets the periods",
-                self.every_name()
+                self.every.name()
             )));
         }
         let mut keys = resolve(&ships.store, &self.by)?;
@@ -124,7 +122,6 @@ impl Ruler {
         let place: Vec<u32> = days.iter().map(|d| periods.partition_point(|p| p < d) as u32).collect();
         let radix = u128::from(null) + 1;
         let (mut firsts, mut starts, mut cells, mut groups_of) = (Vec::new(), vec![0], Vec::new(), Vec::new());
-        let mut undated = 0;
         let mut before = None;
         for (g, &value) in values.iter().enumerate() {
             let records = index.rows(g).len();
@@ -134,7 +131,6 @@ impl Ruler {
             let key = index.keys.key(g);
             let (group, period) = (key / radix, (key % radix) as u32);
             if period == null {
-                undated += records;
                 continue;
             }
             if before != Some(group) {
@@ -153,7 +149,7 @@ impl Ruler {
         if cells.is_empty() {
             return Err(Error::Argument(format!(
                 "no record has a date, so there are no flows by {}; see ships.faults and ships.summary()",
-                self.every_name()
+                self.every.name()
             )));
         }
         let mut squares = Vec::new();
@@ -181,13 +177,8 @@ impl Ruler {
             periods,
             additive: measure.ask.additive(),
             counts: measure.ask.counts(),
-            undated,
             source: Source::Ships(ships.clone(), index, measure, groups_of),
         })
-    }
-
-    pub fn every_name(&self) -> &'static str {
-        self.every.name()
     }
 
     /// Flows from states of fits of disjoint records.
@@ -219,7 +210,6 @@ impl Ruler {
             periods,
             additive,
             counts,
-            undated: 0,
             source: Source::Parts(Vec::new(), Vec::new()),
             squares: Vec::new(),
             combos,
@@ -278,6 +268,16 @@ impl Flows {
 
     pub fn range(&self, group: usize) -> Range<usize> {
         self.starts[group]..self.starts[group + 1]
+    }
+
+    /// An error unless the measure is a sum, whose empty periods are zero.
+    pub fn require_sum(&self, measure: &str) -> Result<()> {
+        if self.additive {
+            return Ok(());
+        }
+        Err(Error::Argument(format!(
+            "measure={measure:?} is no sum, such as \"value\", \"net_weight\" or \"shipments\""
+        )))
     }
 
     /// The source rows of a cell, where the flows come from shipments.

@@ -70,6 +70,13 @@ struct Debut {
     p: f64,
 }
 
+impl Debut {
+    /// Spreads above the middle of its cohort.
+    fn excess(&self) -> f64 {
+        (self.x - self.centre) / self.scale
+    }
+}
+
 struct Model {
     settings: Newcomer,
     product: Option<String>,
@@ -113,12 +120,7 @@ impl Newcomer {
     }
 
     fn model(&self, flows: Flows, product: Option<String>) -> Result<Model> {
-        if !flows.additive {
-            return Err(Error::Argument(format!(
-                "measure={:?} is no sum; a newcomer's volume is a sum such as \"value\", \"net_weight\" or \"shipments\"",
-                self.measure
-            )));
-        }
+        flows.require_sum(&self.measure)?;
         let (entities, of) = flows.combos.project(&self.entity)?.distinct()?;
         let (start, end) = (flows.periods[0], flows.periods[flows.periods.len() - 1]);
         if end - start < self.burn_in + SEEN {
@@ -131,17 +133,14 @@ impl Newcomer {
                 self.burn_in
             )));
         }
-        let fates = self.fates(&flows, &of, entities.groups(), start + self.burn_in);
+        let mut fates = self.fates(&flows, &of, entities.groups(), start + self.burn_in);
         let cohorts = Cohorts::learn(self, &flows, &fates);
-        let mut model = Model { settings: self.clone(), product, flows, entities, fates, cohorts };
-        let mut fates = std::mem::take(&mut model.fates);
         for fate in &mut fates {
             if let Fate::New(debut) = fate {
-                model.judge(debut, &model.flows);
+                cohorts.judge(&flows, debut);
             }
         }
-        model.fates = fates;
-        Ok(model)
+        Ok(Model { settings: self.clone(), product, flows, entities, fates, cohorts })
     }
 
     /// What became of each entity; those seen before `settled` were there already.
@@ -256,15 +255,12 @@ impl Cohorts {
         })?;
         (found.1.1 > 0.0 && !debut.x.is_nan()).then_some(found)
     }
-}
 
-impl Model {
-    fn judge(&self, debut: &mut Debut, flows: &Flows) {
-        let Some((name, (centre, scale, peers))) = self.cohorts.of(flows, debut) else { return };
+    fn judge(&self, flows: &Flows, debut: &mut Debut) {
+        let Some((name, (centre, scale, peers))) = self.of(flows, debut) else { return };
         (debut.centre, debut.scale, debut.peers, debut.cohort) = (centre, scale, peers, name);
-        let excess = (debut.x - centre) / scale;
-        if let Some(tail) = &self.cohorts.tail {
-            debut.p = tail.p_value(excess);
+        if let Some(tail) = &self.tail {
+            debut.p = tail.p_value(debut.excess());
         }
     }
 }
@@ -296,7 +292,7 @@ impl Fit for Model {
         for (fate, known) in fates.iter_mut().zip(&known) {
             match (known, &mut *fate) {
                 (Some(k), fate) => *fate = self.fates[*k as usize].clone(),
-                (None, Fate::New(debut)) => self.judge(debut, &flows),
+                (None, Fate::New(debut)) => self.cohorts.judge(&flows, debut),
                 _ => {}
             }
         }
@@ -362,7 +358,7 @@ impl Scores for DebutScores {
     fn number(&self, what: Number, at: usize) -> f64 {
         let Some(d) = self.debut(at) else { return f64::NAN };
         match what {
-            Number::Score => ((d.x - d.centre) / d.scale).max(0.0),
+            Number::Score => d.excess().max(0.0),
             Number::PValue => d.p,
             Number::Direction => d.x - d.centre,
             Number::Observed => d.volume,

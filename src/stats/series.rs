@@ -64,10 +64,6 @@ impl Baseline {
     fn seasonal(&self, t: usize) -> f64 {
         if self.season.is_empty() { 0.0 } else { self.season[t % self.season.len()] }
     }
-
-    pub fn is_seasonal(&self) -> bool {
-        !self.season.is_empty()
-    }
 }
 
 /// Working memory, kept from series to series.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 
 use self::scores::TriangleScores;
-use super::flows::{Flows, LONGEST, Ruler, Total};
+use super::flows::{Flows, LONGEST, Ruler};
 use super::{Detector, Fit, SharedFit, SharedScores};
 use crate::aggregate::table;
 use crate::error::{Error, Result};
@@ -64,7 +64,7 @@ pub struct Diversion {
     pub after: Option<Period>,
 }
 
-/// Months of a leg: values and records, added up from the first month on.
+/// A leg month by month.
 #[derive(Clone, Default)]
 struct Leg {
     value: Vec<f64>,
@@ -84,13 +84,11 @@ impl Leg {
         leg
     }
 
-    fn total(&self, window: (u32, u32)) -> Total {
+    /// Value and records of a window.
+    fn total(&self, window: (u32, u32)) -> (f64, f64) {
         let range = window.0 as usize..window.1 as usize + 1;
-        Total {
-            value: self.value.get(range.clone()).map_or(0.0, |v| v.iter().sum()),
-            squares: 0.0,
-            records: self.records.get(range).map_or(0.0, |v| v.iter().sum::<f64>()) as usize,
-        }
+        let sum = |months: &Vec<f64>| months.get(range.clone()).map_or(0.0, |v| v.iter().sum::<f64>());
+        (sum(&self.value), sum(&self.records))
     }
 
     fn is_empty(&self) -> bool {
@@ -183,12 +181,7 @@ impl Diversion {
     }
 
     fn model(&self, flows: Flows, by: Vec<String>, watch: &Watch) -> Result<Model> {
-        if !flows.additive {
-            return Err(Error::Argument(format!(
-                "measure={:?} is no sum, such as \"value\" or \"net_weight\"",
-                self.measure
-            )));
-        }
+        flows.require_sum(&self.measure)?;
         let spans = self.spans(&flows)?;
         let (products, product_of) = flows.combos.project(&by)?.distinct()?;
         let (origins, origin_of) = flows.combos.project(&["origin".to_owned()])?.distinct()?;
@@ -228,8 +221,10 @@ impl Diversion {
         let mut inward: Vec<Vec<usize>> = vec![Vec::new(); combos.groups()];
         let mut direct: Vec<Vec<usize>> = vec![Vec::new(); products.groups()];
         let mut onward: HashMap<(u32, &str), Vec<usize>> = HashMap::new();
+        let mut of_triangle: Vec<(u32, u32)> = vec![(0, 0); combos.groups()];
         for g in 0..flows.groups() {
             let (o, d) = (origin_of[g], destination_of[g]);
+            of_triangle[triangle_of[g] as usize] = (product_of[g], d);
             let origin = origin_names[o as usize].as_str();
             if from(o) && origin != destination_names[d as usize] {
                 inward[triangle_of[g] as usize].push(g);
@@ -240,10 +235,6 @@ impl Diversion {
                     direct[product_of[g] as usize].push(g);
                 }
             }
-        }
-        let mut of_triangle: Vec<(u32, u32)> = vec![(0, 0); combos.groups()];
-        for g in 0..flows.groups() {
-            of_triangle[triangle_of[g] as usize] = (product_of[g], destination_of[g]);
         }
         let traders: HashSet<&str> = onward.keys().map(|k| k.1).collect();
         let direct: Vec<Leg> = direct.iter().map(|groups| Leg::of(&flows, groups)).collect();
@@ -331,8 +322,7 @@ impl Model {
         }
         // Growth where nothing was lost, of the same intermediaries at the event itself.
         let unaffected = self.triangles.iter().filter(|t| t.z[0] <= 0.0).map(|t| together([f64::NAN, t.z[1], t.z[2]]));
-        let unaffected: Vec<f64> = unaffected.filter(|s| s.is_finite()).collect();
-        self.placebos.extend(unaffected);
+        self.placebos.extend(unaffected.filter(|s| s.is_finite()));
         self.placebos.sort_by(f64::total_cmp);
         let tail = ParetoTail::fit(&self.placebos);
         let most = self.placebos.last().copied().unwrap_or(f64::NEG_INFINITY);
@@ -356,7 +346,7 @@ impl Model {
         let months = |w: (u32, u32)| f64::from(w.1 - w.0 + 1);
         let growth = |&i: &usize| {
             let leg = &self.triangles[i].inward;
-            let (b, a) = (leg.total(before).value / months(before), leg.total(after).value / months(after));
+            let (b, a) = (leg.total(before).0 / months(before), leg.total(after).0 / months(after));
             (b, if b > 0.0 && a > 0.0 { ln(a / b) } else { f64::NAN })
         };
         let all: Vec<(f64, f64)> = members.iter().map(growth).collect();
@@ -382,9 +372,9 @@ impl Model {
         let longer = span(after) / span(before);
         let floor = EMPTY * self.typical;
         let change = |leg: &Leg, times: f64| {
-            let (b, a) = (leg.total(before), leg.total(after));
-            let ratio = (a.value.max(0.0) + floor) / (b.value.max(0.0) * times * longer + floor);
-            ln(ratio) / (1.0 / (a.records as f64 + EMPTY) + 1.0 / (b.records as f64 + EMPTY)).sqrt()
+            let ((b, b_records), (a, a_records)) = (leg.total(before), leg.total(after));
+            let ratio = (a.max(0.0) + floor) / (b.max(0.0) * times * longer + floor);
+            ln(ratio) / (1.0 / (a_records + EMPTY) + 1.0 / (b_records + EMPTY)).sqrt()
         };
         let onward = if triangle.seen { change(&triangle.onward, 1.0) } else { f64::NAN };
         [-change(&self.direct[product], 1.0), change(&triangle.inward, world), onward]
@@ -402,7 +392,7 @@ impl Model {
             for (product, members) in of_product.iter().enumerate() {
                 for (&i, (world, _)) in members.iter().zip(self.world(members, b, a)) {
                     let triangle = &self.triangles[i];
-                    let seen = triangle.inward.total(b).records + triangle.inward.total(a).records > 0;
+                    let seen = triangle.inward.total(b).1 + triangle.inward.total(a).1 > 0.0;
                     scores.extend(seen.then(|| together(self.legs(triangle, product, world, b, a))));
                 }
             }

@@ -60,7 +60,7 @@ impl TriangleScores {
     fn figures(&self, t: &Triangle) -> [f64; NUMBERS.len()] {
         let (before, after) = self.model.spans;
         let longer = f64::from(after.1 - after.0 + 1) / f64::from(before.1 - before.0 + 1);
-        let both = |leg: &Leg| (leg.total(before).value, leg.total(after).value);
+        let both = |leg: &Leg| (leg.total(before).0, leg.total(after).0);
         let (direct, inward) = (both(self.direct(t)), both(&t.inward));
         let onward = if t.seen { both(&t.onward) } else { (f64::NAN, f64::NAN) };
         let lost = direct.0 * longer - direct.1;

@@ -246,12 +246,7 @@ impl MirrorGap {
     }
 
     fn model(&self, flows: Flows, watch: &Watch) -> Result<Model> {
-        if !flows.additive {
-            return Err(Error::Argument(format!(
-                "measure={:?} is no sum, such as \"value\" or \"net_weight\"",
-                self.measure
-            )));
-        }
+        flows.require_sum(&self.measure)?;
         let mirror = self.mirror(&flows)?;
         if ![0, 1].iter().all(|&side| mirror.groups.iter().any(|groups| !groups[side].is_empty())) {
             let (sides, _) = flows.combos.project(&["reported_by".to_owned()])?.distinct()?;
@@ -400,20 +395,14 @@ fn reliability(mirror: &Mirror, all: &[(usize, Sides)], route: &[f64]) -> [Vec<f
                 count[mine] += 1.0;
                 off[mine] += gap * r[1 - side][other];
             }
+            // A country in no pair has none: NaN, which no pair asks for.
             let raw: Vec<f64> = (0..n)
                 .map(|i| if count[i] == 0.0 { f64::NAN } else { count[i] / off[i].max(LEAST * count[i]) })
                 .collect();
             // Only ratios mean anything: the mean is one.
             let known: Vec<f64> = raw.iter().copied().filter(|v| !v.is_nan()).collect();
             let mean = known.iter().sum::<f64>() / known.len().max(1) as f64;
-            r[side] = raw.into_iter().map(|v| if v.is_nan() { 1.0 } else { v / mean }).collect();
-        }
-    }
-    for (side, of) in [(0, 0usize), (1, 1)] {
-        for i in 0..r[side].len() {
-            if !pairs.iter().any(|p| [p.0, p.1][of] == i) {
-                r[side][i] = f64::NAN;
-            }
+            r[side] = raw.into_iter().map(|v| v / mean).collect();
         }
     }
     r

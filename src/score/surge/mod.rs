@@ -67,7 +67,7 @@ struct Model {
 
 impl Surge {
     fn check(&self, flows: &Flows) -> Result<()> {
-        let every = self.ruler.every_name();
+        let every = self.ruler.every.name();
         if self.min_periods < 6 {
             return Err(Error::Argument(format!(
                 "min_periods={}: a baseline needs 6 periods or more",

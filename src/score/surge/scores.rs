@@ -159,7 +159,7 @@ impl Scores for SurgeScores {
         if series.sparse && v.shift.is_none() {
             return Some(format!(
                 "the flow rests in most {}s: only {} of {} have records",
-                self.model.settings.ruler.every_name(),
+                self.model.settings.ruler.every.name(),
                 series.active,
                 self.model.ground.periods
             ));
@@ -270,11 +270,7 @@ impl Scores for SurgeScores {
     /// The records of the period; of a shift, all from there on.
     fn rows(&self, at: usize) -> Result<Vec<u32>> {
         let line = self.lines[at];
-        let group = line.group as usize;
-        if self.verdict(at).is_some_and(|v| v.shift.is_some()) {
-            let cells = self.flows.range(group).filter(|&c| self.flows.cells[c].at >= line.at);
-            return Ok(cells.flat_map(|c| self.flows.rows(c).to_vec()).collect());
-        }
-        Ok(self.flows.find(group, line.at).map_or_else(Vec::new, |cell| self.flows.rows(cell).to_vec()))
+        let shifted = self.verdict(at).is_some_and(|v| v.shift.is_some());
+        Ok(self.flows.rows_within(line.group as usize, (line.at, if shifted { u32::MAX } else { line.at })))
     }
 }
