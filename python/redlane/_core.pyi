@@ -113,7 +113,7 @@ def newcomer(
     burn_in: int,
     dormant: int,
     min_peers: int,
-    founded: Sequence[tuple[str, int]],
+    founded: Sequence[tuple[str, str]],
 ) -> Detector: ...
 def surge(by: Sequence[str], period: str, measure: str, expanding: bool, min_periods: int) -> Detector: ...
 def read_files(

@@ -141,9 +141,13 @@ def _window(name: str, value: Window) -> tuple[str, str]:
     if isinstance(value, tuple):
         if len(value) != 2:
             raise ArgumentError(f"{name}={value!r}: a window is a pair (first, last) or a text such as '2023'")
-        first, last = (item.isoformat() if isinstance(item, datetime.date) else str(item) for item in value)
-        return first, last
+        return day_text(value[0]), day_text(value[1])
     return str(value), str(value)
+
+
+def day_text(value: Any) -> str:
+    """A day as the core reads it: a date without its time, or what was written."""
+    return value.isoformat()[:10] if isinstance(value, datetime.date) else str(value)
 
 
 def optional_window(name: str, value: Window | None) -> tuple[str, str] | None:

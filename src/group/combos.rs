@@ -1,11 +1,12 @@
 //! Groups known by the labels of their keys alone, apart from any rows: what a fit keeps, finds
 //! again among new shipments, and coarsens to its back-off levels.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Date32Type};
+use arrow::datatypes::{DataType, Date32Type, Field};
 use hashbrown::HashMap;
 
 use super::index::{GroupIndex, gather};
@@ -30,14 +31,17 @@ impl Combos {
     }
 
     pub fn of_index(index: &GroupIndex, keys: &[String]) -> Combos {
-        let all: Vec<u32> = (0..index.groups() as u32).collect();
-        Combos::of_some(index, keys, &all)
+        Combos::of_some(index, keys, 0..index.groups())
     }
 
     /// Some groups of an index by the first of its keys.
-    pub fn of_some(index: &GroupIndex, keys: &[String], groups: &[u32]) -> Combos {
+    pub fn of_some(
+        index: &GroupIndex,
+        keys: &[String],
+        groups: impl ExactSizeIterator<Item = usize> + Clone,
+    ) -> Combos {
         let labels = (0..keys.len()).map(|k| index.keys.distinct(k).clone()).collect();
-        let codes = (0..keys.len()).map(|k| groups.iter().map(|&g| index.keys.code(g as usize, k)).collect()).collect();
+        let codes = (0..keys.len()).map(|k| groups.clone().map(|g| index.keys.code(g, k)).collect()).collect();
         Combos::new(keys, labels, codes, groups.len())
     }
 
@@ -58,7 +62,7 @@ impl Combos {
 
     /// The values of key `column` of all groups.
     pub fn labels(&self, column: usize) -> Result<ArrayRef> {
-        gather(&self.labels[column], self.groups, |g| self.codes[column][g])
+        self.labels_within(column, 0..self.groups)
     }
 
     /// `hs6 690912, origin CN`.
@@ -72,6 +76,11 @@ impl Combos {
     pub fn some(&self, groups: &[u32]) -> Combos {
         let codes = self.codes.iter().map(|codes| groups.iter().map(|&g| codes[g as usize]).collect()).collect();
         Combos::new(&self.keys, self.labels.clone(), codes, groups.len())
+    }
+
+    /// The values of key `column` of a range of groups.
+    pub fn labels_within(&self, column: usize, groups: Range<usize>) -> Result<ArrayRef> {
+        gather(&self.labels[column], groups.len(), |i| self.codes[column][groups.start + i])
     }
 
     /// The values of key `column` of these groups.
@@ -136,6 +145,11 @@ impl Combos {
             made.labels.push(labels);
         }
         Ok(made)
+    }
+
+    /// Names and types of the keys, as columns of a table.
+    pub fn fields(&self) -> Vec<Field> {
+        self.keys.iter().zip(&self.labels).map(|(name, l)| Field::new(name, l.data_type().clone(), true)).collect()
     }
 
     /// The type of the values of key `column`.

@@ -6,7 +6,7 @@ use pyo3_arrow::PyTable;
 
 use super::errors::raise;
 use super::run::run;
-use super::shipments::{Shipments, window};
+use super::shipments::{Shipments, window as read_window};
 use super::table::{Table, one_batch};
 use crate::error::{Error, Result};
 use crate::score::{self, SharedFit, SharedScores};
@@ -153,7 +153,7 @@ pub fn surge(
     detector(py, made)
 }
 
-/// `founded`: names with days since 1970-01-01.
+/// `founded`: names with dates.
 #[pyfunction]
 #[expect(clippy::too_many_arguments, reason = "one for each of the detector's own")]
 pub fn newcomer(
@@ -164,10 +164,14 @@ pub fn newcomer(
     burn_in: i32,
     dormant: i32,
     min_peers: usize,
-    mut founded: Vec<(String, i32)>,
+    founded: Vec<(String, String)>,
 ) -> PyResult<Detector> {
-    founded.sort();
-    detector(py, Ok(score::Newcomer { entity, measure, window, burn_in, dormant, min_peers, founded }))
+    let day = |(name, date): (String, String)| Ok((name, read_window("founded", (date.clone(), date))?.first));
+    let made = founded.into_iter().map(day).collect::<Result<Vec<(String, i32)>>>().map(|mut founded| {
+        founded.sort();
+        score::Newcomer { entity, measure, window, burn_in, dormant, min_peers, founded }
+    });
+    detector(py, made)
 }
 
 #[pyfunction]
@@ -187,7 +191,7 @@ pub fn divergence(
 }
 
 fn optional(name: &str, given: Option<(String, String)>) -> Result<Option<Period>> {
-    given.map(|pair| window(name, pair)).transpose()
+    given.map(|pair| read_window(name, pair)).transpose()
 }
 
 #[pyfunction]
@@ -203,7 +207,7 @@ pub fn diversion(
     before: Option<(String, String)>,
     after: Option<(String, String)>,
 ) -> PyResult<Detector> {
-    let made = window("event", (event.clone(), event)).and_then(|event| {
+    let made = read_window("event", (event.clone(), event)).and_then(|event| {
         let (before, after) = (optional("before", before)?, optional("after", after)?);
         Ok(score::Diversion { target, event: event.first, by, through, origins, measure, before, after })
     });

@@ -338,8 +338,8 @@ impl Scores for DigitScores {
         "Digits"
     }
 
-    fn len(&self) -> usize {
-        self.here.groups()
+    fn groups(&self) -> Option<&Combos> {
+        Some(&self.here)
     }
 
     fn number(&self, what: Number, at: usize) -> f64 {
@@ -400,14 +400,6 @@ impl Scores for DigitScores {
         exact_sum(&known)
     }
 
-    fn keys(&self) -> Vec<Field> {
-        vec![Field::new(&self.model.settings.entity, self.here.kind(0).clone(), true)]
-    }
-
-    fn key(&self, column: usize, range: std::ops::Range<usize>) -> Result<ArrayRef> {
-        Ok(self.here.labels(column)?.slice(range.start, range.len()))
-    }
-
     fn evidence(&self) -> Vec<Field> {
         ["digits_p", "round_share", "round_expected", "round_p"]
             .into_iter()
@@ -419,10 +411,6 @@ impl Scores for DigitScores {
         let cell = |v: &Verdict| [v.digits_p, v.round, v.round_expected, v.round_p][column];
         let values = range.map(|at| self.verdict(at).filter(|v| !v.p.is_nan()).map(cell));
         Ok(Arc::new(values.collect::<Float64Array>()))
-    }
-
-    fn subject(&self, at: usize) -> String {
-        self.here.name(at)
     }
 
     fn rows(&self, at: usize) -> Result<Vec<u32>> {

@@ -11,21 +11,20 @@ use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringViewArray};
 use arrow::datatypes::{DataType, Field};
 
 use super::flows::{Flows, LONGEST, Ruler, Total};
+use super::members::numbers;
 use super::phrase::number;
 use super::scores::{Number, Scores};
 use super::tails::{Counts, Tails};
 use super::{Detector, Fit, SharedFit, SharedScores};
 use crate::aggregate::table;
 use crate::error::{Error, Result};
-use crate::group::IndexCache;
-use crate::stats::{Ordered, encode, ln, normal_quantile, normal_two_sided, student_t_two_sided};
+use crate::group::{Combos, IndexCache};
+use crate::stats::{MEDIAN_VARIANCE, Ordered, encode, ln, normal_quantile, normal_two_sided, student_t_two_sided};
 use crate::store::{Every, Period, Shipments, iso};
 use crate::watch::Watch;
 
 /// Rounds of median polish at the most; it settles in a few.
 const ROUNDS: usize = 10;
-/// The variance of a median over that of a mean, at the normal.
-const MEDIAN_VARIANCE: f64 = std::f64::consts::FRAC_PI_2;
 /// What an empty window counts as, in typical records.
 const EMPTY: f64 = 0.5;
 /// Records whose weight the variety of all has in a window's own.
@@ -373,8 +372,7 @@ impl Fit for Model {
     fn state(&self) -> Result<RecordBatch> {
         let mut columns = self.flows.state(&Watch::default())?;
         let mut float = |name: &str, value: fn(&Pair) -> f64| {
-            let values = self.pairs.iter().map(|p| Some(value(p)).filter(|v| !v.is_nan()));
-            columns.push((name.into(), Arc::new(values.collect::<Float64Array>()) as ArrayRef));
+            columns.push((name.into(), numbers(self.pairs.iter().map(value))));
         };
         float("base", |p| p.base.value);
         float("current", |p| p.current.value);
@@ -424,8 +422,8 @@ impl Scores for PairScores {
         "Divergence"
     }
 
-    fn len(&self) -> usize {
-        self.flows.groups()
+    fn groups(&self) -> Option<&Combos> {
+        Some(&self.flows.combos)
     }
 
     fn number(&self, what: Number, at: usize) -> f64 {
@@ -502,15 +500,6 @@ impl Scores for PairScores {
 
     fn at_stake(&self, at: usize) -> f64 {
         (self.number(Number::Observed, at) - self.number(Number::Expected, at)).abs()
-    }
-
-    fn keys(&self) -> Vec<Field> {
-        let combos = &self.flows.combos;
-        combos.keys.iter().enumerate().map(|(k, name)| Field::new(name, combos.kind(k).clone(), true)).collect()
-    }
-
-    fn key(&self, column: usize, range: std::ops::Range<usize>) -> Result<ArrayRef> {
-        Ok(self.flows.combos.labels(column)?.slice(range.start, range.len()))
     }
 
     fn evidence(&self) -> Vec<Field> {

@@ -171,7 +171,7 @@ impl Ruler {
         }
         Ok(Flows {
             squares,
-            combos: Combos::of_some(&index, &self.by, &firsts),
+            combos: Combos::of_some(&index, &self.by, firsts.iter().map(|&g| g as usize)),
             starts,
             cells,
             periods,

@@ -7,10 +7,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use rayon::prelude::*;
 
 use super::evaluate::area_under_curve;
+use super::members::numbers;
 use crate::aggregate::table;
 use crate::error::{Error, Result};
 use crate::group::{Combos, GroupIndex, resolve};
@@ -61,9 +62,7 @@ pub fn leakage(train: &Shipments, test: &Shipments, label: &str, watch: &Watch) 
         lines.push(judge(train, test, &own, &other, &chosen, area, watch)?);
         watch.advance(1);
     }
-    let float = |cell: fn(&Line) -> f64| -> ArrayRef {
-        Arc::new(lines.iter().map(|l| Some(cell(l)).filter(|v| !v.is_nan())).collect::<Float64Array>())
-    };
+    let float = |cell: fn(&Line) -> f64| -> ArrayRef { numbers(lines.iter().map(cell)) };
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("columns", Arc::new(lines.iter().map(|l| Some(l.columns.as_str())).collect::<StringArray>())),
         ("auc_train", float(|l| l.auc_train)),

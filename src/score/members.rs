@@ -28,6 +28,11 @@ pub fn compact<T: Copy>(starts: &mut [usize], values: &mut Vec<T>, missing: impl
     values.truncate(kept);
 }
 
+/// A column of numbers; NaN is null.
+pub fn numbers(values: impl Iterator<Item = f64>) -> ArrayRef {
+    Arc::new(values.map(|v| Some(v).filter(|v| !v.is_nan())).collect::<Float64Array>())
+}
+
 /// The values of the first groups, a list each; null for the rows behind them.
 pub fn lists(starts: &[usize], values: Vec<f64>, rows: usize) -> ArrayRef {
     let groups = starts.len() - 1;

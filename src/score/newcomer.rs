@@ -9,10 +9,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Date32Array, Float64Array, Int64Array, RecordBatch};
+use arrow::array::{ArrayRef, Date32Array, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field};
 
 use super::flows::{Flows, LONGEST, Ruler};
+use super::members::numbers;
 use super::phrase::{as_much, number};
 use super::scores::{Number, Scores};
 use super::{Detector, Fit, SharedFit, SharedScores};
@@ -313,8 +314,8 @@ impl Fit for Model {
         let fates: Vec<&Fate> = of.iter().map(|&e| &self.fates[e as usize]).collect();
         columns.push(("first_seen".into(), Arc::new(Date32Array::from_iter_values(fates.iter().map(|f| first(f))))));
         let mut float = |name: &str, value: fn(&Debut) -> f64| {
-            let cell = |f: &&Fate| if let Fate::New(d) = f { Some(value(d)).filter(|v| !v.is_nan()) } else { None };
-            columns.push((name.into(), Arc::new(fates.iter().map(cell).collect::<Float64Array>()) as ArrayRef));
+            let cell = |f: &&Fate| if let Fate::New(d) = f { value(d) } else { f64::NAN };
+            columns.push((name.into(), numbers(fates.iter().map(cell))));
         };
         float("volume", |d| d.volume);
         float("centre", |d| d.centre);
@@ -351,8 +352,8 @@ impl Scores for DebutScores {
         "Newcomer"
     }
 
-    fn len(&self) -> usize {
-        self.here.groups()
+    fn groups(&self) -> Option<&Combos> {
+        Some(&self.here)
     }
 
     fn number(&self, what: Number, at: usize) -> f64 {
@@ -435,15 +436,6 @@ impl Scores for DebutScores {
         self.number(Number::Observed, at)
     }
 
-    fn keys(&self) -> Vec<Field> {
-        let keys = self.here.keys.iter().enumerate();
-        keys.map(|(k, name)| Field::new(name, self.here.kind(k).clone(), true)).collect()
-    }
-
-    fn key(&self, column: usize, range: std::ops::Range<usize>) -> Result<ArrayRef> {
-        Ok(self.here.labels(column)?.slice(range.start, range.len()))
-    }
-
     fn evidence(&self) -> Vec<Field> {
         vec![
             Field::new("first_seen", DataType::Date32, true),
@@ -471,10 +463,6 @@ impl Scores for DebutScores {
             3 => counts(|d| i64::from(d.days)),
             _ => counts(|d| d.records as i64),
         })
-    }
-
-    fn subject(&self, at: usize) -> String {
-        self.here.name(at)
     }
 
     /// The records of the window.

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use crate::aggregate::Lazy;
 use crate::error::Result;
+use crate::group::Combos;
 use crate::store::Shipments;
 
 /// The columns that are numbers. A direction is the sign of its number; NaN is null.
@@ -37,8 +38,13 @@ pub trait Scores: Send + Sync {
         None
     }
 
+    /// The groups scored, where the subjects are groups in their order.
+    fn groups(&self) -> Option<&Combos> {
+        None
+    }
+
     fn len(&self) -> usize {
-        self.ships().map_or(0, Shipments::len)
+        self.ships().map_or_else(|| self.groups().map_or(0, Combos::groups), Shipments::len)
     }
 
     fn is_empty(&self) -> bool {
@@ -63,10 +69,13 @@ pub trait Scores: Send + Sync {
 
     /// Names and types of the columns before `score`: the row, or the keys of the subject.
     fn keys(&self) -> Vec<Field> {
-        vec![Field::new("row", DataType::Int64, false)]
+        self.groups().map_or_else(|| vec![Field::new("row", DataType::Int64, false)], Combos::fields)
     }
 
-    fn key(&self, _column: usize, range: Range<usize>) -> Result<ArrayRef> {
+    fn key(&self, column: usize, range: Range<usize>) -> Result<ArrayRef> {
+        if let Some(groups) = self.groups() {
+            return groups.labels_within(column, range);
+        }
         let row = |at: usize| self.ships().map_or(at, |ships| ships.rows.row(at)) as i64;
         Ok(Arc::new(Int64Array::from_iter_values(range.map(row))))
     }
@@ -82,6 +91,9 @@ pub trait Scores: Send + Sync {
 
     /// The subject in words.
     fn subject(&self, at: usize) -> String {
+        if let Some(groups) = self.groups() {
+            return groups.name(at);
+        }
         format!("row {}", self.ships().map_or(at, |ships| ships.rows.row(at)))
     }
 

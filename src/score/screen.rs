@@ -6,6 +6,7 @@ use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBat
 use arrow::datatypes::Float64Type;
 use rayon::prelude::*;
 
+use super::members::numbers;
 use super::{Number, SharedScores};
 use crate::aggregate::table;
 use crate::error::Result;
@@ -49,10 +50,7 @@ pub fn screen(ships: &Shipments, scores: &[SharedScores], fdr: f64, watch: &Watc
         .sort_unstable_by(|a, b| b.weight.total_cmp(&a.weight).then(a.detector.cmp(&b.detector)).then(a.at.cmp(&b.at)));
     let rows: Result<Vec<Vec<u32>>> = lines.par_iter().map(|l| scores[l.detector].rows(l.at)).collect();
     let rows = rows?;
-    let float = |what: Number| -> ArrayRef {
-        let cell = |l: &Line| Some(scores[l.detector].number(what, l.at)).filter(|v| !v.is_nan());
-        Arc::new(lines.iter().map(cell).collect::<Float64Array>())
-    };
+    let float = |what: Number| -> ArrayRef { numbers(lines.iter().map(|l| scores[l.detector].number(what, l.at))) };
     let text = |cell: &(dyn Fn(&Line) -> Option<String> + Sync)| -> ArrayRef {
         let made: Vec<Option<String>> = lines.par_iter().map(cell).collect();
         Arc::new(made.into_iter().collect::<StringViewArray>())

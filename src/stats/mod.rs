@@ -35,5 +35,8 @@ pub const MAD_K: f64 = 1.482_602_218_505_602;
 /// Makes the interquartile range of a normal sample estimate its standard deviation: 2 Φ⁻¹(3/4).
 pub const IQR_K: f64 = 1.348_979_500_392_163_6;
 
+/// The variance of a median over that of a mean, at the normal: π / 2.
+pub const MEDIAN_VARIANCE: f64 = std::f64::consts::FRAC_PI_2;
+
 /// Makes the mean absolute deviation of a normal sample estimate its standard deviation: √(π/2).
 pub const MEAN_AD_K: f64 = 1.253_314_137_315_500_3;

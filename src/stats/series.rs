@@ -6,7 +6,7 @@
 //! Laplace likelihood. The model is that of Rousseeuw, Perrotta, Riani and Hubert (2019), with medians
 //! in place of least trimmed squares. NaN is a missing value.
 
-use super::MAD_K;
+use super::{MAD_K, Ordered, encode};
 
 /// Shortest stretch on either side of a shift: this many periods, or this share of all.
 const SHORTEST: (usize, usize) = (3, 16);
@@ -72,7 +72,7 @@ pub struct Scratch {
     rest: Vec<f64>,
     sorted: Vec<f64>,
     left: Vec<(f64, usize)>,
-    values: Vec<f64>,
+    keys: Vec<i64>,
 }
 
 /// Fits a baseline. `period` is the length of the season, used where the series holds two of them;
@@ -109,13 +109,13 @@ fn fit(
             base.shift = best_split(scratch).map(|at| Shift { at, z: 0.0 });
         }
         let cut = base.shift.map_or(n, |s| s.at);
-        base.before = median_of(scratch.rest[..cut].iter().copied(), &mut scratch.values);
+        base.before = median_of(scratch.rest[..cut].iter().copied(), &mut scratch.keys);
         base.after =
-            if cut < n { median_of(scratch.rest[cut..].iter().copied(), &mut scratch.values) } else { base.before };
+            if cut < n { median_of(scratch.rest[cut..].iter().copied(), &mut scratch.keys) } else { base.before };
         if round + 1 == ROUNDS {
             break;
         }
-        base.slope += slope(&scratch.rest, cut, &mut scratch.values);
+        base.slope += slope(&scratch.rest, cut, &mut scratch.keys);
         if seasonal {
             base.season = fine_season(x, &base, period, scratch);
         }
@@ -131,10 +131,7 @@ fn fit(
         }
         scratch.rest.push(off);
     }
-    let spread = median_of(
-        (0..n).filter(|&t| weigh(t)).map(|t| scratch.rest[t].abs()).filter(|v| !v.is_nan()),
-        &mut scratch.values,
-    );
+    let spread = median_of((0..n).filter(|&t| weigh(t)).map(|t| scratch.rest[t].abs()), &mut scratch.keys);
     // Medians of few values lie close to them: the residuals are too small by the coefficients fitted.
     let fitted = 2 + if seasonal { period - 1 } else { 0 } + 2 * usize::from(base.shift.is_some());
     let kept = loose.saturating_sub(fitted).max(loose / 3).max(1);
@@ -153,50 +150,38 @@ fn refine(x: &[f64], base: &mut Baseline, weigh: &impl Fn(usize) -> bool, scratc
     let (n, period) = (x.len(), base.season.len());
     let cut = base.shift.map_or(n, |s| s.at);
     let off = (0..n).filter(|&t| weigh(t)).map(|t| (x[t] - base.at(t)).abs());
-    let limit = CUTOFF * MAD_K * median_of(off, &mut scratch.values);
+    let limit = CUTOFF * MAD_K * median_of(off, &mut scratch.keys);
     if limit.is_nan() || limit <= 0.0 {
         return;
     }
     let kept: Vec<usize> = (0..n).filter(|&t| (x[t] - base.at(t)).abs() <= limit).collect();
     for _ in 0..REFINED {
-        let rest = |base: &Baseline, t: usize| x[t] - base.seasonal(t);
         // One slope within both levels, then the levels.
         let (mut cross, mut square) = (0.0, 0.0);
-        let mut levels = [f64::NAN; 2];
-        for (side, level) in levels.iter_mut().enumerate() {
-            let part = || kept.iter().copied().filter(|&t| (t >= cut) == (side == 1));
-            let count = part().count() as f64;
-            let (mean_t, mean) = part().fold((0.0, 0.0), |m, t| (m.0 + t as f64 / count, m.1 + rest(base, t) / count));
-            for t in part() {
-                cross += (t as f64 - mean_t) * (rest(base, t) - mean);
-                square += (t as f64 - mean_t) * (t as f64 - mean_t);
+        let mut sides = [(0.0, 0.0, 0.0); 2];
+        for (side, (count, mean_t, mean)) in sides.iter_mut().enumerate() {
+            let part = || {
+                let own = kept.iter().copied().filter(|&t| (t >= cut) == (side == 1));
+                own.map(|t| (t as f64, x[t] - base.seasonal(t)))
+            };
+            *count = part().count() as f64;
+            (*mean_t, *mean) = part().fold((0.0, 0.0), |m, (t, y)| (m.0 + t / *count, m.1 + y / *count));
+            for (t, y) in part() {
+                cross += (t - *mean_t) * (y - *mean);
+                square += (t - *mean_t) * (t - *mean_t);
             }
-            *level = if count > 0.0 { mean + base.slope * (base.middle - mean_t) } else { f64::NAN };
         }
-        // The slope is drawn to none by what noise alone would give it.
+        let noise = limit * limit / (CUTOFF * CUTOFF);
         if square > 0.0 {
             let slope = cross / square;
-            let error = limit * limit / (CUTOFF * CUTOFF * square);
-            let drawn = slope * (1.0 - error / (slope * slope)).max(0.0);
-            let drawn = if drawn.is_finite() { drawn } else { 0.0 };
-            let change = drawn - base.slope;
-            base.slope = drawn;
-            for (side, level) in levels.iter_mut().enumerate() {
-                let part = || kept.iter().copied().filter(|&t| (t >= cut) == (side == 1));
-                let mean_t = part().map(|t| t as f64).sum::<f64>() / part().count().max(1) as f64;
-                *level += change * (base.middle - mean_t);
-            }
+            base.slope = slope * beyond_noise(slope * slope, noise / square);
         }
-        if !levels[0].is_nan() {
-            base.before = levels[0];
-        }
-        base.after = if cut == n {
-            base.before
-        } else if levels[1].is_nan() {
-            base.after
-        } else {
-            levels[1]
+        let level = |(count, mean_t, mean): (f64, f64, f64)| {
+            (count > 0.0).then_some(mean + base.slope * (base.middle - mean_t))
         };
+        let (before, after) = (level(sides[0]), level(sides[1]));
+        base.before = before.unwrap_or(base.before);
+        base.after = if cut == n { base.before } else { after.unwrap_or(base.after) };
         if period == 0 {
             break;
         }
@@ -207,13 +192,27 @@ fn refine(x: &[f64], base: &mut Baseline, weigh: &impl Fn(usize) -> bool, scratc
         }
         let mut made: Vec<f64> =
             season.iter().zip(&base.season).map(|(s, old)| if s.1 > 0.0 { s.0 / s.1 } else { *old }).collect();
-        let mean = made.iter().sum::<f64>() / period as f64;
-        made.iter_mut().for_each(|s| *s -= mean);
-        let error = limit * limit / (CUTOFF * CUTOFF) * period as f64 / kept.len().max(1) as f64;
-        let size = made.iter().map(|s| s * s).sum::<f64>() / period as f64;
-        let drawn = if size > 0.0 { (1.0 - error / size).max(0.0) } else { 0.0 };
-        base.season = made.into_iter().map(|s| s * drawn).collect();
+        centre(&mut made);
+        shrink(&mut made, noise * period as f64 / kept.len().max(1) as f64);
+        base.season = made;
     }
+}
+
+/// The part of an estimate that is more than noise of this variance would give (James and Stein 1961).
+fn beyond_noise(square: f64, variance: f64) -> f64 {
+    if square > 0.0 { (1.0 - variance / square).max(0.0) } else { 0.0 }
+}
+
+/// Phases that add up to nothing.
+fn centre(season: &mut [f64]) {
+    let mean = season.iter().sum::<f64>() / season.len() as f64;
+    season.iter_mut().for_each(|s| *s -= mean);
+}
+
+fn shrink(season: &mut [f64], variance: f64) {
+    let size = season.iter().map(|s| s * s).sum::<f64>() / season.len() as f64;
+    let kept = beyond_noise(size, variance);
+    season.iter_mut().for_each(|s| *s *= kept);
 }
 
 /// Medians, phase by phase, of what is left when a centred moving mean over a season is taken away.
@@ -239,31 +238,28 @@ fn fine_season(x: &[f64], base: &Baseline, period: usize, scratch: &mut Scratch)
         scratch.rest[t] = value - base.level(t) - base.slope * (t as f64 - base.middle);
     }
     let mut season = phases(period, n, scratch);
-    let left = (0..n).map(|t| (scratch.rest[t] - season[t % period]).abs()).filter(|v| !v.is_nan());
-    let noise = MAD_K * median_of(left, &mut scratch.values);
+    let left = (0..n).map(|t| (scratch.rest[t] - season[t % period]).abs());
+    let noise = MAD_K * median_of(left, &mut scratch.keys);
     let error = MEDIAN_ERROR * noise * (period as f64 / n as f64).sqrt();
-    let size = season.iter().map(|s| s * s).sum::<f64>() / period as f64;
-    let kept = if size > 0.0 { (1.0 - error * error / size).max(0.0) } else { 0.0 };
-    season.iter_mut().for_each(|s| *s *= kept);
+    shrink(&mut season, error * error);
     season
 }
 
 fn phases(period: usize, n: usize, scratch: &mut Scratch) -> Vec<f64> {
-    let Scratch { rest, values, .. } = scratch;
+    let Scratch { rest, keys, .. } = scratch;
     let mut season: Vec<f64> = (0..period)
         .map(|phase| {
-            let found = median_of((phase..n).step_by(period).map(|t| rest[t]).filter(|v| !v.is_nan()), values);
+            let found = median_of((phase..n).step_by(period).map(|t| rest[t]), keys);
             if found.is_nan() { 0.0 } else { found }
         })
         .collect();
-    let mean = season.iter().sum::<f64>() / period as f64;
-    season.iter_mut().for_each(|s| *s -= mean);
+    centre(&mut season);
     season
 }
 
 /// The middle slope between values a third of the series apart on the same side of the cut, less what
 /// noise alone would give.
-fn slope(rest: &[f64], cut: usize, values: &mut Vec<f64>) -> f64 {
+fn slope(rest: &[f64], cut: usize, keys: &mut Vec<i64>) -> f64 {
     let lag = (rest.len() / 3).max(1);
     let pairs = |part: &[f64]| -> Vec<f64> {
         if part.len() <= lag {
@@ -278,11 +274,11 @@ fn slope(rest: &[f64], cut: usize, values: &mut Vec<f64>) -> f64 {
     if slopes.len() < lag {
         return 0.0;
     }
-    let middle = median_of(slopes.iter().copied(), values);
-    let spread = MAD_K * median_of(slopes.iter().map(|s| (s - middle).abs()), values);
+    let middle = median_of(slopes.iter().copied(), keys);
+    let spread = MAD_K * median_of(slopes.iter().map(|s| (s - middle).abs()), keys);
     let error = MEDIAN_ERROR * spread / (slopes.len() as f64).sqrt();
-    // Neighbouring pairs share their noise; the square of the ratio, as for the season.
-    if middle == 0.0 { 0.0 } else { middle * (1.0 - 2.0 * error * error / (middle * middle)).max(0.0) }
+    // Neighbouring pairs share their noise.
+    middle * beyond_noise(middle * middle, 2.0 * error * error)
 }
 
 /// How much wider a level's error is for what neighbouring residuals have in common.
@@ -344,19 +340,10 @@ fn insert(sorted: &mut Vec<f64>, x: f64) -> f64 {
 }
 
 /// NaN of nothing.
-fn median_of(found: impl Iterator<Item = f64>, values: &mut Vec<f64>) -> f64 {
-    values.clear();
-    values.extend(found.filter(|v| !v.is_nan()));
-    let n = values.len();
-    if n == 0 {
-        return f64::NAN;
-    }
-    let (below, &mut upper, _) = values.select_nth_unstable_by(n / 2, f64::total_cmp);
-    if n % 2 == 1 {
-        return upper;
-    }
-    let lower = below.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    0.5 * (lower + upper)
+fn median_of(found: impl Iterator<Item = f64>, keys: &mut Vec<i64>) -> f64 {
+    keys.clear();
+    keys.extend(found.filter(|v| !v.is_nan()).map(encode));
+    Ordered::new(keys, false).median().unwrap_or(f64::NAN)
 }
 
 #[cfg(test)]

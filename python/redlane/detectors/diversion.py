@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from redlane import _core
 from redlane.detectors.base import Detector
-from redlane.shipments import Window, names, optional_window
+from redlane.shipments import Window, day_text, names, optional_window
 
 
 class Diversion(Detector):
@@ -99,10 +99,9 @@ class Diversion(Detector):
         def some(what: str, given: str | Sequence[str] | None) -> list[str] | None:
             return None if given is None else names(given, what)
 
-        event = self.event.isoformat()[:10] if isinstance(self.event, dt.date) else str(self.event)
         return _core.diversion(
             str(self.target),
-            event,
+            day_text(self.event),
             some("by", self.by),
             some("through", self.through),
             some("origins", self.origins),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from redlane import _core
 from redlane.detectors.base import Detector
 from redlane.errors import ArgumentError
-from redlane.shipments import names
+from redlane.shipments import day_text, names
 
 
 class Newcomer(Detector):
@@ -103,7 +102,7 @@ class Newcomer(Detector):
         )
 
 
-def _founded(given: Any) -> list[tuple[str, int]]:
+def _founded(given: Any) -> list[tuple[str, str]]:
     if given is None:
         return []
     if isinstance(given, Mapping):
@@ -115,17 +114,4 @@ def _founded(given: Any) -> list[tuple[str, int]]:
         if len(table.column_names) < 2:
             raise ArgumentError("founded must have two columns: names and founding dates")
         pairs = list(zip(table.column(0).to_pylist(), table.column(1).to_pylist(), strict=True))
-    return [(str(name), _day(date)) for name, date in pairs if name is not None and date is not None]
-
-
-def _day(date: Any) -> int:
-    if isinstance(date, str):
-        try:
-            date = dt.date.fromisoformat(date)
-        except ValueError as error:
-            raise ArgumentError(f"founded: {date!r} is not a date; write it as 2022-11-30") from error
-    if isinstance(date, dt.datetime):
-        date = date.date()
-    if not isinstance(date, dt.date):
-        raise ArgumentError(f"founded: {date!r} is not a date")
-    return (date - dt.date(1970, 1, 1)).days
+    return [(str(name), day_text(date)) for name, date in pairs if name is not None and date is not None]

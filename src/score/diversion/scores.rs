@@ -82,8 +82,8 @@ impl Scores for TriangleScores {
         "Diversion"
     }
 
-    fn len(&self) -> usize {
-        self.here.groups()
+    fn groups(&self) -> Option<&Combos> {
+        Some(&self.here)
     }
 
     fn number(&self, what: Number, at: usize) -> f64 {
@@ -180,15 +180,11 @@ impl Scores for TriangleScores {
     }
 
     fn keys(&self) -> Vec<Field> {
-        let products = self.here.keys[..self.model.by.len()].iter().enumerate();
-        let mut fields: Vec<Field> =
-            products.map(|(k, name)| Field::new(name, self.here.kind(k).clone(), true)).collect();
-        fields.push(Field::new("through", self.here.kind(self.model.by.len()).clone(), true));
+        let mut fields = self.here.fields();
+        if let Some(last) = fields.last_mut() {
+            *last = last.clone().with_name("through");
+        }
         fields
-    }
-
-    fn key(&self, column: usize, range: Range<usize>) -> Result<ArrayRef> {
-        Ok(self.here.labels(column)?.slice(range.start, range.len()))
     }
 
     fn evidence(&self) -> Vec<Field> {

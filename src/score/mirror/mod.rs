@@ -12,10 +12,11 @@ mod scores;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, RecordBatch};
+use arrow::array::RecordBatch;
 
 use self::scores::GapScores;
 use super::flows::{Flows, LONGEST, Ruler};
+use super::members::numbers;
 use super::tails::{Counts, Tails};
 use super::{Detector, Fit, SharedFit, SharedScores};
 use crate::aggregate::table;
@@ -452,12 +453,9 @@ impl Fit for Model {
             groups.iter().flatten().for_each(|&g| expected[g] = self.learnt.expected(&mirror, flow));
         }
         let n = self.flows.groups();
-        let float = |values: Vec<f64>| -> ArrayRef {
-            Arc::new(values.into_iter().map(|v| Some(v).filter(|v| !v.is_nan())).collect::<Float64Array>())
-        };
-        columns.push(("expected".into(), float(expected)));
-        columns.push(("scale".into(), float(vec![self.learnt.scale; n])));
-        columns.push(("lag".into(), float(vec![f64::from(self.learnt.lag); n])));
+        columns.push(("expected".into(), numbers(expected.into_iter())));
+        columns.push(("scale".into(), numbers(std::iter::repeat_n(self.learnt.scale, n))));
+        columns.push(("lag".into(), numbers(std::iter::repeat_n(f64::from(self.learnt.lag), n))));
         table(columns, n)
     }
 }

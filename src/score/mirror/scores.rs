@@ -1,5 +1,6 @@
 //! A row a flow and period.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use arrow::datatypes::{DataType, Field};
 
 use super::{Class, Mirror, Model, Sides};
 use crate::error::Result;
+use crate::group::Combos;
 use crate::score::flows::Flows;
 use crate::score::phrase::{as_much, number};
 use crate::score::scores::{Number, Scores};
@@ -18,18 +20,32 @@ pub struct GapScores {
     flows: Flows,
     mirror: Mirror,
     lines: Vec<(u32, Sides)>,
+    /// The usual log gap of each flow.
+    usual: Vec<f64>,
+    /// What was learnt of each destination and origin: the share of records missed there.
+    missed: [Vec<Option<f64>>; 2],
+    /// What was learnt of each origin and destination as reporters.
+    reliability: [Vec<Option<f64>>; 2],
 }
 
 impl GapScores {
     pub fn new(model: Arc<Model>, flows: Flows) -> Result<GapScores> {
         let mirror = model.settings.mirror(&flows)?;
-        let mut lines = Vec::new();
+        let (mut lines, mut usual) = (Vec::new(), Vec::new());
         for (flow, groups) in mirror.groups.iter().enumerate() {
-            let usual = model.learnt.expected(&mirror, flow);
+            let gap = model.learnt.expected(&mirror, flow);
             let sides = model.settings.sides(&flows, groups, model.learnt.lag);
-            lines.extend(sides.into_iter().map(|s| (flow as u32, Sides { import: s.fitting(usual), ..s })));
+            lines.extend(sides.into_iter().map(|s| (flow as u32, Sides { import: s.fitting(gap), ..s })));
+            usual.push(gap);
         }
-        Ok(GapScores { model, flows, mirror, lines })
+        let learnt = |combos: &Combos, known: &HashMap<String, f64>| -> Vec<Option<f64>> {
+            (0..combos.groups()).map(|g| known.get(&combos.name(g)).copied()).collect()
+        };
+        let [lost, orphans] = &model.learnt.missed;
+        let [exporters, importers] = &model.learnt.reliability;
+        let missed = [learnt(&mirror.destinations, lost), learnt(&mirror.origins, orphans)];
+        let reliability = [learnt(&mirror.origins, exporters), learnt(&mirror.destinations, importers)];
+        Ok(GapScores { model, flows, mirror, lines, usual, missed, reliability })
     }
 
     fn line(&self, at: usize) -> (usize, &Sides) {
@@ -39,18 +55,17 @@ impl GapScores {
     /// The gap beyond what is usual, in spreads.
     fn z(&self, at: usize) -> f64 {
         let (flow, s) = self.line(at);
-        (ln(s.import) - ln(s.export) - self.model.learnt.expected(&self.mirror, flow)) / self.model.learnt.scale
+        (ln(s.import) - ln(s.export) - self.usual[flow]) / self.model.learnt.scale
     }
 
     /// The chance that the silent side misses a record, if it ever reports.
     fn missed(&self, at: usize) -> Option<f64> {
         let (flow, s) = self.line(at);
         let ends = self.mirror.ends[flow];
-        let name = match s.class {
-            Class::Lost => self.mirror.destinations.name(ends.destination as usize),
-            _ => self.mirror.origins.name(ends.origin as usize),
-        };
-        self.model.learnt.missed[usize::from(s.class == Class::Orphan)].get(&name).copied()
+        match s.class {
+            Class::Lost => self.missed[0][ends.destination as usize],
+            _ => self.missed[1][ends.origin as usize],
+        }
     }
 
     fn p(&self, at: usize) -> f64 {
@@ -64,18 +79,13 @@ impl GapScores {
 
     fn reliability(&self, at: usize, side: usize) -> Option<f64> {
         let ends = self.mirror.ends[self.line(at).0];
-        let name = if side == 0 {
-            self.mirror.origins.name(ends.origin as usize)
-        } else {
-            self.mirror.destinations.name(ends.destination as usize)
-        };
-        self.model.learnt.reliability[side].get(&name).copied()
+        self.reliability[side][[ends.origin, ends.destination][side] as usize]
     }
 
     /// Both reports together, weighed by reliability, without freight.
     fn reconciled(&self, at: usize) -> f64 {
         let (flow, s) = self.line(at);
-        let import = s.import * libm::exp(-self.model.learnt.expected(&self.mirror, flow));
+        let import = s.import * libm::exp(-self.usual[flow]);
         match s.class {
             Class::Lost => s.export,
             Class::Orphan => import,
@@ -102,7 +112,7 @@ impl Scores for GapScores {
 
     fn number(&self, what: Number, at: usize) -> f64 {
         let (flow, s) = self.line(at);
-        let usual = libm::exp(self.model.learnt.expected(&self.mirror, flow));
+        let usual = libm::exp(self.usual[flow]);
         match what {
             Number::Observed => s.import,
             Number::Expected if s.class == Class::Orphan => f64::NAN,
@@ -141,7 +151,7 @@ impl Scores for GapScores {
     fn reason(&self, at: usize) -> String {
         let (flow, s) = self.line(at);
         let measure = &self.model.settings.measure;
-        let usual = self.model.learnt.expected(&self.mirror, flow);
+        let usual = self.usual[flow];
         match s.class {
             Class::Both => format!(
                 "the importer reports {} of {measure} in {} where the exporter reports {}, {}; {} is usual on this route and for \
@@ -186,9 +196,9 @@ impl Scores for GapScores {
     }
 
     fn keys(&self) -> Vec<Field> {
-        let combos = &self.mirror.combos;
-        let keys = combos.keys.iter().enumerate().map(|(k, name)| Field::new(name, combos.kind(k).clone(), true));
-        keys.chain([Field::new("period", DataType::Date32, false)]).collect()
+        let mut fields = self.mirror.combos.fields();
+        fields.push(Field::new("period", DataType::Date32, false));
+        fields
     }
 
     fn key(&self, column: usize, range: Range<usize>) -> Result<ArrayRef> {
@@ -231,7 +241,7 @@ impl Scores for GapScores {
                 1 => s.export,
                 2 => s.import,
                 3 => ln(s.import) - ln(s.export),
-                4 => self.model.learnt.expected(&self.mirror, flow),
+                4 => self.usual[flow],
                 5 => 1.0 - s.import / s.export,
                 6 => self.reconciled(at),
                 7 => return self.reliability(at, 0),

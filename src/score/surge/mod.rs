@@ -10,12 +10,13 @@ mod series;
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Date32Array, Float64Array, RecordBatch, StringViewArray};
+use arrow::array::{Date32Array, RecordBatch, StringViewArray};
 use rayon::prelude::*;
 
 use self::scores::SurgeScores;
 use self::series::{Ground, Series, Work};
 use super::flows::{Flows, Ruler};
+use super::members::numbers;
 use super::tails::{Counts, Tails};
 use super::{Detector, Fit, SharedFit, SharedScores};
 use crate::aggregate::table;
@@ -263,8 +264,7 @@ impl Fit for Model {
     fn state(&self) -> Result<RecordBatch> {
         let mut columns = self.flows.state(&Watch::default())?;
         let mut float = |name: &str, value: &dyn Fn(&Series) -> f64| {
-            let values = self.series.iter().map(|s| Some(value(s)).filter(|v| !v.is_nan()));
-            columns.push((name.into(), Arc::new(values.collect::<Float64Array>()) as ArrayRef));
+            columns.push((name.into(), numbers(self.series.iter().map(value))));
         };
         float("level", &|s| s.base.before);
         float("scale", &|s| s.base.scale);

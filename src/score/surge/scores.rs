@@ -226,9 +226,9 @@ impl Scores for SurgeScores {
     }
 
     fn keys(&self) -> Vec<Field> {
-        let combos = &self.flows.combos;
-        let keys = combos.keys.iter().enumerate().map(|(k, name)| Field::new(name, combos.kind(k).clone(), true));
-        keys.chain([Field::new("period", DataType::Date32, false)]).collect()
+        let mut fields = self.flows.combos.fields();
+        fields.push(Field::new("period", DataType::Date32, false));
+        fields
     }
 
     fn key(&self, column: usize, range: Range<usize>) -> Result<ArrayRef> {

@@ -16,7 +16,8 @@ use crate::score::members::compact;
 use crate::score::scores::any_nan;
 use crate::score::tails::{Counts, Tails};
 use crate::stats::{
-    IQR_K, MAD_K, MEAN_AD_K, Ordered, adjusted_fences, decode, encode, exact_sum_where, medcouple, qn, sn,
+    IQR_K, MAD_K, MEAN_AD_K, MEDIAN_VARIANCE, Ordered, adjusted_fences, decode, encode, exact_sum_where, medcouple, qn,
+    sn,
 };
 use crate::store::Shipments;
 use crate::watch::Watch;
@@ -29,8 +30,6 @@ const STRETCH: usize = 1 << 14;
 pub const TIED: f64 = 1e-9;
 /// Where the fences of the adjusted boxplot lie on a symmetric normal: Φ⁻¹(3/4) + 1.5 · 2 Φ⁻¹(3/4).
 const FENCE: f64 = 2.697_959_000_784_327;
-/// The variance of a median over that of a mean, at the normal: π / 2.
-const MEDIAN_VARIANCE: f64 = std::f64::consts::FRAC_PI_2;
 /// The median of the square of a standard normal.
 const MEDIAN_SQUARE: f64 = 0.454_936_423_119_572_8;
 
