@@ -13,7 +13,7 @@ use super::measure::Measure;
 use super::table;
 use crate::error::{Error, Result};
 use crate::group::{GroupIndex, Key, resolve};
-use crate::store::{Period, Shipments, iso};
+use crate::store::{Period, Shipments};
 use crate::watch::Watch;
 
 pub struct Comparison<'a> {
@@ -136,13 +136,7 @@ fn windows(
     if let (Some(first), Some(end)) = (known().min(), known().max()) {
         for (name, window) in [("base", ask.base), ("current", ask.current)] {
             if window.last < first || window.first > end {
-                return Err(Error::Argument(format!(
-                    "{name} ({} to {}) lies outside the data, whose dates go from {} to {}",
-                    iso(window.first),
-                    iso(window.last),
-                    iso(first),
-                    iso(end)
-                )));
+                return Err(window.outside(name, Period { first, last: end }));
             }
         }
     }

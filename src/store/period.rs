@@ -1,5 +1,6 @@
 //! Periods of the calendar, each known by its first day.
 
+use crate::error::Error;
 use chrono::{Datelike, Months, NaiveDate};
 
 const EPOCH_CE: i32 = 719_163;
@@ -122,6 +123,17 @@ impl Every {
 }
 
 impl Period {
+    /// What to say of a window that holds no day of the data.
+    pub fn outside(self, name: &str, data: Period) -> Error {
+        Error::Argument(format!(
+            "{name} ({} to {}) lies outside the data, whose dates go from {} to {}",
+            iso(self.first),
+            iso(self.last),
+            iso(data.first),
+            iso(data.last)
+        ))
+    }
+
     /// Reads `2023`, `2023-Q2`, `2023Q2`, `2023-03` or `2023-03-01` as the days it covers.
     pub fn parse(text: &str) -> Option<Period> {
         let text = text.trim();
