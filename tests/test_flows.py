@@ -103,6 +103,20 @@ def test_flows_that_mostly_rest_raise_no_flood():
         assert scores["kind"].is_not_null().mean() < 0.03
 
 
+def test_periods_without_a_price_say_nothing_of_it():
+    rows = [
+        {"hs": "880211", "date": dt.date(2020 + m // 12, 1 + m % 12, 3 + k), "value": 100.0 + m % 7 + k, "net_weight": 10}
+        for m in range(48)
+        if m % 5 >= 3
+        for k in range(3)
+    ]
+    scores = table(rl.Surge(by=("hs",), measure="unit_value"), rl.read(pl.DataFrame(rows)))
+    assert len(scores) == 18
+    assert scores["expected"].is_between(10, 11).all()
+    assert scores["score"].max() < 3.5
+    assert scores["kind"].is_null().all()
+
+
 def test_counts_values_concentration_and_the_past_alone():
     rng = np.random.default_rng(3)
     rows = []

@@ -101,6 +101,15 @@ impl GroupKeys {
         }
     }
 
+    /// The packed codes of all keys but the last.
+    pub fn leading(&self, group: usize) -> u128 {
+        let last = self.labels.len() - 1;
+        match &self.keys {
+            Keys::Narrow(keys) => u128::from(self.divisors[last].1.divide(keys[group])),
+            Keys::Wide(keys) => keys[group] / (self.labels[last].len() as u128 + 1),
+        }
+    }
+
     /// The code of key `column` inside the packed key `packed`.
     pub fn code_of(&self, packed: u128, column: usize) -> u32 {
         ((packed / self.strides[column]) % (self.labels[column].len() as u128 + 1)) as u32

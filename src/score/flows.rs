@@ -55,6 +55,9 @@ pub struct Ruler {
     pub most: f64,
 }
 
+/// Cells worked on at a time.
+const STRETCH: usize = 1 << 14;
+
 /// Days of two centuries: more than any file of trade holds.
 pub const LONGEST: f64 = 73_000.0;
 
@@ -98,8 +101,9 @@ impl Ruler {
         let days = index.keys.distinct(last).as_primitive::<Date32Type>().values();
         let null = days.len() as u32;
         // The index knows the dates of the whole source; these are those of its rows.
-        let coded = (0..index.groups()).filter(|&g| !index.rows(g).is_empty()).map(|g| index.keys.code(g, last));
-        let (low, high) = coded.filter(|&c| c < null).fold((null, 0), |(low, high), c| (low.min(c), high.max(c)));
+        let coded = (0..index.groups()).into_par_iter().with_min_len(STRETCH).filter(|&g| !index.rows(g).is_empty());
+        let coded = coded.map(|g| index.keys.code(g, last)).filter(|&c| c < null).map(|c| (c, c));
+        let (low, high) = coded.reduce(|| (null, 0), |a, b| (a.0.min(b.0), a.1.max(b.1)));
         let ends = (low < null).then(|| (days[low as usize], days[high as usize]));
         let periods = match ends {
             Some((first, last)) => {
@@ -120,32 +124,35 @@ impl Ruler {
         };
         // Codes to places among all periods: some have no record.
         let place: Vec<u32> = days.iter().map(|d| periods.partition_point(|p| p < d) as u32).collect();
-        let radix = u128::from(null) + 1;
-        let (mut firsts, mut starts, mut cells, mut groups_of) = (Vec::new(), vec![0], Vec::new(), Vec::new());
-        let mut before = None;
-        for (g, &value) in values.iter().enumerate() {
-            let records = index.rows(g).len();
-            if records == 0 {
-                continue;
-            }
-            let key = index.keys.key(g);
-            let (group, period) = (key / radix, (key % radix) as u32);
-            if period == null {
-                continue;
-            }
-            if before != Some(group) {
-                if before.is_some() {
-                    starts.push(cells.len());
+        let made: Vec<Vec<(u32, Cell)>> = values
+            .par_chunks(STRETCH)
+            .enumerate()
+            .map(|(stretch, values)| {
+                let mut made = Vec::with_capacity(values.len());
+                for (g, &value) in (stretch * STRETCH..).zip(values) {
+                    let (records, period) = (index.rows(g).len() as u32, index.keys.code(g, last));
+                    if records > 0 && period < null {
+                        made.push((g as u32, Cell { at: place[period as usize], records, value }));
+                    }
                 }
+                made
+            })
+            .collect();
+        let many = made.iter().map(Vec::len).sum();
+        let (mut firsts, mut starts) = (Vec::new(), Vec::new());
+        let (mut cells, mut groups_of) = (Vec::with_capacity(many), Vec::with_capacity(many));
+        let mut before = None;
+        for (g, cell) in made.into_iter().flatten() {
+            let group = index.keys.leading(g as usize);
+            if before != Some(group) {
                 before = Some(group);
-                firsts.push(g as u32);
+                starts.push(cells.len());
+                firsts.push(g);
             }
-            cells.push(Cell { at: place[period as usize], records: records as u32, value });
-            groups_of.push(g as u32);
+            cells.push(cell);
+            groups_of.push(g);
         }
-        if before.is_some() {
-            starts.push(cells.len());
-        }
+        starts.push(cells.len());
         if cells.is_empty() {
             return Err(Error::Argument(format!(
                 "no record has a date, so there are no flows by {}; see ships.faults and ships.summary()",

@@ -15,7 +15,7 @@ const LG: [f64; 7] = [
     0.14798198605116586,
 ];
 
-/// ln(x) for a normal positive x; anything for other x.
+/// ln(x) for a normal positive x, NaN for NaN; anything for other x.
 pub fn ln(x: f64) -> f64 {
     let bits = x.to_bits();
     // Moves the boundary between exponents from 1 to √½.
@@ -28,7 +28,8 @@ pub fn ln(x: f64) -> f64 {
     let w = z * z;
     let even = w * (LG[1] + w * (LG[3] + w * LG[5]));
     let odd = z * (LG[0] + w * (LG[2] + w * (LG[4] + w * LG[6])));
-    s * (half_square + (odd + even)) + k * LN2_LOW - half_square + f + k * LN2_HIGH
+    let log = s * (half_square + (odd + even)) + k * LN2_LOW - half_square + f + k * LN2_HIGH;
+    if x.is_nan() { x } else { log }
 }
 
 #[cfg(test)]
@@ -46,6 +47,7 @@ mod tests {
     #[test]
     fn one_is_zero() {
         assert_eq!(ln(1.0), 0.0);
+        assert!(ln(f64::NAN).is_nan());
         assert_eq!(ln(f64::MIN_POSITIVE), libm::log(f64::MIN_POSITIVE));
         assert_eq!(ln(f64::MAX), libm::log(f64::MAX));
     }

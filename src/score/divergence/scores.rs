@@ -11,7 +11,6 @@ use crate::group::Combos;
 use crate::score::flows::Flows;
 use crate::score::phrase::number;
 use crate::score::scores::{Number, Scores};
-use crate::stats::normal_two_sided;
 use crate::store::iso;
 
 pub struct PairScores {
@@ -61,7 +60,7 @@ impl Scores for PairScores {
         let Some(p) = self.scored(at) else { return f64::NAN };
         match what {
             Number::Score => p.z.abs(),
-            Number::PValue => self.model.tails.p_value(p.z, p.peers as u32).max(normal_two_sided(p.z)),
+            Number::PValue => self.model.tails.p_value_or_normal(p.z, p.peers as u32),
             Number::Direction => p.z,
             Number::Observed => p.current.value,
             Number::Expected if p.base.value > 0.0 => p.base.value * libm::exp(p.expected),

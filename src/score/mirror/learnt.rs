@@ -7,7 +7,7 @@ use super::{Class, Ends, Mirror, Sides};
 use crate::group::Combos;
 use crate::score::flows::Flows;
 use crate::score::tails::{Counts, Tails};
-use crate::stats::{MAD_K, Ordered, encode, exact_sum, ln, normal_two_sided};
+use crate::stats::{MAD_K, Ordered, encode, exact_sum, ln};
 
 /// Gaps whose weight the gap of all has in that of a route or product.
 const SHRINKAGE: f64 = 10.0;
@@ -186,6 +186,6 @@ impl Learnt {
     }
 
     pub fn gap_p(&self, z: f64, s: &Sides) -> f64 {
-        self.tails.p_value(z, both_records(s)).max(normal_two_sided(z))
+        self.tails.p_value_or_normal(z, both_records(s))
     }
 }

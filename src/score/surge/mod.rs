@@ -22,7 +22,7 @@ use super::{Detector, Fit, SharedFit, SharedScores};
 use crate::aggregate::table;
 use crate::error::{Error, Result};
 use crate::group::IndexCache;
-use crate::stats::{MAD_K, Ordered, encode, ln, normal_two_sided, student_t_two_sided};
+use crate::stats::{MAD_K, Ordered, encode, ln, student_t_two_sided};
 use crate::store::Shipments;
 use crate::watch::Watch;
 
@@ -186,29 +186,39 @@ impl Model {
         }
     }
 
+    /// How far out the values of some periods are, which it takes the place of.
+    fn measure(&self, group: usize, periods: impl Iterator<Item = usize>, values: &mut [f64]) {
+        if self.settings.expanding {
+            values.iter_mut().zip(periods).for_each(|(y, t)| *y = self.z(group, t, *y));
+        } else {
+            self.series[group].measure(periods, values, &self.ground);
+        }
+    }
+
     fn learn_tails(&mut self) {
+        let n = self.ground.periods;
         let counts = (0..self.flows.groups())
             .into_par_iter()
             .with_min_len(1 << 8)
             .fold(
-                || [Counts::new(), Counts::new()],
-                |mut counts, g| {
-                    let sparse = self.series[g].sparse;
-                    let class = &mut counts[usize::from(sparse)];
-                    let mut put = |t: usize, y: f64| {
-                        let z = self.z(g, t, y);
-                        if !z.is_nan() {
-                            class.of(self.ground.periods as u32).add(z);
-                        }
-                    };
+                || ([Counts::new(), Counts::new()], Vec::new()),
+                |(mut counts, mut values), g| {
+                    let cells = self.flows.of(g);
+                    values.clear();
                     if self.whole(g) {
-                        (0..self.ground.periods).for_each(|t| put(t, self.flows.value(g, t as u32)));
+                        values.resize(n, 0.0);
+                        cells.iter().for_each(|c| values[c.at as usize] = c.value);
+                        self.measure(g, 0..n, &mut values);
                     } else {
-                        self.flows.of(g).iter().for_each(|c| put(c.at as usize, c.value));
+                        values.extend(cells.iter().map(|c| c.value));
+                        self.measure(g, cells.iter().map(|c| c.at as usize), &mut values);
                     }
-                    counts
+                    let class = counts[usize::from(self.series[g].sparse)].of(n as u32);
+                    values.iter().filter(|z| !z.is_nan()).for_each(|&z| class.add(z));
+                    (counts, values)
                 },
             )
+            .map(|(counts, _)| counts)
             .reduce(|| [Counts::new(), Counts::new()], |[a, b], [c, d]| [a.plus(c), b.plus(d)]);
         self.tails = counts.map(|c| c.tails());
     }
@@ -219,7 +229,7 @@ impl Model {
 
     /// By the tails of all flows where they are longer than the normal's.
     fn p_value(&self, group: usize, z: f64) -> f64 {
-        self.tail(group).p_value(z, self.ground.periods as u32).max(normal_two_sided(z))
+        self.tail(group).p_value_or_normal(z, self.ground.periods as u32)
     }
 
     /// The shift of a flow, every date being one that might have been.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Date32Array, Float64Array, StringViewArray};
 use arrow::datatypes::{DataType, Field};
+use rayon::prelude::*;
 
-use super::{Model, Turn};
+use super::{Model, STRETCH, Turn};
 use crate::error::Result;
 use crate::score::flows::Flows;
 use crate::score::phrase::{as_much, number};
@@ -41,6 +42,8 @@ struct Verdict {
 struct Line {
     group: u32,
     at: u32,
+    /// How far out its value is; NaN where that cannot be told.
+    z: f64,
 }
 
 impl SurgeScores {
@@ -54,28 +57,55 @@ impl SurgeScores {
             1 - every.range(here, first).len() as i64
         };
         let mut scores = SurgeScores { model, flows, known, offset, lines: Vec::new() };
-        for g in 0..scores.flows.groups() {
-            let line = |at: u32| Line { group: g as u32, at };
-            let known = scores.known[g].map(|k| k as usize);
-            if known.is_some_and(|k| scores.model.whole(k)) {
-                scores.lines.extend((0..scores.flows.periods.len() as u32).map(line));
-                continue;
-            }
+        let stretches: Vec<usize> = (0..scores.flows.groups()).step_by(STRETCH).collect();
+        let made: Vec<Vec<Line>> = stretches
+            .into_par_iter()
+            .map_init(Vec::new, |values, from| {
+                let mut lines = Vec::new();
+                for g in from..(from + STRETCH).min(scores.flows.groups()) {
+                    scores.draw(g, &mut lines, values);
+                }
+                lines
+            })
+            .collect();
+        scores.lines = made.concat();
+        scores
+    }
+
+    /// The lines of a flow.
+    fn draw(&self, group: usize, lines: &mut Vec<Line>, values: &mut Vec<f64>) {
+        let line = |at: u32| Line { group: group as u32, at, z: f64::NAN };
+        let (first, cells) = (lines.len(), self.flows.of(group));
+        let known = self.known[group].map(|k| k as usize);
+        values.clear();
+        if known.is_some_and(|k| self.model.whole(k)) {
+            let periods = self.flows.periods.len();
+            lines.extend((0..periods as u32).map(line));
+            values.resize(periods, 0.0);
+            cells.iter().for_each(|c| values[c.at as usize] = c.value);
+        } else {
             // A flow that mostly rests: its records, and the period in which it shifted.
-            let shift = known.and_then(|k| scores.model.shifts[k]).map(|s| s.at as i64 - scores.offset);
-            let mut shift = shift.filter(|s| (0..scores.flows.periods.len() as i64).contains(s)).map(|s| s as u32);
-            for cell in scores.flows.of(g) {
+            let shift = known.and_then(|k| self.model.shifts[k]).map(|s| s.at as i64 - self.offset);
+            let mut shift = shift.filter(|s| (0..self.flows.periods.len() as i64).contains(s)).map(|s| s as u32);
+            for cell in cells {
                 if let Some(at) = shift.filter(|&at| at <= cell.at) {
                     if at < cell.at {
-                        scores.lines.push(line(at));
+                        lines.push(line(at));
                     }
                     shift = None;
                 }
-                scores.lines.push(line(cell.at));
+                lines.push(line(cell.at));
             }
-            scores.lines.extend(shift.map(line));
+            lines.extend(shift.map(line));
+            values.extend(lines[first..].iter().map(|l| self.flows.value(group, l.at)));
         }
-        scores
+        let Some(known) = known else { return };
+        // Periods before those fitted have no z.
+        let early = lines[first..].partition_point(|l| i64::from(l.at) + self.offset < 0);
+        let later = &mut lines[first + early..];
+        let periods = later.iter().map(|l| (i64::from(l.at) + self.offset) as usize);
+        self.model.measure(known, periods, &mut values[early..]);
+        later.iter_mut().zip(&values[early..]).for_each(|(line, &z)| line.z = z);
     }
 
     /// The flow's number in the fit and the period's, where they were fitted or come after.
@@ -93,7 +123,7 @@ impl SurgeScores {
     /// What is judged of a row, if anything: its flow's shift or the period itself.
     fn verdict(&self, at: usize) -> Option<Verdict> {
         let (g, t) = self.place(at)?;
-        let z = self.model.z(g, t, self.observed(at));
+        let z = self.lines[at].z;
         let shift = self.model.shifts[g].filter(|s| s.at == t);
         (!z.is_nan()).then_some(Verdict { g, t, z: shift.map_or(z, |s| s.z), shift })
     }

@@ -155,6 +155,22 @@ impl Series {
     }
 }
 
+impl Series {
+    /// [`Series::z`] of the values of some periods, which it takes the place of.
+    pub fn measure(&self, periods: impl Iterator<Item = usize>, values: &mut [f64], ground: &Ground) {
+        match self.form {
+            Form::Log { offset } if !ground.counts => {
+                // Column by column, so that logarithms run at the speed of multiplications.
+                values.iter_mut().for_each(|y| *y = ln(*y + offset));
+                for (x, t) in values.iter_mut().zip(periods) {
+                    *x = (*x - self.base.at(t)) / self.base.scale;
+                }
+            }
+            _ => values.iter_mut().zip(periods).for_each(|(y, t)| *y = self.z(t, *y, ground)),
+        }
+    }
+}
+
 fn quantile(p: f64) -> f64 {
     normal_quantile(p.clamp(1e-300, 0.5))
 }

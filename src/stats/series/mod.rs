@@ -6,12 +6,13 @@
 //! Laplace likelihood. The model is that of Rousseeuw, Perrotta, Riani and Hubert (2019), with medians
 //! in place of least trimmed squares. NaN is a missing value.
 
+mod split;
+
+use self::split::Splitter;
 use super::{MAD_K, Ordered, encode};
 
 /// Shortest stretch on either side of a shift: this many periods, or this share of all.
 const SHORTEST: (usize, usize) = (3, 16);
-/// Rounds of fitting season and levels in turn.
-const ROUNDS: usize = 2;
 /// Values within so many spreads count when means take the place of medians.
 const CUTOFF: f64 = 2.5;
 /// Rounds of that.
@@ -56,6 +57,11 @@ impl Baseline {
         if self.shift.is_some_and(|s| t >= s.at) { self.after } else { self.before }
     }
 
+    /// Where the first level of n periods ends.
+    fn cut(&self, n: usize) -> usize {
+        self.shift.map_or(n, |s| s.at)
+    }
+
     /// Where the series would be had it not shifted.
     pub fn unshifted(&self, t: usize) -> f64 {
         self.before + self.slope * (t as f64 - self.middle) + self.seasonal(t)
@@ -70,131 +76,193 @@ impl Baseline {
 #[derive(Default)]
 pub struct Scratch {
     rest: Vec<f64>,
-    sorted: Vec<f64>,
-    left: Vec<(f64, usize)>,
+    /// What the season adds, period by period.
+    season: Vec<f64>,
+    kept: Vec<u32>,
+    some: Vec<f64>,
     keys: Vec<i64>,
+    splitter: Splitter,
 }
 
 /// Fits a baseline. `period` is the length of the season, used where the series holds two of them;
 /// `weigh` says of which values the spread is taken.
 pub fn baseline(x: &[f64], period: usize, weigh: impl Fn(usize) -> bool, scratch: &mut Scratch) -> Baseline {
-    let seasonal = period > 1 && x.len() >= 2 * period;
-    let rough = if seasonal { rough_season(x, period, scratch) } else { Vec::new() };
-    let flat = fit(x, rough.clone(), false, &weigh, scratch);
-    if x.len() < 2 * SHORTEST.0 {
-        return flat.0;
+    let n = x.len();
+    let mut flat = Baseline { middle: (n as f64 - 1.0) / 2.0, ..Baseline::default() };
+    if period > 1 && n >= 2 * period {
+        flat.season = rough_season(x, period, scratch);
     }
-    let shifted = fit(x, rough, true, &weigh, scratch);
-    let n = x.iter().filter(|v| !v.is_nan()).count() as f64;
-    let gain = 2.0 * n * (super::ln(flat.1.max(1e-300)) - super::ln(shifted.1.max(1e-300)));
-    let worth = shifted.0.shift.is_some() && (shifted.1 < 1e-9 * flat.1 || gain > COST * super::ln(n.max(2.0)));
-    if worth { shifted.0 } else { flat.0 }
+    scratch.take_season(&flat, n);
+    scratch.take_rest(x, &flat);
+    scratch.splitter.sort(&scratch.rest);
+    (flat.before, flat.after) = (scratch.splitter.median(), scratch.splitter.median());
+    let mut shifted = flat.clone();
+    scratch.split(&mut shifted);
+    let flat_cost = settle(x, &mut flat, scratch);
+    let mut base = flat;
+    if shifted.shift.is_some() {
+        let cost = settle(x, &mut shifted, scratch);
+        let held = x.iter().filter(|v| !v.is_nan()).count() as f64;
+        let gain = 2.0 * held * (super::ln(flat_cost.max(1e-300)) - super::ln(cost.max(1e-300)));
+        if cost < 1e-9 * flat_cost || gain > COST * super::ln(held.max(2.0)) {
+            base = shifted;
+        }
+    }
+    scratch.take_season(&base, n);
+    refine(x, &mut base, &weigh, scratch);
+    measure(x, &mut base, &weigh, scratch);
+    base
 }
 
-/// A baseline with or without a shift, and the sum of absolute residuals; `season` is a first guess.
-fn fit(
-    x: &[f64],
-    season: Vec<f64>,
-    shift: bool,
-    weigh: &impl Fn(usize) -> bool,
-    scratch: &mut Scratch,
-) -> (Baseline, f64) {
-    let (n, period) = (x.len(), season.len());
-    let seasonal = period > 0;
-    let mut base = Baseline { middle: (n as f64 - 1.0) / 2.0, season, ..Baseline::default() };
-    for round in 0..ROUNDS {
-        scratch.rest.clear();
-        scratch.rest.extend((0..n).map(|t| x[t] - base.seasonal(t) - base.slope * (t as f64 - base.middle)));
-        if shift {
-            base.shift = best_split(scratch).map(|at| Shift { at, z: 0.0 });
-        }
-        let cut = base.shift.map_or(n, |s| s.at);
-        base.before = median_of(scratch.rest[..cut].iter().copied(), &mut scratch.keys);
-        base.after =
-            if cut < n { median_of(scratch.rest[cut..].iter().copied(), &mut scratch.keys) } else { base.before };
-        if round + 1 == ROUNDS {
-            break;
-        }
-        base.slope += slope(&scratch.rest, cut, &mut scratch.keys);
-        if seasonal {
-            base.season = fine_season(x, &base, period, scratch);
-        }
+/// Slope, season and levels from first levels and a first season; the sum of absolute residuals.
+fn settle(x: &[f64], base: &mut Baseline, scratch: &mut Scratch) -> f64 {
+    let (n, period) = (x.len(), base.season.len());
+    scratch.take_season(base, n);
+    scratch.take_rest(x, base);
+    base.slope += slope(base.cut(n), scratch);
+    if period > 0 {
+        base.season = fine_season(x, base, period, scratch);
+        scratch.take_season(base, n);
     }
-    refine(x, &mut base, weigh, scratch);
-    let (mut cost, mut loose) = (0.0, 0);
-    scratch.rest.clear();
-    for (t, &value) in x.iter().enumerate() {
-        let off = value - base.at(t);
-        if !off.is_nan() {
-            cost += off.abs();
-            loose += usize::from(weigh(t));
-        }
-        scratch.rest.push(off);
+    scratch.take_rest(x, base);
+    if base.shift.is_some() {
+        scratch.splitter.sort(&scratch.rest);
+        scratch.split(base);
+    } else {
+        base.before = median_of(scratch.rest.iter().copied(), &mut scratch.keys);
+        base.after = base.before;
     }
-    let spread = median_of((0..n).filter(|&t| weigh(t)).map(|t| scratch.rest[t].abs()), &mut scratch.keys);
+    let (before, after) = scratch.rest.split_at(base.cut(n));
+    let size =
+        |part: &[f64], level: f64| -> f64 { part.iter().map(|r| (r - level).abs()).filter(|off| !off.is_nan()).sum() };
+    size(before, base.before) + size(after, base.after)
+}
+
+/// The spread of the residuals, and how far a shift is from none.
+fn measure(x: &[f64], base: &mut Baseline, weigh: &impl Fn(usize) -> bool, scratch: &mut Scratch) {
+    let n = x.len();
+    scratch.take_off(x, base);
+    let loose = (0..n).filter(|&t| !x[t].is_nan() && weigh(t)).count();
+    let spread = scratch.median_size(weigh);
     // Medians of few values lie close to them: the residuals are too small by the coefficients fitted.
-    let fitted = 2 + if seasonal { period - 1 } else { 0 } + 2 * usize::from(base.shift.is_some());
+    let fitted = 2 + base.season.len().saturating_sub(1) + 2 * usize::from(base.shift.is_some());
     let kept = loose.saturating_sub(fitted).max(loose / 3).max(1);
     base.scale = MAD_K * spread * (loose as f64 / kept as f64).sqrt();
     if let Some(shift) = &mut base.shift {
         let (left, right) = (shift.at as f64, (n - shift.at) as f64);
-        let error = MEDIAN_ERROR * base.scale * (1.0 / left + 1.0 / right).sqrt() * dependence(&scratch.rest, spread);
+        let error = MEDIAN_ERROR * base.scale * (1.0 / left + 1.0 / right).sqrt() * dependence(spread, scratch);
         shift.z = (base.after - base.before) / error;
     }
-    (base, cost)
+}
+
+impl Scratch {
+    fn take_season(&mut self, base: &Baseline, n: usize) {
+        self.season.clear();
+        if base.season.is_empty() {
+            self.season.resize(n, 0.0);
+        } else {
+            self.season.extend(base.season.iter().copied().cycle().take(n));
+        }
+    }
+
+    /// What slope and season leave.
+    fn take_rest(&mut self, x: &[f64], base: &Baseline) {
+        self.rest.clear();
+        let seasonal = x.iter().zip(&self.season).enumerate();
+        self.rest.extend(seasonal.map(|(t, (x, s))| x - s - base.slope * (t as f64 - base.middle)));
+    }
+
+    /// What the whole baseline leaves.
+    fn take_off(&mut self, x: &[f64], base: &Baseline) {
+        self.take_rest(x, base);
+        let (before, after) = self.rest.split_at_mut(base.cut(x.len()));
+        before.iter_mut().for_each(|r| *r -= base.before);
+        after.iter_mut().for_each(|r| *r -= base.after);
+    }
+
+    /// Two levels of what was sorted, where there are values enough.
+    fn split(&mut self, base: &mut Baseline) {
+        if let Some(split) = self.splitter.best(SHORTEST.0.max(self.rest.len() / SHORTEST.1)) {
+            (base.before, base.after) = (split.before, split.after);
+            base.shift = Some(Shift { at: split.at, z: 0.0 });
+        }
+    }
+
+    /// The median distance of what is left from zero.
+    fn median_size(&mut self, weigh: &impl Fn(usize) -> bool) -> f64 {
+        let sizes = self.rest.iter().enumerate().filter(|(t, _)| weigh(*t)).map(|(_, off)| off.abs());
+        median_of(sizes, &mut self.keys)
+    }
 }
 
 /// Means take the place of medians where nothing is out of line: less noise for the same robustness, as
 /// reweighting does for least trimmed squares.
 fn refine(x: &[f64], base: &mut Baseline, weigh: &impl Fn(usize) -> bool, scratch: &mut Scratch) {
     let (n, period) = (x.len(), base.season.len());
-    let cut = base.shift.map_or(n, |s| s.at);
-    let off = (0..n).filter(|&t| weigh(t)).map(|t| (x[t] - base.at(t)).abs());
-    let limit = CUTOFF * MAD_K * median_of(off, &mut scratch.keys);
+    let cut = base.cut(n);
+    scratch.take_off(x, base);
+    let limit = CUTOFF * MAD_K * scratch.median_size(weigh);
     if limit.is_nan() || limit <= 0.0 {
         return;
     }
-    let kept: Vec<usize> = (0..n).filter(|&t| (x[t] - base.at(t)).abs() <= limit).collect();
+    let noise = limit * limit / (CUTOFF * CUTOFF);
+    scratch.kept.clear();
+    scratch.kept.extend((0..n as u32).filter(|&t| scratch.rest[t as usize].abs() <= limit));
+    let parts = scratch.kept.split_at(scratch.kept.partition_point(|&t| (t as usize) < cut));
+    let mut sums = vec![(0.0, 0.0); period];
     for _ in 0..REFINED {
         // One slope within both levels, then the levels.
         let (mut cross, mut square) = (0.0, 0.0);
-        let mut sides = [(0.0, 0.0, 0.0); 2];
-        for (side, (count, mean_t, mean)) in sides.iter_mut().enumerate() {
-            let part = || {
-                let own = kept.iter().copied().filter(|&t| (t >= cut) == (side == 1));
-                own.map(|t| (t as f64, x[t] - base.seasonal(t)))
-            };
-            *count = part().count() as f64;
-            (*mean_t, *mean) = part().fold((0.0, 0.0), |m, (t, y)| (m.0 + t / *count, m.1 + y / *count));
-            for (t, y) in part() {
-                cross += (t - *mean_t) * (y - *mean);
-                square += (t - *mean_t) * (t - *mean_t);
+        let sides = [parts.0, parts.1].map(|part| {
+            let count = part.len() as f64;
+            let (mut time, mut sum) = (0.0, 0.0);
+            for &t in part {
+                time += f64::from(t);
+                sum += x[t as usize] - scratch.season[t as usize];
             }
-        }
-        let noise = limit * limit / (CUTOFF * CUTOFF);
+            let (time, mean) = (time / count, sum / count);
+            for &t in part {
+                let away = f64::from(t) - time;
+                cross += away * (x[t as usize] - scratch.season[t as usize] - mean);
+                square += away * away;
+            }
+            (count, time, mean)
+        });
         if square > 0.0 {
             let slope = cross / square;
             base.slope = slope * beyond_noise(slope * slope, noise / square);
         }
-        let level = |(count, mean_t, mean): (f64, f64, f64)| {
-            (count > 0.0).then_some(mean + base.slope * (base.middle - mean_t))
-        };
+        let level =
+            |(count, time, mean): (f64, f64, f64)| (count > 0.0).then_some(mean + base.slope * (base.middle - time));
         let (before, after) = (level(sides[0]), level(sides[1]));
         base.before = before.unwrap_or(base.before);
         base.after = if cut == n { base.before } else { after.unwrap_or(base.after) };
         if period == 0 {
             break;
         }
-        let mut season = vec![(0.0, 0.0); period];
-        for &t in &kept {
-            let cell = &mut season[t % period];
-            *cell = (cell.0 + x[t] - base.level(t) - base.slope * (t as f64 - base.middle), cell.1 + 1.0);
+        sums.fill((0.0, 0.0));
+        let (mut phase, mut at) = (0, 0);
+        for &t in &scratch.kept {
+            // Periods left out are few: the phase is carried along instead of divided out.
+            phase += t - at;
+            at = t;
+            while phase >= period as u32 {
+                phase -= period as u32;
+            }
+            let sum = &mut sums[phase as usize];
+            let (t, time) = (t as usize, f64::from(t));
+            let level = if t < cut { base.before } else { base.after };
+            *sum = (sum.0 + x[t] - level - base.slope * (time - base.middle), sum.1 + 1.0);
         }
-        let mut made: Vec<f64> =
-            season.iter().zip(&base.season).map(|(s, old)| if s.1 > 0.0 { s.0 / s.1 } else { *old }).collect();
-        centre(&mut made);
-        shrink(&mut made, noise * period as f64 / kept.len().max(1) as f64);
-        base.season = made;
+        for (made, sum) in base.season.iter_mut().zip(&sums) {
+            if sum.1 > 0.0 {
+                *made = sum.0 / sum.1;
+            }
+        }
+        centre(&mut base.season);
+        shrink(&mut base.season, noise * period as f64 / scratch.kept.len().max(1) as f64);
+        scratch.season.clear();
+        scratch.season.extend(base.season.iter().copied().cycle().take(n));
     }
 }
 
@@ -238,7 +306,7 @@ fn fine_season(x: &[f64], base: &Baseline, period: usize, scratch: &mut Scratch)
         scratch.rest[t] = value - base.level(t) - base.slope * (t as f64 - base.middle);
     }
     let mut season = phases(period, n, scratch);
-    let left = (0..n).map(|t| (scratch.rest[t] - season[t % period]).abs());
+    let left = scratch.rest.iter().zip(season.iter().cycle()).map(|(rest, s)| (rest - s).abs());
     let noise = MAD_K * median_of(left, &mut scratch.keys);
     let error = MEDIAN_ERROR * noise * (period as f64 / n as f64).sqrt();
     shrink(&mut season, error * error);
@@ -259,84 +327,36 @@ fn phases(period: usize, n: usize, scratch: &mut Scratch) -> Vec<f64> {
 
 /// The middle slope between values a third of the series apart on the same side of the cut, less what
 /// noise alone would give.
-fn slope(rest: &[f64], cut: usize, keys: &mut Vec<i64>) -> f64 {
+fn slope(cut: usize, scratch: &mut Scratch) -> f64 {
+    let Scratch { rest, some, keys, .. } = scratch;
     let lag = (rest.len() / 3).max(1);
-    let pairs = |part: &[f64]| -> Vec<f64> {
-        if part.len() <= lag {
-            Vec::new()
-        } else {
-            part.windows(lag + 1).map(|w| (w[lag] - w[0]) / lag as f64).collect()
-        }
-    };
-    let mut slopes = pairs(&rest[..cut]);
-    slopes.extend(pairs(&rest[cut..]));
-    slopes.retain(|s| !s.is_nan());
-    if slopes.len() < lag {
+    some.clear();
+    for part in [&rest[..cut], &rest[cut..]] {
+        let pairs = part.iter().zip(part.iter().skip(lag)).map(|(a, b)| (b - a) / lag as f64);
+        some.extend(pairs.filter(|s| !s.is_nan()));
+    }
+    if some.len() < lag {
         return 0.0;
     }
-    let middle = median_of(slopes.iter().copied(), keys);
-    let spread = MAD_K * median_of(slopes.iter().map(|s| (s - middle).abs()), keys);
-    let error = MEDIAN_ERROR * spread / (slopes.len() as f64).sqrt();
+    let middle = median_of(some.iter().copied(), keys);
+    let spread = MAD_K * median_of(some.iter().map(|s| (s - middle).abs()), keys);
+    let error = MEDIAN_ERROR * spread / (some.len() as f64).sqrt();
     // Neighbouring pairs share their noise.
     middle * beyond_noise(middle * middle, 2.0 * error * error)
 }
 
 /// How much wider a level's error is for what neighbouring residuals have in common.
-fn dependence(rest: &[f64], spread: f64) -> f64 {
-    let mut steps: Vec<f64> = rest.windows(2).map(|w| (w[1] - w[0]).abs()).filter(|v| !v.is_nan()).collect();
-    if steps.is_empty() || spread.is_nan() || spread <= 0.0 {
+fn dependence(spread: f64, scratch: &mut Scratch) -> f64 {
+    let Scratch { rest, some, .. } = scratch;
+    some.clear();
+    some.extend(rest.windows(2).map(|w| (w[1] - w[0]).abs()).filter(|v| !v.is_nan()));
+    if some.is_empty() || spread.is_nan() || spread <= 0.0 {
         return 1.0;
     }
-    let middle = steps.len() / 2;
-    let step = *steps.select_nth_unstable_by(middle, f64::total_cmp).1;
+    let middle = some.len() / 2;
+    let step = *some.select_nth_unstable_by(middle, f64::total_cmp).1;
     let common = (1.0 - step * step / (2.0 * spread * spread)).clamp(0.0, 0.9);
     ((1.0 + common) / (1.0 - common)).sqrt()
-}
-
-/// Where two medians fit best: the first period of the second.
-fn best_split(scratch: &mut Scratch) -> Option<usize> {
-    let Scratch { rest, sorted, left, .. } = scratch;
-    let n = rest.len();
-    let least = SHORTEST.0.max(n / SHORTEST.1);
-    left.clear();
-    sorted.clear();
-    let mut deviation = 0.0;
-    for &x in rest.iter() {
-        left.push((deviation, sorted.len()));
-        deviation += insert(sorted, x);
-    }
-    sorted.clear();
-    deviation = 0.0;
-    let mut best: Option<(f64, usize)> = None;
-    for at in (least.max(1)..n).rev() {
-        deviation += insert(sorted, rest[at]);
-        let (before, held) = left[at];
-        if n - at < least || held < least || sorted.len() < least {
-            continue;
-        }
-        let cost = before + deviation;
-        if best.is_none_or(|(least, _)| cost <= least) {
-            best = Some((cost, at));
-        }
-    }
-    best.map(|b| b.1)
-}
-
-/// Puts a value in its place, and says how much the sum of absolute deviations from the median grows:
-/// by its distance from the median, or from the two middle values.
-fn insert(sorted: &mut Vec<f64>, x: f64) -> f64 {
-    if x.is_nan() {
-        return 0.0;
-    }
-    let n = sorted.len();
-    let grows = match n {
-        0 => 0.0,
-        _ if n % 2 == 1 => (x - sorted[n / 2]).abs(),
-        _ => (sorted[n / 2 - 1] - x).max(x - sorted[n / 2]).max(0.0),
-    };
-    let at = sorted.partition_point(|&v| v < x);
-    sorted.insert(at, x);
-    grows
 }
 
 /// NaN of nothing.
