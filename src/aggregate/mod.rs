@@ -57,12 +57,12 @@ pub fn aggregate(
 }
 
 /// One measure of every group of an index; NaN is null.
-pub fn measured(index: &GroupIndex, ships: &Shipments, measure: &Measure, watch: &Watch) -> Result<Vec<f64>> {
+pub fn measured(index: &GroupIndex, ships: &Shipments, measure: &Measure, watch: &Watch) -> Result<ScalarBuffer<f64>> {
     let made = compute::compute(index, ships, std::slice::from_ref(measure), watch)?;
     let numbers = cast(&made[0], &DataType::Float64)?;
     let numbers = numbers.as_primitive::<Float64Type>();
     Ok(match numbers.nulls() {
-        None => numbers.values().to_vec(),
+        None => numbers.values().clone(),
         Some(_) => numbers.iter().map(|v| v.unwrap_or(f64::NAN)).collect(),
     })
 }

@@ -124,34 +124,27 @@ impl Ruler {
         };
         // Codes to places among all periods: some have no record.
         let place: Vec<u32> = days.iter().map(|d| periods.partition_point(|p| p < d) as u32).collect();
-        let made: Vec<Vec<(u32, Cell)>> = values
-            .par_chunks(STRETCH)
-            .enumerate()
-            .map(|(stretch, values)| {
-                let mut made = Vec::with_capacity(values.len());
-                for (g, &value) in (stretch * STRETCH..).zip(values) {
-                    let (records, period) = (index.rows(g).len() as u32, index.keys.code(g, last));
-                    if records > 0 && period < null {
-                        made.push((g as u32, Cell { at: place[period as usize], records, value }));
-                    }
-                }
-                made
-            })
-            .collect();
-        let many = made.iter().map(Vec::len).sum();
-        let (mut firsts, mut starts) = (Vec::new(), Vec::new());
-        let (mut cells, mut groups_of) = (Vec::with_capacity(many), Vec::with_capacity(many));
-        let mut before = None;
-        for (g, cell) in made.into_iter().flatten() {
-            let group = index.keys.leading(g as usize);
-            if before != Some(group) {
-                before = Some(group);
-                starts.push(cells.len());
-                firsts.push(g);
-            }
-            cells.push(cell);
-            groups_of.push(g);
-        }
+        let stretches: Vec<usize> = (0..index.groups()).step_by(STRETCH).collect();
+        let kept = |from: usize| -> Vec<u32> {
+            let some = (from..(from + STRETCH).min(index.groups())).map(|g| g as u32);
+            some.filter(|&g| !index.rows(g as usize).is_empty() && index.keys.code(g as usize, last) < null).collect()
+        };
+        let groups_of = stretches.into_par_iter().map(kept).collect::<Vec<_>>().concat();
+        let cell = |&g: &u32| Cell {
+            at: place[index.keys.code(g as usize, last) as usize],
+            records: index.rows(g as usize).len() as u32,
+            value: values[g as usize],
+        };
+        let cells: Vec<Cell> = groups_of.par_iter().with_min_len(STRETCH).map(cell).collect();
+        // A flow begins where the keys before the period change.
+        let stretches: Vec<usize> = (0..cells.len()).step_by(STRETCH).collect();
+        let begins = |from: usize| -> Vec<usize> {
+            let leading = |cell: usize| index.keys.leading(groups_of[cell] as usize);
+            let some = from..(from + STRETCH).min(cells.len());
+            some.filter(|&cell| cell == 0 || leading(cell) != leading(cell - 1)).collect()
+        };
+        let mut starts = stretches.into_par_iter().map(begins).collect::<Vec<_>>().concat();
+        let firsts: Vec<u32> = starts.iter().map(|&cell| groups_of[cell]).collect();
         starts.push(cells.len());
         if cells.is_empty() {
             return Err(Error::Argument(format!(

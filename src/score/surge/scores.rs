@@ -27,7 +27,10 @@ pub struct SurgeScores {
     known: Vec<Option<u32>>,
     /// Periods from the first one fitted to the first one here; negative where these begin earlier.
     offset: i64,
-    lines: Vec<Line>,
+    /// Of each row its flow and period, and how far out its value is; NaN where that cannot be told.
+    groups: Vec<u32>,
+    periods: Vec<u32>,
+    z: Vec<f64>,
 }
 
 struct Verdict {
@@ -36,14 +39,6 @@ struct Verdict {
     t: usize,
     z: f64,
     shift: Option<Turn>,
-}
-
-#[derive(Clone, Copy)]
-struct Line {
-    group: u32,
-    at: u32,
-    /// How far out its value is; NaN where that cannot be told.
-    z: f64,
 }
 
 impl SurgeScores {
@@ -56,74 +51,91 @@ impl SurgeScores {
         } else {
             1 - every.range(here, first).len() as i64
         };
-        let mut scores = SurgeScores { model, flows, known, offset, lines: Vec::new() };
-        let stretches: Vec<usize> = (0..scores.flows.groups()).step_by(STRETCH).collect();
-        let made: Vec<Vec<Line>> = stretches
-            .into_par_iter()
-            .map_init(Vec::new, |values, from| {
-                let mut lines = Vec::new();
-                for g in from..(from + STRETCH).min(scores.flows.groups()) {
-                    scores.draw(g, &mut lines, values);
-                }
-                lines
-            })
-            .collect();
-        scores.lines = made.concat();
+        let (groups, periods, z) = (Vec::new(), Vec::new(), Vec::new());
+        let mut scores = SurgeScores { model, flows, known, offset, groups, periods, z };
+        let all = 0..scores.flows.groups();
+        let lengths: Vec<usize> =
+            all.clone().into_par_iter().with_min_len(STRETCH).map(|g| scores.rows_of(g)).collect();
+        let many = lengths.iter().sum();
+        let (mut groups, mut periods, mut z) = (vec![0; many], vec![0; many], vec![0.0; many]);
+        let mut runs = Vec::new();
+        let mut rest = (&mut groups[..], &mut periods[..], &mut z[..]);
+        for from in all.clone().step_by(STRETCH) {
+            let some = from..(from + STRETCH).min(all.end);
+            let cut = lengths[some.clone()].iter().sum();
+            let (group, period, z) = (rest.0.split_at_mut(cut), rest.1.split_at_mut(cut), rest.2.split_at_mut(cut));
+            runs.push((some, group.0, period.0, z.0));
+            rest = (group.1, period.1, z.1);
+        }
+        runs.into_par_iter().for_each(|(some, groups, periods, z)| {
+            let mut from = 0;
+            for g in some {
+                let own = from..from + lengths[g];
+                groups[own.clone()].fill(g as u32);
+                scores.draw(g, &mut periods[own.clone()], &mut z[own.clone()]);
+                from = own.end;
+            }
+        });
+        (scores.groups, scores.periods, scores.z) = (groups, periods, z);
         scores
     }
 
-    /// The lines of a flow.
-    fn draw(&self, group: usize, lines: &mut Vec<Line>, values: &mut Vec<f64>) {
-        let line = |at: u32| Line { group: group as u32, at, z: f64::NAN };
-        let (first, cells) = (lines.len(), self.flows.of(group));
-        let known = self.known[group].map(|k| k as usize);
-        values.clear();
-        if known.is_some_and(|k| self.model.whole(k)) {
-            let periods = self.flows.periods.len();
-            lines.extend((0..periods as u32).map(line));
-            values.resize(periods, 0.0);
-            cells.iter().for_each(|c| values[c.at as usize] = c.value);
+    fn rows_of(&self, group: usize) -> usize {
+        if self.whole(group) {
+            self.flows.periods.len()
         } else {
-            // A flow that mostly rests: its records, and the period in which it shifted.
-            let shift = known.and_then(|k| self.model.shifts[k]).map(|s| s.at as i64 - self.offset);
-            let mut shift = shift.filter(|s| (0..self.flows.periods.len() as i64).contains(s)).map(|s| s as u32);
-            for cell in cells {
-                if let Some(at) = shift.filter(|&at| at <= cell.at) {
-                    if at < cell.at {
-                        lines.push(line(at));
-                    }
-                    shift = None;
-                }
-                lines.push(line(cell.at));
-            }
-            lines.extend(shift.map(line));
-            values.extend(lines[first..].iter().map(|l| self.flows.value(group, l.at)));
+            self.flows.of(group).len() + usize::from(self.restful_shift(group).is_some())
         }
-        let Some(known) = known else { return };
+    }
+
+    fn whole(&self, group: usize) -> bool {
+        self.known[group].is_some_and(|k| self.model.whole(k as usize))
+    }
+
+    /// The period in which a flow that mostly rests shifted, where it has no record then.
+    fn restful_shift(&self, group: usize) -> Option<u32> {
+        let at = self.model.shifts[self.known[group]? as usize]?.at as i64 - self.offset;
+        let at = u32::try_from(at).ok().filter(|&at| (at as usize) < self.flows.periods.len())?;
+        self.flows.find(group, at).is_none().then_some(at)
+    }
+
+    /// The rows of a flow: every period, or those with records and that of a shift.
+    fn draw(&self, group: usize, periods: &mut [u32], z: &mut [f64]) {
+        let cells = self.flows.of(group);
+        if self.whole(group) {
+            (0..).zip(periods.iter_mut()).for_each(|(t, period)| *period = t);
+            cells.iter().for_each(|c| z[c.at as usize] = c.value);
+        } else {
+            let shift = self.restful_shift(group);
+            let before = cells.partition_point(|c| shift.is_none_or(|at| c.at < at));
+            let own = cells[..before].iter().map(|c| c.at).chain(shift).chain(cells[before..].iter().map(|c| c.at));
+            periods.iter_mut().zip(own).for_each(|(period, at)| *period = at);
+            z.iter_mut().zip(&*periods).for_each(|(z, &at)| *z = self.flows.value(group, at));
+        }
         // Periods before those fitted have no z.
-        let early = lines[first..].partition_point(|l| i64::from(l.at) + self.offset < 0);
-        let later = &mut lines[first + early..];
-        let periods = later.iter().map(|l| (i64::from(l.at) + self.offset) as usize);
-        self.model.measure(known, periods, &mut values[early..]);
-        later.iter_mut().zip(&values[early..]).for_each(|(line, &z)| line.z = z);
+        let place = |at: u32| i64::from(at) + self.offset;
+        let early = self.known[group].map_or(z.len(), |_| periods.partition_point(|&at| place(at) < 0));
+        z[..early].fill(f64::NAN);
+        if let Some(known) = self.known[group] {
+            let later = periods[early..].iter().map(|&at| place(at) as usize);
+            self.model.measure(known as usize, later, &mut z[early..]);
+        }
     }
 
     /// The flow's number in the fit and the period's, where they were fitted or come after.
     fn place(&self, at: usize) -> Option<(usize, usize)> {
-        let line = self.lines[at];
-        let t = i64::from(line.at) + self.offset;
-        Some((self.known[line.group as usize]? as usize, usize::try_from(t).ok()?))
+        let t = i64::from(self.periods[at]) + self.offset;
+        Some((self.known[self.groups[at] as usize]? as usize, usize::try_from(t).ok()?))
     }
 
     fn observed(&self, at: usize) -> f64 {
-        let line = self.lines[at];
-        self.flows.value(line.group as usize, line.at)
+        self.flows.value(self.groups[at] as usize, self.periods[at])
     }
 
     /// What is judged of a row, if anything: its flow's shift or the period itself.
     fn verdict(&self, at: usize) -> Option<Verdict> {
         let (g, t) = self.place(at)?;
-        let z = self.lines[at].z;
+        let z = self.z[at];
         let shift = self.model.shifts[g].filter(|s| s.at == t);
         (!z.is_nan()).then_some(Verdict { g, t, z: shift.map_or(z, |s| s.z), shift })
     }
@@ -147,7 +159,7 @@ impl SurgeScores {
     }
 
     fn when(&self, at: usize) -> String {
-        self.model.settings.ruler.every.text(self.flows.periods[self.lines[at].at as usize])
+        self.model.settings.ruler.every.text(self.flows.periods[self.periods[at] as usize])
     }
 }
 
@@ -157,7 +169,7 @@ impl Scores for SurgeScores {
     }
 
     fn len(&self) -> usize {
-        self.lines.len()
+        self.z.len()
     }
 
     fn number(&self, what: Number, at: usize) -> f64 {
@@ -204,7 +216,7 @@ impl Scores for SurgeScores {
         let measure = &self.model.settings.ruler.measure;
         let observed = self.observed(at);
         let Some((g, t)) = self.place(at) else {
-            return if self.known[self.lines[at].group as usize].is_none() {
+            return if self.known[self.groups[at] as usize].is_none() {
                 "not scored: this flow was not fitted".into()
             } else {
                 "not scored: before the first period fitted".into()
@@ -262,13 +274,11 @@ impl Scores for SurgeScores {
     }
 
     fn key(&self, column: usize, range: Range<usize>) -> Result<ArrayRef> {
-        let lines = &self.lines[range];
         if column == self.flows.combos.keys.len() {
-            let days = lines.iter().map(|l| self.flows.periods[l.at as usize]);
+            let days = self.periods[range].iter().map(|&at| self.flows.periods[at as usize]);
             return Ok(Arc::new(Date32Array::from_iter_values(days)));
         }
-        let groups: Vec<u32> = lines.iter().map(|l| l.group).collect();
-        self.flows.combos.labels_of(column, &groups)
+        self.flows.combos.labels_of(column, &self.groups[range])
     }
 
     fn evidence(&self) -> Vec<Field> {
@@ -294,13 +304,13 @@ impl Scores for SurgeScores {
     }
 
     fn subject(&self, at: usize) -> String {
-        format!("{}, {}", self.flows.combos.name(self.lines[at].group as usize), self.when(at))
+        format!("{}, {}", self.flows.combos.name(self.groups[at] as usize), self.when(at))
     }
 
     /// The records of the period; of a shift, all from there on.
     fn rows(&self, at: usize) -> Result<Vec<u32>> {
-        let line = self.lines[at];
+        let (group, period) = (self.groups[at] as usize, self.periods[at]);
         let shifted = self.verdict(at).is_some_and(|v| v.shift.is_some());
-        Ok(self.flows.rows_within(line.group as usize, (line.at, if shifted { u32::MAX } else { line.at })))
+        Ok(self.flows.rows_within(group, (period, if shifted { u32::MAX } else { period })))
     }
 }

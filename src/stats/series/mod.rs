@@ -314,13 +314,29 @@ fn fine_season(x: &[f64], base: &Baseline, period: usize, scratch: &mut Scratch)
 }
 
 fn phases(period: usize, n: usize, scratch: &mut Scratch) -> Vec<f64> {
-    let Scratch { rest, keys, .. } = scratch;
-    let mut season: Vec<f64> = (0..period)
-        .map(|phase| {
-            let found = median_of((phase..n).step_by(period).map(|t| rest[t]), keys);
-            if found.is_nan() { 0.0 } else { found }
-        })
-        .collect();
+    // A row a season, the last one filled up; missing values sort behind all others.
+    let (rows, Scratch { rest, some, .. }) = (n.div_ceil(period), scratch);
+    let mut held = vec![0; period];
+    some.clear();
+    for row in rest[..n].chunks(period) {
+        some.extend(row.iter().map(|&v| if v.is_nan() { f64::INFINITY } else { v }));
+        held.iter_mut().zip(row).for_each(|(held, v)| *held += usize::from(!v.is_nan()));
+    }
+    some.resize(rows * period, f64::INFINITY);
+    // All phases are sorted at once, exchanging neighbouring rows where they are out of order.
+    for end in (1..rows).rev() {
+        for row in 0..end {
+            let (upper, lower) = some[row * period..(row + 2) * period].split_at_mut(period);
+            for (a, b) in upper.iter_mut().zip(lower) {
+                (*a, *b) = if *b < *a { (*b, *a) } else { (*a, *b) };
+            }
+        }
+    }
+    let middle = |(phase, held): (usize, usize)| match held {
+        0 => 0.0,
+        _ => 0.5 * some[(held - 1) / 2 * period + phase] + 0.5 * some[held / 2 * period + phase],
+    };
+    let mut season: Vec<f64> = held.into_iter().enumerate().map(middle).collect();
     centre(&mut season);
     season
 }

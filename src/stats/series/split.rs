@@ -14,15 +14,6 @@ pub struct Split {
     pub after: f64,
 }
 
-/// Values without one, and what is left.
-#[derive(Clone, Copy, Default)]
-struct Left {
-    /// How far the value taken out is from the middle of the others.
-    far: f64,
-    median: f64,
-    held: usize,
-}
-
 /// Working memory, kept from series to series.
 #[derive(Default)]
 pub struct Splitter {
@@ -31,10 +22,20 @@ pub struct Splitter {
     sorted: Vec<f64>,
     /// The place of each value among them, 0 where it is NaN.
     place: Vec<u32>,
-    /// Places of the neighbours below and above that have not been taken out.
-    links: Vec<(u32, u32)>,
+    /// What is left without the values from each on, and without those up to each.
     beginnings: Vec<Left>,
     ends: Vec<Left>,
+    links: [Vec<(u32, u32)>; 2],
+}
+
+/// What is left when a value is taken out.
+#[derive(Clone, Copy, Default)]
+struct Left {
+    /// How far the value is from the middle of the others.
+    far: f64,
+    /// The places of their middle values, which are one where there is an odd number.
+    middle: (u32, u32),
+    held: u32,
 }
 
 impl Splitter {
@@ -56,83 +57,93 @@ impl Splitter {
     /// The median of the values sorted last; NaN of none.
     pub fn median(&self) -> f64 {
         let n = self.keys.len();
-        if n == 0 { f64::NAN } else { middle(self.sorted[n.div_ceil(2)], self.sorted[n / 2 + 1], n) }
+        if n == 0 { f64::NAN } else { mean(self.sorted[n.div_ceil(2)], self.sorted[n / 2 + 1]) }
     }
 
     /// The best split of the values sorted last with at least so many on either side, if there is one.
     pub fn best(&mut self, least: usize) -> Option<Split> {
-        let n = self.place.len();
-        let mut beginnings = std::mem::take(&mut self.beginnings);
-        let mut ends = std::mem::take(&mut self.ends);
-        self.take_out((0..n).rev(), &mut beginnings);
-        self.take_out(0..n, &mut ends);
+        let Splitter { sorted, place, beginnings, ends, links, .. } = self;
+        let n = place.len();
+        for left in [&mut *beginnings, &mut *ends] {
+            left.clear();
+            left.resize(n, Left::default());
+        }
+        // Both ways in one loop: each waits for its own links.
+        let [mut back, mut forth] = links.each_mut().map(|links| Taker::of(sorted, links));
+        for (t, u) in (0..n).zip((0..n).rev()) {
+            forth.take_out(place[t], &mut ends[t]);
+            back.take_out(place[u], &mut beginnings[u]);
+        }
         // From here on `far` is the sum of deviations of the values before.
         let mut cost = 0.0;
-        for left in &mut beginnings {
+        for left in &mut *beginnings {
             let far = left.far;
             left.far = cost;
             cost += far;
         }
         let mut cost = 0.0;
-        let mut best: Option<(f64, Split)> = None;
+        let mut best: Option<(f64, usize)> = None;
         for at in (least.max(1)..n).rev() {
             cost += ends[at].far;
             let (before, after) = (&beginnings[at], &ends[at - 1]);
-            if n - at < least || before.held < least || after.held < least {
+            if n - at < least || before.held < least as u32 || after.held < least as u32 {
                 continue;
             }
             let both = before.far + cost;
             if best.is_none_or(|(least, _)| both <= least) {
-                best = Some((both, Split { at, before: before.median, after: after.median }));
+                best = Some((both, at));
             }
         }
-        (self.beginnings, self.ends) = (beginnings, ends);
-        best.map(|b| b.1)
+        let median = |left: &Left| mean(sorted[left.middle.0 as usize], sorted[left.middle.1 as usize]);
+        best.map(|(_, at)| Split { at, before: median(&beginnings[at]), after: median(&ends[at - 1]) })
+    }
+}
+
+/// Values in ascending order that are taken out one by one.
+struct Taker<'a> {
+    sorted: &'a [f64],
+    /// Places of the neighbours below and above that are left.
+    links: &'a mut [(u32, u32)],
+    /// Places of the middle values.
+    low: u32,
+    high: u32,
+    held: u32,
+}
+
+impl<'a> Taker<'a> {
+    fn of(sorted: &'a [f64], links: &'a mut Vec<(u32, u32)>) -> Taker<'a> {
+        let held = sorted.len() as u32 - 1;
+        links.clear();
+        links.extend((0..held + 2).map(|i| (i.saturating_sub(1), i + 1)));
+        Taker { sorted, links, low: held.div_ceil(2), high: held / 2 + 1, held }
     }
 
-    /// Takes all values out in this order.
-    fn take_out(&mut self, order: impl Iterator<Item = usize>, out: &mut Vec<Left>) {
-        let mut held = self.keys.len();
-        out.clear();
-        out.resize(self.place.len(), Left::default());
-        self.links.clear();
-        self.links.extend((0..held as u32 + 2).map(|i| (i.saturating_sub(1), i + 1)));
-        // The place of the lower middle value.
-        let mut low = held.div_ceil(2) as u32;
-        let mut before = Left { far: 0.0, median: self.median(), held };
-        for t in order {
-            let place = self.place[t];
-            if place == 0 {
-                out[t] = Left { far: 0.0, ..before };
-                continue;
-            }
+    #[inline]
+    fn take_out(&mut self, place: u32, left: &mut Left) {
+        let mut far = 0.0;
+        if place > 0 {
             let (below, above) = self.links[place as usize];
             self.links[below as usize].1 = above;
             self.links[above as usize].0 = below;
             // An odd number's middle is the upper of the two that are left, or one of them goes. The way
-            // is not to be guessed, so it is looked up rather than branched on.
-            let (down, up) = self.links[low as usize];
-            let odd = held % 2 == 1;
-            low = if odd { [low, down][usize::from(place >= low)] } else { [low, up][usize::from(place <= low)] };
-            held -= 1;
-            if held == 0 {
-                before = Left::default();
-                continue;
+            // is not to be guessed, so it is chosen by bits rather than branched on.
+            let (down, up) = self.links[self.low as usize];
+            let odd = self.held % 2 == 1;
+            let (other, moves) = if odd { (down, place >= self.low) } else { (up, place <= self.low) };
+            self.low ^= (self.low ^ other) & u32::from(moves).wrapping_neg();
+            self.high = if odd { self.links[self.low as usize].1 } else { self.low };
+            self.held -= 1;
+            if self.held > 0 {
+                let value = |place: u32| self.sorted[place as usize];
+                far = (value(self.low) - value(place)).max(value(place) - value(self.high)).max(0.0);
             }
-            let high = if odd { self.links[low as usize].1 } else { low };
-            let x = self.sorted[place as usize];
-            let (low, high) = (self.sorted[low as usize], self.sorted[high as usize]);
-            before = Left { far: (low - x).max(x - high).max(0.0), median: middle(low, high, held), held };
-            out[t] = before;
         }
+        *left = Left { far, middle: (self.low, self.high), held: self.held };
     }
 }
 
-/// The middle of the two middle values, which are one where there is an odd number.
-fn middle(low: f64, high: f64, n: usize) -> f64 {
-    if n % 2 == 1 {
-        return low + 0.0;
-    }
+/// The mean of two middle values.
+fn mean(low: f64, high: f64) -> f64 {
     let sum = low + high;
     (if sum.is_finite() { sum / 2.0 } else { low / 2.0 + high / 2.0 }) + 0.0
 }
