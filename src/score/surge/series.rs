@@ -7,7 +7,7 @@
 //! as it is.
 
 use crate::score::flows::Cell;
-use crate::stats::series::{Baseline, Scratch, baseline};
+use crate::stats::series::{Baseline, Scratch, baseline, shortest};
 use crate::stats::{Ordered, encode, ln, negative_binomial_tails, normal_quantile};
 
 /// What zero adds to before logarithms, in middle values.
@@ -102,9 +102,9 @@ impl Series {
         let active = cells.len();
         let sparse = ground.additive && 2 * cells.iter().filter(|c| c.value != 0.0).count() < until;
         let form = form(cells, sparse, ground, keys);
-        // A flow that mostly rests shows no season, and one of few records no shift either.
+        // A flow that mostly rests shows no season, and no shift unless it once rested less.
         let rests = sparse && matches!(form, Form::Root { .. });
-        if rests && active < FEW {
+        if rests && (active < FEW || !wakes(cells, until)) {
             let still = Baseline::still(form.of(0.0), form.least(ground));
             return Series { form, sparse, base: still, active, before: 0.0, after: 0.0 };
         }
@@ -177,6 +177,17 @@ impl Series {
             _ => values.iter_mut().zip(periods).for_each(|(y, t)| *y = self.z(t, *y, ground)),
         }
     }
+}
+
+/// Whether a flow has records in at least half of the periods up to some date, or from one on: elsewhere
+/// the median of any stretch is zero.
+fn wakes(cells: &[Cell], until: usize) -> bool {
+    let least = shortest(until);
+    let busy = |past: &mut dyn Iterator<Item = usize>| {
+        // The length of the stretch that ends with each record.
+        past.zip(1..).any(|(length, records)| 2 * records >= length.max(least))
+    };
+    busy(&mut cells.iter().map(|c| c.at as usize + 1)) || busy(&mut cells.iter().rev().map(|c| until - c.at as usize))
 }
 
 fn quantile(p: f64) -> f64 {

@@ -72,6 +72,11 @@ impl Baseline {
     }
 }
 
+/// The shortest stretch on either side of a shift in so many periods.
+pub fn shortest(periods: usize) -> usize {
+    SHORTEST.0.max(periods / SHORTEST.1)
+}
+
 /// Working memory, kept from series to series.
 #[derive(Default)]
 pub struct Scratch {
@@ -182,7 +187,7 @@ impl Scratch {
 
     /// Two levels of what was sorted, where there are values enough.
     fn split(&mut self, base: &mut Baseline) {
-        if let Some(split) = self.splitter.best(SHORTEST.0.max(self.rest.len() / SHORTEST.1)) {
+        if let Some(split) = self.splitter.best(shortest(self.rest.len())) {
             (base.before, base.after) = (split.before, split.after);
             base.shift = Some(Shift { at: split.at, z: 0.0 });
         }

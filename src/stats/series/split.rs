@@ -118,7 +118,6 @@ impl<'a> Taker<'a> {
         Taker { sorted, links, low: held.div_ceil(2), high: held / 2 + 1, held }
     }
 
-    #[inline]
     fn take_out(&mut self, place: u32, left: &mut Left) {
         let mut far = 0.0;
         if place > 0 {
