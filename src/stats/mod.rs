@@ -10,6 +10,7 @@ mod order;
 mod pareto;
 mod random;
 mod scale;
+mod select;
 pub mod series;
 mod sum;
 mod tail;
@@ -22,6 +23,7 @@ pub use order::{Ordered, decode, encode};
 pub use pareto::ParetoTail;
 pub use random::{Random, mix, scramble};
 pub use scale::{qn, sn};
+pub use select::select;
 pub use sum::{exact_sum, exact_sum_where};
 pub use tail::{
     binomial_upper, chi_square_tail, negative_binomial_tails, normal_quantile, normal_two_sided, normal_upper,

@@ -6,6 +6,7 @@
 //! groups, from a line fitted again with those weights; p-values come from tails learnt from groups of
 //! the same size.
 
+mod fair;
 mod scores;
 
 use std::ops::Range;
@@ -22,9 +23,10 @@ use crate::aggregate::table;
 use crate::error::{Error, Result};
 use crate::group::{Combos, GroupIndex, IndexCache, resolve};
 use crate::stats::line::{self, Line, NoLine};
-use crate::stats::{MAD_K, Ordered, encode, ln};
+use crate::stats::{Ordered, encode, ln};
 use crate::store::{Role, Shipments};
 use crate::watch::Watch;
+use fair::{Fair, raised};
 use scores::LineScores;
 
 /// Rows worked on at a time.
@@ -33,8 +35,6 @@ const STRETCH: usize = 1 << 14;
 const LEARN_FROM: usize = 2_000;
 const LEARN_SIZE: usize = 40;
 const POWERS: [f64; 3] = [0.0, 0.5, 1.0];
-/// Rounds of weighting the kept shipments again.
-const REFITS: usize = 3;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValueWeight {
@@ -248,17 +248,6 @@ fn sort(members: &mut [(f64, f64)], keys: &mut Vec<(i64, u32)>, spare: &mut Vec<
     }
 }
 
-/// x^power for the powers there are.
-fn raised(x: f64, power: f64) -> f64 {
-    if power == 0.0 {
-        1.0
-    } else if power == 1.0 {
-        x
-    } else {
-        x.sqrt()
-    }
-}
-
 impl Model {
     fn members(&self, group: usize) -> &[(f64, f64)] {
         &self.points[self.starts[group]..self.starts[group + 1]]
@@ -295,33 +284,9 @@ impl Model {
         let fair: Vec<(Line, f64)> = (0..self.outcomes.len())
             .into_par_iter()
             .with_min_len(16)
-            .map_init(Vec::new, |keys: &mut Vec<i64>, g| {
-                let Outcome::Line(fit) = self.outcomes[g] else {
-                    return (Line { intercept: 0.0, slope: 0.0 }, f64::NAN);
-                };
-                let members = self.members(g);
-                let scaled =
-                    |line: Line, (x, y): (f64, f64)| (y - line.at(x)).abs() / raised(x / fit.middle, self.power);
-                let mut spread = |line: Line| {
-                    keys.clear();
-                    keys.extend(members.iter().map(|&p| encode(scaled(line, p))));
-                    // Two coefficients were fitted: a few points lie closer to the line for it.
-                    let n = keys.len() as f64;
-                    MAD_K * Ordered::new(keys, false).median().unwrap_or(f64::NAN) * (n / (n - 2.0)).sqrt()
-                };
-                let (mut line, mut width) = (fit.line, spread(fit.line));
-                // A light shipment says more about the line than a heavy one, by the power.
-                for _ in 0..if self.power > 0.0 { REFITS } else { 0 } {
-                    let kept = |p: (f64, f64)| scaled(line, p) <= line::CUTOFF * width;
-                    let weight = |p: (f64, f64)| {
-                        let size = raised(p.0 / fit.middle, self.power);
-                        if kept(p) { 1.0 / (size * size) } else { 0.0 }
-                    };
-                    let Some(next) = line::weighted(members, weight) else { break };
-                    line = next;
-                    width = spread(line);
-                }
-                (line, width)
+            .map_init(Fair::default, |work, g| match &self.outcomes[g] {
+                Outcome::Line(fit) => work.fit(self.members(g), fit, self.power),
+                Outcome::None(_) => (Line { intercept: 0.0, slope: 0.0 }, f64::NAN),
             })
             .collect();
         for (outcome, (line, spread)) in self.outcomes.iter_mut().zip(fair) {

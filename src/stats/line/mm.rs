@@ -9,10 +9,16 @@ const BISQUARE_MEAN: f64 = 4.685_061;
 /// An MM line (Yohai 1987) from the least trimmed squares one: an M-scale with half breakdown, then
 /// an M-estimate of 95 % efficiency with that scale. `None` where it does not converge.
 pub fn mm(points: &[(f64, f64)], start: Line) -> Option<(Line, f64)> {
+    let mut weights = Vec::with_capacity(points.len());
+    let mut fit = |line: Line, width: f64| {
+        weights.clear();
+        weights.extend(points.iter().map(|p| bisquare_weight(line.residual(*p) / width)));
+        weighted(points, &weights)
+    };
     let mut line = start;
     let mut scale = m_scale(points, line)?;
     for _ in 0..200 {
-        let next = weighted(points, |p| bisquare_weight(line.residual(p) / (BISQUARE_SCALE * scale)))?;
+        let next = fit(line, BISQUARE_SCALE * scale)?;
         let finer = m_scale(points, next)?;
         let done = (scale - finer).abs() <= 1e-12 * scale;
         if finer <= scale {
@@ -23,7 +29,7 @@ pub fn mm(points: &[(f64, f64)], start: Line) -> Option<(Line, f64)> {
         }
     }
     for _ in 0..500 {
-        let next = weighted(points, |p| bisquare_weight(line.residual(p) / (BISQUARE_MEAN * scale)))?;
+        let next = fit(line, BISQUARE_MEAN * scale)?;
         let moved = (next.slope - line.slope).abs() <= 1e-12 * next.slope.abs()
             && (next.intercept - line.intercept).abs() <= 1e-12 * next.intercept.abs();
         line = next;

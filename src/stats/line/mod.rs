@@ -11,8 +11,9 @@
 mod mm;
 mod search;
 
+use super::select;
 pub use mm::mm;
-use search::{exhaustive, fast, smallest, squares, sum_up_to};
+use search::{exhaustive, fast, squares, sum_up_to};
 
 /// Up to this many points the exact search is the quicker one too.
 const EXACT: usize = 24;
@@ -75,6 +76,7 @@ pub struct Scratch {
     u: Vec<f64>,
     v: Vec<f64>,
     squares: Vec<f64>,
+    weights: Vec<f64>,
     bits: Vec<u64>,
 }
 
@@ -96,43 +98,54 @@ pub fn fit(points: &[(f64, f64)], scratch: &mut Scratch) -> Result<Fit, NoLine> 
     let raw = frame.back(best.line);
     // Squares again from the line itself: differences of sums have lost their last digits.
     squares(scratch, best.line);
-    let threshold = smallest(scratch, h);
+    let (threshold, _) = select(&scratch.squares, h - 1, search::near(best.threshold), &mut scratch.bits);
     let objective: f64 = sum_up_to(&scratch.squares, threshold, h) * frame.y_unit * frame.y_unit;
     let on_it = scratch.squares.iter().filter(|s| **s <= NOTHING * NOTHING).count();
     if on_it >= h {
         return Err(NoLine::Exact(on_it));
     }
     let raw_scale = (objective / h as f64).sqrt() * consistency(h, n) * small_sample(n);
-    let keep = |p: (f64, f64)| raw.residual(p).abs() <= CUTOFF * raw_scale;
-    let kept = points.iter().filter(|p| keep(**p)).count();
-    let Some(line) = least_squares(points, keep) else { return Err(NoLine::OneX) };
-    let total: f64 = points.iter().filter(|p| keep(**p)).map(|p| line.residual(*p).powi(2)).sum();
-    let scale = (total / (kept as f64 - 2.0).max(1.0)).sqrt() * consistency(kept, n);
-    Ok(Fit { raw, objective, line, scale, kept })
-}
-
-fn least_squares(points: &[(f64, f64)], keep: impl Fn((f64, f64)) -> bool) -> Option<Line> {
-    weighted(points, |p| f64::from(u8::from(keep(p))))
+    let weights = &mut scratch.weights;
+    weights.clear();
+    weights.extend(points.iter().map(|p| f64::from(u8::from(raw.residual(*p).abs() <= CUTOFF * raw_scale))));
+    let Some(line) = weighted(points, weights) else { return Err(NoLine::OneX) };
+    let kept: f64 = weights.iter().sum();
+    let total: f64 = points.iter().zip(&*weights).map(|(p, w)| w * line.residual(*p).powi(2)).sum();
+    let scale = (total / (kept - 2.0).max(1.0)).sqrt() * consistency(kept as usize, n);
+    Ok(Fit { raw, objective, line, scale, kept: kept as usize })
 }
 
 /// Weighted least squares about the weighted means; `None` where the weights leave no slope.
-pub fn weighted(points: &[(f64, f64)], weight: impl Fn((f64, f64)) -> f64) -> Option<Line> {
-    let (mut total, mut x, mut y) = (0.0, 0.0, 0.0);
-    for &p in points {
-        let w = weight(p);
-        total += w;
-        x += w * p.0;
-        y += w * p.1;
+pub fn weighted(points: &[(f64, f64)], weights: &[f64]) -> Option<Line> {
+    let (mut total, mut x, mut y) = (Lanes::default(), Lanes::default(), Lanes::default());
+    for (points, weights) in points.chunks(LANES).zip(weights.chunks(LANES)) {
+        for (lane, (p, w)) in points.iter().zip(weights).enumerate() {
+            total[lane] += w;
+            x[lane] += w * p.0;
+            y[lane] += w * p.1;
+        }
     }
-    let (x, y) = (x / total, y / total);
-    let (mut xx, mut xy) = (0.0, 0.0);
-    for &p in points {
-        let w = weight(p);
-        xx += w * (p.0 - x) * (p.0 - x);
-        xy += w * (p.0 - x) * (p.1 - y);
+    let total = together(total);
+    let (x, y) = (together(x) / total, together(y) / total);
+    let (mut xx, mut xy) = (Lanes::default(), Lanes::default());
+    for (points, weights) in points.chunks(LANES).zip(weights.chunks(LANES)) {
+        for (lane, (p, w)) in points.iter().zip(weights).enumerate() {
+            let away = w * (p.0 - x);
+            xx[lane] += away * (p.0 - x);
+            xy[lane] += away * (p.1 - y);
+        }
     }
+    let (xx, xy) = (together(xx), together(xy));
     let slope = xy / xx;
     (xx > 0.0 && slope.is_finite()).then_some(Line { intercept: y - slope * x, slope })
+}
+
+/// Numbers are summed in so many lanes, which are put together last.
+const LANES: usize = 4;
+type Lanes = [f64; LANES];
+
+fn together(lanes: Lanes) -> f64 {
+    (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
 }
 
 /// The points moved to their medians and scaled to their spreads, so that plain sums keep their
@@ -152,9 +165,10 @@ impl Frame {
         let x_unit = (points[3 * n / 4].0 - points[n / 4].0).max(1e-9 * (points[n - 1].0 - points[0].0));
         scratch.bits.clear();
         scratch.bits.extend(points.iter().map(|p| ordered(p.1)));
-        let at = |k: usize, bits: &mut [u64]| unordered(*bits.select_nth_unstable(k).1);
-        let y = at(n / 2, &mut scratch.bits);
-        let (low, high) = (at(n / 4, &mut scratch.bits), at(3 * n / 4, &mut scratch.bits));
+        let (below, middle, above) = scratch.bits.select_nth_unstable(n / 2);
+        let y = unordered(*middle);
+        let low = unordered(*below.select_nth_unstable(n / 4).1);
+        let high = unordered(*above.select_nth_unstable(3 * n / 4 - n / 2 - 1).1);
         let range = points.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |r, p| (r.0.min(p.1), r.1.max(p.1)));
         let y_unit = (high - low).max(1e-9 * (range.1 - range.0));
         let flat = y_unit <= 0.0;

@@ -1,8 +1,10 @@
 //! The search for the line whose h smallest squared residuals sum to the least, among points that
 //! were moved to their medians and scaled to their spreads.
 
-use super::{Line, Scratch, ordered, unordered};
-use crate::stats::Random;
+use std::ops::Range;
+
+use super::{LANES, Lanes, Line, Scratch, ordered, together, unordered};
+use crate::stats::{Random, select};
 
 /// Pairs of points tried as starting lines: for groups of a few hundred points, and for larger ones.
 const PAIRS: (usize, usize) = (32, 400);
@@ -13,13 +15,22 @@ const LARGE: usize = 600;
 /// Concentration steps at the most; it converges in finitely many, mostly under ten.
 const STEPS: usize = 60;
 
+/// Nothing to go by: all squares are looked at.
+const UNKNOWN: Range<f64> = 0.0..f64::INFINITY;
 /// Slopes this near are one: those of pairs on one line differ by rounding.
 const ONE_SLOPE: f64 = 1e-12;
 
 #[derive(Clone, Copy)]
 pub struct Candidate {
     pub line: Line,
+    /// The largest of the h squares, of this line or the one it was made from.
+    pub threshold: f64,
     objective: f64,
+}
+
+/// Where the next line's largest square is looked for.
+pub fn near(threshold: f64) -> Range<f64> {
+    0.7 * threshold..1.2 * threshold
 }
 
 pub fn squares(scratch: &mut Scratch, line: Line) {
@@ -29,13 +40,6 @@ pub fn squares(scratch: &mut Scratch, line: Line) {
         let r = v - (line.intercept + line.slope * u);
         r * r
     }));
-}
-
-/// The h-th smallest of the squares. Squares are never negative, so their bits sort as they do.
-pub fn smallest(scratch: &mut Scratch, h: usize) -> f64 {
-    scratch.bits.clear();
-    scratch.bits.extend(scratch.squares.iter().map(|s| s.to_bits()));
-    f64::from_bits(*scratch.bits.select_nth_unstable(h - 1).1)
 }
 
 pub fn sum_up_to(squares: &[f64], threshold: f64, h: usize) -> f64 {
@@ -50,30 +54,33 @@ pub fn sum_up_to(squares: &[f64], threshold: f64, h: usize) -> f64 {
 
 /// One concentration step: the least squares line of the h points nearest to `line`, and the sum
 /// of their squared residuals from the old line. Of points equally far the earlier ones are taken.
-fn concentrate(scratch: &mut Scratch, line: Line, h: usize) -> Candidate {
+fn concentrate(scratch: &mut Scratch, line: Line, h: usize, about: Range<f64>) -> Candidate {
     squares(scratch, line);
-    let threshold = smallest(scratch, h);
-    let mut below = 0;
-    let mut objective = 0.0;
-    let mut sums = Sums::default();
-    for ((&s, &u), &v) in scratch.squares.iter().zip(&scratch.u).zip(&scratch.v) {
-        let inside = f64::from(u8::from(s < threshold));
-        below += usize::from(s < threshold);
-        objective += inside * s;
-        sums.add(inside, u, v);
+    let (threshold, next) = select(&scratch.squares, h - 1, about, &mut scratch.bits);
+    let Scratch { u, v, squares, weights, .. } = scratch;
+    weights.clear();
+    if next > threshold {
+        weights.extend(squares.iter().map(|&s| if s <= threshold { 1.0 } else { 0.0 }));
+    } else {
+        let mut missing = h - squares.iter().filter(|s| **s < threshold).count();
+        weights.extend(squares.iter().map(|&s| {
+            let tied = s == threshold && missing > 0;
+            missing -= usize::from(tied);
+            f64::from(u8::from(tied || s < threshold))
+        }));
     }
-    let mut missing = h - below;
-    objective += threshold * missing as f64;
-    for ((&s, &u), &v) in scratch.squares.iter().zip(&scratch.u).zip(&scratch.v) {
-        if missing == 0 {
-            break;
-        }
-        if s == threshold {
-            sums.add(1.0, u, v);
-            missing -= 1;
-        }
+    let sums = Sums::of(u, v, weights, h);
+    Candidate { line: sums.line().unwrap_or(line), threshold, objective: dot(squares, weights) }
+}
+
+fn dot(x: &[f64], y: &[f64]) -> f64 {
+    let mut sum = Lanes::default();
+    let (xs, ys) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
+    xs.remainder().iter().zip(ys.remainder()).zip(&mut sum).for_each(|((x, y), sum)| *sum += x * y);
+    for (x, y) in xs.zip(ys) {
+        (0..LANES).for_each(|lane| sum[lane] += x[lane] * y[lane]);
     }
-    Candidate { line: sums.line().unwrap_or(line), objective }
+    together(sum)
 }
 
 #[derive(Clone, Copy, Default)]
@@ -87,6 +94,29 @@ pub struct Sums {
 }
 
 impl Sums {
+    /// Those of h points with weight one, the others having none; without the squares of v.
+    fn of(u: &[f64], v: &[f64], weights: &[f64], h: usize) -> Sums {
+        let [mut su, mut sv, mut suu, mut suv] = [Lanes::default(); 4];
+        let (us, vs, ws) = (u.chunks_exact(LANES), v.chunks_exact(LANES), weights.chunks_exact(LANES));
+        let rest = us.remainder().iter().zip(vs.remainder()).zip(ws.remainder());
+        for (lane, ((u, v), w)) in rest.enumerate() {
+            su[lane] = w * u;
+            sv[lane] = w * v;
+            suu[lane] = w * u * u;
+            suv[lane] = w * u * v;
+        }
+        for ((u, v), w) in us.zip(vs).zip(ws) {
+            // One number after the other, so that its lanes are worked on together.
+            let wu: Lanes = std::array::from_fn(|k| w[k] * u[k]);
+            (0..LANES).for_each(|k| su[k] += wu[k]);
+            (0..LANES).for_each(|k| sv[k] += w[k] * v[k]);
+            (0..LANES).for_each(|k| suu[k] += wu[k] * u[k]);
+            (0..LANES).for_each(|k| suv[k] += wu[k] * v[k]);
+        }
+        let [u, v, uu, uv] = [su, sv, suu, suv].map(together);
+        Sums { n: h as f64, u, v, uu, uv, vv: 0.0 }
+    }
+
     pub fn add(&mut self, weight: f64, u: f64, v: f64) {
         let (wu, wv) = (weight * u, weight * v);
         self.n += weight;
@@ -113,17 +143,17 @@ impl Sums {
     }
 }
 
-/// Concentrates until nothing changes.
-fn converge(scratch: &mut Scratch, line: Line, h: usize) -> Candidate {
-    let mut best = Candidate { line, objective: f64::INFINITY };
-    let mut line = line;
+/// Concentrates until nothing changes; the first step's largest square is looked for in `about`.
+fn converge(scratch: &mut Scratch, line: Line, h: usize, about: Range<f64>) -> Candidate {
+    let mut best = Candidate { line, threshold: f64::NAN, objective: f64::INFINITY };
+    let (mut line, mut about) = (line, about);
     for _ in 0..STEPS {
-        let step = concentrate(scratch, line, h);
+        let step = concentrate(scratch, line, h, about);
         if step.objective >= best.objective {
             break;
         }
-        best = Candidate { line, objective: step.objective };
-        line = step.line;
+        best = Candidate { line, ..step };
+        (line, about) = (step.line, near(step.threshold));
     }
     best
 }
@@ -152,7 +182,7 @@ pub fn fast(scratch: &mut Scratch, h: usize) -> Candidate {
         scratch.bits.extend(scratch.u.iter().zip(&scratch.v).map(|(u, v)| ordered(v - slope * u)));
         unordered(*scratch.bits.select_nth_unstable(n / 2).1)
     };
-    let mut best = converge(scratch, Line { intercept, slope }, h);
+    let mut best = converge(scratch, Line { intercept, slope }, h, UNKNOWN);
     let bound = best.objective / h as f64 * 6.0; // two and a half standard deviations, or so
     let mut tried: Vec<(f64, Line)> = Vec::with_capacity(pairs);
     let mut random = Random::new(0x9e37_79b9_7f4a_7c15 ^ n as u64);
@@ -168,7 +198,8 @@ pub fn fast(scratch: &mut Scratch, h: usize) -> Candidate {
     }
     tried.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     for &(_, line) in tried.iter().take(finalists) {
-        let found = converge(scratch, line, h);
+        // A line of two points is seldom nearer than the best so far.
+        let found = converge(scratch, line, h, 0.9 * best.threshold..3.0 * best.threshold);
         if found.objective < best.objective {
             best = found;
         }
@@ -178,20 +209,17 @@ pub fn fast(scratch: &mut Scratch, h: usize) -> Candidate {
 
 /// The sum of squared residuals, none counted as more than `bound`.
 fn truncated(scratch: &Scratch, line: Line, bound: f64) -> f64 {
-    let mut lanes = [0.0; 4];
-    let (us, vs) = (scratch.u.chunks_exact(4), scratch.v.chunks_exact(4));
-    let rest: f64 = us.remainder().iter().zip(vs.remainder()).map(|(u, v)| square(line, *u, *v).min(bound)).sum();
+    let mut sums = Lanes::default();
+    let mut add = |lane: usize, u: f64, v: f64| {
+        let r = v - (line.intercept + line.slope * u);
+        sums[lane] += if r * r < bound { r * r } else { bound };
+    };
+    let (us, vs) = (scratch.u.chunks_exact(LANES), scratch.v.chunks_exact(LANES));
+    us.remainder().iter().zip(vs.remainder()).enumerate().for_each(|(lane, (&u, &v))| add(lane, u, v));
     for (u, v) in us.zip(vs) {
-        for k in 0..4 {
-            lanes[k] += square(line, u[k], v[k]).min(bound);
-        }
+        (0..LANES).for_each(|lane| add(lane, u[lane], v[lane]));
     }
-    (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]) + rest
-}
-
-fn square(line: Line, u: f64, v: f64) -> f64 {
-    let r = v - (line.intercept + line.slope * u);
-    r * r
+    together(sums)
 }
 
 /// The optimum itself. At any slope the best h points are a run of the points in the order of
@@ -270,5 +298,5 @@ pub fn exhaustive(scratch: &mut Scratch, h: usize) -> Candidate {
     }
     let line = best.1.unwrap_or(Line { intercept: 0.0, slope: 0.0 });
     // The subsets' own lines can only gain from concentration where rounding misled the search.
-    converge(scratch, line, h)
+    converge(scratch, line, h, UNKNOWN)
 }
