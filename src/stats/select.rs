@@ -7,12 +7,13 @@ use std::ops::Range;
 /// found fast where the first is within `about`.
 pub fn select(values: &[f64], rank: usize, about: Range<f64>, spare: &mut Vec<u64>) -> (f64, f64) {
     spare.resize(spare.len().max(values.len()), 0);
-    let (mut below, mut inside) = (0, 0);
+    let below = values.iter().filter(|&&value| value < about.start).count();
     // The bits of numbers that are not negative sort as they do.
-    for &value in values {
+    let (first, many) = (about.start.to_bits(), about.end.to_bits().saturating_sub(about.start.to_bits()));
+    let mut inside = 0;
+    for value in values {
         spare[inside] = value.to_bits();
-        inside += usize::from(value >= about.start) & usize::from(value < about.end);
-        below += usize::from(value < about.start);
+        inside += usize::from(value.to_bits().wrapping_sub(first) < many);
     }
     if let Some(within) = rank.checked_sub(below).filter(|within| within + 1 < inside) {
         return pair(&mut spare[..inside], within);

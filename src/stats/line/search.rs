@@ -12,6 +12,8 @@ const PAIRS: (usize, usize) = (32, 400);
 const FINALISTS: (usize, usize) = (2, 12);
 /// From here on the larger numbers apply.
 const LARGE: usize = 600;
+/// Points that the first line is made from, at the most.
+const PART: usize = 100;
 /// Concentration steps at the most; it converges in finitely many, mostly under ten.
 const STEPS: usize = 60;
 
@@ -163,25 +165,19 @@ pub fn fast(scratch: &mut Scratch, h: usize) -> Candidate {
     let n = scratch.u.len();
     let (pairs, finalists) = if n < LARGE { (PAIRS.0, FINALISTS.0) } else { (PAIRS.1, FINALISTS.1) };
     // The line through the middle slope of points half the range of x apart: good where fewer than
-    // a quarter of the points are off.
-    let half = n / 2;
-    let mut slopes: Vec<f64> = (0..half)
-        .filter_map(|i| {
-            let run = scratch.u[i + n - half] - scratch.u[i];
-            (run > 0.0).then(|| (scratch.v[i + n - half] - scratch.v[i]) / run)
-        })
-        .collect();
-    let slope = if slopes.is_empty() {
-        0.0
-    } else {
-        let middle = slopes.len() / 2;
-        *slopes.select_nth_unstable_by(middle, f64::total_cmp).1
-    };
-    let intercept = {
-        scratch.bits.clear();
-        scratch.bits.extend(scratch.u.iter().zip(&scratch.v).map(|(u, v)| ordered(v - slope * u)));
-        unordered(*scratch.bits.select_nth_unstable(n / 2).1)
-    };
+    // a quarter of the points are off. A part of the points, all along x, is enough to begin with.
+    let (half, part) = (n / 2, n.div_ceil(PART));
+    scratch.bits.clear();
+    for i in (0..half).step_by(part) {
+        let run = scratch.u[i + n - half] - scratch.u[i];
+        if run > 0.0 {
+            scratch.bits.push(ordered((scratch.v[i + n - half] - scratch.v[i]) / run));
+        }
+    }
+    let slope = if scratch.bits.is_empty() { 0.0 } else { upper_median(&mut scratch.bits) };
+    scratch.bits.clear();
+    scratch.bits.extend(scratch.u.iter().zip(&scratch.v).step_by(part).map(|(u, v)| ordered(v - slope * u)));
+    let intercept = upper_median(&mut scratch.bits);
     let mut best = converge(scratch, Line { intercept, slope }, h, UNKNOWN);
     let bound = best.objective / h as f64 * 6.0; // two and a half standard deviations, or so
     let mut tried: Vec<(f64, Line)> = Vec::with_capacity(pairs);
@@ -194,7 +190,7 @@ pub fn fast(scratch: &mut Scratch, h: usize) -> Candidate {
         }
         let slope = (scratch.v[j] - scratch.v[i]) / run;
         let line = Line { slope, intercept: scratch.v[i] - slope * scratch.u[i] };
-        tried.push((truncated(scratch, line, bound), line));
+        tried.push((truncated(&scratch.u, &scratch.v, line, bound), line));
     }
     tried.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     for &(_, line) in tried.iter().take(finalists) {
@@ -207,14 +203,18 @@ pub fn fast(scratch: &mut Scratch, h: usize) -> Candidate {
     best
 }
 
+fn upper_median(bits: &mut [u64]) -> f64 {
+    unordered(*bits.select_nth_unstable(bits.len() / 2).1)
+}
+
 /// The sum of squared residuals, none counted as more than `bound`.
-fn truncated(scratch: &Scratch, line: Line, bound: f64) -> f64 {
+fn truncated(u: &[f64], v: &[f64], line: Line, bound: f64) -> f64 {
     let mut sums = Lanes::default();
     let mut add = |lane: usize, u: f64, v: f64| {
         let r = v - (line.intercept + line.slope * u);
         sums[lane] += if r * r < bound { r * r } else { bound };
     };
-    let (us, vs) = (scratch.u.chunks_exact(LANES), scratch.v.chunks_exact(LANES));
+    let (us, vs) = (u.chunks_exact(LANES), v.chunks_exact(LANES));
     us.remainder().iter().zip(vs.remainder()).enumerate().for_each(|(lane, (&u, &v))| add(lane, u, v));
     for (u, v) in us.zip(vs) {
         (0..LANES).for_each(|lane| add(lane, u[lane], v[lane]));
