@@ -23,7 +23,8 @@ class Surge(Detector):
       least what chance gives, by the negative binomial;
     - a flow with records in at least half of the periods, or a measure that is no sum, on logarithms;
     - one that mostly rests like a count, n being its value in typical records, so that a few records after a pause
-      are no alarm; both by Student's t.
+      are no alarm; it has no season, and a shift only where it had records in at least half of the periods up to
+      some date or from one on; both by Student's t.
 
     p-values follow tails learnt from all flows, as for `UnitValue`. A shift is one finding, in the period where it
     begins: its score is its size in standard errors (widened for what neighbouring periods have in common), its

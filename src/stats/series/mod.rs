@@ -3,20 +3,21 @@
 //! Everything is made of medians, so that what is to be found cannot pull what it is measured by. The
 //! date of a shift is where two levels fit best, by the sum of absolute deviations from the medians on
 //! either side (an exact scan); it is kept where it pays for itself by the Schwarz criterion of a
-//! Laplace likelihood. The model is that of Rousseeuw, Perrotta, Riani and Hubert (2019), with medians
+//! Laplace likelihood, all parts settled with and without it. What is chosen is then refined by means
+//! of the values in line with it. The model is that of Rousseeuw, Perrotta, Riani and Hubert (2019), with medians
 //! in place of least trimmed squares. NaN is a missing value.
 
+mod refine;
+mod season;
 mod split;
 
+use self::refine::refine;
+use self::season::{fine_season, rough_season};
 use self::split::Splitter;
 use super::{MAD_K, Ordered, encode};
 
 /// Shortest stretch on either side of a shift: this many periods, or this share of all.
 const SHORTEST: (usize, usize) = (3, 16);
-/// Values within so many spreads count when means take the place of medians.
-const CUTOFF: f64 = 2.5;
-/// Rounds of that.
-const REFINED: usize = 2;
 /// What a shift costs in parameters: its size, its date, and the choice of the date.
 const COST: f64 = 4.0;
 /// The standard error of a median over that of a mean, at the normal: the root of π / 2.
@@ -200,150 +201,9 @@ impl Scratch {
     }
 }
 
-/// Means take the place of medians where nothing is out of line: less noise for the same robustness, as
-/// reweighting does for least trimmed squares.
-fn refine(x: &[f64], base: &mut Baseline, weigh: &impl Fn(usize) -> bool, scratch: &mut Scratch) {
-    let (n, period) = (x.len(), base.season.len());
-    let cut = base.cut(n);
-    scratch.take_off(x, base);
-    let limit = CUTOFF * MAD_K * scratch.median_size(weigh);
-    if limit.is_nan() || limit <= 0.0 {
-        return;
-    }
-    let noise = limit * limit / (CUTOFF * CUTOFF);
-    scratch.kept.clear();
-    scratch.kept.extend((0..n as u32).filter(|&t| scratch.rest[t as usize].abs() <= limit));
-    let parts = scratch.kept.split_at(scratch.kept.partition_point(|&t| (t as usize) < cut));
-    let mut sums = vec![(0.0, 0.0); period];
-    for _ in 0..REFINED {
-        // One slope within both levels, then the levels.
-        let (mut cross, mut square) = (0.0, 0.0);
-        let sides = [parts.0, parts.1].map(|part| {
-            let count = part.len() as f64;
-            let (mut time, mut sum) = (0.0, 0.0);
-            for &t in part {
-                time += f64::from(t);
-                sum += x[t as usize] - scratch.season[t as usize];
-            }
-            let (time, mean) = (time / count, sum / count);
-            for &t in part {
-                let away = f64::from(t) - time;
-                cross += away * (x[t as usize] - scratch.season[t as usize] - mean);
-                square += away * away;
-            }
-            (count, time, mean)
-        });
-        if square > 0.0 {
-            let slope = cross / square;
-            base.slope = slope * beyond_noise(slope * slope, noise / square);
-        }
-        let level =
-            |(count, time, mean): (f64, f64, f64)| (count > 0.0).then_some(mean + base.slope * (base.middle - time));
-        let (before, after) = (level(sides[0]), level(sides[1]));
-        base.before = before.unwrap_or(base.before);
-        base.after = if cut == n { base.before } else { after.unwrap_or(base.after) };
-        if period == 0 {
-            break;
-        }
-        sums.fill((0.0, 0.0));
-        let (mut phase, mut at) = (0, 0);
-        for &t in &scratch.kept {
-            // Periods left out are few: the phase is carried along instead of divided out.
-            phase += t - at;
-            at = t;
-            while phase >= period as u32 {
-                phase -= period as u32;
-            }
-            let sum = &mut sums[phase as usize];
-            let (t, time) = (t as usize, f64::from(t));
-            let level = if t < cut { base.before } else { base.after };
-            *sum = (sum.0 + x[t] - level - base.slope * (time - base.middle), sum.1 + 1.0);
-        }
-        for (made, sum) in base.season.iter_mut().zip(&sums) {
-            if sum.1 > 0.0 {
-                *made = sum.0 / sum.1;
-            }
-        }
-        centre(&mut base.season);
-        shrink(&mut base.season, noise * period as f64 / scratch.kept.len().max(1) as f64);
-        scratch.season.clear();
-        scratch.season.extend(base.season.iter().copied().cycle().take(n));
-    }
-}
-
 /// The part of an estimate that is more than noise of this variance would give (James and Stein 1961).
 fn beyond_noise(square: f64, variance: f64) -> f64 {
     if square > 0.0 { (1.0 - variance / square).max(0.0) } else { 0.0 }
-}
-
-/// Phases that add up to nothing.
-fn centre(season: &mut [f64]) {
-    let mean = season.iter().sum::<f64>() / season.len() as f64;
-    season.iter_mut().for_each(|s| *s -= mean);
-}
-
-fn shrink(season: &mut [f64], variance: f64) {
-    let size = season.iter().map(|s| s * s).sum::<f64>() / season.len() as f64;
-    let kept = beyond_noise(size, variance);
-    season.iter_mut().for_each(|s| *s *= kept);
-}
-
-/// Medians, phase by phase, of what is left when a centred moving mean over a season is taken away.
-fn rough_season(x: &[f64], period: usize, scratch: &mut Scratch) -> Vec<f64> {
-    let (n, half) = (x.len(), period / 2);
-    scratch.rest.clear();
-    scratch.rest.resize(n, f64::NAN);
-    for t in half..n.saturating_sub(half) {
-        let window = &x[t - half..=t + half];
-        let mut sum: f64 = window.iter().sum();
-        if period.is_multiple_of(2) {
-            sum -= 0.5 * (window[0] + window[period]);
-        }
-        scratch.rest[t] = x[t] - sum / period as f64;
-    }
-    phases(period, n, scratch)
-}
-
-/// The same of what is left of levels and slope, shrunk by what noise alone would give.
-fn fine_season(x: &[f64], base: &Baseline, period: usize, scratch: &mut Scratch) -> Vec<f64> {
-    let n = x.len();
-    for (t, &value) in x.iter().enumerate() {
-        scratch.rest[t] = value - base.level(t) - base.slope * (t as f64 - base.middle);
-    }
-    let mut season = phases(period, n, scratch);
-    let left = scratch.rest.iter().zip(season.iter().cycle()).map(|(rest, s)| (rest - s).abs());
-    let noise = MAD_K * median_of(left, &mut scratch.keys);
-    let error = MEDIAN_ERROR * noise * (period as f64 / n as f64).sqrt();
-    shrink(&mut season, error * error);
-    season
-}
-
-fn phases(period: usize, n: usize, scratch: &mut Scratch) -> Vec<f64> {
-    // A row a season, the last one filled up; missing values sort behind all others.
-    let (rows, Scratch { rest, some, .. }) = (n.div_ceil(period), scratch);
-    let mut held = vec![0; period];
-    some.clear();
-    for row in rest[..n].chunks(period) {
-        some.extend(row.iter().map(|&v| if v.is_nan() { f64::INFINITY } else { v }));
-        held.iter_mut().zip(row).for_each(|(held, v)| *held += usize::from(!v.is_nan()));
-    }
-    some.resize(rows * period, f64::INFINITY);
-    // All phases are sorted at once, exchanging neighbouring rows where they are out of order.
-    for end in (1..rows).rev() {
-        for row in 0..end {
-            let (upper, lower) = some[row * period..(row + 2) * period].split_at_mut(period);
-            for (a, b) in upper.iter_mut().zip(lower) {
-                (*a, *b) = if *b < *a { (*b, *a) } else { (*a, *b) };
-            }
-        }
-    }
-    let middle = |(phase, held): (usize, usize)| match held {
-        0 => 0.0,
-        _ => 0.5 * some[(held - 1) / 2 * period + phase] + 0.5 * some[held / 2 * period + phase],
-    };
-    let mut season: Vec<f64> = held.into_iter().enumerate().map(middle).collect();
-    centre(&mut season);
-    season
 }
 
 /// The middle slope between values a third of the series apart on the same side of the cut, less what
