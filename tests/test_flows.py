@@ -105,7 +105,12 @@ def test_flows_that_mostly_rest_raise_no_flood():
 
 def test_periods_without_a_price_say_nothing_of_it():
     rows = [
-        {"hs": "880211", "date": dt.date(2020 + m // 12, 1 + m % 12, 3 + k), "value": 100.0 + m % 7 + k, "net_weight": 10}
+        {
+            "hs": "880211",
+            "date": dt.date(2020 + m // 12, 1 + m % 12, 3 + k),
+            "value": 100.0 + m % 7 + k,
+            "net_weight": 10,
+        }
         for m in range(48)
         if m % 5 >= 3
         for k in range(3)
