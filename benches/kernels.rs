@@ -2,7 +2,7 @@
 
 use divan::{Bencher, black_box};
 use redlane::sample;
-use redlane::stats::{Ordered, Random, encode, exact_sum, line, series};
+use redlane::stats::{Ordered, Random, encode, exact_sum, linear, series};
 use redlane::watch::Watch;
 
 fn main() {
@@ -45,9 +45,25 @@ fn least_trimmed_squares(bencher: Bencher, n: usize) {
         })
         .collect();
     points.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    let (x, y): (Vec<f64>, Vec<f64>) = points.into_iter().unzip();
+    let points = linear::Points::new([x.as_slice()], &y);
     bencher
-        .with_inputs(line::Scratch::default)
-        .bench_values(|mut scratch| line::fit(black_box(&points), &mut scratch).is_ok());
+        .with_inputs(linear::Scratch::default)
+        .bench_values(|mut scratch| linear::fit(black_box(&points), &mut scratch).is_ok());
+}
+
+#[divan::bench(args = [20, 200, 2_000])]
+fn least_trimmed_squares_of_two_regressors(bencher: Bencher, n: usize) {
+    let mut random = Random::new(1);
+    let mut uniform = || (random.below(1 << 30) as f64 + 0.5) / f64::from(1 << 30);
+    let mut x: Vec<f64> = (0..n).map(|_| 1.0 + 100.0 * uniform() * uniform()).collect();
+    x.sort_by(f64::total_cmp);
+    let pieces: Vec<f64> = x.iter().map(|x| (x * (0.5 + uniform())).ceil()).collect();
+    let y: Vec<f64> = x.iter().zip(&pieces).map(|(x, q)| 5.0 + (3.0 * x + q) * (0.7 + 0.6 * uniform())).collect();
+    let points = linear::Points::new([x.as_slice(), &pieces], &y);
+    bencher
+        .with_inputs(linear::Scratch::default)
+        .bench_values(|mut scratch| linear::fit(black_box(&points), &mut scratch).is_ok());
 }
 
 #[divan::bench]

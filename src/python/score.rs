@@ -94,8 +94,15 @@ pub fn unit_value(
 }
 
 #[pyfunction]
-pub fn value_weight(py: Python<'_>, by: Vec<String>, min_peers: usize, log: bool, mm: bool) -> PyResult<Detector> {
-    detector(py, Ok(score::ValueWeight { by, min_peers, log, mm }))
+pub fn value_weight(
+    py: Python<'_>,
+    by: Vec<String>,
+    on: Vec<String>,
+    min_peers: usize,
+    log: bool,
+    mm: bool,
+) -> PyResult<Detector> {
+    detector(py, Ok(score::ValueWeight { by, on, min_peers, log, mm }))
 }
 
 #[pyfunction]

@@ -53,13 +53,13 @@ fn wrong(what: &str, detector: &str) -> Error {
 }
 
 /// The numbers of a list column, group after group, and where each group begins.
+#[derive(Default)]
 pub struct List {
     pub starts: Vec<usize>,
     pub values: Vec<f64>,
 }
 
-/// The groups of several states together, and the named list columns over them. Rows whose first list
-/// is null hold no members.
+/// [`read_all_lists`] of as many as are asked for.
 pub fn read_lists<const N: usize>(
     states: &[RecordBatch],
     keys: &[String],
@@ -67,8 +67,22 @@ pub fn read_lists<const N: usize>(
     detector: &str,
     watch: &Watch,
 ) -> Result<(Combos, [List; N])> {
+    let (combos, lists) = read_all_lists(states, keys, &names, detector, watch)?;
+    let mut lists = lists.into_iter();
+    Ok((combos, names.map(|_| lists.next().unwrap_or_default())))
+}
+
+/// The groups of several states together, and the named list columns over them. Rows whose first list
+/// is null hold no members.
+pub fn read_all_lists(
+    states: &[RecordBatch],
+    keys: &[String],
+    names: &[&str],
+    detector: &str,
+    watch: &Watch,
+) -> Result<(Combos, Vec<List>)> {
     let mut columns: Vec<Vec<ArrayRef>> = vec![Vec::new(); keys.len()];
-    let mut held: [Vec<LargeListArray>; N] = std::array::from_fn(|_| Vec::new());
+    let mut held: Vec<Vec<LargeListArray>> = vec![Vec::new(); names.len()];
     let mut rows = 0;
     for state in states {
         let list = |name: &str| -> Result<ArrayRef> {
@@ -87,7 +101,7 @@ pub fn read_lists<const N: usize>(
         }
     }
     let (combos, number) = Combos::of_columns(keys, &columns, rows, watch)?.distinct()?;
-    let lists = held.map(|lists| by_group(&lists, &number, combos.groups()));
+    let lists = held.iter().map(|lists| by_group(lists, &number, combos.groups())).collect();
     Ok((combos, lists))
 }
 

@@ -3,7 +3,8 @@
 
 mod combine;
 mod fdr;
-pub mod line;
+mod lanes;
+pub mod linear;
 mod log;
 mod medcouple;
 mod order;

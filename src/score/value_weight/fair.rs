@@ -1,14 +1,21 @@
-//! The line that is fair to light and heavy shipments: where residuals grow with a power of the weight, a
+//! The fit that is fair to light and heavy shipments: where residuals grow with a power of the weight, a
 //! light shipment says more about the line than a heavy one.
 
-use super::Fitted;
-use crate::stats::line::{self, Line};
-use crate::stats::{MAD_K, select};
+use super::Model;
+use super::groups::{Fitted, Outcome};
+use crate::stats::linear::{self, Leverage, Linear, Points};
+use crate::stats::{MAD_K, Ordered, encode, ln, select};
 
+/// Groups that the power of the spread is learnt from, and the members each must have.
+const LEARN_FROM: usize = 2_000;
+const LEARN_SIZE: usize = 40;
+const POWERS: [f64; 3] = [0.0, 0.5, 1.0];
 /// Rounds of weighting the kept shipments again.
 const REFITS: usize = 3;
 /// The next round's spread is looked for within this of the last one's.
 const NEAR: (f64, f64) = (0.75, 1.25);
+/// Of what the fit gives for a middling shipment: a spread below this is none.
+const NO_SPREAD: f64 = 1e-9;
 
 /// x^power for the powers there are.
 pub fn raised(x: f64, power: f64) -> f64 {
@@ -21,11 +28,43 @@ pub fn raised(x: f64, power: f64) -> f64 {
     }
 }
 
+/// The power of the first regressor by which residuals grow: in each of some groups, by the ratio of the
+/// median residuals of its heavier and its lighter half; the middle over the groups, to the nearest half.
+pub fn learn_power(model: &Model) -> f64 {
+    let able: Vec<(usize, &Fitted)> = (model.outcomes.iter().enumerate())
+        .filter_map(|(g, outcome)| match outcome {
+            Outcome::Fitted(fit) if model.size(g) >= LEARN_SIZE => Some((g, &**fit)),
+            _ => None,
+        })
+        .collect();
+    let step = able.len().div_ceil(LEARN_FROM).max(1);
+    let mut powers: Vec<i64> = Vec::new();
+    let mut residuals = Vec::new();
+    for &(g, fit) in able.iter().step_by(step) {
+        let members = model.members(g);
+        members.residuals(&fit.linear, &mut residuals);
+        let half = members.count() / 2;
+        let (light, heavy) = members.x()[0].split_at(half);
+        let median = |part: &[f64]| {
+            let mut keys: Vec<i64> = part.iter().map(|r| encode(r.abs())).collect();
+            Ordered::new(&mut keys, false).median().unwrap_or(0.0)
+        };
+        let run = ln(heavy[heavy.len() / 2] / light[light.len() / 2]);
+        let (low, high) = (median(&residuals[..half]), median(&residuals[half..]));
+        if run > 0.5 && low > 0.0 && high > 0.0 {
+            powers.push(encode(ln(high / low) / run));
+        }
+    }
+    let power = Ordered::new(&mut powers, false).median().unwrap_or(0.0);
+    POWERS.into_iter().min_by(|a, b| (a - power).abs().total_cmp(&(b - power).abs())).unwrap_or(0.0)
+}
+
 /// Working memory, kept from group to group.
 #[derive(Default)]
 pub struct Fair {
     /// 1 / (x / middle)^power of each shipment.
     inverse: Vec<f64>,
+    residuals: Vec<f64>,
     /// Residuals in those units, without sign.
     sizes: Vec<f64>,
     weights: Vec<f64>,
@@ -33,30 +72,41 @@ pub struct Fair {
 }
 
 impl Fair {
-    /// The line, and the spread of its residuals in units of (x / middle)^power.
-    pub fn fit(&mut self, members: &[(f64, f64)], fit: &Fitted, power: f64) -> (Line, f64) {
+    /// Puts in the fair fit, the spread of its residuals in units of (x / middle)^power, and its leverage.
+    /// False where there is no spread.
+    pub fn fit(&mut self, members: &Points, fit: &mut Fitted, power: f64) -> bool {
         self.inverse.clear();
-        self.inverse.extend(members.iter().map(|p| 1.0 / raised(p.0 / fit.middle, power)));
-        let (mut line, mut width) = (fit.line, self.spread(members, fit.line, f64::NAN));
+        self.inverse.extend(members.x()[0].iter().map(|x| 1.0 / raised(x / fit.middle, power)));
+        let (mut linear, mut spread) = (fit.linear, self.spread(members, &fit.linear, f64::NAN));
         for _ in 0..if power > 0.0 { REFITS } else { 0 } {
-            let Fair { inverse, sizes, weights, .. } = self;
-            let far = line::CUTOFF * width;
-            weights.clear();
-            let kept = |size: f64| f64::from(u8::from(size <= far));
-            weights.extend(inverse.iter().zip(&*sizes).map(|(inverse, &size)| kept(size) * inverse * inverse));
-            let Some(next) = line::weighted(members, weights) else { break };
-            line = next;
-            width = self.spread(members, line, width);
+            self.weigh(spread);
+            let Some(next) = linear::weighted(members, &self.weights) else { break };
+            linear = next;
+            spread = self.spread(members, &linear, spread);
         }
-        (line, width)
+        self.weigh(spread);
+        let Some(leverage) = Leverage::of(members, &self.weights) else { return false };
+        let middling = linear.at(&members.x_of(members.count() / 2)).abs();
+        (fit.fair, fit.spread, fit.leverage) = (linear, spread, leverage);
+        spread > NO_SPREAD * fit.scale.max(middling)
     }
 
-    fn spread(&mut self, members: &[(f64, f64)], line: Line, last: f64) -> f64 {
+    /// Shipments within so many spreads weigh as much as they say about the line.
+    fn weigh(&mut self, spread: f64) {
+        let Fair { inverse, sizes, weights, .. } = self;
+        let far = linear::CUTOFF * spread;
+        weights.clear();
+        let kept = |size: f64| f64::from(u8::from(size <= far));
+        weights.extend(inverse.iter().zip(&*sizes).map(|(inverse, &size)| kept(size) * inverse * inverse));
+    }
+
+    fn spread(&mut self, members: &Points, linear: &Linear, last: f64) -> f64 {
+        members.residuals(linear, &mut self.residuals);
         self.sizes.clear();
-        self.sizes.extend(members.iter().zip(&self.inverse).map(|(p, inverse)| (p.1 - line.at(p.0)).abs() * inverse));
-        let n = members.len();
-        // Two coefficients were fitted: a few points lie closer to the line for it.
-        let scale = MAD_K * (n as f64 / (n as f64 - 2.0)).sqrt();
+        self.sizes.extend(self.residuals.iter().zip(&self.inverse).map(|(r, inverse)| r.abs() * inverse));
+        let n = members.count();
+        // Coefficients were fitted: a few points lie closer to the line for it.
+        let scale = MAD_K * (n as f64 / (n - members.coefficients()) as f64).sqrt();
         let about = if last.is_nan() { 0.0..f64::INFINITY } else { NEAR.0 * last / scale..NEAR.1 * last / scale };
         let (low, high) = select(&self.sizes, (n - 1) / 2, about, &mut self.spare);
         scale * if n % 2 == 1 { low } else { 0.5 * (low + high) }

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use arrow::buffer::ScalarBuffer;
 use rayon::prelude::*;
 
-use super::{Fitted, Model, Outcome, STRETCH, no_line};
+use super::groups::{Fitted, Outcome};
+use super::state::no_line;
+use super::{Model, STRETCH};
 use crate::error::Result;
 use crate::group::GroupIndex;
 use crate::score::guards;
 use crate::score::phrase::{number, unusable};
 use crate::score::scores::{Number, Scores};
-use crate::store::{Role, Shipments};
+use crate::stats::linear::MOST;
+use crate::store::Shipments;
 use crate::watch::Watch;
 
 const NONE: u32 = u32::MAX;
@@ -19,8 +22,8 @@ const NONE: u32 = u32::MAX;
 pub struct LineScores {
     model: Arc<Model>,
     ships: Shipments,
-    value: ScalarBuffer<f64>,
-    weight: ScalarBuffer<f64>,
+    /// What value is regressed on, and the value last.
+    numbers: Vec<ScalarBuffer<f64>>,
     /// The fitted group of each position, [`NONE`] where there is none.
     group: Vec<u32>,
 }
@@ -35,48 +38,78 @@ impl LineScores {
     ) -> Result<LineScores> {
         let mut group = index.group_of_positions(ships);
         group.par_iter_mut().with_min_len(STRETCH).for_each(|g| *g = known[*g as usize].unwrap_or(NONE));
-        Ok(LineScores {
-            value: ships.store.role_numbers(Role::Value, watch)?,
-            weight: ships.store.role_numbers(Role::NetWeight, watch)?,
-            model,
-            ships: ships.clone(),
-            group,
-        })
+        Ok(LineScores { numbers: model.settings.numbers(ships, watch)?, model, ships: ships.clone(), group })
     }
 
-    fn point(&self, at: usize) -> (f64, f64) {
-        let row = self.ships.rows.row(at);
-        self.model.settings.point(self.weight[row], self.value[row])
+    /// The regressors and the value as they are regressed.
+    fn point(&self, at: usize) -> Option<([f64; MOST], f64)> {
+        let point = self.model.settings.point(&self.numbers, self.ships.rows.row(at))?;
+        let slopes = self.model.settings.on.len();
+        Some((std::array::from_fn(|i| if i < slopes { point[i] } else { 0.0 }), point[slopes]))
     }
 
     fn fitted(&self, at: usize) -> Option<(usize, &Fitted)> {
         let g = self.group[at] as usize;
         match self.model.outcomes.get(g)? {
-            Outcome::Line(fit) if self.model.members(g).len() >= self.model.settings.min_peers => Some((g, fit)),
+            Outcome::Fitted(fit) if self.model.size(g) >= self.model.settings.min_peers => Some((g, fit)),
             _ => None,
         }
     }
 
     fn standard(&self, at: usize) -> f64 {
-        let (x, y) = self.point(at);
-        self.fitted(at).map_or(f64::NAN, |(_, fit)| self.model.standard(fit, x, y))
+        let place = self.fitted(at).zip(self.point(at));
+        place.map_or(f64::NAN, |((_, fit), (x, y))| self.model.standard(fit, &x, y))
     }
 
     fn p_value(&self, at: usize) -> f64 {
         let z = self.standard(at);
         match self.fitted(at) {
-            Some((g, _)) if !z.is_nan() => self.model.tails.p_value(z, self.model.members(g).len() as u32),
+            Some((g, _)) if !z.is_nan() => self.model.tails.p_value(z, self.model.size(g) as u32),
             _ => f64::NAN,
         }
     }
 
     /// The value that the line gives for the weight.
     fn expected(&self, at: usize) -> f64 {
-        let (x, _) = self.point(at);
-        self.fitted(at).map_or(f64::NAN, |(_, fit)| {
-            let y = fit.fair.at(x);
+        let place = self.fitted(at).zip(self.point(at));
+        place.map_or(f64::NAN, |((_, fit), (x, _))| {
+            let y = fit.fair.at(&x);
             if self.model.settings.log { libm::exp(y) } else { y }
         })
+    }
+
+    /// A number of the source, by its name; the value without one.
+    fn given(&self, name: Option<&str>, at: usize) -> Option<f64> {
+        let on = &self.model.settings.on;
+        let column = name.map_or(Some(on.len()), |name| on.iter().position(|own| own == name))?;
+        Some(self.numbers[column][self.ships.rows.row(at)])
+    }
+
+    /// `10 kg`, or `net_weight 10 and quantity 3`.
+    fn size_of(&self, at: usize) -> String {
+        let row = self.ships.rows.row(at);
+        let on = &self.model.settings.on;
+        if let [only] = on.as_slice()
+            && only == "net_weight"
+        {
+            return format!("{} kg", number(self.numbers[0][row]));
+        }
+        let parts: Vec<String> =
+            on.iter().zip(&self.numbers).map(|(name, column)| format!("{name} {}", number(column[row]))).collect();
+        parts.join(" and ")
+    }
+
+    /// `value = 3 + 2.5 x weight`.
+    fn formula(&self, fit: &Fitted) -> String {
+        let settings = &self.model.settings;
+        let ln = if settings.log { "ln " } else { "" };
+        let mut text = format!("{ln}value = {}", number(fit.fair.intercept));
+        for (name, slope) in settings.on.iter().zip(fit.fair.slopes) {
+            let times = if settings.log { " " } else { " x " };
+            let sign = if slope < 0.0 { '-' } else { '+' };
+            text += &format!(" {sign} {}{times}{ln}{name}", number(slope.abs()));
+        }
+        text
     }
 }
 
@@ -94,11 +127,11 @@ impl Scores for LineScores {
             Number::Score => self.standard(at).abs(),
             Number::Direction => self.standard(at),
             Number::PValue => self.p_value(at),
-            Number::Observed => self.value[self.ships.rows.row(at)],
+            Number::Observed => self.given(None, at).unwrap_or(f64::NAN),
             Number::Expected => self.expected(at),
             Number::Peers => {
                 let g = self.group[at];
-                if g == NONE { f64::NAN } else { self.model.members(g as usize).len() as f64 }
+                if g == NONE { f64::NAN } else { self.model.size(g as usize) as f64 }
             }
         }
     }
@@ -109,16 +142,15 @@ impl Scores for LineScores {
 
     fn caution(&self, at: usize) -> Option<String> {
         let (g, _) = self.fitted(at)?;
-        let row = self.ships.rows.row(at);
-        let price =
-            guards::Price { value: Some(self.value[row]), weight: Some(self.weight[row]), z: self.standard(at) };
+        let weight = self.given(Some("net_weight"), at);
+        let price = guards::Price { value: self.given(None, at), weight, z: self.standard(at) };
         guards::caution(self.model.facts.get().get(g)?, self.model.facts.whole(), price)
     }
 
     fn reason(&self, at: usize) -> String {
-        let row = self.ships.rows.row(at);
-        let (value, weight) = (self.value[row], self.weight[row]);
-        if let Some(why) = unusable("value", value).or_else(|| unusable("net_weight", weight)) {
+        let settings = &self.model.settings;
+        let mut names = std::iter::once(None).chain(settings.on.iter().map(|name| Some(name.as_str())));
+        if let Some(why) = names.find_map(|name| unusable(name.unwrap_or("value"), self.given(name, at)?)) {
             return why;
         }
         let g = self.group[at] as usize;
@@ -126,30 +158,26 @@ impl Scores for LineScores {
             let Some(outcome) = self.model.outcomes.get(g) else {
                 return "not scored: no line was fitted for its keys".into();
             };
-            let n = self.model.members(g).len();
+            let (n, group) = (self.model.size(g), self.model.combos.name(g));
             return match outcome {
-                Outcome::None(reason) => format!("not scored: {} ({})", no_line(*reason, n), self.model.combos.name(g)),
-                Outcome::Line(_) => format!(
-                    "not scored: {n} shipments with a value and a weight ({}), fewer than min_peers={}",
-                    self.model.combos.name(g),
-                    self.model.settings.min_peers
+                Outcome::None(reason) => format!("not scored: {} ({group})", no_line(*reason, n, settings)),
+                Outcome::Fitted(_) => format!(
+                    "not scored: {n} shipments with a value and a place on the line ({group}), fewer than min_peers={}",
+                    settings.min_peers
                 ),
             };
         };
-        let n = self.model.members(g).len() as f64;
+        let n = self.model.size(g) as f64;
         let bonferroni = (self.p_value(at) * n).min(1.0);
-        let formula = if self.model.settings.log {
-            format!("ln value = {} + {} ln weight", number(fit.fair.intercept), number(fit.fair.slope))
-        } else {
-            format!("value = {} + {} x weight", number(fit.fair.intercept), number(fit.fair.slope))
-        };
         format!(
-            "value {} for {} kg, where the line of {} shipments ({}) gives {} ({formula}); {:.1} spreads off, {}",
-            number(value),
-            number(weight),
+            "value {} for {}, where the {} of {} shipments ({}) gives {} ({}); {:.1} spreads off, {}",
+            number(self.given(None, at).unwrap_or(f64::NAN)),
+            self.size_of(at),
+            if settings.on.len() == 1 { "line" } else { "fit" },
             number(n),
             self.model.combos.name(g),
             number(self.expected(at)),
+            self.formula(fit),
             self.standard(at),
             if bonferroni <= 0.01 {
                 format!("an outlier among them at 1 % (Bonferroni p {bonferroni:.1e})")
@@ -160,6 +188,6 @@ impl Scores for LineScores {
     }
 
     fn at_stake(&self, at: usize) -> f64 {
-        (self.value[self.ships.rows.row(at)] - self.expected(at)).abs()
+        (self.given(None, at).unwrap_or(f64::NAN) - self.expected(at)).abs()
     }
 }

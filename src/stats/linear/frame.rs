@@ -1,0 +1,94 @@
+//! The points moved to their medians and scaled to their spreads, so that plain sums keep their digits
+//! whatever the currency.
+
+use super::{Linear, MOST, Points, Scratch};
+
+/// The middle and the spread of one column.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    middle: f64,
+    unit: f64,
+}
+
+pub struct Frame {
+    x: [Place; MOST],
+    y: Place,
+}
+
+impl Frame {
+    pub fn of(points: &Points, scratch: &mut Scratch) -> Frame {
+        let mut frame = Frame { x: [Place::default(); MOST], y: Place::default() };
+        scratch.slopes = points.x().len();
+        let Scratch { x, y, bits, .. } = scratch;
+        for (i, (column, framed)) in points.x().iter().zip(x).enumerate() {
+            // Points are in ascending order of the first regressor.
+            frame.x[i] = if i == 0 { Place::of_sorted(column) } else { Place::of(column, bits) };
+            frame.x[i].fill(column, framed);
+        }
+        frame.y = Place::of(points.y, bits);
+        frame.y.fill(points.y, y);
+        frame
+    }
+
+    /// Whether all y are the same.
+    pub fn flat(&self) -> bool {
+        self.y.unit <= 0.0
+    }
+
+    /// The unit of y.
+    pub fn unit(&self) -> f64 {
+        self.y.unit
+    }
+
+    pub fn back(&self, linear: &Linear) -> Linear {
+        let mut slopes = [0.0; MOST];
+        for ((slope, framed), place) in slopes.iter_mut().zip(linear.slopes).zip(self.x) {
+            *slope = if framed == 0.0 { 0.0 } else { framed * self.y.unit / place.unit };
+        }
+        let start = self.y.middle + linear.intercept * self.y.unit;
+        Linear {
+            intercept: self.x.iter().zip(slopes).fold(start, |at, (place, slope)| at - slope * place.middle),
+            slopes,
+        }
+    }
+}
+
+/// A spread is at least this share of the range: most of the values may be the same.
+const LEAST: f64 = 1e-9;
+
+impl Place {
+    fn of_sorted(values: &[f64]) -> Place {
+        let n = values.len();
+        let unit = (values[3 * n / 4] - values[n / 4]).max(LEAST * (values[n - 1] - values[0]));
+        Place { middle: values[n / 2], unit }
+    }
+
+    fn of(values: &[f64], bits: &mut Vec<u64>) -> Place {
+        let n = values.len();
+        bits.clear();
+        bits.extend(values.iter().map(|v| ordered(*v)));
+        let (below, middle, above) = bits.select_nth_unstable(n / 2);
+        let middle = unordered(*middle);
+        let low = unordered(*below.select_nth_unstable(n / 4).1);
+        let high = unordered(*above.select_nth_unstable(3 * n / 4 - n / 2 - 1).1);
+        let range = values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |r, v| (r.0.min(*v), r.1.max(*v)));
+        Place { middle, unit: (high - low).max(LEAST * (range.1 - range.0)) }
+    }
+
+    /// Values without a spread stay zero, which no slope can be told from.
+    fn fill(self, values: &[f64], out: &mut Vec<f64>) {
+        let unit = if self.unit > 0.0 { self.unit } else { 1.0 };
+        out.clear();
+        out.extend(values.iter().map(|v| (v - self.middle) / unit));
+    }
+}
+
+/// A double as a whole number that sorts the same way.
+pub fn ordered(x: f64) -> u64 {
+    let bits = x.to_bits();
+    bits ^ ((((bits as i64) >> 63) as u64) | (1 << 63))
+}
+
+pub fn unordered(key: u64) -> f64 {
+    f64::from_bits(key ^ ((((!key as i64) >> 63) as u64) | (1 << 63)))
+}

@@ -1,0 +1,126 @@
+//! Weighted least squares, and how well it knows what it predicts.
+
+use super::{Linear, MOST, Points};
+use crate::stats::lanes::sums;
+
+/// A regressor that the others explain but for so small a share of its squares says nothing of its own.
+const NOTHING_OF_ITS_OWN: f64 = 1e-12;
+
+/// Weighted least squares; `None` where the points do not tell the slopes apart.
+pub fn weighted(points: &Points, weights: &[f64]) -> Option<Linear> {
+    Moments::of(points, weights).solve()
+}
+
+/// Sums of squares and products about the weighted means.
+struct Moments {
+    slopes: usize,
+    total: f64,
+    x: [f64; MOST],
+    y: f64,
+    xx: Square,
+    xy: [f64; MOST],
+}
+
+type Square = [[f64; MOST]; MOST];
+
+impl Moments {
+    fn of(points: &Points, weights: &[f64]) -> Moments {
+        let slopes = points.x().len();
+        let (mut x, mut xx, mut xy) = ([0.0; MOST], Square::default(), [0.0; MOST]);
+        let [total, y] = sums([points.y, weights], |[y, w]| [w, w * y]);
+        let y = y / total;
+        for (mean, column) in x.iter_mut().zip(points.x()) {
+            let [sum] = sums([column, weights], |[x, w]| [w * x]);
+            *mean = sum / total;
+        }
+        for (i, column) in points.x().iter().enumerate() {
+            [xx[i][i], xy[i]] = sums([column, points.y, weights], |[u, v, w]| {
+                let away = (u - x[i]) * w;
+                [away * (u - x[i]), away * (v - y)]
+            });
+            for (j, other) in points.x()[..i].iter().enumerate() {
+                [xx[i][j]] = sums([column, other, weights], |[u, v, w]| [w * (u - x[i]) * (v - x[j])]);
+                xx[j][i] = xx[i][j];
+            }
+        }
+        Moments { slopes, total, x, y, xx, xy }
+    }
+
+    fn solve(&self) -> Option<Linear> {
+        let factor = Factor::of(&self.xx, self.slopes)?;
+        let slopes = factor.back(factor.forward(self.xy));
+        let intercept = self.y - self.x.iter().zip(&slopes).map(|(x, slope)| slope * x).sum::<f64>();
+        slopes.iter().all(|slope| slope.is_finite()).then_some(Linear { intercept, slopes })
+    }
+}
+
+/// The lower triangle L of a symmetric matrix L Lᵀ (Cholesky).
+#[derive(Clone, Copy, Debug)]
+struct Factor {
+    slopes: usize,
+    lower: Square,
+}
+
+impl Factor {
+    fn of(matrix: &Square, slopes: usize) -> Option<Factor> {
+        let mut lower = Square::default();
+        for i in 0..slopes {
+            for j in 0..=i {
+                let rest = matrix[i][j] - (0..j).map(|k| lower[i][k] * lower[j][k]).sum::<f64>();
+                if i > j {
+                    lower[i][j] = rest / lower[j][j];
+                } else if rest > NOTHING_OF_ITS_OWN * matrix[i][i] {
+                    lower[i][i] = rest.sqrt();
+                } else {
+                    return None;
+                }
+            }
+        }
+        Some(Factor { slopes, lower })
+    }
+
+    /// L⁻¹ b.
+    fn forward(&self, mut b: [f64; MOST]) -> [f64; MOST] {
+        for i in 0..self.slopes {
+            let known: f64 = (0..i).map(|k| self.lower[i][k] * b[k]).sum();
+            b[i] = (b[i] - known) / self.lower[i][i];
+        }
+        b
+    }
+
+    /// L⁻ᵀ b.
+    fn back(&self, mut b: [f64; MOST]) -> [f64; MOST] {
+        for i in (0..self.slopes).rev() {
+            let known: f64 = (i + 1..self.slopes).map(|k| self.lower[k][i] * b[k]).sum();
+            b[i] = (b[i] - known) / self.lower[i][i];
+        }
+        b
+    }
+}
+
+/// How uncertain a fit is at a place: its variance there, over that of a point of weight one.
+#[derive(Clone, Copy, Debug)]
+pub struct Leverage {
+    total: f64,
+    mean: [f64; MOST],
+    factor: Factor,
+}
+
+impl Leverage {
+    /// That of a fit known perfectly.
+    pub const NONE: Leverage =
+        Leverage { total: f64::INFINITY, mean: [0.0; MOST], factor: Factor { slopes: 0, lower: [[0.0; MOST]; MOST] } };
+
+    /// That of the fit to these points with these weights.
+    pub fn of(points: &Points, weights: &[f64]) -> Option<Leverage> {
+        let moments = Moments::of(points, weights);
+        let factor = Factor::of(&moments.xx, moments.slopes)?;
+        Some(Leverage { total: moments.total, mean: moments.x, factor })
+    }
+
+    /// 1 / Σw + (x - mean)ᵀ (Σ w (x - mean) (x - mean)ᵀ)⁻¹ (x - mean).
+    pub fn at(&self, x: &[f64; MOST]) -> f64 {
+        let away = self.factor.forward(std::array::from_fn(|i| x[i] - self.mean[i]));
+        1.0 / self.total + away[..self.factor.slopes].iter().map(|a| a * a).sum::<f64>()
+    }
+}
