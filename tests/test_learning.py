@@ -113,6 +113,18 @@ def test_evaluation_by_hand_and_by_scikit_learn():
         rl.evaluate([1.0, 2.0], [False, False])
 
 
+def test_evaluation_in_the_order_of_findings():
+    planted = rl.inject(rl.samples.shipments(20_000, plant=False).ships, "overvalued", n=100, strength=4)
+    table = rl.UnitValue().fit_score(planted.ships)
+    unlikely = [None if p is None else -p for p in table["p_value"].to_pylist()]
+    truth = [row in planted.truth["row"].to_pylist() for row in range(len(planted.ships))]
+    by_p, by_score = (rl.evaluate(table, planted.truth, order=order).to_pylist() for order in ("p_value", "score"))
+    assert by_p[1] == rl.evaluate(unlikely, truth).to_pylist()[1]
+    assert by_p[1] != by_score[1] == rl.evaluate(table, planted.truth).to_pylist()[1]
+    with pytest.raises(rl.errors.ArgumentError, match="order"):
+        rl.evaluate(table, planted.truth, order="rank")
+
+
 def test_the_korean_labels_leak(data):
     folder = data / "customs_declarations"
     train, test = rl.read(folder / "train.csv"), rl.read(folder / "test.csv")

@@ -179,8 +179,36 @@ def test_p_values_follow_the_tails_of_the_state(sample):
         side = "above" if row["direction"] == "high" else "below"
         a, b, c = (group[f"tail_{side}_{k}"] for k in "abc")
         u = stats.norm.isf(row["p_value"] / 2)
-        # z = u exp(a + b u + c u²)
-        assert row["score"] == pytest.approx(u * math.exp(a + b * u + c * u * u), rel=1e-6)
+        # z / stretch = u exp(a + b u + c u²)
+        assert row["score"] / group["stretch"] == pytest.approx(u * math.exp(a + b * u + c * u * u), rel=1e-6)
+
+
+def test_groups_with_loose_prices_claim_less():
+    rng = np.random.default_rng(3)
+    n = 200
+    # All groups have one middle spread; in every fourth, one price in six is of another kind.
+    noise = rng.normal(0, 0.1, (40, n))
+    noise[::4] += np.where(rng.random((10, n)) < 1 / 6, rng.normal(0, 1.0, (10, n)), 0)
+    noise[:, 0] = 0.8  # one and the same oddity everywhere
+    frame = pl.DataFrame(
+        {
+            "hs": np.repeat([f"{g:06}" for g in range(40)], n),
+            "net_weight": np.ones(40 * n),
+            "value": np.exp(noise).ravel(),
+        }
+    )
+    detector = rl.UnitValue(by=("hs",), backoff=())
+    scores = detector.fit_score(rl.read(frame))
+    p = np.array(scores["p_value"].to_pylist()).reshape(40, n)
+    loose = np.arange(40) % 4 == 0
+    assert p[~loose, 0].max() < 1e-4 < 0.01 < p[loose, 0].min()
+    stretch = np.array([r["stretch"] for r in detector.state().to_pylist()])
+    assert stretch[loose].min() > 2
+    assert stretch[~loose] == pytest.approx(1, abs=0.3)
+    assert "outer prices lie" in scores.slice(0, 1).to_pylist()[0]["reason"]
+    # Of one kind all groups are alike: nothing is stretched.
+    even = rl.read(frame.with_columns(value=pl.lit(np.exp(rng.normal(0, 0.1, 40 * n)))))
+    assert {r["stretch"] for r in detector.fit(even).state().to_pylist()} == {1.0}
 
 
 def test_planted_prices_are_found():

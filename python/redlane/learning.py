@@ -98,7 +98,7 @@ def _numbers(column: Any) -> list[float]:
     return [float("nan") if x is None else float(x) for x in values]
 
 
-def evaluate(scores: Any, truth: Any, value: Iterable[float | None] | None = None) -> Table:
+def evaluate(scores: Any, truth: Any, value: Iterable[float | None] | None = None, *, order: str = "score") -> Table:
     """How well scores find what is known to be wrong.
 
     Parameters
@@ -110,6 +110,8 @@ def evaluate(scores: Any, truth: Any, value: Iterable[float | None] | None = Non
         The `truth` of a sample or of `inject`, a list of rows, or one truth value a shipment.
     value
         What finding each shipment is worth, one number a shipment.
+    order
+        What a table of scores is ordered by: ``"score"``, or ``"p_value"``, the smallest first, as findings are.
 
     Returns
     -------
@@ -128,14 +130,18 @@ def evaluate(scores: Any, truth: Any, value: Iterable[float | None] | None = Non
     >>> result.to_pylist()[1]["measure"], result.to_pylist()[1]["value"] > 0.5
     ('average_precision', True)
     """
+    if order not in ("score", "p_value"):
+        raise ArgumentError(f'order={order!r} is not known; use "score" or "p_value"')
     p_values = None
     rows = None
     if hasattr(scores, "column_names"):
         if "row" not in scores.column_names:
             raise ArgumentError("evaluate takes the scores of shipments, a table with a column 'row'")
+        if order not in scores.column_names:
+            raise ArgumentError(f"the scores have no column {order!r} to order by")
         rows = [int(row) for row in scores["row"].to_pylist()]
         p_values = _numbers(scores["p_value"]) if "p_value" in scores.column_names else None
-        numbers = _numbers(scores["score"])
+        numbers = _numbers(scores["score"]) if order == "score" else [-p for p in _numbers(scores["p_value"])]
     else:
         numbers = _numbers(scores)
     if rows is None:

@@ -51,16 +51,20 @@ class UnitValue(Detector):
     one ratio to quantity); peers seen only before or after a revision of the Harmonized System that lies in the
     fitted data.
 
-    The p-value is twice the share of a normal beyond u, where |z| = u exp(a + b u + c u²), in the manner of
-    Tukey's g-and-h distributions: b stretches the tail like a lognormal's, c like a Student-t's. The coefficients
-    are learnt for each side, level and size of group from the quantiles of the fitted scores between the upper 15 %
-    and the upper 1.1 %, which one anomaly in a hundred moves little, and from those farther out as long as the tail
-    goes on as it has begun; then once more without what the first pass finds at a false discovery rate of 0.005.
+    The p-value is twice the share of a normal beyond u, where |z| / stretch = u exp(a + b u + c u²), in the manner
+    of Tukey's g-and-h distributions: b stretches the tail like a lognormal's, c like a Student-t's. `stretch` says
+    how far the outer twentieth of a group lies, in its scales, beside the usual group's, drawn to 1 by what chance
+    explains (empirical Bayes; DerSimonian and Laird 1986): a price three spreads out is news where all others keep
+    within two, and none where one in ten lies as far. The coefficients are learnt for each side, level and size of
+    group from the quantiles of the fitted scores between the upper 15 % and the upper 1.1 %, which one anomaly in a
+    hundred moves little, and from those farther out as long as the tail goes on as it has begun; where two sides
+    alike part from each other, the farther one's outer quantiles follow the nearer's. Then again without what
+    that finds at a false discovery rate of 0.005, until it finds no more.
 
     State
     -----
     A row a group of each level: `level`, the keys, `n`, `centre` and `scale` (of the log price; `scale_below`,
-    `scale_above` and `medcouple` with ``scale="adjusted"``), `one_price` (the scale is the parent's), the
+    `scale_above` and `medcouple` with ``scale="adjusted"``), `one_price` (the scale is the parent's), `stretch`, the
     coefficients of the tails, `tail_below_a` to `tail_above_c`, `members` (the sorted log prices of the finest
     groups) and `facts` (of these: first and last day since 1970-01-01, smallest and largest weight / quantity, and
     how many have that ratio).

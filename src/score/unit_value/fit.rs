@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 
+use super::reach::{reach, stretch};
 use super::{Prices, Scale, UnitValue};
 use crate::error::{Error, Result};
 use crate::group::{Combos, GroupIndex, IndexCache, finest, resolve};
@@ -54,10 +55,6 @@ impl Yardstick {
     fn has_scale(&self) -> bool {
         !self.low.is_nan()
     }
-
-    fn width(&self) -> f64 {
-        0.5 * (self.low + self.high)
-    }
 }
 
 /// A fitted peer group.
@@ -67,12 +64,25 @@ pub struct Group {
     pub n: u32,
     /// All peers have one price: the scale is the parent's.
     pub one_price: bool,
+    /// The distance from the centre that nineteen in twenty keep within.
+    pub reach: f64,
+    /// How far the outer scores reach beside those of the usual group.
+    pub stretch: f64,
 }
 
 impl Group {
     /// Whether it has the peers and the spread to judge by.
     pub fn judges(&self, min_peers: usize) -> bool {
         self.n as usize >= min_peers && self.by.has_scale()
+    }
+
+    pub fn width(&self) -> f64 {
+        0.5 * (self.by.low + self.by.high)
+    }
+
+    /// A score as p-values take it.
+    pub fn stretched(&self, z: f64) -> f64 {
+        z / self.stretch
     }
 }
 
@@ -162,6 +172,7 @@ impl Fitted {
             watch.advance(1);
         }
         shrink(&mut fitted, settings.min_peers);
+        fitted.iter_mut().for_each(|level| stretch(&mut level.groups, settings.min_peers));
         let finest = members.starts.len() - 1;
         let judges: Vec<Judge> = (0..finest)
             .map(|g| {
@@ -245,7 +256,14 @@ fn groups(scale: Scale, members: &Members, of_finest: &[u32], groups: usize, wat
                     for &part in &parts[starts[g] as usize..starts[g + 1] as usize] {
                         scratch.keys.extend(members.of(part as usize).iter().map(|&v| encode(v)));
                     }
-                    centre_and_scale(scale, scratch)
+                    let mut group = centre_and_scale(scale, scratch);
+                    if group.by.has_scale() {
+                        let Scratch { keys, terms, spare, .. } = scratch;
+                        terms.clear();
+                        terms.extend(keys.iter().map(|&k| (decode(k) - group.by.centre).abs()));
+                        group.reach = reach(terms, group.width(), spare);
+                    }
+                    group
                 })
                 .collect())
         })
@@ -276,20 +294,24 @@ struct Scratch {
     sorted: Vec<f64>,
     terms: Vec<f64>,
     bits: Vec<i64>,
+    spare: Vec<u64>,
 }
 
 /// Centre and scale of the values whose sortable keys are in the scratch. Where half the peers share
 /// one price, the interquartile range or the mean absolute deviation takes the scale's place, each
 /// made consistent at the normal; NaN where there is no spread at all.
 fn centre_and_scale(scale: Scale, scratch: &mut Scratch) -> Group {
-    let Scratch { keys, kept, sorted, terms, bits } = scratch;
+    let Scratch { keys, kept, sorted, terms, bits, .. } = scratch;
     let n = keys.len();
     let many = scale != Scale::Mad;
     let mut ordered = Ordered::new(keys, many);
     let Some(centre) = ordered.median() else {
-        return Group { by: Yardstick::NONE, n: 0, one_price: false };
+        return Group { by: Yardstick::NONE, n: 0, one_price: false, reach: f64::NAN, stretch: 1.0 };
     };
-    let group = |low: f64, high: f64| Group { by: Yardstick { centre, low, high }, n: n as u32, one_price: false };
+    let group = |low: f64, high: f64| {
+        let by = Yardstick { centre, low, high };
+        Group { by, n: n as u32, one_price: false, reach: f64::NAN, stretch: 1.0 }
+    };
     if n < 3 {
         return group(f64::NAN, f64::NAN);
     }
@@ -359,7 +381,7 @@ fn shrink(levels: &mut [Level], min_peers: usize) {
                 }
                 continue;
             }
-            let own = group.by.width();
+            let own = group.width();
             let draw = |own: f64, above: f64| ((n * own * own + SHRINKAGE * above * above) / (n + SHRINKAGE)).sqrt();
             (group.by.low, group.by.high) = (draw(group.by.low, above.by.low), draw(group.by.high, above.by.high));
             if between > 0.0 {
@@ -380,7 +402,7 @@ fn between<'a>(groups: &[Group], above: impl Fn(usize) -> Option<&'a Group>, min
         if group.judges(min_peers)
             && let Some(above) = above(g)
         {
-            let own = group.by.width();
+            let own = group.width();
             squares.push(encode((group.by.centre - above.by.centre).powi(2)));
             chance.push(encode(MEDIAN_VARIANCE * own * own / f64::from(group.n)));
         }
@@ -407,7 +429,7 @@ fn fit_tails(levels: &mut [Level], members: &Members, judges: &[Judge], min_peer
                     continue;
                 }
                 let sides = counts[judges[g].level as usize].of(group.n);
-                members.of(g).iter().for_each(|&x| sides.add(group.by.z(x)));
+                members.of(g).iter().for_each(|&x| sides.add(group.stretched(group.by.z(x))));
             }
             watch.check()?;
             Ok(counts)

@@ -5,6 +5,7 @@
 //! Iglewicz and Hoaglin 1993), both drawn to the parent group's.
 
 mod fit;
+mod reach;
 mod scores;
 mod state;
 

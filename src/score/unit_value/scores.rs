@@ -15,6 +15,9 @@ use crate::score::scores::{Number, Scores};
 use crate::store::{Role, RowList, Shipments};
 use crate::watch::Watch;
 
+/// From here on it is worth a word that a group's prices are loose.
+const LOOSE: f64 = 1.5;
+
 pub struct UnitValueScores {
     fitted: Arc<Fitted>,
     ships: Shipments,
@@ -128,7 +131,7 @@ impl Scores for UnitValueScores {
                 if z.is_nan() {
                     return f64::NAN;
                 }
-                self.judge(at).map_or(f64::NAN, |(level, group, _)| level.tails.p_value(z, group.n))
+                self.judge(at).map_or(f64::NAN, |(level, group, _)| level.tails.p_value(group.stretched(z), group.n))
             }
             Number::Observed => Some(self.ratio(at)).filter(|r| r.is_finite()).unwrap_or(f64::NAN),
             Number::Expected => {
@@ -175,7 +178,7 @@ impl Scores for UnitValueScores {
             Ok((level, group, g)) => {
                 let expected = libm::exp(group.by.centre);
                 format!(
-                    "{over} per {} is {}, {} the usual {} of {} peers ({}); robust z {:.1}{}",
+                    "{over} per {} is {}, {} the usual {} of {} peers ({}); robust z {:.1}{}{}",
                     unit(under),
                     number(self.ratio(at)),
                     times(self.ratio(at) / expected),
@@ -184,6 +187,11 @@ impl Scores for UnitValueScores {
                     level.combos.name(g),
                     self.z(at),
                     if group.one_price { "; the peers have one price, so the spread is the wider group's" } else { "" },
+                    if group.stretch >= LOOSE {
+                        format!(", in a group whose outer prices lie {} as far out as usual", times(group.stretch))
+                    } else {
+                        String::new()
+                    },
                 )
             }
             Err(NoScore::Cell(row)) => unusable(over, self.prices.over[row])

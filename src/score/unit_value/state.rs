@@ -84,6 +84,7 @@ pub fn table_of(fitted: &Fitted) -> Result<RecordBatch> {
         .iter()
         .flat_map(|(_, combos, groups)| (0..combos.groups()).map(move |g| groups.map(|groups| groups[g].one_price)));
     columns.push(("one_price".into(), Arc::new(tied.collect::<BooleanArray>())));
+    columns.push(("stretch".into(), cell(&|g| Some(g.stretch))));
     let offset = usize::from(apart);
     for (side, words) in ["below", "above"].into_iter().enumerate() {
         let cells: [Cell; 3] = [("a", |t| t.a), ("b", |t| t.b), ("c", |t| t.c)];
