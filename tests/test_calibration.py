@@ -65,18 +65,38 @@ def found_by(p, rate=0.05):
     return np.array([x is not None and x <= rate for x in q])
 
 
-def test_false_discoveries_stay_few_and_errors_are_found():
+# Two-sided p-values of the noise itself.
+ORACLES = {
+    "normal": lambda x: 2 * stats.norm.sf(np.abs(x) / 0.3),
+    "skewed": lambda x: 2 * np.minimum(*(f(x * np.sqrt(2) / 0.3 + 2, 2) for f in (stats.gamma.sf, stats.gamma.cdf))),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(ORACLES))
+@pytest.mark.parametrize("name", ["UnitValue", "ValueWeight of logs"])
+def test_false_discoveries_stay_few_and_errors_are_found(name, kind):
     false, hits, oracle_hits = [], 0, 0
     for seed in range(4):
-        ships, noise, off = prices("normal", 10 + seed, planted=0.01)
-        found = found_by(p_values(DETECTORS["UnitValue"]().fit_score(ships)))
-        oracle = found_by(2 * stats.norm.sf(np.abs(noise + off) / 0.3))
+        ships, noise, off = prices(kind, 10 + seed, planted=0.01)
+        found = found_by(p_values(DETECTORS[name]().fit_score(ships)))
+        oracle = found_by(ORACLES[kind](noise + off))
         five = np.abs(np.abs(off) - np.log(5)) < 0.25
         false.append((found & (off == 0)).sum() / found.sum())
         hits += (found & five).sum()
         oracle_hits += (oracle & five).sum()
     assert np.mean(false) < 0.08
     assert hits >= 0.85 * oracle_hits
+
+
+@pytest.mark.parametrize("kind", sorted(ORACLES))
+def test_lines_of_money_claim_no_more_than_they_should(kind):
+    false = []
+    for seed in range(4):
+        ships, _, off = prices(kind, 10 + seed, planted=0.01)
+        found = found_by(p_values(DETECTORS["ValueWeight"]().fit_score(ships)))
+        assert found.sum() > 100
+        false.append((found & (off == 0)).sum() / found.sum())
+    assert np.mean(false) < 0.08
 
 
 @pytest.mark.parametrize("kind", ["student", "mixture"])

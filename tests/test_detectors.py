@@ -16,6 +16,7 @@ DETECTORS = {
     "UnitValue qn": lambda: rl.UnitValue(by=("hs6", "quarter"), backoff=(("hs6",),), scale="qn"),
     "UnitValue adjusted": lambda: rl.UnitValue(by=("hs4",), backoff=(), scale="adjusted"),
     "ValueWeight": lambda: rl.ValueWeight(by=("hs6",)),
+    "ValueWeight of two": lambda: rl.ValueWeight(by=("hs6",), on=("net_weight", "quantity"), method="mm"),
     "ValueWeight mm": lambda: rl.ValueWeight(by=("hs4",), method="mm", log=True),
     "Rarity": lambda: rl.Rarity(of="importer", given=("hs4",)),
     "Repeats": lambda: rl.Repeats(threshold=10_000),

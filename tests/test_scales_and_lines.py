@@ -104,6 +104,60 @@ def test_degenerate_groups_have_a_reason_and_no_effect():
     assert state["020202"]["slope"] is None
 
 
+# Brownlee (1965): air flow, water temperature, acid concentration and stack loss.
+STACKLOSS = {
+    "air": [80, 80, 75, 62, 62, 62, 62, 62, 58, 58, 58, 58, 58, 58, 50, 50, 50, 50, 50, 56, 70],
+    "water": [27, 27, 25, 24, 22, 23, 24, 24, 23, 18, 18, 17, 18, 19, 18, 18, 19, 19, 20, 20, 20],
+    "acid": [89, 88, 90, 87, 87, 87, 93, 93, 87, 80, 89, 88, 82, 93, 89, 86, 72, 79, 80, 82, 91],
+    "loss": [42, 37, 37, 28, 18, 18, 19, 20, 15, 14, 14, 13, 11, 12, 8, 7, 8, 8, 9, 15, 15],
+}
+
+
+def test_several_regressors_equal_robustbase():
+    ships = rl.read(pl.DataFrame(STACKLOSS), columns={"value": "loss"})
+    on = ("air", "water", "acid")
+    least = fitted(rl.ValueWeight(by=(), on=on, min_peers=12), ships)
+    names = ["intercept", *(f"slope_{name}" for name in on)]
+    # ltsReg(stack.loss ~ ., alpha = 0.5) and lmrob, R 4.2.2, robustbase 0.95.
+    assert [least[name] for name in names] == pytest.approx(
+        [-37.6524589008, 0.7976855601, 0.5773404574, -0.0670601769], rel=1e-9
+    )
+    detector = rl.ValueWeight(by=(), on=on, min_peers=12, method="mm")
+    mm = fitted(detector, ships)
+    assert [mm[name] for name in names] == pytest.approx(
+        [-41.5246159715, 0.9388453471, 0.5795531863, -0.1129218251], rel=1e-5
+    )
+    assert mm["scale"] == pytest.approx(1.912354456, rel=1e-5)
+    rows = detector.score(ships).to_pylist()
+    assert rows[20]["direction"] == "low"
+    assert rows[20]["reason"].startswith("value 15 for air 70 and water 20 and acid 91, where the fit of 21 shipments")
+    assert "value = -" in rows[20]["reason"]
+
+
+def test_goods_priced_by_weight_and_by_piece():
+    rng = np.random.default_rng(5)
+    n = 6_000
+    pieces = np.ceil(np.exp(rng.normal(3, 1, n)))
+    weight = pieces * rng.uniform(0.2, 2.0, n)
+    value = (2 * weight + 5 * pieces) * np.exp(rng.normal(0, 0.05, n))
+    value[7] *= 0.6
+    columns = {"hs": [f"{i % 30:06}" for i in range(n)], "net_weight": weight, "quantity": pieces, "value": value}
+    ships = rl.read(pl.DataFrame(columns))
+    both = rl.ValueWeight(by=("hs",), on=("net_weight", "quantity"))
+    rows = both.fit_score(ships).to_pylist()
+    assert max(rows, key=lambda r: r["score"])["row"] == 7
+    state = both.state().to_polars()
+    assert state["fair_slope_net_weight"].median() == pytest.approx(2, abs=0.1)
+    assert state["fair_slope_quantity"].median() == pytest.approx(5, abs=0.1)
+    # By weight alone the same price is nothing to speak of.
+    alone = rl.ValueWeight(by=("hs",)).fit_score(ships).to_pylist()
+    assert alone[7]["p_value"] > 0.001 > rows[7]["p_value"]
+    # Pieces that are the weight in another unit tell nothing of their own.
+    tied = rl.read(pl.DataFrame(columns | {"quantity": weight * 10}))
+    reasons = {r["reason"] for r in both.fit_score(tied).to_pylist()}
+    assert all("cannot be told apart" in reason for reason in reasons)
+
+
 def test_power_and_outlier_are_seen():
     rng = np.random.default_rng(1)
     n = 4_000
@@ -149,11 +203,16 @@ def test_least_trimmed_squares_is_no_worse_than_many_starts(n):
 
 
 def test_arguments():
-    ships = rl.read(pl.DataFrame({"net_weight": [1.0, 2.0], "value": [1.0, 2.0]}))
+    ships = rl.read(pl.DataFrame({"net_weight": [1.0, 2.0], "value": [1.0, 2.0], "name": ["a", "b"]}))
     for detector, words in [
         (rl.UnitValue(scale="iqr"), "scale"),
         (rl.ValueWeight(method="ols"), "method"),
         (rl.ValueWeight(min_peers=3), "6 or more"),
+        (rl.ValueWeight(on=("net_weight", "quantity"), min_peers=8), "9 or more"),
+        (rl.ValueWeight(on=()), "on names 0 columns"),
+        (rl.ValueWeight(on=("net_weight", "net_weight")), "twice"),
+        (rl.ValueWeight(on=("value",)), "what is explained"),
+        (rl.ValueWeight(on=("name",)), "does not hold numbers"),
     ]:
         with pytest.raises(rl.errors.ArgumentError, match=words):
             detector.fit(ships)

@@ -6,23 +6,25 @@ pub use wide::f64x4 as Lanes;
 const WIDTH: usize = 4;
 
 /// The sums of each of the `terms` of the columns, which are equally long.
+#[inline]
 pub fn sums<const K: usize, const M: usize>(
     columns: [&[f64]; K],
     terms: impl Fn([Lanes; K]) -> [Lanes; M],
 ) -> [f64; M] {
-    let n = columns.first().map_or(0, |column| column.len());
-    let columns = columns.map(|column| &column[..n]);
-    let whole = n - n % WIDTH;
+    let parts = columns.map(|column| column.as_chunks::<WIDTH>());
+    let whole = parts.first().map_or(0, |(chunks, _)| chunks.len());
+    let chunks = parts.map(|(chunks, _)| &chunks[..whole]);
     let mut totals = [Lanes::ZERO; M];
-    for at in (0..whole).step_by(WIDTH) {
-        let lane = |column: &[f64]| Lanes::new([column[at], column[at + 1], column[at + 2], column[at + 3]]);
-        totals.iter_mut().zip(terms(columns.map(lane))).for_each(|(total, term)| *total += term);
-    }
+    (0..whole).for_each(|at| {
+        let found = terms(std::array::from_fn(|k| Lanes::new(chunks[k][at])));
+        (0..M).for_each(|m| totals[m] += found[m]);
+    });
     let mut totals = totals.map(Lanes::to_array);
-    if whole < n {
-        let rest = columns.map(|column| Lanes::new(std::array::from_fn(|k| column.get(whole + k).map_or(0.0, |x| *x))));
-        for (total, term) in totals.iter_mut().zip(terms(rest)) {
-            total.iter_mut().zip(term.to_array()).take(n - whole).for_each(|(total, term)| *total += term);
+    let rest = parts.first().map_or(0, |(_, rest)| rest.len());
+    if rest > 0 {
+        let padded = parts.map(|(_, rest)| Lanes::new(std::array::from_fn(|k| rest.get(k).map_or(0.0, |x| *x))));
+        for (total, term) in totals.iter_mut().zip(terms(padded)) {
+            total.iter_mut().zip(term.to_array()).take(rest).for_each(|(total, term)| *total += term);
         }
     }
     totals.map(|total| (total[0] + total[1]) + (total[2] + total[3]))

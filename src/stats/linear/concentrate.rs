@@ -107,18 +107,26 @@ pub fn converge(scratch: &mut Scratch, linear: &Linear, h: usize, about: Range<f
     best
 }
 
-/// Concentrates the best of what was tried, each with its sum of truncated squares, and takes the best.
+/// Concentrates those starts whose sums of truncated squares, one each, are the smallest, and takes the best.
 pub fn finish(
     scratch: &mut Scratch,
-    mut tried: Vec<(f64, Linear)>,
+    starts: &[Linear],
+    truncated: &[f64],
     finalists: usize,
     h: usize,
     mut best: Candidate,
 ) -> Candidate {
-    tried.sort_by(|a, b| a.0.total_cmp(&b.0));
-    for (_, linear) in tried.iter().take(finalists) {
+    let mut order: Vec<(f64, usize)> = truncated.iter().copied().zip(0..).collect();
+    let last = finalists.min(order.len());
+    let by_size = |a: &(f64, usize), b: &(f64, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+    if last < order.len() {
+        order.select_nth_unstable_by(last, by_size);
+        order.truncate(last);
+    }
+    order.sort_unstable_by(by_size);
+    for (_, start) in order {
         // A fit to a few points is seldom nearer than the best so far.
-        let found = converge(scratch, linear, h, 0.9 * best.threshold..3.0 * best.threshold);
+        let found = converge(scratch, &starts[start], h, 0.9 * best.threshold..3.0 * best.threshold);
         if found.objective < best.objective {
             best = found;
         }

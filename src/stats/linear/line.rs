@@ -24,7 +24,7 @@ pub fn search(scratch: &mut Scratch, h: usize) -> Candidate {
     let first = middle_line(scratch);
     let best = converge(scratch, &first, h, UNKNOWN);
     let bound = best.objective / h as f64 * TRUNCATED;
-    let mut tried: Vec<(f64, Linear)> = Vec::with_capacity(pairs);
+    let (mut starts, mut sums) = (Vec::with_capacity(pairs), Vec::with_capacity(pairs));
     let mut random = Random::new(0x9e37_79b9_7f4a_7c15 ^ n as u64);
     let (u, v) = (&scratch.x[0], &scratch.y);
     for _ in 0..pairs {
@@ -35,9 +35,10 @@ pub fn search(scratch: &mut Scratch, h: usize) -> Candidate {
         }
         let slope = (v[j] - v[i]) / run;
         let line = Linear::line(v[i] - slope * u[i], slope);
-        tried.push((truncated(u, v, &line, bound), line));
+        sums.push(truncated(u, v, &line, bound));
+        starts.push(line);
     }
-    finish(scratch, tried, finalists, h, best)
+    finish(scratch, &starts, &sums, finalists, h, best)
 }
 
 /// The line through the middle slope of points half the range of x apart: good where fewer than a quarter

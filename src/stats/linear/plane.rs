@@ -1,7 +1,7 @@
 //! The search with several regressors.
 
 use super::concentrate::{Candidate, UNKNOWN, concentrate, converge, finish, squares};
-use super::{Linear, Scratch, subsets, weighted};
+use super::{Scratch, subsets, weighted};
 use crate::stats::lanes::{Lanes, sums};
 
 /// Fits to few points that are tried (robustbase's number).
@@ -28,11 +28,11 @@ pub fn search(scratch: &mut Scratch, h: usize) -> Option<Candidate> {
     }
     let best = converge(scratch, &best?.linear, h, UNKNOWN);
     let bound = Lanes::splat(best.objective / h as f64 * TRUNCATED);
-    let mut tried: Vec<(f64, Linear)> = Vec::with_capacity(starts.len());
-    for start in starts {
-        squares(scratch, &start);
+    let truncated = starts.iter().map(|start| {
+        squares(scratch, start);
         let [sum] = sums([&scratch.squares], |[square]| [square.fast_min(bound)]);
-        tried.push((sum, start));
-    }
-    Some(finish(scratch, tried, FINALISTS, h, best))
+        sum
+    });
+    let truncated: Vec<f64> = truncated.collect();
+    Some(finish(scratch, &starts, &truncated, FINALISTS, h, best))
 }
