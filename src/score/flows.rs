@@ -29,6 +29,11 @@ pub struct Cell {
     pub value: f64,
 }
 
+/// Puts the value of each of a flow's cells in its period's place.
+pub fn lay_out(cells: &[Cell], over: &mut [f64]) {
+    cells.iter().for_each(|cell| over[cell.at as usize] = cell.value);
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Total {
     pub value: f64,

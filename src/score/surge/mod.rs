@@ -15,7 +15,7 @@ use rayon::prelude::*;
 
 use self::scores::SurgeScores;
 use self::series::{Ground, Series, Work};
-use super::flows::{Flows, Ruler};
+use super::flows::{Flows, Ruler, lay_out};
 use super::members::numbers;
 use super::tails::{Counts, Tails};
 use super::{Detector, Fit, SharedFit, SharedScores};
@@ -207,7 +207,7 @@ impl Model {
                     values.clear();
                     if self.whole(g) {
                         values.resize(n, 0.0);
-                        cells.iter().for_each(|c| values[c.at as usize] = c.value);
+                        lay_out(cells, &mut values);
                         self.measure(g, 0..n, &mut values);
                     } else {
                         values.extend(cells.iter().map(|c| c.value));

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::{Model, STRETCH, Turn};
 use crate::error::Result;
-use crate::score::flows::Flows;
+use crate::score::flows::{Flows, lay_out};
 use crate::score::phrase::{as_much, number};
 use crate::score::scores::{Number, Scores};
 
@@ -104,7 +104,7 @@ impl SurgeScores {
         let cells = self.flows.of(group);
         if self.whole(group) {
             (0..).zip(periods.iter_mut()).for_each(|(t, period)| *period = t);
-            cells.iter().for_each(|c| z[c.at as usize] = c.value);
+            lay_out(cells, z);
         } else {
             let shift = self.restful_shift(group);
             let before = cells.partition_point(|c| shift.is_none_or(|at| c.at < at));

@@ -6,7 +6,7 @@
 //! records, so that a few records after a pause are no alarm. A measure with negative values is fitted
 //! as it is.
 
-use crate::score::flows::Cell;
+use crate::score::flows::{Cell, lay_out};
 use crate::stats::series::{Baseline, Scratch, baseline, shortest};
 use crate::stats::{Ordered, encode, ln, negative_binomial_tails, normal_quantile};
 
@@ -98,7 +98,7 @@ impl Series {
         y.clear();
         y.resize(until, if ground.additive { 0.0 } else { f64::NAN });
         let cells = &cells[..cells.partition_point(|c| (c.at as usize) < until)];
-        cells.iter().for_each(|c| y[c.at as usize] = c.value);
+        lay_out(cells, y);
         let active = cells.len();
         let sparse = ground.additive && 2 * cells.iter().filter(|c| c.value != 0.0).count() < until;
         let form = form(cells, sparse, ground, keys);

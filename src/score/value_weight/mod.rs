@@ -97,17 +97,14 @@ impl ValueWeight {
         self.on.iter().map(one).chain([store.role_numbers(Role::Value, watch)]).collect()
     }
 
-    /// The numbers as they are regressed; `None` where a shipment has no place on the line.
-    fn point(&self, numbers: &[ScalarBuffer<f64>], row: usize) -> Option<[f64; MOST + 1]> {
-        let mut point = [0.0; MOST + 1];
-        for (to, from) in point.iter_mut().zip(numbers) {
-            let x = from[row];
-            if !(x > 0.0 && x <= f64::MAX) {
-                return None;
-            }
-            *to = if self.log { ln(x) } else { x };
-        }
-        Some(point)
+    /// Whether a shipment has a place on the line.
+    fn usable(numbers: &[ScalarBuffer<f64>], row: usize) -> bool {
+        numbers.iter().all(|column| column[row] > 0.0 && column[row] <= f64::MAX)
+    }
+
+    /// A number as it is regressed.
+    fn shown(&self, x: f64) -> f64 {
+        if self.log { ln(x) } else { x }
     }
 
     fn learn(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<(Model, Arc<GroupIndex>)> {
@@ -120,8 +117,10 @@ impl ValueWeight {
         let ends = (1..=n.div_ceil(STRETCH)).map(|k| (k * STRETCH).min(n));
         parts(&mut columns, ends).into_par_iter().zip(index.order.par_chunks(STRETCH)).for_each(|(mut part, rows)| {
             for (at, &row) in rows.iter().enumerate() {
-                let point = self.point(&numbers, row as usize).unwrap_or([f64::NAN; MOST + 1]);
-                part.iter_mut().zip(point).for_each(|(column, x)| column[at] = x);
+                let usable = ValueWeight::usable(&numbers, row as usize);
+                for (to, from) in part.iter_mut().zip(&numbers) {
+                    to[at] = if usable { self.shown(from[row as usize]) } else { f64::NAN };
+                }
             }
         });
         let mut starts: Vec<usize> = index.starts.iter().map(|&s| s as usize).collect();

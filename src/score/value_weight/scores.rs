@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::groups::{Fitted, Outcome};
 use super::state::no_line;
-use super::{Model, STRETCH};
+use super::{Model, STRETCH, ValueWeight};
 use crate::error::Result;
 use crate::group::GroupIndex;
 use crate::score::guards;
@@ -43,9 +43,14 @@ impl LineScores {
 
     /// The regressors and the value as they are regressed.
     fn point(&self, at: usize) -> Option<([f64; MOST], f64)> {
-        let point = self.model.settings.point(&self.numbers, self.ships.rows.row(at))?;
-        let slopes = self.model.settings.on.len();
-        Some((std::array::from_fn(|i| if i < slopes { point[i] } else { 0.0 }), point[slopes]))
+        let (settings, row) = (&self.model.settings, self.ships.rows.row(at));
+        let (value, on) = self.numbers.split_last()?;
+        if !ValueWeight::usable(&self.numbers, row) {
+            return None;
+        }
+        let mut x = [0.0; MOST];
+        x.iter_mut().zip(on).for_each(|(x, column)| *x = settings.shown(column[row]));
+        Some((x, settings.shown(value[row])))
     }
 
     fn fitted(&self, at: usize) -> Option<(usize, &Fitted)> {

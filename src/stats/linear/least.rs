@@ -120,6 +120,10 @@ impl Leverage {
 
     /// 1 / Σw + (x - mean)ᵀ (Σ w (x - mean) (x - mean)ᵀ)⁻¹ (x - mean).
     pub fn at(&self, x: &[f64; MOST]) -> f64 {
+        if self.factor.slopes == 1 {
+            let away = (x[0] - self.mean[0]) / self.factor.lower[0][0];
+            return 1.0 / self.total + away * away;
+        }
         let away = self.factor.forward(std::array::from_fn(|i| x[i] - self.mean[i]));
         1.0 / self.total + away[..self.factor.slopes].iter().map(|a| a * a).sum::<f64>()
     }
