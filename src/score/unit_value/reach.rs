@@ -4,7 +4,7 @@
 //! the more so the fewer its members (empirical Bayes; DerSimonian and Laird 1986).
 
 use super::fit::Group;
-use crate::stats::{Ordered, encode, exact_sum, select};
+use crate::stats::{Ordered, encode, exact_sum, ln, select};
 
 /// The share of members within a group's reach, and where that lies on a normal: Φ⁻¹(0.975).
 const WITHIN: f64 = 0.95;
@@ -23,7 +23,7 @@ pub fn reach(distances: &[f64], scale: f64, spare: &mut Vec<u64>) -> f64 {
 
 /// Puts into each group by how much its outer scores are stretched beside the usual group's.
 pub fn stretch(groups: &mut [Group], min_peers: usize) {
-    let off = |group: &Group| (group.reach / (ON_A_NORMAL * group.width())).ln();
+    let off = |group: &Group| ln(group.reach / (ON_A_NORMAL * group.width()));
     let able = |group: &Group| group.judges(min_peers) && !group.one_price && group.reach > 0.0;
     let known: Vec<&Group> = groups.iter().filter(|group| able(group)).collect();
     let mut keys: Vec<i64> = known.iter().map(|group| encode(off(group))).collect();
@@ -39,6 +39,6 @@ pub fn stretch(groups: &mut [Group], min_peers: usize) {
     }
     for group in groups.iter_mut().filter(|group| able(group)) {
         let chance = VARIANCE / f64::from(group.n);
-        group.stretch = ((off(group) - usual) * between / (between + chance)).exp();
+        group.stretch = libm::exp((off(group) - usual) * between / (between + chance));
     }
 }
