@@ -15,8 +15,8 @@ class ValueWeight(Detector):
 
     In every group the line value = intercept + slope x weight is fitted by least trimmed squares: it minimises
     the sum of the h = (n + p + 1) div 2 smallest squared residuals, p the number of coefficients (Rousseeuw 1984;
-    FAST-LTS, Rousseeuw and Van Driessen 2006; lines through up to 24 shipments are found exactly), so that up to
-    half of the group may be wrong. Then shipments beyond 2.24 scales are left out and the line is fitted again. The
+    searched for as in FAST-LTS, Rousseeuw and Van Driessen 2006; lines through up to 24 shipments are found
+    exactly), so that up to half of the group may be wrong. Then shipments beyond 2.24 scales are left out and the line is fitted again. The
     EU's anti-fraud services use the method on trade data (Perrotta, Riani, Torti).
 
     `on` can name several numbers, such as net weight and quantity where goods are priced by both:

@@ -17,14 +17,14 @@ const NEAR: (f64, f64) = (0.75, 1.25);
 /// Of what the fit gives for a middling shipment: a spread below this is none.
 const NO_SPREAD: f64 = 1e-9;
 
-/// x^power for the powers there are.
-pub fn raised(x: f64, power: f64) -> f64 {
+/// (x^power)² for the powers there are.
+pub fn squared(x: f64, power: f64) -> f64 {
     if power == 0.0 {
         1.0
     } else if power == 1.0 {
-        x
+        x * x
     } else {
-        x.sqrt()
+        x
     }
 }
 
@@ -76,8 +76,8 @@ impl Fair {
     /// False where there is no spread.
     pub fn fit(&mut self, members: &Points, fit: &mut Fitted, power: f64) -> bool {
         self.inverse.clear();
-        self.inverse.extend(members.x()[0].iter().map(|x| 1.0 / raised(x / fit.middle, power)));
-        let (mut linear, mut spread) = (fit.linear, self.spread(members, &fit.linear, f64::NAN));
+        self.inverse.extend(members.x()[0].iter().map(|x| 1.0 / squared(x / fit.middle, power).sqrt()));
+        let (mut linear, mut spread) = (fit.linear, self.spread(members, &fit.linear, fit.scale));
         for _ in 0..if power > 0.0 { REFITS } else { 0 } {
             self.weigh(spread);
             let Some(next) = linear::weighted(members, &self.weights) else { break };
@@ -107,8 +107,8 @@ impl Fair {
         let n = members.count();
         // Coefficients were fitted: a few points lie closer to the line for it.
         let scale = MAD_K * (n as f64 / (n - members.coefficients()) as f64).sqrt();
-        let about = if last.is_nan() { 0.0..f64::INFINITY } else { NEAR.0 * last / scale..NEAR.1 * last / scale };
-        let (low, high) = select(&self.sizes, (n - 1) / 2, about, &mut self.spare);
+        let (low, high) =
+            select(&self.sizes, (n - 1) / 2, NEAR.0 * last / scale..NEAR.1 * last / scale, &mut self.spare);
         scale * if n % 2 == 1 { low } else { 0.5 * (low + high) }
     }
 }

@@ -80,7 +80,7 @@ pub fn fit_groups(starts: &[usize], columns: &mut [Vec<f64>], mm: bool, watch: &
 #[derive(Default)]
 struct Work {
     scratch: linear::Scratch,
-    keys: Vec<(i64, u32)>,
+    keys: Vec<u64>,
     spare: Vec<f64>,
 }
 
@@ -110,24 +110,30 @@ impl Work {
         }))
     }
 
-    /// Ascending by the columns in turn. Numbers are compared as whole numbers.
+    /// Ascending by the columns in turn. Whole numbers are sorted: the first bits of the first column, with the
+    /// place of the member in those that its number needs; where so many bits tie, all columns decide.
     fn sort(&mut self, members: &mut [&mut [f64]]) {
         let Work { keys, spare, .. } = self;
+        let places = members[0].len().next_power_of_two() as u64 - 1;
         keys.clear();
-        keys.extend(members[0].iter().enumerate().map(|(i, x)| (encode(*x), i as u32)));
+        keys.extend(members[0].iter().zip(0..).map(|(x, i)| (sortable(*x) & !places) | i));
         keys.sort_unstable();
-        for tied in keys.chunk_by_mut(|a, b| a.0 == b.0) {
-            if tied.len() > 1 {
-                tied.sort_unstable_by(|a, b| {
-                    let pairs = members[1..].iter().map(|column| (column[a.1 as usize], column[b.1 as usize]));
-                    pairs.map(|(a, b)| a.total_cmp(&b)).find(|order| order.is_ne()).unwrap_or(a.1.cmp(&b.1))
-                });
-            }
+        let place = |key: &u64| (key & places) as usize;
+        for tied in keys.chunk_by_mut(|a, b| (a ^ b) & !places == 0).filter(|tied| tied.len() > 1) {
+            tied.sort_unstable_by(|a, b| {
+                let pairs = members.iter().map(|column| (column[place(a)], column[place(b)]));
+                pairs.map(|(a, b)| a.total_cmp(&b)).find(|order| order.is_ne()).unwrap_or(a.cmp(b))
+            });
         }
         for column in members {
             spare.clear();
             spare.extend_from_slice(column);
-            column.iter_mut().zip(&*keys).for_each(|(to, &(_, from))| *to = spare[from as usize]);
+            column.iter_mut().zip(&*keys).for_each(|(to, from)| *to = spare[place(from)]);
         }
     }
+}
+
+/// A double as a whole number without sign that sorts the same way.
+fn sortable(x: f64) -> u64 {
+    encode(x) as u64 ^ (1 << 63)
 }

@@ -28,7 +28,7 @@ use crate::stats::linear::{self, MOST, Points};
 use crate::stats::ln;
 use crate::store::{Role, RoleKind, Shipments};
 use crate::watch::Watch;
-use fair::{Fair, learn_power, raised};
+use fair::{Fair, learn_power, squared};
 use groups::{Fitted, Outcome, fit_groups, parts};
 use scores::LineScores;
 
@@ -207,23 +207,33 @@ impl Model {
     }
 
     fn count(&self, groups: &[usize]) -> Counts {
-        let mut counts = Counts::new();
+        let (mut counts, mut residuals) = (Counts::new(), Vec::new());
         for &g in groups {
             if let Outcome::Fitted(fit) = &self.outcomes[g]
                 && self.size(g) >= self.settings.min_peers
             {
                 let members = self.members(g);
+                members.residuals(&fit.fair, &mut residuals);
+                match members.x() {
+                    [x] => residuals.iter_mut().zip(*x).for_each(|(r, x)| *r /= self.unit(fit, &[*x, 0.0, 0.0, 0.0])),
+                    _ => residuals.iter_mut().zip(0..).for_each(|(r, i)| *r /= self.unit(fit, &members.x_of(i))),
+                }
                 let sides = counts.of(members.count() as u32);
-                (0..members.count()).for_each(|i| sides.add(self.standard(fit, &members.x_of(i), members.y[i])));
+                residuals.iter().for_each(|z| sides.add(*z));
             }
         }
         counts
     }
 
-    /// The residual in units of what is to be expected of it: its spread, and the fit's own doubt.
+    /// The residual in units of what is to be expected of it.
     fn standard(&self, fit: &Fitted, x: &[f64; MOST], y: f64) -> f64 {
-        let unit = raised(x[0] / fit.middle, self.power);
-        (y - fit.fair.at(x)) / (fit.spread * (unit * unit + fit.leverage.at(x)).sqrt())
+        (y - fit.fair.at(x)) / self.unit(fit, x)
+    }
+
+    /// What is to be expected of a residual: its spread, and the fit's own doubt.
+    #[inline]
+    fn unit(&self, fit: &Fitted, x: &[f64; MOST]) -> f64 {
+        fit.spread * (squared(x[0] / fit.middle, self.power) + fit.leverage.at(x)).sqrt()
     }
 }
 

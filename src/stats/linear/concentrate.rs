@@ -13,12 +13,19 @@ const STEPS: usize = 60;
 /// Nothing to go by: all squares are looked at.
 pub const UNKNOWN: Range<f64> = 0.0..f64::INFINITY;
 
+/// A fit, the largest of its h smallest squares, and their sum. A step's come from the fit it started from.
 #[derive(Clone, Copy)]
 pub struct Candidate {
     pub linear: Linear,
-    /// The largest of the h squares, of this fit or the one it was made from.
     pub threshold: f64,
     pub objective: f64,
+}
+
+impl Candidate {
+    /// What squares count up to when starts are screened: two and a half standard deviations, or so.
+    pub fn bound(&self, h: usize) -> f64 {
+        6.0 * self.objective / h as f64
+    }
 }
 
 /// Where the next fit's largest square is looked for.
@@ -42,16 +49,6 @@ pub fn squares(scratch: &mut Scratch, linear: &Linear) {
         squares.iter_mut().zip(column).for_each(|(r, u)| *r -= slope * u);
     }
     squares.iter_mut().for_each(|r| *r *= *r);
-}
-
-pub fn sum_up_to(squares: &[f64], threshold: f64, h: usize) -> f64 {
-    let (mut below, mut sum) = (0, 0.0);
-    for &s in squares {
-        let inside = s < threshold;
-        below += usize::from(inside);
-        sum += if inside { s } else { 0.0 };
-    }
-    sum + threshold * (h - below) as f64
 }
 
 /// One step: the least squares fit to the h points nearest to `linear`, and the sum of their squared
@@ -107,29 +104,10 @@ pub fn converge(scratch: &mut Scratch, linear: &Linear, h: usize, about: Range<f
     best
 }
 
-/// Concentrates those starts whose sums of truncated squares, one each, are the smallest, and takes the best.
-pub fn finish(
-    scratch: &mut Scratch,
-    starts: &[Linear],
-    truncated: &[f64],
-    finalists: usize,
-    h: usize,
-    mut best: Candidate,
-) -> Candidate {
-    let mut order: Vec<(f64, usize)> = truncated.iter().copied().zip(0..).collect();
-    let last = finalists.min(order.len());
-    let by_size = |a: &(f64, usize), b: &(f64, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
-    if last < order.len() {
-        order.select_nth_unstable_by(last, by_size);
-        order.truncate(last);
-    }
-    order.sort_unstable_by(by_size);
-    for (_, start) in order {
-        // A fit to a few points is seldom nearer than the best so far.
-        let found = converge(scratch, &starts[start], h, 0.9 * best.threshold..3.0 * best.threshold);
-        if found.objective < best.objective {
-            best = found;
-        }
-    }
-    best
+/// Which sums are the smallest, so many of them, from the smallest on.
+pub fn foremost(sums: &[f64], how_many: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..sums.len()).collect();
+    order.sort_unstable_by(|&a, &b| sums[a].total_cmp(&sums[b]).then(a.cmp(&b)));
+    order.truncate(how_many);
+    order
 }

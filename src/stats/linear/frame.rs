@@ -2,6 +2,7 @@
 //! whatever the currency.
 
 use super::{Linear, MOST, Points, Scratch};
+use crate::stats::{decode, encode};
 
 /// The middle and the spread of one column.
 #[derive(Clone, Copy, Default)]
@@ -19,13 +20,13 @@ impl Frame {
     pub fn of(points: &Points, scratch: &mut Scratch) -> Frame {
         let mut frame = Frame { x: [Place::default(); MOST], y: Place::default() };
         scratch.slopes = points.x().len();
-        let Scratch { x, y, bits, .. } = scratch;
+        let Scratch { x, y, keys, .. } = scratch;
         for (i, (column, framed)) in points.x().iter().zip(x).enumerate() {
             // Points are in ascending order of the first regressor.
-            frame.x[i] = if i == 0 { Place::of_sorted(column) } else { Place::of(column, bits) };
+            frame.x[i] = if i == 0 { Place::of_sorted(column) } else { Place::of(column, keys) };
             frame.x[i].fill(column, framed);
         }
-        frame.y = Place::of(points.y, bits);
+        frame.y = Place::of(points.y, keys);
         frame.y.fill(points.y, y);
         frame
     }
@@ -56,6 +57,9 @@ impl Frame {
 /// A spread is at least this share of the range: most of the values may be the same.
 const LEAST: f64 = 1e-9;
 
+/// Values that a middle and a spread are made from, at the most: any will do that are of the right size.
+const PART: usize = 50;
+
 impl Place {
     fn of_sorted(values: &[f64]) -> Place {
         let n = values.len();
@@ -63,14 +67,15 @@ impl Place {
         Place { middle: values[n / 2], unit }
     }
 
-    fn of(values: &[f64], bits: &mut Vec<u64>) -> Place {
+    fn of(values: &[f64], keys: &mut Vec<i64>) -> Place {
         let n = values.len();
-        bits.clear();
-        bits.extend(values.iter().map(|v| ordered(*v)));
-        let (below, middle, above) = bits.select_nth_unstable(n / 2);
-        let middle = unordered(*middle);
-        let low = unordered(*below.select_nth_unstable(n / 4).1);
-        let high = unordered(*above.select_nth_unstable(3 * n / 4 - n / 2 - 1).1);
+        keys.clear();
+        keys.extend(values.iter().step_by(n.div_ceil(PART)).map(|v| encode(*v)));
+        let part = keys.len();
+        let (below, middle, above) = keys.select_nth_unstable(part / 2);
+        let middle = decode(*middle);
+        let low = decode(*below.select_nth_unstable(part / 4).1);
+        let high = decode(*above.select_nth_unstable(3 * part / 4 - part / 2 - 1).1);
         let range = values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |r, v| (r.0.min(*v), r.1.max(*v)));
         Place { middle, unit: (high - low).max(LEAST * (range.1 - range.0)) }
     }
@@ -81,14 +86,4 @@ impl Place {
         out.clear();
         out.extend(values.iter().map(|v| (v - self.middle) / unit));
     }
-}
-
-/// A double as a whole number that sorts the same way.
-pub fn ordered(x: f64) -> u64 {
-    let bits = x.to_bits();
-    bits ^ ((((bits as i64) >> 63) as u64) | (1 << 63))
-}
-
-pub fn unordered(key: u64) -> f64 {
-    f64::from_bits(key ^ ((((!key as i64) >> 63) as u64) | (1 << 63)))
 }

@@ -2,10 +2,11 @@
 //!
 //! Minimises the sum of the h = (n + p + 1) div 2 smallest squared residuals, p the number of coefficients
 //! (Rousseeuw 1984), so that up to half of the points may be anything. A line through up to [`EXACT`]
-//! points is found by going through every subset that some slope can select; beyond, and for several
-//! regressors, by FAST-LTS (Rousseeuw and Van Driessen 2006): exact fits to as many points as there are
-//! coefficients, screened, then concentrated. Reweighting keeps the points within the 98.75 % point of
-//! the normal, as R's robustbase does.
+//! points is found by going through every subset that some slope can select; longer ones by steps from a
+//! robust first line and from lines through pairs of points ([`window`]); fits on several regressors by
+//! FAST-LTS (Rousseeuw and Van Driessen 2006): exact fits to as many points as there are coefficients,
+//! screened, then concentrated. Reweighting keeps the points within the 98.75 % point of the normal, as R's
+//! robustbase does.
 //!
 //! Points must be finite and in ascending order of (x, y): the same points then give the same bits.
 
@@ -18,9 +19,8 @@ mod line;
 mod mm;
 mod plane;
 mod subsets;
+mod window;
 
-use super::select;
-use concentrate::{near, squares, sum_up_to};
 use frame::Frame;
 pub use least::{Leverage, weighted};
 pub use mm::mm;
@@ -151,6 +151,8 @@ pub struct Scratch {
     squares: Vec<f64>,
     weights: Vec<f64>,
     bits: Vec<u64>,
+    keys: Vec<i64>,
+    edges: window::Edges,
 }
 
 impl Scratch {
@@ -175,17 +177,14 @@ pub fn fit(points: &Points, scratch: &mut Scratch) -> Result<Fit, NoFit> {
     }
     let best = match points.slopes {
         1 if n <= EXACT => exhaustive::optimum(scratch, h),
-        1 => line::search(scratch, h),
+        1 => line::search(scratch, h).ok_or(NoFit::Tied)?,
         _ => plane::search(scratch, h).ok_or(NoFit::Tied)?,
     };
     let raw = frame.back(&best.linear);
-    // Squares again from the fit itself: differences of sums have lost their last digits.
-    squares(scratch, &best.linear);
-    let (threshold, _) = select(&scratch.squares, h - 1, near(best.threshold), &mut scratch.bits);
-    let objective = sum_up_to(&scratch.squares, threshold, h) * frame.unit() * frame.unit();
-    if scratch.squares.iter().filter(|s| **s <= NOTHING * NOTHING).count() >= h {
+    if best.threshold <= NOTHING * NOTHING {
         return Err(NoFit::Exact);
     }
+    let objective = best.objective * frame.unit() * frame.unit();
     let raw_scale =
         (objective / h as f64).sqrt() * consistency::trimming(h, n) * consistency::small_sample(n, points.slopes);
     let Scratch { weights, squares: residuals, .. } = scratch;

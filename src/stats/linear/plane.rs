@@ -1,6 +1,6 @@
 //! The search with several regressors.
 
-use super::concentrate::{Candidate, UNKNOWN, concentrate, converge, finish, squares};
+use super::concentrate::{Candidate, UNKNOWN, concentrate, converge, foremost, squares};
 use super::{Scratch, subsets, weighted};
 use crate::stats::lanes::{Lanes, sums};
 
@@ -10,8 +10,6 @@ pub const SUBSETS: usize = 500;
 const FIRST: usize = 20;
 /// How many are concentrated to the end.
 const FINALISTS: usize = 12;
-/// Squares count up to this many times the mean of the best fit's: two and a half standard deviations, or so.
-const TRUNCATED: f64 = 6.0;
 
 /// Exact fits to a few points, screened by their truncated squares, the best of them concentrated. `None`
 /// where no few points tell the slopes apart.
@@ -26,13 +24,20 @@ pub fn search(scratch: &mut Scratch, h: usize) -> Option<Candidate> {
             best = Some(found);
         }
     }
-    let best = converge(scratch, &best?.linear, h, UNKNOWN);
-    let bound = Lanes::splat(best.objective / h as f64 * TRUNCATED);
+    let mut best = converge(scratch, &best?.linear, h, UNKNOWN);
+    let bound = Lanes::splat(best.bound(h));
     let truncated = starts.iter().map(|start| {
         squares(scratch, start);
         let [sum] = sums([&scratch.squares], |[square]| [square.fast_min(bound)]);
         sum
     });
     let truncated: Vec<f64> = truncated.collect();
-    Some(finish(scratch, &starts, &truncated, FINALISTS, h, best))
+    for start in foremost(&truncated, FINALISTS) {
+        // A fit to a few points is seldom nearer than the best so far.
+        let found = converge(scratch, &starts[start], h, 0.9 * best.threshold..3.0 * best.threshold);
+        if found.objective < best.objective {
+            best = found;
+        }
+    }
+    Some(best)
 }

@@ -12,6 +12,11 @@ pub fn fits(points: &Points, most: usize) -> Vec<Linear> {
     subsets(points.count(), points.coefficients(), most).iter().filter_map(|few| through(points, few)).collect()
 }
 
+/// The same for all groups of a size.
+pub fn random(n: usize) -> Random {
+    Random::new(0x9e37_79b9_7f4a_7c15 ^ n as u64)
+}
+
 fn through(points: &Points, few: &[usize; P]) -> Option<Linear> {
     let p = points.coefficients();
     let mut columns = [[0.0; P]; P];
@@ -26,7 +31,7 @@ fn subsets(n: usize, p: usize, most: usize) -> Vec<[usize; P]> {
     let how_many = (0..p).fold(1.0, |all, k| all * (n - k) as f64 / (k + 1) as f64);
     let mut subset: [usize; P] = std::array::from_fn(|k| k);
     if how_many > most as f64 {
-        let mut random = Random::new(0x9e37_79b9_7f4a_7c15 ^ n as u64);
+        let mut random = random(n);
         return (0..most)
             .map(|_| {
                 subset[..p].iter_mut().for_each(|i| *i = random.below(n));
