@@ -157,6 +157,10 @@ def test_goods_priced_by_weight_and_by_piece():
     # By weight alone the same price is nothing to speak of.
     alone = rl.ValueWeight(by=("hs",)).fit_score(ships).to_pylist()
     assert alone[7]["p_value"] > 0.001 > rows[7]["p_value"]
+    assert not any("go together" in row["reason"] for row in rows)
+    nearly = rl.read(pl.DataFrame(columns | {"quantity": weight * rng.uniform(0.97, 1.03, n)}))
+    for row in both.fit_score(nearly).to_pylist():
+        assert "net_weight and quantity go together here, so one slope alone says little" in row["reason"]
     # Pieces that are the weight in another unit tell nothing of their own.
     tied = rl.read(pl.DataFrame(columns | {"quantity": weight * 10}))
     reasons = {r["reason"] for r in both.fit_score(tied).to_pylist()}

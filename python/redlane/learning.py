@@ -126,9 +126,12 @@ def evaluate(scores: Any, truth: Any, value: Iterable[float | None] | None = Non
     --------
     >>> import redlane as rl
     >>> planted = rl.inject(rl.samples.shipments(20_000, plant=False).ships, "overvalued", n=100, strength=8)
-    >>> result = rl.evaluate(rl.UnitValue().fit_score(planted.ships), planted.truth)
+    >>> scores = rl.UnitValue().fit_score(planted.ships)
+    >>> result = rl.evaluate(scores, planted.truth)
     >>> result.to_pylist()[1]["measure"], result.to_pylist()[1]["value"] > 0.5
     ('average_precision', True)
+    >>> rl.evaluate(scores, planted.truth, order="p_value").to_pylist()[1]["value"] > 0.5
+    True
     """
     if order not in ("score", "p_value"):
         raise ArgumentError(f'order={order!r} is not known; use "score" or "p_value"')

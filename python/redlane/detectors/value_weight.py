@@ -15,12 +15,13 @@ class ValueWeight(Detector):
 
     In every group the line value = intercept + slope x weight is fitted by least trimmed squares: it minimises
     the sum of the h = (n + p + 1) div 2 smallest squared residuals, p the number of coefficients (Rousseeuw 1984;
-    searched for as in FAST-LTS, Rousseeuw and Van Driessen 2006; lines through up to 24 shipments are found
-    exactly), so that up to half of the group may be wrong. Then shipments beyond 2.24 scales are left out and the line is fitted again. The
-    EU's anti-fraud services use the method on trade data (Perrotta, Riani, Torti).
+    searched for as in FAST-LTS, Rousseeuw and Van Driessen 2006; lines through up to 24 shipments are found exactly),
+    so that up to half of the group may be wrong. Then shipments beyond 2.24 scales are left out and the line is
+    fitted again. The EU's anti-fraud services use the method on trade data (Perrotta, Riani, Torti).
 
     `on` can name several numbers, such as net weight and quantity where goods are priced by both:
-    value = intercept + slope x weight + slope x quantity.
+    value = intercept + slope x weight + slope x quantity. Where they nearly go together the fit holds and its
+    slopes one by one say little (variance inflation above 10; Marquardt 1970); the reason then says so.
 
     The score is |residual| / (spread x sqrt(u² + d)), where u = (weight / median weight)^power is how residuals
     of traded goods grow with the weight, and d the variance of the fit itself at that weight (its leverage, as in

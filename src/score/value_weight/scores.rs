@@ -18,6 +18,8 @@ use crate::store::Shipments;
 use crate::watch::Watch;
 
 const NONE: u32 = u32::MAX;
+/// Variance inflation from which slopes are not to be read one by one (Marquardt 1970).
+const INFLATED: f64 = 10.0;
 
 pub struct LineScores {
     model: Arc<Model>,
@@ -113,6 +115,9 @@ impl LineScores {
             let times = if settings.log { " " } else { " x " };
             let sign = if slope < 0.0 { '-' } else { '+' };
             text += &format!(" {sign} {}{times}{ln}{name}", number(slope.abs()));
+        }
+        if fit.leverage.inflation() > INFLATED {
+            text += &format!("; {} go together here, so one slope alone says little", settings.on.join(" and "));
         }
         text
     }

@@ -118,6 +118,13 @@ impl Leverage {
         Some(Leverage { total: moments.total, mean: moments.x, factor })
     }
 
+    /// The largest variance inflation: by how much a slope is less certain for what the regressors before it
+    /// tell of its own, 1 / (1 - R²). 1 where they say nothing of each other.
+    pub fn inflation(&self) -> f64 {
+        let rows = self.factor.lower.iter().zip(0..).take(self.factor.slopes);
+        rows.map(|(row, i)| row[..=i].iter().map(|l| l * l).sum::<f64>() / (row[i] * row[i])).fold(1.0, f64::max)
+    }
+
     /// 1 / Σw + (x - mean)ᵀ (Σ w (x - mean) (x - mean)ᵀ)⁻¹ (x - mean).
     pub fn at(&self, x: &[f64; MOST]) -> f64 {
         if self.factor.slopes == 1 {
@@ -126,5 +133,19 @@ impl Leverage {
         }
         let away = self.factor.forward(std::array::from_fn(|i| x[i] - self.mean[i]));
         1.0 / self.total + away[..self.factor.slopes].iter().map(|a| a * a).sum::<f64>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inflation_is_that_of_regressing_one_on_the_other() {
+        let (a, b) = ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [1.0, 2.5, 2.5, 4.5, 4.5, 6.5]);
+        let leverage = Leverage::of(&Points::new([&a[..], &b], &[0.0; 6]), &[1.0; 6]).unwrap();
+        // numpy: 1 / (1 - numpy.corrcoef(a, b)[0, 1] ** 2)
+        assert!((leverage.inflation() - 15.943_675_889_328_1).abs() < 1e-9, "{}", leverage.inflation());
+        assert_eq!(Leverage::NONE.inflation(), 1.0);
     }
 }
