@@ -68,8 +68,10 @@ def test_lines_equal_robustbase(trade):
     squares = np.sort((y - line["raw_intercept"] - line["raw_slope"] * x) ** 2)[: (len(x) + 3) // 2]
     assert line["sum_of_squares"] == pytest.approx(squares.sum(), rel=1e-9)
     assert line["sum_of_squares"] <= least * (1 + 1e-6)
-    # FAST-LTS may miss the optimum: R's line of inttrade2 has 1.00004 times the squares of this one.
-    if line["sum_of_squares"] > least * (1 - 1e-5):
+    if name == "inttrade2":
+        # FAST-LTS may miss the optimum: R's line has 1.00004 times the squares of this one.
+        assert line["sum_of_squares"] < least * (1 - 3e-5)
+    else:
         assert (line["raw_intercept"], line["raw_slope"]) == pytest.approx(raw, rel=1e-4)
     assert (line["intercept"], line["slope"]) == pytest.approx(reweighted, rel=1e-4)
     plain, logs = MM[name]

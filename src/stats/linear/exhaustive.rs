@@ -1,6 +1,7 @@
 //! The line of least trimmed squares itself, for small groups.
 
-use super::concentrate::{Candidate, UNKNOWN, converge, line_of};
+use super::concentrate::{Candidate, UNKNOWN, converge};
+use super::window::Window;
 use super::{Linear, Scratch};
 
 /// Slopes this near are one: those of pairs on one line differ by rounding.
@@ -29,17 +30,13 @@ pub fn optimum(scratch: &mut Scratch, h: usize) -> Candidate {
         }
     }
     swaps.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
-    let sums = |run: &[usize]| {
-        let mut sums = Sums::default();
-        run.iter().for_each(|&i| sums.add(u[i], v[i]));
-        sums
-    };
     let mut best: (f64, Option<Linear>) = (f64::INFINITY, None);
     let mut look = |run: &[usize]| {
-        let sums = sums(run);
-        let residual = sums.residual();
+        let mut window = Window::new(h);
+        run.iter().for_each(|&i| window.add(u[i], v[i]));
+        let residual = window.residual();
         if residual < best.0
-            && let Some(line) = sums.line()
+            && let Some(line) = window.line(h)
         {
             best = (residual, Some(line));
         }
@@ -83,39 +80,6 @@ pub fn optimum(scratch: &mut Scratch, h: usize) -> Candidate {
     let line = best.1.unwrap_or(Linear::ZERO);
     // The subsets' own lines can only gain from concentration where rounding misled the search.
     converge(scratch, &line, h, UNKNOWN)
-}
-
-#[derive(Clone, Copy, Default)]
-struct Sums {
-    n: f64,
-    u: f64,
-    v: f64,
-    uu: f64,
-    uv: f64,
-    vv: f64,
-}
-
-impl Sums {
-    fn add(&mut self, u: f64, v: f64) {
-        self.n += 1.0;
-        self.u += u;
-        self.v += v;
-        self.uu += u * u;
-        self.uv += u * v;
-        self.vv += v * v;
-    }
-
-    fn line(&self) -> Option<Linear> {
-        line_of(self.n, self.u, self.v, self.uu, self.uv)
-    }
-
-    /// The sum of squared residuals of the least squares line.
-    fn residual(&self) -> f64 {
-        let xx = self.uu - self.u * self.u / self.n;
-        let xy = self.uv - self.u * self.v / self.n;
-        let yy = self.vv - self.v * self.v / self.n;
-        if xx <= 1e-14 * self.uu { f64::INFINITY } else { (yy - xy * xy / xx).max(0.0) }
-    }
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ pub fn search(scratch: &mut Scratch, h: usize) -> Option<Candidate> {
         lower(descend(scratch, &line, h, best.threshold, best.objective), &mut best);
     }
     let Candidate { linear, threshold, objective } = best;
-    let (middle, spread) = middle_within(scratch, &linear, threshold);
+    let Within { middle, spread, .. } = Within::of(&scratch.x[0], &scratch.y, &linear, threshold);
     let unit = (objective / (h as f64 * spread)).sqrt();
     for turn in TURNS {
         let by = turn * unit;
@@ -90,7 +90,8 @@ fn upper_median(keys: &mut [i64]) -> f64 {
     decode(*keys.select_nth_unstable(keys.len() / 2).1)
 }
 
-/// The sum of squared residuals, none counted as more than `bound`.
+/// The sum of squared residuals, none counted as more than `bound`: less than half of the work of [`Within`],
+/// for the many lines of which no more is asked.
 fn truncated(u: &[f64], v: &[f64], line: &Linear, bound: f64) -> f64 {
     let (bound, intercept, slope) = (Lanes::splat(bound), Lanes::splat(line.intercept), Lanes::splat(line.slopes[0]));
     let [sum] = sums([u, v], |[u, v]| {
@@ -123,11 +124,13 @@ fn slide(u: &[f64], v: &[f64], line: &Linear, bound: f64) -> Linear {
     at.0
 }
 
-/// What one pass tells of a line: its sum of squares, none counted as more than the bound, and the least
-/// squares fit to the points within it.
+/// What one pass tells of a line: its sum of squares, none counted as more than the bound; and of the points
+/// within the bound the least squares fit, the mean of u and the sum of squares about that.
 struct Within {
     sum: f64,
     fit: Option<Linear>,
+    middle: f64,
+    spread: f64,
 }
 
 impl Within {
@@ -141,21 +144,8 @@ impl Within {
             let kept = inside & u;
             [square.fast_min(bound), inside & Lanes::ONE, kept, inside & v, kept * u, kept * v]
         });
-        Within { sum, fit: line_of(n, u, v, uu, uv) }
+        Within { sum, fit: line_of(n, u, v, uu, uv), middle: u / n, spread: uu - u * u / n }
     }
-}
-
-/// The mean of u, and the sum of squares about it, of the points with squares up to `threshold`.
-fn middle_within(scratch: &Scratch, line: &Linear, threshold: f64) -> (f64, f64) {
-    let (bound, intercept, slope) =
-        (Lanes::splat(threshold), Lanes::splat(line.intercept), Lanes::splat(line.slopes[0]));
-    let [n, u, uu] = sums([&scratch.x[0], &scratch.y], |[u, v]| {
-        let r = v - (intercept + slope * u);
-        let inside = (r * r).simd_le(bound);
-        let u = inside & u;
-        [inside & Lanes::ONE, u, u * u]
-    });
-    (u / n, uu - u * u / n)
 }
 
 #[cfg(test)]

@@ -18,14 +18,14 @@ const AHEAD: f64 = 3.0;
 
 /// Steps from `line` until nothing is gained, or the way leads to `known`, a sum of squares that has been reached
 /// already, or not below it: a line, its window's sum of squares, and about how large its h-th smallest
-/// square is. `threshold` says that of `line`, as well as it is known.
+/// square is. `threshold` says that of `line`, as well as it is known. Either is NaN where nothing is known.
 pub fn descend(scratch: &mut Scratch, line: &Linear, h: usize, threshold: f64, known: f64) -> Option<Candidate> {
     let mut best = step(scratch, line, h, threshold)?;
     for _ in 0..STEPS {
         if (best.objective - known).abs() <= GAIN * known {
             break;
         }
-        let next = step(scratch, &best.linear, h, best.threshold)?;
+        let Some(next) = step(scratch, &best.linear, h, best.threshold) else { break };
         let gain = best.objective - next.objective;
         if gain <= GAIN * best.objective {
             break;
@@ -56,15 +56,16 @@ fn step(scratch: &mut Scratch, line: &Linear, h: usize, threshold: f64) -> Optio
         [u, v, u * u, u * v, v * v]
     });
     // From the window that begins last to the one that begins first.
-    let mut window = Window { u, v, uu, uv, vv, points: 1.0 / h as f64 };
+    let mut window = Window { u, v, uu, uv, vv, ..Window::new(h) };
     let mut behind = missing.saturating_sub(above.len());
-    below[..behind].iter().for_each(|point| window.add(point));
-    above[..missing - behind].iter().for_each(|point| window.add(point));
+    below[..behind].iter().for_each(|point| window.add(point.u, point.v));
+    above[..missing - behind].iter().for_each(|point| window.add(point.u, point.v));
     let mut best = (window.residual(), window, behind);
     while behind < missing.min(below.len()) {
-        window.add(&below[behind]);
+        window.add(below[behind].u, below[behind].v);
         behind += 1;
-        window.take(&above[missing - behind]);
+        let Point { u, v, .. } = above[missing - behind];
+        window.take(u, v);
         let residual = window.residual();
         if residual < best.0 {
             best = (residual, window, behind);
@@ -129,20 +130,25 @@ impl Edges {
     }
 }
 
-/// The sums of a window.
+/// The plain sums of h points.
 #[derive(Clone, Copy)]
-struct Window {
+pub struct Window {
+    /// 1 / h.
+    share: f64,
     u: f64,
     v: f64,
     uu: f64,
     uv: f64,
     vv: f64,
-    /// 1 / h.
-    points: f64,
 }
 
 impl Window {
-    fn add(&mut self, &Point { u, v, .. }: &Point) {
+    /// Of no points yet.
+    pub fn new(h: usize) -> Window {
+        Window { share: 1.0 / h as f64, u: 0.0, v: 0.0, uu: 0.0, uv: 0.0, vv: 0.0 }
+    }
+
+    pub fn add(&mut self, u: f64, v: f64) {
         self.u += u;
         self.v += v;
         self.uu += u * u;
@@ -150,7 +156,7 @@ impl Window {
         self.vv += v * v;
     }
 
-    fn take(&mut self, &Point { u, v, .. }: &Point) {
+    fn take(&mut self, u: f64, v: f64) {
         self.u -= u;
         self.v -= v;
         self.uu -= u * u;
@@ -159,14 +165,14 @@ impl Window {
     }
 
     /// The sum of squares about its own least squares line.
-    fn residual(&self) -> f64 {
-        let uu = self.uu - self.u * self.u * self.points;
-        let uv = self.uv - self.u * self.v * self.points;
-        let vv = self.vv - self.v * self.v * self.points;
+    pub fn residual(&self) -> f64 {
+        let uu = self.uu - self.u * self.u * self.share;
+        let uv = self.uv - self.u * self.v * self.share;
+        let vv = self.vv - self.v * self.v * self.share;
         if uu > 1e-14 * self.uu { vv - uv * uv / uu } else { f64::INFINITY }
     }
 
-    fn line(&self, h: usize) -> Option<Linear> {
+    pub fn line(&self, h: usize) -> Option<Linear> {
         line_of(h as f64, self.u, self.v, self.uu, self.uv)
     }
 }
