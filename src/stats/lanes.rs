@@ -1,15 +1,15 @@
 //! Sums over slices in four lanes, which are put together last: several times as fast as one number
 //! after the other, and the same bits for the same order of the numbers.
 
-pub use wide::f64x4 as Lanes;
+pub use wide::{f32x8 as ShortLanes, f64x4 as Lanes};
 
-const WIDTH: usize = 4;
+pub const WIDTH: usize = 4;
 
 /// The sums of each of the `terms` of the columns, which are equally long.
 #[inline]
 pub fn sums<const K: usize, const M: usize>(
     columns: [&[f64]; K],
-    terms: impl Fn([Lanes; K]) -> [Lanes; M],
+    mut terms: impl FnMut([Lanes; K]) -> [Lanes; M],
 ) -> [f64; M] {
     let parts = columns.map(|column| column.as_chunks::<WIDTH>());
     let whole = parts.first().map_or(0, |(chunks, _)| chunks.len());

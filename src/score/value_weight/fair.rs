@@ -18,6 +18,7 @@ const NEAR: (f64, f64) = (0.75, 1.25);
 const NO_SPREAD: f64 = 1e-9;
 
 /// (x^power)² for the powers there are.
+#[inline(always)]
 pub fn squared(x: f64, power: f64) -> f64 {
     if power == 0.0 {
         1.0
@@ -78,26 +79,43 @@ impl Fair {
         self.inverse.clear();
         self.inverse.extend(members.x()[0].iter().map(|x| 1.0 / squared(x / fit.middle, power).sqrt()));
         let (mut linear, mut spread) = (fit.linear, self.spread(members, &fit.linear, fit.scale));
-        for _ in 0..if power > 0.0 { REFITS } else { 0 } {
-            self.weigh(spread);
-            let Some(next) = linear::weighted(members, &self.weights) else { break };
-            linear = next;
-            spread = self.spread(members, &linear, spread);
+        self.weights.clear();
+        let refits = if power > 0.0 { REFITS } else { 0 };
+        let mut leverage = Leverage::NONE;
+        for round in 0..=refits {
+            if !self.weigh(spread) {
+                break;
+            }
+            let Some((next, doubt)) = linear::weighted_with_leverage(members, &self.weights) else { return false };
+            leverage = doubt;
+            if round < refits {
+                linear = next;
+                spread = self.spread(members, &linear, spread);
+            }
         }
-        self.weigh(spread);
-        let Some(leverage) = Leverage::of(members, &self.weights) else { return false };
         let middling = linear.at(&members.x_of(members.count() / 2)).abs();
         (fit.fair, fit.spread, fit.leverage) = (linear, spread, leverage);
         spread > NO_SPREAD * fit.scale.max(middling)
     }
 
-    /// Shipments within so many spreads weigh as much as they say about the line.
-    fn weigh(&mut self, spread: f64) {
+    /// Of the line that was fitted last.
+    pub fn residuals(&mut self) -> &mut [f64] {
+        &mut self.residuals
+    }
+
+    /// Shipments within so many spreads weigh as much as they say about the line. False where they are those that
+    /// had weights already.
+    fn weigh(&mut self, spread: f64) -> bool {
         let Fair { inverse, sizes, weights, .. } = self;
         let far = linear::CUTOFF * spread;
+        let moved = |(size, weight): (&f64, &f64)| (*size <= far) != (*weight > 0.0);
+        if weights.len() == sizes.len() && !sizes.iter().zip(&*weights).any(moved) {
+            return false;
+        }
         weights.clear();
         let kept = |size: f64| f64::from(u8::from(size <= far));
         weights.extend(inverse.iter().zip(&*sizes).map(|(inverse, &size)| kept(size) * inverse * inverse));
+        true
     }
 
     fn spread(&mut self, members: &Points, linear: &Linear, last: f64) -> f64 {

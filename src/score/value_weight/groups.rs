@@ -6,8 +6,8 @@ use rayon::prelude::*;
 
 use super::STRETCH;
 use crate::error::Result;
-use crate::stats::encode;
 use crate::stats::linear::{self, Leverage, Linear, NoFit, Points};
+use crate::stats::{Sorter, encode};
 use crate::watch::Watch;
 
 /// Why a group has no fit, or its fit.
@@ -81,6 +81,7 @@ pub fn fit_groups(starts: &[usize], columns: &mut [Vec<f64>], mm: bool, watch: &
 struct Work {
     scratch: linear::Scratch,
     keys: Vec<u64>,
+    sorter: Sorter,
     spare: Vec<f64>,
 }
 
@@ -113,11 +114,11 @@ impl Work {
     /// Ascending by the columns in turn. Whole numbers are sorted: the first bits of the first column, with the
     /// place of the member in those that its number needs; where so many bits tie, all columns decide.
     fn sort(&mut self, members: &mut [&mut [f64]]) {
-        let Work { keys, spare, .. } = self;
+        let Work { keys, sorter, spare, .. } = self;
         let places = members[0].len().next_power_of_two() as u64 - 1;
         keys.clear();
         keys.extend(members[0].iter().zip(0..).map(|(x, i)| (sortable(*x) & !places) | i));
-        keys.sort_unstable();
+        sorter.sort(keys);
         let place = |key: &u64| (key & places) as usize;
         for tied in keys.chunk_by_mut(|a, b| (a ^ b) & !places == 0).filter(|tied| tied.len() > 1) {
             tied.sort_unstable_by(|a, b| {

@@ -34,6 +34,13 @@ use scores::LineScores;
 
 /// Rows worked on at a time.
 const STRETCH: usize = 1 << 14;
+/// Parts that a thread's share of the groups is cut into.
+const SHARES: usize = 8;
+
+/// Whether a number can have its part in a line: amounts that are there.
+fn usable(x: f64) -> bool {
+    x > 0.0 && x <= f64::MAX
+}
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValueWeight {
@@ -97,11 +104,6 @@ impl ValueWeight {
         self.on.iter().map(one).chain([store.role_numbers(Role::Value, watch)]).collect()
     }
 
-    /// Whether a shipment has a place on the line.
-    fn usable(numbers: &[ScalarBuffer<f64>], row: usize) -> bool {
-        numbers.iter().all(|column| column[row] > 0.0 && column[row] <= f64::MAX)
-    }
-
     /// A number as it is regressed.
     fn shown(&self, x: f64) -> f64 {
         if self.log { ln(x) } else { x }
@@ -113,14 +115,23 @@ impl ValueWeight {
         let index = cache.get(ships, &resolve(&ships.store, &self.by)?, watch)?;
         let n = index.order.len();
         watch.begin("fitting", n as u64);
-        let mut columns = vec![vec![0.0; n]; numbers.len()];
+        // A clone would be written by this thread alone, and all of it.
+        let mut columns: Vec<Vec<f64>> = numbers.iter().map(|_| vec![0.0; n]).collect();
         let ends = (1..=n.div_ceil(STRETCH)).map(|k| (k * STRETCH).min(n));
         parts(&mut columns, ends).into_par_iter().zip(index.order.par_chunks(STRETCH)).for_each(|(mut part, rows)| {
-            for (at, &row) in rows.iter().enumerate() {
-                let usable = ValueWeight::usable(&numbers, row as usize);
-                for (to, from) in part.iter_mut().zip(&numbers) {
-                    to[at] = if usable { self.shown(from[row as usize]) } else { f64::NAN };
+            for (to, from) in part.iter_mut().zip(&numbers) {
+                to.iter_mut().zip(rows).for_each(|(to, &row)| *to = from[row as usize]);
+            }
+            // All of a shipment's numbers are known, or none.
+            if part.iter().any(|column| column.iter().filter(|x| !usable(**x)).count() > 0) {
+                for at in 0..rows.len() {
+                    if part.iter().any(|column| !usable(column[at])) {
+                        part.iter_mut().for_each(|column| column[at] = f64::NAN);
+                    }
                 }
+            }
+            if self.log {
+                part.iter_mut().flat_map(|column| column.iter_mut()).for_each(|x| *x = self.shown(*x));
             }
         });
         let mut starts: Vec<usize> = index.starts.iter().map(|&s| s as usize).collect();
@@ -189,40 +200,37 @@ impl Model {
     /// The fit of each group that follows from the power, its spread, and the tails.
     fn measure_spread(&mut self, watch: &Watch) -> Result<()> {
         let mut outcomes = std::mem::take(&mut self.outcomes);
-        let work = || (Fair::default(), &*self);
-        outcomes.par_iter_mut().enumerate().with_min_len(16).for_each_init(work, |(fair, model), (g, outcome)| {
-            if let Outcome::Fitted(fit) = outcome
-                && !fair.fit(&model.members(g), fit, model.power)
-            {
-                *outcome = Outcome::None(linear::NoFit::Exact);
-            }
-        });
+        let share = outcomes.len().div_ceil(SHARES * rayon::current_num_threads()).max(1);
+        let shares = outcomes.par_chunks_mut(share).enumerate();
+        let counts: Result<Vec<Counts>> = shares
+            .map(|(part, outcomes)| {
+                watch.check()?;
+                let (mut fair, mut counts) = (Fair::default(), Counts::new());
+                for (g, outcome) in (part * share..).zip(outcomes) {
+                    let Outcome::Fitted(fit) = outcome else { continue };
+                    let members = self.members(g);
+                    if !fair.fit(&members, fit, self.power) {
+                        *outcome = Outcome::None(linear::NoFit::Exact);
+                    } else if members.count() >= self.settings.min_peers {
+                        let sides = counts.of(members.count() as u32);
+                        self.standards(fit, &members, fair.residuals()).iter().for_each(|z| sides.add(*z));
+                    }
+                }
+                Ok(counts)
+            })
+            .collect();
         self.outcomes = outcomes;
-        watch.check()?;
-        let groups: Vec<usize> = (0..self.outcomes.len()).collect();
-        let share = groups.len().div_ceil(4 * rayon::current_num_threads()).max(1);
-        let counts = groups.par_chunks(share).map(|groups| self.count(groups)).reduce(Counts::new, Counts::plus);
-        self.tails = counts.tails();
+        self.tails = counts?.into_iter().fold(Counts::new(), Counts::plus).tails();
         Ok(())
     }
 
-    fn count(&self, groups: &[usize]) -> Counts {
-        let (mut counts, mut residuals) = (Counts::new(), Vec::new());
-        for &g in groups {
-            if let Outcome::Fitted(fit) = &self.outcomes[g]
-                && self.size(g) >= self.settings.min_peers
-            {
-                let members = self.members(g);
-                members.residuals(&fit.fair, &mut residuals);
-                match members.x() {
-                    [x] => residuals.iter_mut().zip(*x).for_each(|(r, x)| *r /= self.unit(fit, &[*x, 0.0, 0.0, 0.0])),
-                    _ => residuals.iter_mut().zip(0..).for_each(|(r, i)| *r /= self.unit(fit, &members.x_of(i))),
-                }
-                let sides = counts.of(members.count() as u32);
-                residuals.iter().for_each(|z| sides.add(*z));
-            }
+    /// What is left of each of a group's members by its fair line, in units of what is to be expected of it.
+    fn standards<'a>(&self, fit: &Fitted, members: &Points, residuals: &'a mut [f64]) -> &'a [f64] {
+        match members.x() {
+            [x] => residuals.iter_mut().zip(*x).for_each(|(r, x)| *r /= self.unit(fit, &[*x, 0.0, 0.0, 0.0])),
+            _ => residuals.iter_mut().zip(0..).for_each(|(r, i)| *r /= self.unit(fit, &members.x_of(i))),
         }
-        counts
+        residuals
     }
 
     /// The residual in units of what is to be expected of it.
@@ -231,7 +239,7 @@ impl Model {
     }
 
     /// What is to be expected of a residual: its spread, and the fit's own doubt.
-    #[inline]
+    #[inline(always)]
     fn unit(&self, fit: &Fitted, x: &[f64; MOST]) -> f64 {
         fit.spread * (squared(x[0] / fit.middle, self.power) + fit.leverage.at(x)).sqrt()
     }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::groups::{Fitted, Outcome};
 use super::state::no_line;
-use super::{Model, STRETCH, ValueWeight};
+use super::{Model, STRETCH, usable};
 use crate::error::Result;
 use crate::group::GroupIndex;
 use crate::score::guards;
@@ -47,7 +47,7 @@ impl LineScores {
     fn point(&self, at: usize) -> Option<([f64; MOST], f64)> {
         let (settings, row) = (&self.model.settings, self.ships.rows.row(at));
         let (value, on) = self.numbers.split_last()?;
-        if !ValueWeight::usable(&self.numbers, row) {
+        if !self.numbers.iter().all(|column| usable(column[row])) {
             return None;
         }
         let mut x = [0.0; MOST];

@@ -33,7 +33,7 @@ pub fn optimum(scratch: &mut Scratch, h: usize) -> Candidate {
     let mut best: (f64, Option<Linear>) = (f64::INFINITY, None);
     let mut look = |run: &[usize]| {
         let mut window = Window::new(h);
-        run.iter().for_each(|&i| window.add(u[i], v[i]));
+        run.iter().for_each(|&i| window.add((u[i], v[i])));
         let residual = window.residual();
         if residual < best.0
             && let Some(line) = window.line(h)

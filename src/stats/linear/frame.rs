@@ -58,7 +58,7 @@ impl Frame {
 const LEAST: f64 = 1e-9;
 
 /// Values that a middle and a spread are made from, at the most: any will do that are of the right size.
-const PART: usize = 50;
+const PART: usize = 25;
 
 impl Place {
     fn of_sorted(values: &[f64]) -> Place {

@@ -8,7 +8,14 @@ const NOTHING_OF_ITS_OWN: f64 = 1e-12;
 
 /// Weighted least squares; `None` where the points do not tell the slopes apart.
 pub fn weighted(points: &Points, weights: &[f64]) -> Option<Linear> {
-    Moments::of(points, weights).solve()
+    Moments::of(points, weights).solve().map(|(linear, _)| linear)
+}
+
+/// The same, and how well it knows what it predicts.
+pub fn weighted_with_leverage(points: &Points, weights: &[f64]) -> Option<(Linear, Leverage)> {
+    let moments = Moments::of(points, weights);
+    let (linear, factor) = moments.solve()?;
+    Some((linear, Leverage { total: moments.total, mean: moments.x, factor }))
 }
 
 /// Sums of squares and products about the weighted means.
@@ -46,11 +53,11 @@ impl Moments {
         Moments { slopes, total, x, y, xx, xy }
     }
 
-    fn solve(&self) -> Option<Linear> {
+    fn solve(&self) -> Option<(Linear, Factor)> {
         let factor = Factor::of(&self.xx, self.slopes)?;
         let slopes = factor.back(factor.forward(self.xy));
         let intercept = self.y - self.x.iter().zip(&slopes).map(|(x, slope)| slope * x).sum::<f64>();
-        slopes.iter().all(|slope| slope.is_finite()).then_some(Linear { intercept, slopes })
+        slopes.iter().all(|slope| slope.is_finite()).then_some((Linear { intercept, slopes }, factor))
     }
 }
 
@@ -111,13 +118,6 @@ impl Leverage {
     pub const NONE: Leverage =
         Leverage { total: f64::INFINITY, mean: [0.0; MOST], factor: Factor { slopes: 0, lower: [[0.0; MOST]; MOST] } };
 
-    /// That of the fit to these points with these weights.
-    pub fn of(points: &Points, weights: &[f64]) -> Option<Leverage> {
-        let moments = Moments::of(points, weights);
-        let factor = Factor::of(&moments.xx, moments.slopes)?;
-        Some(Leverage { total: moments.total, mean: moments.x, factor })
-    }
-
     /// The largest variance inflation: by how much a slope is less certain for what the regressors before it
     /// tell of its own, 1 / (1 - R²). 1 where they say nothing of each other.
     pub fn inflation(&self) -> f64 {
@@ -126,6 +126,7 @@ impl Leverage {
     }
 
     /// 1 / Σw + (x - mean)ᵀ (Σ w (x - mean) (x - mean)ᵀ)⁻¹ (x - mean).
+    #[inline(always)]
     pub fn at(&self, x: &[f64; MOST]) -> f64 {
         if self.factor.slopes == 1 {
             let away = (x[0] - self.mean[0]) / self.factor.lower[0][0];
@@ -143,7 +144,7 @@ mod tests {
     #[test]
     fn inflation_is_that_of_regressing_one_on_the_other() {
         let (a, b) = ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [1.0, 2.5, 2.5, 4.5, 4.5, 6.5]);
-        let leverage = Leverage::of(&Points::new([&a[..], &b], &[0.0; 6]), &[1.0; 6]).unwrap();
+        let (_, leverage) = weighted_with_leverage(&Points::new([&a[..], &b], &[0.0; 6]), &[1.0; 6]).unwrap();
         // numpy: 1 / (1 - numpy.corrcoef(a, b)[0, 1] ** 2)
         assert!((leverage.inflation() - 15.943_675_889_328_1).abs() < 1e-9, "{}", leverage.inflation());
         assert_eq!(Leverage::NONE.inflation(), 1.0);

@@ -1,9 +1,9 @@
 //! The search for the line whose h smallest squared residuals sum to the least.
 
-use super::concentrate::{Candidate, concentrate, converge, foremost, line_of, near};
+use super::concentrate::{Candidate, converge, foremost, near};
+use super::slide::{Within, slide, truncated};
 use super::window::descend;
 use super::{Linear, Scratch, subsets};
-use crate::stats::lanes::{Lanes, sums};
 use crate::stats::{decode, encode};
 
 /// Pairs of points tried as starting lines: for groups of a few hundred points, and for larger ones.
@@ -18,7 +18,7 @@ const PART: usize = 100;
 /// sqrt(mean square / Σ (u - mean)²) they turn.
 const TURNS: [f64; 2] = [-4.0, 4.0];
 /// Mean squares, in units of the spread of y, that differences of sums tell no more.
-const LOST: f64 = 1e-10;
+const LOST: f64 = 1e-6;
 
 /// The best of: a robust first line; lines through pairs of points, screened by their truncated squares; and
 /// the best of these turned a little. Each goes down by steps, the last to the end.
@@ -32,15 +32,14 @@ pub fn search(scratch: &mut Scratch, h: usize) -> Option<Candidate> {
         _ => {}
     };
     let starts = pair_lines(scratch, pairs);
-    let (u, v) = (&scratch.x[0], &scratch.y);
-    let bound = best.bound(h);
-    let sums: Vec<f64> = starts.iter().map(|line| truncated(u, v, line, bound)).collect();
+    scratch.short.fill(&scratch.x[0], &scratch.y);
+    let sums: Vec<f64> = starts.iter().map(|line| truncated(&scratch.short, line, best.bound(h))).collect();
     for start in foremost(&sums, finalists) {
-        let line = slide(&scratch.x[0], &scratch.y, &starts[start], best.threshold);
+        let line = slide(&scratch.short, &starts[start], best.threshold);
         lower(descend(scratch, &line, h, best.threshold, best.objective), &mut best);
     }
     let Candidate { linear, threshold, objective } = best;
-    let Within { middle, spread, .. } = Within::of(&scratch.x[0], &scratch.y, &linear, threshold);
+    let Within { middle, spread, .. } = Within::of(&scratch.short, &linear, threshold);
     let unit = (objective / (h as f64 * spread)).sqrt();
     for turn in TURNS {
         let by = turn * unit;
@@ -51,8 +50,7 @@ pub fn search(scratch: &mut Scratch, h: usize) -> Option<Candidate> {
         return Some(converge(scratch, &best.linear, h, near(best.threshold)));
     }
     // Its own window is that of the points nearest to it, or a step would have gained.
-    let exact = concentrate(scratch, &best.linear, h, near(best.threshold));
-    Some(Candidate { linear: best.linear, ..exact })
+    Some(best)
 }
 
 /// Lines through random pairs of points.
@@ -82,70 +80,12 @@ fn middle_line(scratch: &mut Scratch) -> Linear {
     }
     let slope = if keys.is_empty() { 0.0 } else { upper_median(keys) };
     keys.clear();
-    keys.extend(u.iter().zip(y).step_by(part).map(|(u, v)| encode(*v - slope * u)));
+    keys.extend(u.iter().zip(y).step_by(2 * part).map(|(u, v)| encode(*v - slope * u)));
     Linear::line(upper_median(keys), slope)
 }
 
 fn upper_median(keys: &mut [i64]) -> f64 {
     decode(*keys.select_nth_unstable(keys.len() / 2).1)
-}
-
-/// The sum of squared residuals, none counted as more than `bound`: less than half of the work of [`Within`],
-/// for the many lines of which no more is asked.
-fn truncated(u: &[f64], v: &[f64], line: &Linear, bound: f64) -> f64 {
-    let (bound, intercept, slope) = (Lanes::splat(bound), Lanes::splat(line.intercept), Lanes::splat(line.slopes[0]));
-    let [sum] = sums([u, v], |[u, v]| {
-        let r = v - (intercept + slope * u);
-        [(r * r).fast_min(bound)]
-    });
-    sum
-}
-
-/// Steps that slide a line through a pair of points nearer to where it belongs.
-const SLIDES: usize = 3;
-
-/// `line` after a few steps down the sum of squares, none counted as more than `bound`. The fit to the points
-/// within the bound cannot make that larger, and twice as far is mostly better still (over-relaxation). Such a
-/// step is one pass, with nothing to look for.
-fn slide(u: &[f64], v: &[f64], line: &Linear, bound: f64) -> Linear {
-    let mut at = (*line, Within::of(u, v, line, bound));
-    for _ in 0..SLIDES {
-        let Some(fit) = at.1.fit else { break };
-        let far = Linear::line(2.0 * fit.intercept - at.0.intercept, 2.0 * fit.slopes[0] - at.0.slopes[0]);
-        let mut next = (far, Within::of(u, v, &far, bound));
-        if next.1.sum >= at.1.sum {
-            next = (fit, Within::of(u, v, &fit, bound));
-        }
-        if next.1.sum >= at.1.sum {
-            break;
-        }
-        at = next;
-    }
-    at.0
-}
-
-/// What one pass tells of a line: its sum of squares, none counted as more than the bound; and of the points
-/// within the bound the least squares fit, the mean of u and the sum of squares about that.
-struct Within {
-    sum: f64,
-    fit: Option<Linear>,
-    middle: f64,
-    spread: f64,
-}
-
-impl Within {
-    fn of(u: &[f64], v: &[f64], line: &Linear, bound: f64) -> Within {
-        let (bound, intercept, slope) =
-            (Lanes::splat(bound), Lanes::splat(line.intercept), Lanes::splat(line.slopes[0]));
-        let [sum, n, u, v, uu, uv] = sums([u, v], |[u, v]| {
-            let r = v - (intercept + slope * u);
-            let square = r * r;
-            let inside = square.simd_le(bound);
-            let kept = inside & u;
-            [square.fast_min(bound), inside & Lanes::ONE, kept, inside & v, kept * u, kept * v]
-        });
-        Within { sum, fit: line_of(n, u, v, uu, uv), middle: u / n, spread: uu - u * u / n }
-    }
 }
 
 #[cfg(test)]

@@ -18,11 +18,13 @@ mod least;
 mod line;
 mod mm;
 mod plane;
+mod slide;
 mod subsets;
 mod window;
 
+use super::lanes::sums;
 use frame::Frame;
-pub use least::{Leverage, weighted};
+pub use least::{Leverage, weighted, weighted_with_leverage};
 pub use mm::mm;
 
 /// Up to this many points the exact search for a line is the quicker one too.
@@ -152,6 +154,7 @@ pub struct Scratch {
     weights: Vec<f64>,
     bits: Vec<u64>,
     keys: Vec<i64>,
+    short: slide::Short,
     edges: window::Edges,
 }
 
@@ -193,8 +196,7 @@ pub fn fit(points: &Points, scratch: &mut Scratch) -> Result<Fit, NoFit> {
     weights.extend(residuals.iter().map(|r| f64::from(u8::from(r.abs() <= CUTOFF * raw_scale))));
     let linear = weighted(points, weights).ok_or(NoFit::Tied)?;
     points.residuals(&linear, residuals);
-    let kept: f64 = weights.iter().sum();
-    let total: f64 = residuals.iter().zip(&*weights).map(|(r, w)| w * r * r).sum();
+    let [kept, total] = sums([residuals, weights], |[r, w]| [w, w * r * r]);
     let scale = (total / (kept - p as f64).max(1.0)).sqrt() * consistency::trimming(kept as usize, n);
     Ok(Fit { raw, objective, linear, scale, kept: kept as usize })
 }

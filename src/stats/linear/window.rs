@@ -5,7 +5,7 @@
 
 use super::concentrate::{Candidate, UNKNOWN, line_of, squares};
 use super::{Linear, Scratch};
-use crate::stats::lanes::{Lanes, sums};
+use crate::stats::lanes::{Lanes, WIDTH, sums};
 use crate::stats::select;
 
 /// Windows begin and end at points whose squares are so many times the h-th smallest one.
@@ -15,6 +15,8 @@ const STEPS: usize = 60;
 const GAIN: f64 = 1e-9;
 /// The steps to come gain no more than so many times the last one, as good as always.
 const AHEAD: f64 = 3.0;
+/// The bits of eight bytes of marks that tell edges.
+const EDGES: u64 = 0x0f0f_0f0f_0f0f_0f0f;
 
 /// Steps from `line` until nothing is gained, or the way leads to `known`, a sum of squares that has been reached
 /// already, or not below it: a line, its window's sum of squares, and about how large its h-th smallest
@@ -40,93 +42,116 @@ pub fn descend(scratch: &mut Scratch, line: &Linear, h: usize, threshold: f64, k
 
 /// The best window's line; `None` where all its points have one x.
 fn step(scratch: &mut Scratch, line: &Linear, h: usize, threshold: f64) -> Option<Candidate> {
-    squares(scratch, line);
-    let Scratch { x, y, squares, edges, bits, .. } = scratch;
-    let u = &x[0];
-    let missing = edges.find(squares, h, threshold).or_else(|| {
-        let (threshold, _) = select(squares, h - 1, UNKNOWN, bits);
-        edges.find(squares, h, threshold)
+    let (mut window, missing) = Edges::find(scratch, line, h, threshold).or_else(|| {
+        squares(scratch, line);
+        let (threshold, _) = select(&scratch.squares, h - 1, UNKNOWN, &mut scratch.bits);
+        Edges::find(scratch, line, h, threshold)
     })?;
-    edges.part(u, y, line);
-    let Edges { low, below, above, .. } = edges;
-    let inside = Lanes::splat(*low);
-    let [u, v, uu, uv, vv] = sums([u, y, squares], |[u, v, square]| {
-        let inside = square.simd_lt(inside);
-        let (u, v) = (inside & u, inside & v);
-        [u, v, u * u, u * v, v * v]
-    });
+    let Scratch { x, y, edges, .. } = scratch;
+    let Edges { low, places, .. } = *edges;
+    let (below, above) = (&edges.below[..edges.counts.0], &edges.above[..edges.counts.1]);
+    let point = |edge: &u64| {
+        let at = (edge & places) as usize;
+        (x[0][at], y[at])
+    };
     // From the window that begins last to the one that begins first.
-    let mut window = Window { u, v, uu, uv, vv, ..Window::new(h) };
     let mut behind = missing.saturating_sub(above.len());
-    below[..behind].iter().for_each(|point| window.add(point.u, point.v));
-    above[..missing - behind].iter().for_each(|point| window.add(point.u, point.v));
+    below[..behind].iter().chain(&above[..missing - behind]).for_each(|edge| window.add(point(edge)));
     let mut best = (window.residual(), window, behind);
     while behind < missing.min(below.len()) {
-        window.add(below[behind].u, below[behind].v);
+        window.add(point(&below[behind]));
         behind += 1;
-        let Point { u, v, .. } = above[missing - behind];
-        window.take(u, v);
+        window.take(point(&above[missing - behind]));
         let residual = window.residual();
         if residual < best.0 {
             best = (residual, window, behind);
         }
     }
     let (objective, window, behind) = best;
-    let edge = |side: &[Point], many: usize| if many > 0 { side[many - 1].distance } else { low.sqrt() };
+    let edge = |side: &[u64], many: usize| if many > 0 { f64::from_bits(side[many - 1] & !places) } else { low.sqrt() };
     let width = 0.5 * (edge(below, behind) + edge(above, missing - behind));
     Some(Candidate { linear: window.line(h)?, threshold: width * width, objective })
 }
 
-/// The points at which windows begin and end, those below the line and those above it.
+/// The points at which windows begin and end: those below the line and those above it, the nearest first.
 #[derive(Default)]
 pub struct Edges {
-    at: Vec<u32>,
+    /// A byte for every four points, two bits for each of them: whether it is one, and whether it is in every window.
+    marks: Vec<u8>,
     /// Points with smaller squares are in every window.
     low: f64,
-    below: Vec<Point>,
-    above: Vec<Point>,
-}
-
-#[derive(Clone, Copy)]
-struct Point {
-    distance: f64,
-    u: f64,
-    v: f64,
+    /// Whole numbers that sort as their distances do. The bits that `places` needs are their places.
+    /// There is room for all points; so many count.
+    below: Vec<u64>,
+    above: Vec<u64>,
+    counts: (usize, usize),
+    places: u64,
 }
 
 impl Edges {
-    /// How many of the points at the edges a window of h holds; `None` where the h-th square is not near
-    /// `threshold`.
-    fn find(&mut self, squares: &[f64], h: usize, threshold: f64) -> Option<usize> {
-        let (low, high) = (EDGE.0 * threshold, EDGE.1 * threshold);
-        let inside = squares.iter().filter(|square| **square < low).count();
-        // The bits of numbers that are not negative sort as they do.
-        let (first, span) = (low.to_bits(), high.to_bits().saturating_sub(low.to_bits()));
-        self.at.resize(squares.len(), 0);
-        let mut found = 0;
-        for (i, square) in (0..).zip(squares) {
-            self.at[found] = i;
-            found += usize::from(square.to_bits().wrapping_sub(first) <= span);
+    /// The sums of the points within all windows, and how many of those at the edges a window of h holds;
+    /// `None` where the h-th square is not near `threshold`.
+    fn find(scratch: &mut Scratch, line: &Linear, h: usize, threshold: f64) -> Option<(Window, usize)> {
+        let Scratch { x, y, edges, .. } = scratch;
+        let (u, v) = (&x[0], &*y);
+        if threshold.is_nan() {
+            return None;
         }
-        self.at.truncate(found);
-        self.low = low;
-        h.checked_sub(inside).filter(|missing| *missing <= found)
+        edges.low = EDGE.0 * threshold;
+        let (low, high) = (Lanes::splat(edges.low), Lanes::splat(EDGE.1 * threshold));
+        let (intercept, slope) = (Lanes::splat(line.intercept), Lanes::splat(line.slopes[0]));
+        edges.marks.clear();
+        edges.marks.resize(u.len().div_ceil(WIDTH).next_multiple_of(8), 0);
+        let mut marks = edges.marks.iter_mut();
+        let [u, v, uu, uv, vv] = sums([u, v], |[u, v]| {
+            let r = v - (intercept + slope * u);
+            let square = r * r;
+            let inside = square.simd_lt(low);
+            if let Some(mark) = marks.next() {
+                let (inside, high) = (inside.to_bitmask(), square.simd_le(high).to_bitmask());
+                *mark = (high ^ inside | inside << 4) as u8;
+            }
+            let (u, v) = (inside & u, inside & v);
+            [u, v, u * u, u * v, v * v]
+        });
+        // What fills up the last four is no point.
+        if let Some(last) = edges.marks.get_mut(y.len() / WIDTH) {
+            *last &= 0b0001_0001 * ((1 << (y.len() % WIDTH)) - 1);
+        }
+        let (inside, found) = edges.part(&x[0], y, line);
+        let missing = h.checked_sub(inside)?;
+        (missing <= found).then_some((Window { u, v, uu, uv, vv, ..Window::new(h) }, missing))
     }
 
-    /// Parts them by side, the nearest first.
-    fn part(&mut self, u: &[f64], v: &[f64], line: &Linear) {
-        self.below.clear();
-        self.above.clear();
-        for &i in &self.at {
-            let (u, v) = (u[i as usize], v[i as usize]);
-            let r = v - (line.intercept + line.slopes[0] * u);
-            let side = if r < 0.0 { &mut self.below } else { &mut self.above };
-            side.push(Point { distance: r.abs(), u, v });
-        }
+    /// Parts the edges by side. How many points are in every window, and how many edges there are.
+    fn part(&mut self, u: &[f64], v: &[f64], line: &Linear) -> (usize, usize) {
+        let n = u.len();
+        let (mut inside, mut below, mut above) = (0, 0, 0);
+        self.places = n.next_power_of_two() as u64 - 1;
         for side in [&mut self.below, &mut self.above] {
-            // Points are in ascending order, so equally far ones stay in it.
-            side.sort_by_key(|point| point.distance.to_bits());
+            side.resize(side.len().max(n), 0);
         }
+        for (word, marks) in self.marks.as_chunks().0.iter().enumerate() {
+            let marks = u64::from_le_bytes(*marks);
+            inside += (marks & !EDGES).count_ones() as usize;
+            let mut marks = marks & EDGES;
+            while marks != 0 {
+                let bit = marks.trailing_zeros() as usize;
+                marks &= marks - 1;
+                let at = (word * 8 + bit / 8) * WIDTH + bit % 8;
+                let r = v[at] - (line.intercept + line.slopes[0] * u[at]);
+                let edge = (r.abs().to_bits() & !self.places) | at as u64;
+                // Which side it is cannot be foretold: written to both, it stays on one.
+                (self.below[below], self.above[above]) = (edge, edge);
+                let side = usize::from(r < 0.0);
+                below += side;
+                above += 1 - side;
+            }
+        }
+        self.below[..below].sort_unstable();
+        self.above[..above].sort_unstable();
+        self.counts = (below, above);
+        (inside, below + above)
     }
 }
 
@@ -148,7 +173,7 @@ impl Window {
         Window { share: 1.0 / h as f64, u: 0.0, v: 0.0, uu: 0.0, uv: 0.0, vv: 0.0 }
     }
 
-    pub fn add(&mut self, u: f64, v: f64) {
+    pub fn add(&mut self, (u, v): (f64, f64)) {
         self.u += u;
         self.v += v;
         self.uu += u * u;
@@ -156,7 +181,7 @@ impl Window {
         self.vv += v * v;
     }
 
-    fn take(&mut self, u: f64, v: f64) {
+    fn take(&mut self, (u, v): (f64, f64)) {
         self.u -= u;
         self.v -= v;
         self.uu -= u * u;

@@ -1,0 +1,71 @@
+//! Sorting some hundreds of whole numbers that are spread over their range, as the logarithms of traded weights are:
+//! each is put where its size lets expect it, and then moved past the few neighbours that are larger.
+
+/// Fewer numbers, or more, are sorted by comparing them.
+const NUMBERS: (usize, usize) = (24, 1 << 12);
+/// So are those of which more than this many are expected at one place.
+const CROWD: u32 = 24;
+
+/// Working memory, kept from sort to sort.
+#[derive(Default)]
+pub struct Sorter {
+    places: Vec<u32>,
+    spare: Vec<u64>,
+}
+
+impl Sorter {
+    pub fn sort(&mut self, numbers: &mut [u64]) {
+        let n = numbers.len();
+        let (low, high) = numbers.iter().fold((u64::MAX, 0), |(low, high), &x| (low.min(x), high.max(x)));
+        if n < NUMBERS.0 || n > NUMBERS.1 || low == high {
+            numbers.sort_unstable();
+            return;
+        }
+        let Sorter { places, spare } = self;
+        let buckets = n.next_power_of_two();
+        let shift = (u64::BITS - (high - low).leading_zeros()).saturating_sub(buckets.trailing_zeros());
+        let bucket = |x: u64| ((x - low) >> shift) as usize;
+        places.clear();
+        places.resize(buckets, 0);
+        numbers.iter().for_each(|x| places[bucket(*x)] += 1);
+        if places.iter().any(|many| *many > CROWD) {
+            numbers.sort_unstable();
+            return;
+        }
+        let mut before = 0;
+        for place in &mut *places {
+            (*place, before) = (before, before + *place);
+        }
+        spare.clear();
+        spare.extend_from_slice(numbers);
+        for &x in &*spare {
+            let place = &mut places[bucket(x)];
+            numbers[*place as usize] = x;
+            *place += 1;
+        }
+        for i in 1..n {
+            let (x, mut at) = (numbers[i], i);
+            while at > 0 && numbers[at - 1] > x {
+                numbers[at] = numbers[at - 1];
+                at -= 1;
+            }
+            numbers[at] = x;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn it_sorts(numbers in prop::collection::vec(prop_oneof![any::<u64>(), 0..50u64, 1u64 << 40..1 << 41], 0..400)) {
+            let (mut ours, mut sorted) = (numbers.clone(), numbers);
+            Sorter::default().sort(&mut ours);
+            sorted.sort_unstable();
+            prop_assert_eq!(ours, sorted);
+        }
+    }
+}
