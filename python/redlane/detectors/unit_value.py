@@ -55,7 +55,8 @@ class UnitValue(Detector):
     of Tukey's g-and-h distributions: b stretches the tail like a lognormal's, c like a Student-t's. `stretch` says
     how far the outer twentieth of a group lies, in its scales, beside the usual group's, drawn to 1 by what chance
     explains (empirical Bayes; DerSimonian and Laird 1986): a price three spreads out is news where all others keep
-    within two, and none where one in ten lies as far. The coefficients are learnt for each side, level and size of
+    within two, and none where one in ten lies as far. Where it is below 1, the p-value is no smaller than the normal's
+    of z, or than without it where that is smaller still. The coefficients are learnt for each side, level and size of
     group from the quantiles of the fitted scores between the upper 15 % and the upper 1.1 %, which one anomaly in a
     hundred moves little, and from those farther out as long as the tail goes on as it has begun; where two sides
     alike part from each other, the farther one's outer quantiles follow the nearer's. Then again without what

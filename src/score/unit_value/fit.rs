@@ -17,8 +17,8 @@ use crate::score::members::compact;
 use crate::score::scores::any_nan;
 use crate::score::tails::{Counts, Tails};
 use crate::stats::{
-    IQR_K, MAD_K, MEAN_AD_K, MEDIAN_VARIANCE, Ordered, adjusted_fences, decode, encode, exact_sum_where, medcouple, qn,
-    sn,
+    IQR_K, MAD_K, MEAN_AD_K, MEDIAN_VARIANCE, Ordered, adjusted_fences, decode, encode, exact_sum_where, medcouple,
+    normal_two_sided, qn, sn,
 };
 use crate::store::Shipments;
 use crate::watch::Watch;
@@ -80,9 +80,16 @@ impl Group {
         0.5 * (self.by.low + self.by.high)
     }
 
-    /// A score as p-values take it.
-    pub fn stretched(&self, z: f64) -> f64 {
+    /// A score as the tails take it.
+    fn stretched(&self, z: f64) -> f64 {
         z / self.stretch
+    }
+
+    /// That most members lie closer than usual does not make a score more telling than it would be among normal
+    /// ones, or than the tails say of it as it is: the outer twentieth of a small group is a member or two.
+    pub fn p_value(&self, z: f64, tails: &Tails) -> f64 {
+        let p = tails.p_value(self.stretched(z), self.n);
+        if self.stretch < 1.0 { p.max(tails.p_value(z, self.n).min(normal_two_sided(z))) } else { p }
     }
 }
 

@@ -131,7 +131,7 @@ impl Scores for UnitValueScores {
                 if z.is_nan() {
                     return f64::NAN;
                 }
-                self.judge(at).map_or(f64::NAN, |(level, group, _)| level.tails.p_value(group.stretched(z), group.n))
+                self.judge(at).map_or(f64::NAN, |(level, group, _)| group.p_value(z, &level.tails))
             }
             Number::Observed => Some(self.ratio(at)).filter(|r| r.is_finite()).unwrap_or(f64::NAN),
             Number::Expected => {
