@@ -77,7 +77,7 @@ impl Fair {
     /// False where there is no spread.
     pub fn fit(&mut self, members: &Points, fit: &mut Fitted, power: f64) -> bool {
         self.inverse.clear();
-        self.inverse.extend(members.x()[0].iter().map(|x| 1.0 / squared(x / fit.middle, power).sqrt()));
+        self.inverse.extend(members.x()[0].iter().map(|x| squared(fit.middle / x, power).sqrt()));
         let (mut linear, mut spread) = (fit.linear, self.spread(members, &fit.linear, fit.scale));
         self.weights.clear();
         let refits = if power > 0.0 { REFITS } else { 0 };

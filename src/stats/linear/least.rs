@@ -34,9 +34,10 @@ impl Moments {
     fn of(points: &Points, weights: &[f64]) -> Moments {
         let slopes = points.x().len();
         let (mut x, mut xx, mut xy) = ([0.0; MOST], Square::default(), [0.0; MOST]);
-        let [total, y] = sums([points.y, weights], |[y, w]| [w, w * y]);
+        let [total, y, first] = sums([points.y, weights, points.x[0]], |[y, w, x]| [w, w * y, w * x]);
         let y = y / total;
-        for (mean, column) in x.iter_mut().zip(points.x()) {
+        x[0] = first / total;
+        for (mean, column) in x.iter_mut().zip(points.x()).skip(1) {
             let [sum] = sums([column, weights], |[x, w]| [w * x]);
             *mean = sum / total;
         }
