@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::STRETCH;
 use crate::error::Result;
 use crate::stats::linear::{self, Leverage, Linear, NoFit, Points};
-use crate::stats::{Sorter, encode};
+use crate::stats::{Places, Sorter, encode};
 use crate::watch::Watch;
 
 /// Why a group has no fit, or its fit.
@@ -112,15 +112,15 @@ impl Work {
     }
 
     /// Ascending by the columns in turn. Whole numbers are sorted: the first bits of the first column, with the
-    /// place of the member in those that its number needs; where so many bits tie, all columns decide.
+    /// place of the member in the others; where so many bits tie, all columns decide.
     fn sort(&mut self, members: &mut [&mut [f64]]) {
         let Work { keys, sorter, spare, .. } = self;
-        let places = members[0].len().next_power_of_two() as u64 - 1;
+        let places = Places::below(members[0].len());
         keys.clear();
-        keys.extend(members[0].iter().zip(0..).map(|(x, i)| (sortable(*x) & !places) | i));
+        keys.extend(members[0].iter().enumerate().map(|(at, x)| places.put(sortable(*x), at)));
         sorter.sort(keys);
-        let place = |key: &u64| (key & places) as usize;
-        for tied in keys.chunk_by_mut(|a, b| (a ^ b) & !places == 0).filter(|tied| tied.len() > 1) {
+        let place = |key: &u64| places.at(*key);
+        for tied in keys.chunk_by_mut(|a, b| places.number(*a) == places.number(*b)).filter(|tied| tied.len() > 1) {
             tied.sort_unstable_by(|a, b| {
                 let pairs = members.iter().map(|column| (column[place(a)], column[place(b)]));
                 pairs.map(|(a, b)| a.total_cmp(&b)).find(|order| order.is_ne()).unwrap_or(a.cmp(b))

@@ -6,7 +6,7 @@
 use super::concentrate::{Candidate, UNKNOWN, line_of, squares};
 use super::{Linear, Scratch};
 use crate::stats::lanes::{Lanes, WIDTH, sums};
-use crate::stats::select;
+use crate::stats::{Places, select};
 
 /// Windows begin and end at points whose squares are so many times the h-th smallest one.
 const EDGE: (f64, f64) = (0.8, 1.25);
@@ -51,7 +51,7 @@ fn step(scratch: &mut Scratch, line: &Linear, h: usize, threshold: f64) -> Optio
     let Edges { low, places, .. } = *edges;
     let (below, above) = (&edges.below[..edges.counts.0], &edges.above[..edges.counts.1]);
     let point = |edge: &u64| {
-        let at = (edge & places) as usize;
+        let at = places.at(*edge);
         (x[0][at], y[at])
     };
     // From the window that begins last to the one that begins first.
@@ -68,7 +68,8 @@ fn step(scratch: &mut Scratch, line: &Linear, h: usize, threshold: f64) -> Optio
         }
     }
     let (objective, window, behind) = best;
-    let edge = |side: &[u64], many: usize| if many > 0 { f64::from_bits(side[many - 1] & !places) } else { low.sqrt() };
+    let distance = |edge: u64| f64::from_bits(places.number(edge));
+    let edge = |side: &[u64], many: usize| if many > 0 { distance(side[many - 1]) } else { low.sqrt() };
     let width = 0.5 * (edge(below, behind) + edge(above, missing - behind));
     Some(Candidate { linear: window.line(h)?, threshold: width * width, objective })
 }
@@ -80,12 +81,11 @@ pub struct Edges {
     marks: Vec<u8>,
     /// Points with smaller squares are in every window.
     low: f64,
-    /// Whole numbers that sort as their distances do. The bits that `places` needs are their places.
-    /// There is room for all points; so many count.
+    /// The bits of their distances, with their places. There is room for all points; so many count.
     below: Vec<u64>,
     above: Vec<u64>,
     counts: (usize, usize),
-    places: u64,
+    places: Places,
 }
 
 impl Edges {
@@ -127,7 +127,7 @@ impl Edges {
     fn part(&mut self, u: &[f64], v: &[f64], line: &Linear) -> (usize, usize) {
         let n = u.len();
         let (mut inside, mut below, mut above) = (0, 0, 0);
-        self.places = n.next_power_of_two() as u64 - 1;
+        self.places = Places::below(n);
         for side in [&mut self.below, &mut self.above] {
             side.resize(side.len().max(n), 0);
         }
@@ -140,7 +140,7 @@ impl Edges {
                 marks &= marks - 1;
                 let at = (word * 8 + bit / 8) * WIDTH + bit % 8;
                 let r = v[at] - (line.intercept + line.slopes[0] * u[at]);
-                let edge = (r.abs().to_bits() & !self.places) | at as u64;
+                let edge = self.places.put(r.abs().to_bits(), at);
                 // Which side it is cannot be foretold: written to both, it stays on one.
                 (self.below[below], self.above[above]) = (edge, edge);
                 let side = usize::from(r < 0.0);
