@@ -26,7 +26,7 @@ pub use pareto::ParetoTail;
 pub use random::{Random, mix, scramble};
 pub use scale::{qn, sn};
 pub use select::select;
-pub use sort::{Places, Sorter};
+pub use sort::{Places, Sorter, sort_few};
 pub use sum::{exact_sum, exact_sum_where};
 pub use tail::{
     binomial_upper, chi_square_tail, negative_binomial_tails, normal_quantile, normal_two_sided, normal_upper,

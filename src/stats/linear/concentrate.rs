@@ -68,14 +68,14 @@ pub fn concentrate(scratch: &mut Scratch, linear: &Linear, h: usize, about: Rang
             f64::from(u8::from(tied || s < threshold))
         }));
     }
-    let [objective] = sums([&*squares, &*weights], |[s, w]| [s * w]);
+    let [objective] = sums!([&*squares, &*weights], |[s, w]| [s * w]);
     let next = if scratch.slopes == 1 { kept_line(scratch, h) } else { weighted(&scratch.points(), &scratch.weights) };
     Candidate { linear: next.unwrap_or(*linear), threshold, objective }
 }
 
 /// The line of the h points of weight one, the others having none, in one pass.
 fn kept_line(scratch: &Scratch, h: usize) -> Option<Linear> {
-    let [u, v, uu, uv] = sums([&scratch.x[0], &scratch.y, &scratch.weights], |[u, v, w]| {
+    let [u, v, uu, uv] = sums!([&scratch.x[0], &scratch.y, &scratch.weights], |[u, v, w]| {
         let wu = w * u;
         [wu, w * v, wu * u, wu * v]
     });

@@ -34,20 +34,20 @@ impl Moments {
     fn of(points: &Points, weights: &[f64]) -> Moments {
         let slopes = points.x().len();
         let (mut x, mut xx, mut xy) = ([0.0; MOST], Square::default(), [0.0; MOST]);
-        let [total, y, first] = sums([points.y, weights, points.x[0]], |[y, w, x]| [w, w * y, w * x]);
+        let [total, y, first] = sums!([points.y, weights, points.x[0]], |[y, w, x]| [w, w * y, w * x]);
         let y = y / total;
         x[0] = first / total;
         for (mean, column) in x.iter_mut().zip(points.x()).skip(1) {
-            let [sum] = sums([column, weights], |[x, w]| [w * x]);
+            let [sum] = sums!([column, weights], |[x, w]| [w * x]);
             *mean = sum / total;
         }
         for (i, column) in points.x().iter().enumerate() {
-            [xx[i][i], xy[i]] = sums([column, points.y, weights], |[u, v, w]| {
+            [xx[i][i], xy[i]] = sums!([column, points.y, weights], |[u, v, w]| {
                 let away = (u - x[i]) * w;
                 [away * (u - x[i]), away * (v - y)]
             });
             for (j, other) in points.x()[..i].iter().enumerate() {
-                [xx[i][j]] = sums([column, other, weights], |[u, v, w]| [w * (u - x[i]) * (v - x[j])]);
+                [xx[i][j]] = sums!([column, other, weights], |[u, v, w]| [w * (u - x[i]) * (v - x[j])]);
                 xx[j][i] = xx[i][j];
             }
         }

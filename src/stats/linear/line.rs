@@ -26,14 +26,14 @@ pub fn search(scratch: &mut Scratch, h: usize) -> Option<Candidate> {
     let n = scratch.y.len();
     let (pairs, finalists) = if n < LARGE { (PAIRS.0, FINALISTS.0) } else { (PAIRS.1, FINALISTS.1) };
     let first = middle_line(scratch);
+    scratch.short.fill(&scratch.x[0], &scratch.y);
     let mut best = descend(scratch, &first, h, f64::NAN, f64::NAN)?;
     let lower = |found: Option<Candidate>, best: &mut Candidate| match found {
         Some(found) if found.objective < best.objective => *best = found,
         _ => {}
     };
     let starts = pair_lines(scratch, pairs);
-    scratch.short.fill(&scratch.x[0], &scratch.y);
-    let sums: Vec<f64> = starts.iter().map(|line| truncated(&scratch.short, line, best.bound(h))).collect();
+    let sums = truncated(&scratch.short, &starts, best.bound(h));
     for start in foremost(&sums, finalists) {
         let line = slide(&scratch.short, &starts[start], best.threshold);
         lower(descend(scratch, &line, h, best.threshold, best.objective), &mut best);

@@ -1,8 +1,10 @@
 //! The MM-estimate (Yohai 1987): an S-estimate with half breakdown, then an M-estimate of 95 % efficiency
 //! with its scale.
 
+use fearless_simd::SimdBase;
+
 use super::{Linear, Points, plane, subsets, weighted};
-use crate::stats::lanes::{Lanes, sums};
+use crate::stats::lanes::sums;
 
 /// Tukey's bisquare: tuning for half breakdown, and for 95 % efficiency.
 const BISQUARE_SCALE: f64 = 1.547_64;
@@ -119,11 +121,11 @@ impl Work {
 /// The mean of ρ(r / (1.54764 s)), for the bisquare's ρ rising to 1; n less the number of coefficients in
 /// place of n, as for a standard deviation.
 fn mean_rho(residuals: &[f64], scale: f64, points: &Points) -> f64 {
-    let inverse = Lanes::splat(1.0 / (BISQUARE_SCALE * scale));
-    let [sum] = sums([residuals], |[r]| {
+    let inverse = 1.0 / (BISQUARE_SCALE * scale);
+    let [sum] = sums!([residuals], |[r]| {
         let t = r * inverse;
-        let inside = (Lanes::ONE - t * t).fast_max(Lanes::ZERO);
-        [Lanes::ONE - inside * inside * inside]
+        let inside = (1.0 - t * t).max(0.0);
+        [1.0 - inside * inside * inside]
     });
     sum / (points.count() - points.coefficients()) as f64
 }

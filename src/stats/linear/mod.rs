@@ -196,7 +196,7 @@ pub fn fit(points: &Points, scratch: &mut Scratch) -> Result<Fit, NoFit> {
     weights.extend(residuals.iter().map(|r| f64::from(u8::from(r.abs() <= CUTOFF * raw_scale))));
     let linear = weighted(points, weights).ok_or(NoFit::Tied)?;
     points.residuals(&linear, residuals);
-    let [kept, total] = sums([residuals, weights], |[r, w]| [w, w * r * r]);
+    let [kept, total] = sums!([residuals, weights], |[r, w]| [w, w * r * r]);
     let scale = (total / (kept - p as f64).max(1.0)).sqrt() * consistency::trimming(kept as usize, n);
     Ok(Fit { raw, objective, linear, scale, kept: kept as usize })
 }

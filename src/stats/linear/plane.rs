@@ -1,8 +1,10 @@
 //! The search with several regressors.
 
+use fearless_simd::SimdBase;
+
 use super::concentrate::{Candidate, UNKNOWN, concentrate, converge, foremost, squares};
 use super::{Scratch, subsets, weighted};
-use crate::stats::lanes::{Lanes, sums};
+use crate::stats::lanes::sums;
 
 /// Fits to few points that are tried (robustbase's number).
 pub const SUBSETS: usize = 500;
@@ -25,10 +27,10 @@ pub fn search(scratch: &mut Scratch, h: usize) -> Option<Candidate> {
         }
     }
     let mut best = converge(scratch, &best?.linear, h, UNKNOWN);
-    let bound = Lanes::splat(best.bound(h));
+    let bound = best.bound(h);
     let truncated = starts.iter().map(|start| {
         squares(scratch, start);
-        let [sum] = sums([&scratch.squares], |[square]| [square.fast_min(bound)]);
+        let [sum] = sums!([&scratch.squares], |[square]| [square.min(bound)]);
         sum
     });
     let truncated: Vec<f64> = truncated.collect();

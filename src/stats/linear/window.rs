@@ -3,10 +3,13 @@
 //! itself; this one looks at those that begin a little before and behind it as well, each by the squares about
 //! its own least squares line. It costs the same and comes to rest later and lower.
 
+use fearless_simd::{Level, Simd, SimdBase, SimdMask, dispatch};
+
 use super::concentrate::{Candidate, UNKNOWN, line_of, squares};
+use super::slide::about;
 use super::{Linear, Scratch};
-use crate::stats::lanes::{Lanes, WIDTH, sums};
-use crate::stats::{Places, select};
+use crate::stats::lanes::{WIDTH, sums_of, where_true};
+use crate::stats::{Places, select, sort_few};
 
 /// Windows begin and end at points whose squares are so many times the h-th smallest one.
 const EDGE: (f64, f64) = (0.8, 1.25);
@@ -15,8 +18,6 @@ const STEPS: usize = 60;
 const GAIN: f64 = 1e-9;
 /// The steps to come gain no more than so many times the last one, as good as always.
 const AHEAD: f64 = 3.0;
-/// The bits of eight bytes of marks that tell edges.
-const EDGES: u64 = 0x0f0f_0f0f_0f0f_0f0f;
 
 /// Steps from `line` until nothing is gained, or the way leads to `known`, a sum of squares that has been reached
 /// already, or not below it: a line, its window's sum of squares, and about how large its h-th smallest
@@ -42,7 +43,11 @@ pub fn descend(scratch: &mut Scratch, line: &Linear, h: usize, threshold: f64, k
 
 /// The best window's line; `None` where all its points have one x.
 fn step(scratch: &mut Scratch, line: &Linear, h: usize, threshold: f64) -> Option<Candidate> {
-    let (mut window, missing) = Edges::find(scratch, line, h, threshold).or_else(|| {
+    let found = Edges::find(scratch, line, h, threshold).or_else(|| {
+        let threshold = about(&scratch.short, line, h);
+        Edges::find(scratch, line, h, threshold)
+    });
+    let (mut window, missing) = found.or_else(|| {
         squares(scratch, line);
         let (threshold, _) = select(&scratch.squares, h - 1, UNKNOWN, &mut scratch.bits);
         Edges::find(scratch, line, h, threshold)
@@ -77,8 +82,8 @@ fn step(scratch: &mut Scratch, line: &Linear, h: usize, threshold: f64) -> Optio
 /// The points at which windows begin and end: those below the line and those above it, the nearest first.
 #[derive(Default)]
 pub struct Edges {
-    /// A byte for every four points, two bits for each of them: whether it is one, and whether it is in every window.
-    marks: Vec<u8>,
+    /// A byte for every four points, a bit for each: whether its square is below the first bound, and up to the second.
+    marks: [Vec<u8>; 2],
     /// Points with smaller squares are in every window.
     low: f64,
     /// The bits of their distances, with their places. There is room for all points; so many count.
@@ -98,28 +103,20 @@ impl Edges {
             return None;
         }
         edges.low = EDGE.0 * threshold;
-        let (low, high) = (Lanes::splat(edges.low), Lanes::splat(EDGE.1 * threshold));
-        let (intercept, slope) = (Lanes::splat(line.intercept), Lanes::splat(line.slopes[0]));
-        edges.marks.clear();
-        edges.marks.resize(u.len().div_ceil(WIDTH).next_multiple_of(8), 0);
-        let mut marks = edges.marks.iter_mut();
-        let [u, v, uu, uv, vv] = sums([u, v], |[u, v]| {
-            let r = v - (intercept + slope * u);
-            let square = r * r;
-            let inside = square.simd_lt(low);
-            if let Some(mark) = marks.next() {
-                let (inside, high) = (inside.to_bitmask(), square.simd_le(high).to_bitmask());
-                *mark = (high ^ inside | inside << 4) as u8;
-            }
-            let (u, v) = (inside & u, inside & v);
-            [u, v, u * u, u * v, v * v]
-        });
+        for marks in &mut edges.marks {
+            marks.clear();
+            marks.resize(u.len().div_ceil(WIDTH).next_multiple_of(8), 0);
+        }
+        let (columns, along) = ([u.as_slice(), v], [line.intercept, line.slopes[0]]);
+        let bounds = [edges.low, EDGE.1 * threshold];
+        let sums = dispatch!(Level::new(), simd => sum_and_mark(simd, columns, along, bounds, &mut edges.marks));
         // What fills up the last four is no point.
-        if let Some(last) = edges.marks.get_mut(y.len() / WIDTH) {
-            *last &= 0b0001_0001 * ((1 << (y.len() % WIDTH)) - 1);
+        for last in edges.marks.iter_mut().filter_map(|marks| marks.get_mut(y.len() / WIDTH)) {
+            *last &= (1 << (y.len() % WIDTH)) - 1;
         }
         let (inside, found) = edges.part(&x[0], y, line);
         let missing = h.checked_sub(inside)?;
+        let [u, v, uu, uv, vv] = sums;
         (missing <= found).then_some((Window { u, v, uu, uv, vv, ..Window::new(h) }, missing))
     }
 
@@ -131,10 +128,11 @@ impl Edges {
         for side in [&mut self.below, &mut self.above] {
             side.resize(side.len().max(n), 0);
         }
-        for (word, marks) in self.marks.as_chunks().0.iter().enumerate() {
-            let marks = u64::from_le_bytes(*marks);
-            inside += (marks & !EDGES).count_ones() as usize;
-            let mut marks = marks & EDGES;
+        let [first, second] = self.marks.each_ref().map(|marks| marks.as_chunks().0);
+        for (word, (first, second)) in first.iter().zip(second).enumerate() {
+            let first = u64::from_le_bytes(*first);
+            inside += first.count_ones() as usize;
+            let mut marks = u64::from_le_bytes(*second) ^ first;
             while marks != 0 {
                 let bit = marks.trailing_zeros() as usize;
                 marks &= marks - 1;
@@ -148,11 +146,39 @@ impl Edges {
                 above += 1 - side;
             }
         }
-        self.below[..below].sort_unstable();
-        self.above[..above].sort_unstable();
+        sort_few(&mut self.below[..below]);
+        sort_few(&mut self.above[..above]);
         self.counts = (below, above);
         (inside, below + above)
     }
+}
+
+/// The sums of the points whose squares are below the first bound, and every point's marks by both bounds.
+#[inline(always)]
+fn sum_and_mark<S: Simd>(
+    simd: S,
+    columns: [&[f64]; 2],
+    [intercept, slope]: [f64; 2],
+    [low, high]: [f64; 2],
+    [first, second]: &mut [Vec<u8>; 2],
+) -> [f64; 5] {
+    let mut marks = first.iter_mut().zip(second);
+    sums_of(
+        simd,
+        columns,
+        #[inline(always)]
+        |[u, v]| {
+            let r = v - (intercept + slope * u);
+            let square = r * r;
+            let inside = square.simd_lt(low);
+            if let Some((first, second)) = marks.next() {
+                *first = inside.to_bitmask() as u8;
+                *second = square.simd_le(high).to_bitmask() as u8;
+            }
+            let (u, v) = (where_true(inside, u), where_true(inside, v));
+            [u, v, u * u, u * v, v * v]
+        },
+    )
 }
 
 /// The plain sums of h points.
