@@ -60,6 +60,24 @@ def test_small_p_values_are_as_rare_as_they_say(name, kind):
         assert (p < level).mean() <= 1.5 * level, (name, kind, level, (p < level).mean() / level)
 
 
+@pytest.mark.parametrize("detector", [rl.UnitValue(by=("hs",), backoff=()), rl.ValueWeight(by=("hs",), log=True)])
+def test_small_groups_beside_large_ones_claim_no_more_than_they_know(detector):
+    # Of the small sizes there are too few scores to learn a tail from.
+    sizes = np.r_[np.full(12, 25), np.full(30, 600)]
+    found = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        group = np.repeat(np.arange(len(sizes)), sizes)
+        weight = np.exp(rng.normal(3, 1, len(group)))
+        value = weight * np.exp(rng.normal(1, 0.3, len(group)))
+        ships = rl.read(pl.DataFrame({"hs": [f"{g:06}" for g in group], "net_weight": weight, "value": value}))
+        found.append(p_values(detector.fit_score(ships))[group < 12])
+    p = np.concatenate(found)
+    for level in (0.01, 0.001):
+        doubt = 3 * np.sqrt(level / len(p))
+        assert (p < level).mean() <= 1.5 * level + doubt, (level, (p < level).mean() / level)
+
+
 def found_by(p, rate=0.05):
     q = rl.fdr([None if np.isnan(x) else x for x in p])
     return np.array([x is not None and x <= rate for x in q])

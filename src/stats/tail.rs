@@ -1,5 +1,7 @@
 //! Tail probabilities, written to keep their relative accuracy far out in the tail.
 
+use super::ln;
+
 /// `P(|Z| >= |z|)` for a standard normal `Z`.
 pub fn normal_two_sided(z: f64) -> f64 {
     libm::erfc(z.abs() / std::f64::consts::SQRT_2)
@@ -43,6 +45,12 @@ pub fn student_t_two_sided(t: f64, df: f64) -> f64 {
         return 0.0;
     }
     incomplete_beta(df / 2.0, 0.5, df / (df + square), square / (df + square))
+}
+
+/// The standard normal that has about as much beyond it as `t` has for Student's t with `df` degrees of freedom
+/// (Wallace 1959): with three degrees or more it is off by three parts in a hundred at the most.
+pub fn normal_of_student(t: f64, df: f64) -> f64 {
+    (8.0 * df + 1.0) / (8.0 * df + 3.0) * (df * ln(1.0 + t * t / df)).sqrt()
 }
 
 /// Regularised incomplete beta `I_x(a, b)`, with `y = 1 - x` given apart to keep its digits
@@ -173,6 +181,18 @@ mod tests {
         close(student_t_two_sided(1.0, 1.0), 0.5);
         assert_eq!(student_t_two_sided(0.0, 3.0), 1.0);
         assert_eq!(student_t_two_sided(f64::INFINITY, 3.0), 0.0);
+    }
+
+    #[test]
+    fn the_normal_of_a_student_is_nearly_the_exact_one() {
+        for df in [3.0, 8.0, 40.0, 1e6] {
+            for t in [0.1, 1.0, 3.0, 10.0, 30.0] {
+                let exact = student_t_two_sided(t, df);
+                let u = normal_of_student(t, df);
+                let wanted = if exact < 1e-300 { continue } else { -normal_quantile(exact / 2.0) };
+                assert!((u / wanted - 1.0).abs() < 0.03, "{u} is not {wanted} (t {t}, df {df})");
+            }
+        }
     }
 
     #[test]

@@ -60,15 +60,19 @@ class UnitValue(Detector):
     group from the quantiles of the fitted scores between the upper 15 % and the upper 1.1 %, which one anomaly in a
     hundred moves little, and from those farther out as long as the tail goes on as it has begun; where two sides
     alike part from each other, the farther one's outer quantiles follow the nearer's. Then again without what
-    that finds at a false discovery rate of 0.005, until it finds no more.
+    that finds at a false discovery rate of 0.005, until it finds no more. Sizes with fewer than 2,000 scores take the
+    tail of all sizes together. Where a scale made from n peers is less certain than theirs were, u is then read as
+    Student's t with `tail_freedom` degrees of freedom f (else null) and made normal by
+    (8 f + 1) / (8 f + 3) √(f ln(1 + u²/f)) (Wallace 1959): 1 / f is (n / (n + 10))² / (0.37 (n - 1)), without the 10 at
+    the coarsest level, less its mean over all scores, 0.37 being the efficiency of a MAD (Rousseeuw and Croux 1993).
 
     State
     -----
     A row a group of each level: `level`, the keys, `n`, `centre` and `scale` (of the log price; `scale_below`,
     `scale_above` and `medcouple` with ``scale="adjusted"``), `one_price` (the scale is the parent's), `stretch`, the
-    coefficients of the tails, `tail_below_a` to `tail_above_c`, `members` (the sorted log prices of the finest
-    groups) and `facts` (of these: first and last day since 1970-01-01, smallest and largest weight / quantity, and
-    how many have that ratio).
+    coefficients of the tails, `tail_below_a` to `tail_above_c`, `tail_freedom`, `members` (the sorted log prices of
+    the finest groups) and `facts` (of these: first and last day since 1970-01-01, smallest and largest weight /
+    quantity, and how many have that ratio).
 
     Raises
     ------

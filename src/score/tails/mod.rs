@@ -8,21 +8,30 @@
 //! The coefficients come from the quantiles between the upper 15 % and the upper 1.1 % of each side,
 //! which one anomaly in a hundred moves little, and from those farther out as long as the tail goes on
 //! as it has begun, and as the other side goes on. Where it breaks off, the file's own anomalies begin.
+//!
+//! A scale made from few peers is off by chance, which gives scores a Student's t in place of a normal. The
+//! tail of groups of one size has that in it; where there are too few scores for one, the tail of all sizes
+//! together stands in, and what stands for the normal is taken for a t, with as much doubt as a scale from so few
+//! peers has beyond that of all.
 
 mod curve;
 mod learn;
 
-use crate::stats::normal_two_sided;
+use crate::stats::{normal_of_student, normal_two_sided};
 pub use curve::Tail;
 use curve::{CAUTIOUS, Curve};
 use learn::fit;
 
 /// Upper bounds of the sizes of group that share a tail.
 const SIZES: [u32; 5] = [30, 50, 100, 300, u32::MAX];
+/// And a size that stands for each.
+const TYPICAL: [u32; SIZES.len()] = [22, 39, 71, 173, 500];
 /// Fewer scores than this say too little about a tail; all sizes together then stand in.
 const ENOUGH: u64 = 2_000;
 /// Below this many scores in all, a cautious tail is assumed.
 const FEW: u64 = 200;
+/// How well a MAD knows the scale of a normal, beside the standard deviation of as many (Rousseeuw and Croux 1993).
+const EFFICIENCY: f64 = 0.37;
 /// The false discovery rate at which scores are left out, and how often the rest is learnt from at the most.
 const CLEANED_AT: f64 = 0.005;
 const PASSES: usize = 4;
@@ -41,6 +50,13 @@ fn middle_of(bin: usize) -> f64 {
 
 fn class(n: u32) -> usize {
     SIZES.partition_point(|&bound| bound <= n).min(SIZES.len() - 1)
+}
+
+/// How uncertain a scale made from n peers is, and drawn to one that is certain as if by so many more: one over
+/// its degrees of freedom.
+fn doubt(n: u32, drawn: f64) -> f64 {
+    let n = f64::from(n.max(2));
+    (n / (n + drawn)).powi(2) / (EFFICIENCY * (n - 1.0))
 }
 
 /// How many scores fell into each bin of each side, by size of group. Whole numbers: their sums do
@@ -75,9 +91,10 @@ impl Counts {
     }
 
     /// The tails, learnt again and again: what they show to be anomalies, at a false discovery rate of
-    /// 0.005, is no part of the next ones.
-    pub fn tails(&self) -> Tails {
-        let (mut tails, mut left_out) = (self.learn(), 0);
+    /// 0.005, is no part of the next ones. Scales are made from a group's peers, drawn to another as if that were
+    /// so many more.
+    pub fn tails(&self, drawn: f64) -> Tails {
+        let (mut tails, mut left_out) = (self.learn(drawn), 0);
         for _ in 0..PASSES {
             let anomalies = self.anomalies(&tails);
             if anomalies.len() <= left_out {
@@ -86,7 +103,7 @@ impl Counts {
             left_out = anomalies.len();
             let mut rest = Counts(self.0.clone());
             anomalies.into_iter().for_each(|(class, at)| rest.0[class].0[at] = 0);
-            tails = rest.learn();
+            tails = rest.learn(drawn);
         }
         tails
     }
@@ -112,48 +129,75 @@ impl Counts {
         steps[..found].iter().map(|&(_, _, class, at)| (class, at)).collect()
     }
 
-    fn learn(&self) -> Tails {
+    fn learn(&self, drawn: f64) -> Tails {
         let mut all = vec![0; 2 * BINS];
         for sides in &self.0 {
             all.iter_mut().zip(&sides.0).for_each(|(a, b)| *a += b);
         }
-        let pooled = fit(&all, FEW).unwrap_or([CAUTIOUS; 2]);
-        let mut tails = [pooled; SIZES.len()];
-        for (tail, sides) in tails.iter_mut().zip(&self.0) {
-            *tail = fit(&sides.0, ENOUGH).unwrap_or(pooled);
-        }
-        tails.into()
+        let Some(pooled) = fit(&all, FEW) else { return Tails::default() };
+        let within = self.doubt(drawn);
+        let of_size = |sides: &Sides| match fit(&sides.0, ENOUGH) {
+            Some(own) => SizeTails::of(own, f64::INFINITY),
+            None => SizeTails::of(pooled, within),
+        };
+        Tails { sizes: self.0.iter().map(of_size).collect(), drawn }
+    }
+
+    /// The mean doubt of the scales of all scores.
+    fn doubt(&self, drawn: f64) -> f64 {
+        let many = self.0.iter().map(|sides| sides.0.iter().sum::<u64>() as f64);
+        let (sum, total) =
+            many.zip(TYPICAL).fold((0.0, 0.0), |(sum, total), (many, n)| (sum + many * doubt(n, drawn), total + many));
+        sum / total
     }
 }
 
-/// For each size of group the tails below and above.
+/// For each size of group its tails.
 #[derive(Clone, Debug)]
-pub struct Tails(Vec<[Curve; 2]>);
+pub struct Tails {
+    sizes: Vec<SizeTails>,
+    drawn: f64,
+}
+
+#[derive(Clone, Debug)]
+struct SizeTails {
+    /// Below and above.
+    sides: [Curve; 2],
+    /// How much of the doubt of scales they have in them.
+    within: f64,
+}
+
+impl SizeTails {
+    fn of(sides: [Tail; 2], within: f64) -> SizeTails {
+        SizeTails { sides: sides.map(Curve::of), within }
+    }
+}
 
 impl Default for Tails {
     fn default() -> Tails {
-        Tails::from([[CAUTIOUS; 2]; SIZES.len()])
-    }
-}
-
-impl From<[[Tail; 2]; SIZES.len()]> for Tails {
-    fn from(tails: [[Tail; 2]; SIZES.len()]) -> Tails {
-        Tails(tails.into_iter().map(|sides| sides.map(Curve::of)).collect())
+        Tails { sizes: vec![SizeTails::of([CAUTIOUS; 2], f64::INFINITY); SIZES.len()], drawn: 0.0 }
     }
 }
 
 impl Tails {
     /// The tails below and above for groups of a size.
     pub fn of(&self, n: u32) -> [Tail; 2] {
-        [0, 1].map(|side| self.0[class(n)][side].tail)
+        [0, 1].map(|side| self.sizes[class(n)].sides[side].tail)
     }
 
-    /// Two-sided: twice the share beyond z on its side.
+    /// The degrees of freedom of what stands for a normal; `None` where it is one.
+    pub fn freedom(&self, n: u32) -> Option<f64> {
+        let beyond = doubt(n, self.drawn) - self.sizes[class(n)].within;
+        (beyond > 0.0).then_some(1.0 / beyond)
+    }
+
+    /// Two-sided: twice the share beyond z on its side, by a scale made from n peers.
     pub fn p_value(&self, z: f64, n: u32) -> f64 {
-        normal_two_sided(self.normal(z, class(n)))
+        let u = self.normal(z, class(n));
+        normal_two_sided(self.freedom(n).map_or(u, |freedom| normal_of_student(u, freedom)))
     }
 
-    /// The same, and no less than the normal's.
+    /// For scores by a scale that is not made from each group's own n: no less than the normal's.
     pub fn p_value_or_normal(&self, z: f64, n: u32) -> f64 {
         normal_two_sided(self.normal(z, class(n)).min(z.abs()))
     }
@@ -163,7 +207,7 @@ impl Tails {
         if z == 0.0 || !z.is_finite() {
             return z.abs();
         }
-        self.0[class][usize::from(z > 0.0)].normal(z.abs())
+        self.sizes[class].sides[usize::from(z > 0.0)].normal(z.abs())
     }
 }
 
@@ -189,7 +233,7 @@ mod tests {
         for i in 0..n {
             counts.of(500).add(quantile((f64::from(i) + 0.5) / f64::from(n)));
         }
-        counts.tails()
+        counts.tails(0.0)
     }
 
     fn within(p: f64, truth: f64, times: f64) {
@@ -233,14 +277,14 @@ mod tests {
             let z = normal_quantile((f64::from(i) + 0.5) / 100_000.0);
             counts.of(500).add(if i % 100 == 0 { z - 5.0 } else { z });
         }
-        let tails = counts.tails();
+        let tails = counts.tails(0.0);
         assert!(tails.p_value(-4.0, 500) < 3e-4, "{}", tails.p_value(-4.0, 500));
         assert!(tails.p_value(-5.0, 500) < 2e-5, "{}", tails.p_value(-5.0, 500));
     }
 
     #[test]
     fn few_scores_get_a_cautious_tail() {
-        let tails = Counts::new().tails();
+        let tails = Counts::new().tails(0.0);
         assert!(tails.p_value(3.0, 40) > 0.03);
         assert_eq!(tails.p_value(0.0, 40), 1.0);
         assert_eq!(tails.p_value(f64::INFINITY, 40), 0.0);

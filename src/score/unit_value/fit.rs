@@ -443,8 +443,9 @@ fn fit_tails(levels: &mut [Level], members: &Members, judges: &[Judge], min_peer
         })
         .try_reduce_with(|a, b| Ok(a.into_iter().zip(b).map(|(a, b)| a.plus(b)).collect()))
         .unwrap_or_else(|| Ok(shared.iter().map(|_| Counts::new()).collect()));
-    for (level, counts) in levels.iter_mut().zip(counts?) {
-        level.tails = counts.tails();
+    let many = levels.len();
+    for (l, (level, counts)) in levels.iter_mut().zip(counts?).enumerate() {
+        level.tails = counts.tails(if l + 1 < many { SHRINKAGE } else { 0.0 });
     }
     Ok(())
 }

@@ -96,6 +96,10 @@ pub fn table_of(fitted: &Fitted) -> Result<RecordBatch> {
             columns.push((format!("tail_{words}_{name}"), Arc::new(values.collect::<Float64Array>())));
         }
     }
+    let freedom = parts.iter().enumerate().flat_map(|(p, (_, combos, groups))| {
+        (0..combos.groups()).map(move |g| fitted.levels[p.checked_sub(offset)?].tails.freedom((*groups)?[g].n))
+    });
+    columns.push(("tail_freedom".into(), Arc::new(freedom.collect::<Float64Array>())));
     let mut sorted = members.x.clone();
     for g in 0..members.starts.len() - 1 {
         sorted[members.starts[g]..members.starts[g + 1]].sort_unstable_by(f64::total_cmp);
