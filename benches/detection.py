@@ -126,6 +126,9 @@ def main():
     study("the generated sample", sample, ("hs", "origin"), "net_weight", strengths)
     scms = rl.read(DATA / "scms_shipments" / "SCMS_Delivery_History_Dataset.csv")
     study("USAID deliveries", scms, ("Item Description",), "quantity", strengths)
+    year = pl.col("Delivered to Client Date").str.slice(-2).alias("delivered in")
+    yearly = rl.read(scms.to_polars().with_columns(year))
+    study("USAID deliveries by year", yearly, ("Item Description", "delivered in"), "quantity", strengths)
 
 
 if __name__ == "__main__":
