@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: #1f2933 }
-h1 { color: #c81e1e } h2 { margin-top: 2rem } table { border-collapse: collapse; display: block; overflow-x: auto }
-th, td { padding: .3rem .6rem; border-bottom: 1px solid #e4e7eb; vertical-align: top; white-space: nowrap }
-th { text-align: left; background: #f5f7fa }
+h1 { color: #c81e1e } h2 { margin-top: 2rem }
+table { border-collapse: collapse; display: block; overflow-x: auto; font-size: 13px }
+th, td { padding: .25rem .4rem; border-bottom: 1px solid #e4e7eb; vertical-align: top }
+th { text-align: left; background: #f5f7fa; white-space: nowrap }
 article { border-left: 4px solid #c81e1e; padding: .1rem 1rem; margin: 1rem 0 }
 .small { color: #616e7c }
 """

@@ -141,7 +141,7 @@ def _from_columns(ipc: bytes) -> Table:
 
 
 def html_table(table: Table, limit: int) -> str:
-    """The first `limit` rows as an HTML table, numbers to the right."""
+    """The first `limit` rows as an HTML table, numbers to the right; only texts of several words may break."""
     shown = table.head(limit)
     names = shown.column_names
     parts = ["<table class='redlane'><thead><tr>"]
@@ -151,7 +151,9 @@ def html_table(table: Table, limit: int) -> str:
         parts.append("<tr>")
         for value in row:
             side = "right" if isinstance(value, (int, float)) else "left"
-            parts.append(f"<td style='text-align:{side}'>{html.escape(cell(value))}</td>")
+            text = cell(value)
+            space = "normal" if " " in text else "nowrap"
+            parts.append(f"<td style='text-align:{side};white-space:{space}'>{html.escape(text)}</td>")
         parts.append("</tr>")
     parts.append("</tbody></table>")
     if len(table) > limit:
