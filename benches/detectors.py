@@ -23,13 +23,15 @@ from compare import ROUNDS, THREADS, alternate, shipments, timed
 SMALLER = float(os.environ.get("REDLANE_BENCH_SCALE", 1))
 LINES = []
 NOTES = [
-    "What bounds those that miss: `ValueWeight` spends half of its time in the search for the line: half of that in",
-    "a dozen steps, the rest in trying other lines than the first. It does not save there: of 300 groups of 200 rows each (a",
-    "spread that grows with the weight; three in ten on another line; a quarter off to one side) it finds the optimum of the",
-    "exhaustive search in 83, 90 and 97 of a hundred, and is 0.8, 0.5 and 0.03 % above it on average, where `ltsReg` with its",
-    "500 starts finds it in 96, 99.7 and 89 of a hundred. On the four published sets it reaches the sums of squares of",
-    "`ltsReg`, and one below on `inttrade2`: 1,535,066,144 for 1,535,123,834. `Surge` spends its time in selections for",
-    "medians of a few dozen values, and from shipments it also aggregates, fits 640,000 flows and learns tails from all",
+    "`ValueWeight` spends less than half of its time in the search for the line (a dozen steps, and lines other than the first),",
+    "the rest in fetching and sorting the members and in the reweighted and the fair fit. It does not save on the search: of 300",
+    "groups of 200 rows each (a spread that grows with the weight; three in ten on another line; a quarter off to one side) it",
+    "finds the optimum of the exhaustive search in 84, 91 and 96 of a hundred, and is 0.7, 0.5 and 0.02 % above it on average,",
+    "where `ltsReg` with its 500 starts finds it in 96, 99.7 and 89 of a hundred. On the four published sets it reaches the sums",
+    "of squares of `ltsReg`, and one below on `inttrade2`: 1,535,066,144 for 1,535,123,834.",
+    "",
+    "What bounds those that miss: `Surge` spends its time in many short steps, medians of a few dozen values (a tenth), sorting",
+    "them and walking along them (a fifth), and from shipments it also aggregates, fits 640,000 flows and learns tails from all",
     "cells, where the aggregate ends.",
     "",
     "statsforecast's MSTL, which asks for pandas below 3, was measured in another environment: over 100 times `Surge`'s time,",
