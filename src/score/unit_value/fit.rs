@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use rayon::prelude::*;
 
 use super::reach::{reach, stretch};
+use super::shrink::{SHRINKAGE, shrink};
 use super::{Prices, Scale, UnitValue};
 use crate::error::{Error, Result};
 use crate::group::{Combos, GroupIndex, IndexCache, finest, resolve};
@@ -17,22 +18,18 @@ use crate::score::members::compact;
 use crate::score::scores::any_nan;
 use crate::score::tails::{Counts, Tails};
 use crate::stats::{
-    IQR_K, MAD_K, MEAN_AD_K, MEDIAN_VARIANCE, Ordered, adjusted_fences, decode, encode, exact_sum_where, medcouple,
-    normal_two_sided, qn, sn,
+    IQR_K, MAD_K, MEAN_AD_K, Ordered, adjusted_fences, decode, encode, exact_sum_where, medcouple, normal_two_sided,
+    qn, sn,
 };
 use crate::store::Shipments;
 use crate::watch::Watch;
 
-/// The weight of the parent group's scale, in members.
-const SHRINKAGE: f64 = 10.0;
 /// Members worked on at a time.
 const STRETCH: usize = 1 << 14;
 /// Spread below which peers count as having one price: rounding, not variation.
 pub const TIED: f64 = 1e-9;
 /// Where the fences of the adjusted boxplot lie on a symmetric normal: Φ⁻¹(3/4) + 1.5 · 2 Φ⁻¹(3/4).
 const FENCE: f64 = 2.697_959_000_784_327;
-/// The median of the square of a standard normal.
-const MEDIAN_SQUARE: f64 = 0.454_936_423_119_572_8;
 
 /// What a log price is measured by.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +49,7 @@ impl Yardstick {
         off / if off < 0.0 { self.low } else { self.high }
     }
 
-    fn has_scale(&self) -> bool {
+    pub fn has_scale(&self) -> bool {
         !self.low.is_nan()
     }
 }
@@ -356,69 +353,6 @@ pub fn skewness(members: &[f64]) -> f64 {
     let mut sorted = members.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
     medcouple(&sorted).unwrap_or(f64::NAN)
-}
-
-/// Draws each centre and scale to its parent group's, coarsest level first. Scales become
-/// sqrt((n s² + 10 s_p²) / (n + 10)). Centres become their mean weighted by precision: that of a
-/// median, n / (π/2 s²), against that of the parent, 1 / τ², where τ² is how far the centres of one
-/// parent truly lie apart (empirical Bayes; Efron and Morris 1975), taken robustly over the level. A
-/// group without a spread of its own takes its parent's.
-fn shrink(levels: &mut [Level], min_peers: usize) {
-    for l in (0..levels.len().saturating_sub(1)).rev() {
-        let (fine, coarse) = levels.split_at_mut(l + 1);
-        let (fine, coarse) = (&mut fine[l], &coarse[0]);
-        let mut parent = vec![0u32; fine.groups.len()];
-        for (&child, &above) in fine.of_finest.iter().zip(&coarse.of_finest) {
-            parent[child as usize] = above;
-        }
-        let above = |g: usize| {
-            let above = &coarse.groups[parent[g] as usize];
-            above.judges(min_peers).then_some(above)
-        };
-        let between = between(&fine.groups, above, min_peers);
-        for g in 0..fine.groups.len() {
-            let Some(above) = above(g) else { continue };
-            let group = &mut fine.groups[g];
-            let n = f64::from(group.n);
-            if !group.by.has_scale() {
-                // Peers at one price are a fact about the price, not a missing estimate: the parent's
-                // spread then stands in, and the score carries a caution.
-                if n >= 3.0 {
-                    (group.by.low, group.by.high, group.one_price) = (above.by.low, above.by.high, true);
-                }
-                continue;
-            }
-            let own = group.width();
-            let draw = |own: f64, above: f64| ((n * own * own + SHRINKAGE * above * above) / (n + SHRINKAGE)).sqrt();
-            (group.by.low, group.by.high) = (draw(group.by.low, above.by.low), draw(group.by.high, above.by.high));
-            if between > 0.0 {
-                let own_precision = n / (MEDIAN_VARIANCE * own * own);
-                let weight = 1.0 / (1.0 + own_precision * between);
-                group.by.centre += weight * (above.by.centre - group.by.centre);
-            }
-        }
-    }
-}
-
-/// τ²: the median squared distance of the centres from their parents', as the variance of a normal,
-/// less what chance alone adds.
-fn between<'a>(groups: &[Group], above: impl Fn(usize) -> Option<&'a Group>, min_peers: usize) -> f64 {
-    let mut squares = Vec::new();
-    let mut chance = Vec::new();
-    for (g, group) in groups.iter().enumerate() {
-        if group.judges(min_peers)
-            && let Some(above) = above(g)
-        {
-            let own = group.width();
-            squares.push(encode((group.by.centre - above.by.centre).powi(2)));
-            chance.push(encode(MEDIAN_VARIANCE * own * own / f64::from(group.n)));
-        }
-    }
-    let median = |keys: &mut Vec<i64>| Ordered::new(keys, false).median();
-    match (median(&mut squares), median(&mut chance)) {
-        (Some(square), Some(chance)) => (square / MEDIAN_SQUARE - chance).max(0.0),
-        _ => 0.0,
-    }
 }
 
 /// Learns the tails of each level from the members that are judged there.

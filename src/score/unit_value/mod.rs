@@ -7,6 +7,7 @@
 mod fit;
 mod reach;
 mod scores;
+mod shrink;
 mod state;
 
 use std::sync::Arc;
