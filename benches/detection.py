@@ -120,6 +120,25 @@ def study(name, ships, keys, unit, strengths, share=0.01):
             )
 
 
+def others(name, ships, keys, unit, patterns, share=0.01):
+    """Patterns that are no prices: all shipments count, and the detector is the one that asks for them."""
+    print(f"\n{name}, patterns other than prices, {share:.0%} planted\n")
+    print("| pattern | strength | detector | by score | best of PyOD | times |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for pattern, strength, asks, detector in patterns:
+        planted = rl.inject(ships, pattern, n=int(share * len(ships)), strength=strength, seed=1)
+        wrong = np.zeros(len(planted.ships), bool)
+        wrong[planted.truth["row"].to_pylist()] = True
+        scores = detector.fit_score(planted.ships).to_polars()["score"].fill_null(-1).to_numpy()
+        ours = average_precision_score(wrong, scores)
+        columns, x = frame_of(planted.ships, unit)
+        rivals = pyod_scores(columns, x, group_numbers(planted.ships, keys))
+        best, rival = max((average_precision_score(wrong, np.nan_to_num(s, neginf=-1e9)), n) for n, s in rivals)
+        print(
+            f"| {pattern} | {strength} | `{asks}` | {ours:.3f} | {best:.3f} ({rival}) | {ours / best:.1f} |", flush=True
+        )
+
+
 def main():
     strengths = (2, 4, 8)
     sample = rl.samples.shipments(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000, plant=False).ships
@@ -129,6 +148,14 @@ def main():
     year = pl.col("Delivered to Client Date").str.slice(-2).alias("delivered in")
     yearly = rl.read(scms.to_polars().with_columns(year))
     study("USAID deliveries by year", yearly, ("Item Description", "delivered in"), "quantity", strengths)
+    repeats = [
+        (pattern, strength, "Repeats(tolerance=0.05)", rl.Repeats(tolerance=0.05))
+        for pattern, strength in (("duplicate", 2), ("duplicate", 3), ("split", 2), ("split", 4))
+    ]
+    wording = 'Rarity(of="hs6", given="description")', rl.Rarity(of="hs6", given="description")
+    codes = [("mislabelled", 2, "UnitValue()", rl.UnitValue()), ("mislabelled", 2, *wording)]
+    others("the generated sample", sample, ("hs", "origin"), "net_weight", repeats + codes)
+    others("USAID deliveries", scms, ("Item Description",), "quantity", repeats)
 
 
 if __name__ == "__main__":
