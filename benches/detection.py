@@ -84,6 +84,14 @@ def pyod_scores(columns, x, groups):
         yield type(model).__name__, scores
 
 
+def plant(ships, pattern, strength, share):
+    """The shipments with a share of them turned into anomalies, and which those are."""
+    planted = rl.inject(ships, pattern, n=int(share * len(ships)), strength=strength, seed=1)
+    wrong = np.zeros(len(planted.ships), bool)
+    wrong[planted.truth["row"].to_pylist()] = True
+    return planted.ships, wrong
+
+
 def study(name, ships, keys, unit, strengths, share=0.01):
     print(f"\n{name}: {len(ships):,} shipments, prices within {' x '.join(keys)}, {share:.0%} planted\n")
     print("| pattern | strength | oracle z | oracle tail | blind tail | by score | by p-value | best of PyOD | times |")
@@ -95,10 +103,8 @@ def study(name, ships, keys, unit, strengths, share=0.01):
     eligible = size >= 30
     for pattern in ("overvalued", "undervalued"):
         for strength in strengths:
-            planted = rl.inject(ships, pattern, n=int(share * len(ships)), strength=strength, seed=1)
-            wrong = np.zeros(len(ships), bool)
-            wrong[planted.truth["row"].to_pylist()] = True
-            columns, x = frame_of(planted.ships, unit)
+            planted, wrong = plant(ships, pattern, strength, share)
+            columns, x = frame_of(planted, unit)
             known = eligible & np.isfinite(x) & (scale > 1e-9)
             with np.errstate(all="ignore"):
                 oracle = np.abs(x - centre) / scale
@@ -107,7 +113,7 @@ def study(name, ships, keys, unit, strengths, share=0.01):
                 return average_precision_score(wrong[known], np.nan_to_num(scores[known], nan=-1, neginf=-1))
 
             detector = rl.UnitValue(measure=measure, by=keys, backoff=(keys[:1],) if len(keys) > 1 else ())
-            found = detector.fit_score(planted.ships).to_polars()
+            found = detector.fit_score(planted).to_polars()
             by_score = precision(found["score"].fill_null(np.nan).to_numpy())
             by_p = precision(-found["p_value"].fill_null(np.nan).log().to_numpy())
             best, rival = max((precision(s), n) for n, s in pyod_scores(columns, x, groups))
@@ -126,13 +132,11 @@ def others(name, ships, keys, unit, patterns, share=0.01):
     print("| pattern | strength | detector | by score | best of PyOD | times |")
     print("| --- | --- | --- | --- | --- | --- |")
     for pattern, strength, asks, detector in patterns:
-        planted = rl.inject(ships, pattern, n=int(share * len(ships)), strength=strength, seed=1)
-        wrong = np.zeros(len(planted.ships), bool)
-        wrong[planted.truth["row"].to_pylist()] = True
-        scores = detector.fit_score(planted.ships).to_polars()["score"].fill_null(-1).to_numpy()
+        planted, wrong = plant(ships, pattern, strength, share)
+        scores = detector.fit_score(planted).to_polars()["score"].fill_null(-1).to_numpy()
         ours = average_precision_score(wrong, scores)
-        columns, x = frame_of(planted.ships, unit)
-        rivals = pyod_scores(columns, x, group_numbers(planted.ships, keys))
+        columns, x = frame_of(planted, unit)
+        rivals = pyod_scores(columns, x, group_numbers(planted, keys))
         best, rival = max((average_precision_score(wrong, np.nan_to_num(s, neginf=-1e9)), n) for n, s in rivals)
         print(
             f"| {pattern} | {strength} | `{asks}` | {ours:.3f} | {best:.3f} ({rival}) | {ours / best:.1f} |", flush=True

@@ -159,7 +159,7 @@ pub fn standardise(pairs: &mut [Pair]) -> Tails {
         pair.z = normal_quantile(tail.clamp(1e-300, 0.5)).abs().copysign(pair.z);
         counts.of(pair.peers as u32).add(pair.z);
     }
-    counts.tails(0.0)
+    counts.tails()
 }
 
 /// Degrees of freedom of a growth, by Welch and Satterthwaite, of windows that have one more than they

@@ -127,7 +127,7 @@ pub fn learn(mirror: &Mirror, all: &[(usize, Sides)], lag: i32) -> Learnt {
         product: named(&mirror.products, product),
         usual,
         scale,
-        tails: counts.tails(0.0),
+        tails: counts.tails(),
         missed: [named(&mirror.destinations, lost), named(&mirror.origins, orphans)],
         reliability: [named(&mirror.origins, exporters), named(&mirror.destinations, importers)],
     }

@@ -220,7 +220,7 @@ impl Model {
             )
             .map(|(counts, _)| counts)
             .reduce(|| [Counts::new(), Counts::new()], |[a, b], [c, d]| [a.plus(c), b.plus(d)]);
-        self.tails = counts.map(|c| c.tails(0.0));
+        self.tails = counts.map(|c| c.tails());
     }
 
     fn tail(&self, group: usize) -> &Tails {

@@ -91,9 +91,13 @@ impl Counts {
     }
 
     /// The tails, learnt again and again: what they show to be anomalies, at a false discovery rate of
-    /// 0.005, is no part of the next ones. Scales are made from a group's peers, drawn to another as if that were
-    /// so many more.
-    pub fn tails(&self, drawn: f64) -> Tails {
+    /// 0.005, is no part of the next ones.
+    pub fn tails(&self) -> Tails {
+        self.tails_drawn(0.0)
+    }
+
+    /// The same, of scales that are drawn to others as if those were so many more peers.
+    pub fn tails_drawn(&self, drawn: f64) -> Tails {
         let (mut tails, mut left_out) = (self.learn(drawn), 0);
         for _ in 0..PASSES {
             let anomalies = self.anomalies(&tails);
@@ -135,7 +139,7 @@ impl Counts {
             all.iter_mut().zip(&sides.0).for_each(|(a, b)| *a += b);
         }
         let Some(pooled) = fit(&all, FEW) else { return Tails::default() };
-        let within = self.doubt(drawn);
+        let within = self.mean_doubt(drawn);
         let of_size = |sides: &Sides| match fit(&sides.0, ENOUGH) {
             Some(own) => SizeTails::of(own, f64::INFINITY),
             None => SizeTails::of(pooled, within),
@@ -144,7 +148,7 @@ impl Counts {
     }
 
     /// The mean doubt of the scales of all scores.
-    fn doubt(&self, drawn: f64) -> f64 {
+    fn mean_doubt(&self, drawn: f64) -> f64 {
         let many = self.0.iter().map(|sides| sides.0.iter().sum::<u64>() as f64);
         let (sum, total) =
             many.zip(TYPICAL).fold((0.0, 0.0), |(sum, total), (many, n)| (sum + many * doubt(n, drawn), total + many));
@@ -233,7 +237,7 @@ mod tests {
         for i in 0..n {
             counts.of(500).add(quantile((f64::from(i) + 0.5) / f64::from(n)));
         }
-        counts.tails(0.0)
+        counts.tails()
     }
 
     fn within(p: f64, truth: f64, times: f64) {
@@ -277,14 +281,14 @@ mod tests {
             let z = normal_quantile((f64::from(i) + 0.5) / 100_000.0);
             counts.of(500).add(if i % 100 == 0 { z - 5.0 } else { z });
         }
-        let tails = counts.tails(0.0);
+        let tails = counts.tails();
         assert!(tails.p_value(-4.0, 500) < 3e-4, "{}", tails.p_value(-4.0, 500));
         assert!(tails.p_value(-5.0, 500) < 2e-5, "{}", tails.p_value(-5.0, 500));
     }
 
     #[test]
     fn few_scores_get_a_cautious_tail() {
-        let tails = Counts::new().tails(0.0);
+        let tails = Counts::new().tails();
         assert!(tails.p_value(3.0, 40) > 0.03);
         assert_eq!(tails.p_value(0.0, 40), 1.0);
         assert_eq!(tails.p_value(f64::INFINITY, 40), 0.0);

@@ -379,7 +379,7 @@ fn fit_tails(levels: &mut [Level], members: &Members, judges: &[Judge], min_peer
         .unwrap_or_else(|| Ok(shared.iter().map(|_| Counts::new()).collect()));
     let many = levels.len();
     for (l, (level, counts)) in levels.iter_mut().zip(counts?).enumerate() {
-        level.tails = counts.tails(if l + 1 < many { SHRINKAGE } else { 0.0 });
+        level.tails = counts.tails_drawn(if l + 1 < many { SHRINKAGE } else { 0.0 });
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::group::{Combos, finest};
 use crate::score::guards::Facts;
 use crate::score::members::{lists, read_lists};
-use crate::score::tails::Tail;
+use crate::score::tails::{Tail, Tails};
 use crate::store::Role;
 use crate::watch::Watch;
 
@@ -86,20 +86,20 @@ pub fn table_of(fitted: &Fitted) -> Result<RecordBatch> {
     columns.push(("one_price".into(), Arc::new(tied.collect::<BooleanArray>())));
     columns.push(("stretch".into(), cell(&|g| Some(g.stretch))));
     let offset = usize::from(apart);
+    let tail_cell = |f: &dyn Fn(&Tails, u32) -> Option<f64>| -> ArrayRef {
+        let values = parts.iter().enumerate().flat_map(|(p, (_, combos, groups))| {
+            (0..combos.groups()).map(move |g| f(&fitted.levels[p.checked_sub(offset)?].tails, (*groups)?[g].n))
+        });
+        Arc::new(values.collect::<Float64Array>())
+    };
     for (side, words) in ["below", "above"].into_iter().enumerate() {
         let cells: [Cell; 3] = [("a", |t| t.a), ("b", |t| t.b), ("c", |t| t.c)];
         for (name, cell) in cells {
-            let values = parts.iter().enumerate().flat_map(|(p, (_, combos, groups))| {
-                (0..combos.groups())
-                    .map(move |g| Some(cell(&fitted.levels[p.checked_sub(offset)?].tails.of((*groups)?[g].n)[side])))
-            });
-            columns.push((format!("tail_{words}_{name}"), Arc::new(values.collect::<Float64Array>())));
+            let values = tail_cell(&|tails, n| Some(cell(&tails.of(n)[side])));
+            columns.push((format!("tail_{words}_{name}"), values));
         }
     }
-    let freedom = parts.iter().enumerate().flat_map(|(p, (_, combos, groups))| {
-        (0..combos.groups()).map(move |g| fitted.levels[p.checked_sub(offset)?].tails.freedom((*groups)?[g].n))
-    });
-    columns.push(("tail_freedom".into(), Arc::new(freedom.collect::<Float64Array>())));
+    columns.push(("tail_freedom".into(), tail_cell(&Tails::freedom)));
     let mut sorted = members.x.clone();
     for g in 0..members.starts.len() - 1 {
         sorted[members.starts[g]..members.starts[g + 1]].sort_unstable_by(f64::total_cmp);

@@ -220,7 +220,7 @@ impl Model {
             })
             .collect();
         self.outcomes = outcomes;
-        self.tails = counts?.into_iter().fold(Counts::new(), Counts::plus).tails(0.0);
+        self.tails = counts?.into_iter().fold(Counts::new(), Counts::plus).tails();
         Ok(())
     }
 
