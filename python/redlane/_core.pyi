@@ -122,6 +122,7 @@ def read_files(
     layout: str,
     date_order: str | None,
     raise_faults: bool,
+    text: dict[str, str | int | None],
     progress: _Progress = None,
 ) -> Shipments: ...
 def read_arrow(

@@ -24,6 +24,10 @@ def read(
     on_fault: Literal["keep", "raise"] = "keep",
     progress: bool | Report | None = None,
     date_order: Literal["dmy", "mdy"] | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    header: int | None = None,
+    skip: int | None = None,
 ) -> Shipments:
     """Read shipment records.
 
@@ -51,6 +55,16 @@ def read(
     date_order
         ``"dmy"`` or ``"mdy"`` for dates such as 3/1/2023. Without it the days above 12 in the column decide,
         and day first where there are none.
+    encoding
+        The encoding of text files, such as ``"windows-1251"``, ``"gb18030"`` or ``"shift_jis"``. Without it a
+        mark at the beginning, valid UTF-8, or else the frequency of letters decides, and a note says so.
+    delimiter
+        The character between the cells of text files. Without it the one that splits most lines alike.
+    header
+        The number of the line that names the columns, from 1. Without it the first line with as many filled
+        cells as the records; a note says which lines above it were left out.
+    skip
+        How many lines to leave out above the header, instead of `header`.
 
     Returns
     -------
@@ -85,8 +99,18 @@ def read(
         if hasattr(source, "__arrow_c_stream__"):
             core = _core.read_arrow(source, pairs, layout, date_order, stop, report)
         else:
-            core = _core.read_files(_paths(source), pairs, layout, date_order, stop, report)
+            text = _text_options(encoding, delimiter, header, skip)
+            core = _core.read_files(_paths(source), pairs, layout, date_order, stop, text, report)
     return Shipments(core)
+
+
+def _text_options(
+    encoding: str | None, delimiter: str | None, header: int | None, skip: int | None, block: int | None = None
+) -> dict[str, str | int | None]:
+    for name, value in (("header", header), ("skip", skip)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+            raise ArgumentError(f"{name}={value!r}: a number of lines is expected")
+    return {"encoding": encoding, "delimiter": delimiter, "header": header, "skip": skip, "block": block}
 
 
 def _paths(source: Any) -> list[str]:

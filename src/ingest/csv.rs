@@ -3,31 +3,44 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray};
+use arrow::array::{ArrayRef, AsArray, new_null_array};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field};
+use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
+use hashbrown::HashMap;
 use rayon::prelude::*;
 
 use super::Options;
-use super::bytes::Blocks;
+use super::blocks::Blocks;
 use super::columnar::{self, Source};
-use super::inspect::{Header, inspect};
+use super::decision::Decision;
+use super::encoding::{self, Letters};
+use super::inspect::{TextPlan, inspect, named};
 use super::layout::{self, Chosen};
-use super::records::{Cells, Parsed, ReadAs, looks_like_code, parse_block};
+use super::records::{Cells, LONG, Parsed, ReadAs, SHORT, looks_like_code, parse_block};
 use crate::error::{Error, Result};
 use crate::store::{Decimal, Fault, NumberCell, Role, RoleKind, Store, parse_number};
 use crate::watch::Watch;
 
+/// The columns of all files together: a name each, and for each file the number of its columns here.
+struct United {
+    names: Vec<String>,
+    places: Vec<Vec<usize>>,
+    notes: Vec<String>,
+}
+
 pub fn read(files: &[PathBuf], options: &Options, watch: &Watch) -> Result<Store> {
     let size = files.iter().filter_map(|f| std::fs::metadata(f).ok()).map(|m| m.len()).sum();
     watch.begin("reading", size);
-    let (_, first) = open(&files[0])?;
-    let sample = first_rows(&files[0])?;
-    let chosen = layout::choose(&first.names, &sample, options)?;
-    let mut plan = plan(&first.names, &sample, &chosen);
-    let mut read = Read::default();
-    for file in files {
-        read.file(file, &first, &plan, None, watch)?;
+    let opened: Result<Vec<Opened>> = files.par_iter().map(|path| Opened::new(path, options)).collect();
+    let opened = opened?;
+    let united = unite(&opened)?;
+    let sample = first_rows(&opened, &united)?;
+    let chosen = layout::choose(&united.names, &sample, options)?;
+    let mut plan = plan(&sample, &chosen);
+    let mut read = Read::new(plan.len());
+    for (file, places) in opened.iter().zip(&united.places) {
+        read.file(file, places, &plan, None, options, watch)?;
     }
     // Columns whose guess failed are read again, as what they turned out to be.
     let again = read.wrong_guesses(&plan);
@@ -35,20 +48,18 @@ pub fn read(files: &[PathBuf], options: &Options, watch: &Watch) -> Result<Store
         for &(column, how) in &again {
             plan[column] = how;
         }
-        let only: Vec<ReadAs> = plan
-            .iter()
-            .enumerate()
-            .map(|(i, &how)| if again.iter().any(|(c, _)| *c == i) { how } else { ReadAs::Skip })
-            .collect();
-        let mut second = Read::default();
-        for file in files {
-            second.file(file, &first, &only, Some("reading again"), watch)?;
+        let only = |(i, &how): (usize, &ReadAs)| if again.iter().any(|(c, _)| *c == i) { how } else { ReadAs::Skip };
+        let only: Vec<ReadAs> = plan.iter().enumerate().map(only).collect();
+        let mut second = Read::new(plan.len());
+        for (file, places) in opened.iter().zip(&united.places) {
+            second.file(file, places, &only, Some("reading again"), options, watch)?;
         }
         read.replace(second, &again);
     }
-    let Read { rows, chunks, whole, faults, .. } = read;
+    let Read { rows, chunks, whole, mut faults, notes, .. } = read;
+    faults.sort_by_key(|f| (f.row, f.column));
     let mut columns = Vec::new();
-    for ((name, parts), (how, whole)) in first.names.iter().zip(chunks).zip(plan.iter().zip(whole)) {
+    for ((name, parts), (how, whole)) in united.names.iter().zip(chunks).zip(plan.iter().zip(whole)) {
         let integers = matches!(how, ReadAs::Guess(_)) && whole;
         let parts = if integers {
             let cast: Result<Vec<ArrayRef>, _> = parts.par_iter().map(|p| cast(p, &DataType::Int64)).collect();
@@ -56,49 +67,128 @@ pub fn read(files: &[PathBuf], options: &Options, watch: &Watch) -> Result<Store
         } else {
             parts
         };
-        let kind = match how {
-            ReadAs::Text => DataType::Dictionary(Box::new(DataType::UInt32), Box::new(DataType::Utf8)),
-            _ if integers => DataType::Int64,
-            _ => DataType::Float64,
-        };
+        let kind = if integers { DataType::Int64 } else { how.kind() };
         columns.push(Source::Ready(Arc::new(Field::new(name, kind, true)), columnar::joined(parts)?));
     }
     let store = columnar::build(columns, rows, chosen, options, watch)?.with_faults(faults);
-    for note in first.notes {
+    let mut told = Vec::new();
+    for (file, plan) in opened.iter().map(|o| (&o.path, &o.plan)) {
+        told.extend(plan.notes.iter().map(|note| (Some(file), note.clone())));
+    }
+    let several = opened.len() > 1;
+    let with_file = |(file, note): (Option<&PathBuf>, String)| match file {
+        Some(path) if several => format!("{}: {note}", path.display()),
+        _ => note,
+    };
+    for note in told.into_iter().map(with_file).chain(united.notes).chain(notes) {
         store.note(note);
     }
     Ok(store)
 }
 
-fn open(path: &Path) -> Result<(Blocks, Header)> {
-    let mut blocks = Blocks::open(path)?;
-    let header = inspect(path, blocks.sample(), blocks.end())?;
-    blocks.set_delimiter(header.delimiter);
-    blocks.drop_front(header.length);
-    Ok((blocks, header))
+/// What is decided about one text file before it is read.
+pub fn decisions(path: &Path, options: &Options) -> Result<Vec<Decision>> {
+    Ok(Opened::new(path, options)?.plan.decisions)
+}
+
+/// One file with the plan of how it is split.
+struct Opened {
+    path: PathBuf,
+    plan: TextPlan,
+    asked: Option<&'static Encoding>,
+    /// What cells that are not UTF-8 are read as, where that was decided.
+    other: Option<&'static Encoding>,
+}
+
+impl Opened {
+    fn new(path: &Path, options: &Options) -> Result<Opened> {
+        let asked = options.encoding.as_deref().map(encoding::named).transpose()?;
+        let (blocks, found) = Blocks::open(path, asked)?;
+        let (sample, whole) = blocks.sample();
+        let mut plan = inspect(path, sample, whole, options)?;
+        let name = found.encoding.name();
+        if found.encoding != UTF_8 && asked.is_none() && found.mark == 0 {
+            plan.notes.push(format!("the file is not UTF-8 and is read as {name}; pass encoding= to decide otherwise"));
+        }
+        plan.decisions.insert(0, Decision::new("encoding", name, found.why, "encoding="));
+        // Decoded text is UTF-8 throughout.
+        let other = (found.encoding != UTF_8).then_some(WINDOWS_1252);
+        Ok(Opened { path: path.to_owned(), plan, asked, other })
+    }
+
+    fn blocks(&self, options: &Options) -> Result<Blocks> {
+        let (mut blocks, _) = Blocks::open(&self.path, self.asked)?;
+        blocks.split_by(self.plan.rule.clone(), self.plan.length, options.block);
+        Ok(blocks)
+    }
+}
+
+/// Columns are the same where their names are.
+fn unite(opened: &[Opened]) -> Result<United> {
+    let mut names: Vec<String> = Vec::new();
+    let mut place: HashMap<String, usize> = HashMap::new();
+    let mut missing: Vec<Vec<&Path>> = Vec::new();
+    let mut places = Vec::new();
+    for (i, file) in opened.iter().enumerate() {
+        let mut shared = 0;
+        let mut own = Vec::with_capacity(file.plan.names.len());
+        for name in &file.plan.names {
+            let next = names.len();
+            let at = *place.entry(name.clone()).or_insert(next);
+            if at == next {
+                names.push(name.clone());
+                missing.push(opened[..i].iter().map(|o| o.path.as_path()).collect());
+            } else {
+                shared += 1;
+            }
+            own.push(at);
+        }
+        if i > 0 && shared == 0 {
+            return Err(Error::Schema(format!(
+                "{} and {} have no column in common: {} and {}; read the files apart",
+                opened[0].path.display(),
+                file.path.display(),
+                opened[0].plan.names.join(", "),
+                file.plan.names.join(", ")
+            )));
+        }
+        let mut here = vec![false; names.len()];
+        own.iter().for_each(|&at| here[at] = true);
+        (0..names.len()).filter(|&at| !here[at]).for_each(|at| missing[at].push(&file.path));
+        places.push(own);
+    }
+    let told = names.iter().zip(&missing).filter(|(_, files)| !files.is_empty());
+    let notes = told.map(|(name, files)| columnar::missing_note(name, files, opened.len())).collect();
+    Ok(United { names, places, notes })
 }
 
 /// The first rows as texts, a column each: enough to see what a column holds.
-fn first_rows(path: &Path) -> Result<Vec<Vec<Option<String>>>> {
-    let (blocks, header) = open(path)?;
-    let sample = blocks.sample();
-    // All but the last line, which the sample may cut.
-    let stop = memchr::memrchr(blocks.end().byte(), sample).map_or(sample.len(), |at| at + 1);
-    let plan = vec![ReadAs::Text; header.names.len()];
-    let (_, arrays, _) = parse_block(&sample[..stop], &plan, header.delimiter, blocks.end()).finish()?;
-    arrays
-        .into_iter()
-        .flatten()
-        .map(|array| {
-            let texts = cast(&array, &DataType::Utf8)?;
-            Ok(texts.as_string::<i32>().iter().take(2000).map(|t| t.map(str::to_owned)).collect())
-        })
-        .collect()
+fn first_rows(opened: &[Opened], united: &United) -> Result<Vec<Vec<Option<String>>>> {
+    let mut columns: Vec<Option<Vec<Option<String>>>> = vec![None; united.names.len()];
+    for (file, places) in opened.iter().zip(&united.places) {
+        if places.iter().all(|&at| columns[at].is_some()) {
+            continue;
+        }
+        let (mut blocks, _) = Blocks::open(&file.path, file.asked)?;
+        blocks.split_by(file.plan.rule.clone(), file.plan.length, None);
+        let (sample, whole) = blocks.sample();
+        let stop = if whole { None } else { file.plan.rule.last_end(sample, false) };
+        let text = without_trailer(&sample[..stop.unwrap_or(sample.len())], file);
+        let plan = vec![ReadAs::Text; places.len()];
+        let (_, arrays, _) = parse_block(text, &plan, &file.plan.rule).finish(WINDOWS_1252)?;
+        for (array, &at) in arrays.into_iter().flatten().zip(places) {
+            if columns[at].is_none() {
+                let texts = cast(&array, &DataType::Utf8)?;
+                columns[at] = Some(texts.as_string::<i32>().iter().take(2000).map(|t| t.map(str::to_owned)).collect());
+            }
+        }
+    }
+    Ok(columns.into_iter().map(Option::unwrap_or_default).collect())
 }
 
 /// How each column is read: by its role, else as numbers if the first rows hold nothing else.
-fn plan(names: &[String], sample: &[Vec<Option<String>>], chosen: &Chosen) -> Vec<ReadAs> {
-    (0..names.len())
+fn plan(sample: &[Vec<Option<String>>], chosen: &Chosen) -> Vec<ReadAs> {
+    (0..sample.len())
         .map(|i| {
             let texts = || sample[i].iter().flatten();
             let decimal = Decimal::vote(texts().map(|t| t.as_bytes()));
@@ -118,7 +208,6 @@ fn plan(names: &[String], sample: &[Vec<Option<String>>], chosen: &Chosen) -> Ve
         .collect()
 }
 
-#[derive(Default)]
 struct Read {
     rows: usize,
     chunks: Vec<Vec<ArrayRef>>,
@@ -126,90 +215,129 @@ struct Read {
     broken: Vec<bool>,
     other_sign: Vec<usize>,
     faults: Vec<Fault>,
+    notes: Vec<String>,
 }
 
 impl Read {
+    fn new(columns: usize) -> Read {
+        Read {
+            rows: 0,
+            chunks: vec![Vec::new(); columns],
+            whole: vec![true; columns],
+            broken: vec![false; columns],
+            other_sign: vec![0; columns],
+            faults: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// Reads one file, whose columns are at these places among all.
     fn file(
         &mut self,
-        path: &Path,
-        first: &Header,
+        file: &Opened,
+        places: &[usize],
         plan: &[ReadAs],
         stage: Option<&'static str>,
+        options: &Options,
         watch: &Watch,
     ) -> Result<()> {
         if let Some(stage) = stage {
             watch.begin(stage, 0);
         }
-        let (blocks, header) = open(path)?;
-        if header.names != first.names {
-            return Err(different_columns(path, &first.names, &header.names));
-        }
-        let end = blocks.end();
-        let parsed: Result<Vec<(usize, Parsed)>> = blocks
+        let rule = &file.plan.rule;
+        let own: Vec<ReadAs> = places.iter().map(|&at| plan[at]).collect();
+        let parsed: Result<Vec<(usize, Parsed)>> = file
+            .blocks(options)?
             .enumerate()
             .par_bridge()
             .map(|(i, block)| {
                 watch.check()?;
                 let block = block?;
-                let text = match header.trailer {
-                    Some(trailer) => without_trailer(&block, trailer, end.byte()),
-                    None => &block,
-                };
-                let parsed = parse_block(text, plan, header.delimiter, end);
+                let parsed = parse_block(without_trailer(&block, file), &own, rule);
                 watch.advance(block.len() as u64);
                 Ok((i, parsed))
             })
             .collect();
         let mut parsed = parsed?;
         parsed.sort_unstable_by_key(|(i, _)| *i);
-        let columns = plan.len();
-        self.chunks.resize_with(columns, Vec::new);
-        self.whole.resize(columns, true);
-        self.broken.resize(columns, false);
-        self.other_sign.resize(columns, 0);
-        let mut ragged = 0;
-        let mut rows = 0;
-        for (_, block) in &parsed {
-            for (column, cells) in block.cells.iter().enumerate() {
+        let blocks: Vec<Parsed> = parsed.into_iter().map(|(_, block)| block).collect();
+        self.check(file, &blocks)?;
+        for block in &blocks {
+            for (cells, &at) in block.cells.iter().zip(places) {
                 if let Cells::Number(numbers) = cells {
-                    self.whole[column] &= numbers.whole;
-                    self.broken[column] |= numbers.broken;
-                    self.other_sign[column] += numbers.other_sign;
+                    self.whole[at] &= numbers.whole;
+                    self.broken[at] |= numbers.broken;
+                    self.other_sign[at] += numbers.other_sign;
                 }
             }
-            ragged += block
-                .faults
-                .iter()
-                .filter(|f| f.reason == super::records::SHORT || f.reason == super::records::LONG)
-                .count();
-            rows += block.rows;
         }
-        if rows == 0 {
-            return Err(Error::EmptyFile {
-                path: path.to_owned(),
-                what: "there is a header line but no record below it",
-            });
-        }
-        if ragged * 2 > rows && rows > 1 {
-            return Err(Error::Format {
-                path: path.to_owned(),
-                detail: format!(
-                    "{ragged} of {rows} rows do not have the {columns} cells of the header, which was split at {:?}; \
-                     is the first line a header, and is that the delimiter?",
-                    char::from(header.delimiter)
-                ),
-            });
-        }
-        let finished: Result<Vec<_>> = parsed.into_par_iter().map(|(_, block)| block.finish()).collect();
+        let other = match file.other {
+            Some(other) => other,
+            None => self.other_encoding(file, &blocks),
+        };
+        let finished: Result<Vec<_>> = blocks.into_par_iter().map(|block| block.finish(other)).collect();
+        let lacking: Vec<usize> = (0..plan.len()).filter(|at| !places.contains(at)).collect();
         for (rows, arrays, faults) in finished? {
-            for (column, array) in arrays.into_iter().enumerate() {
-                self.chunks[column].extend(array);
+            for (array, &at) in arrays.into_iter().zip(places) {
+                self.chunks[at].extend(array);
+            }
+            for &at in lacking.iter().filter(|&&at| plan[at] != ReadAs::Skip) {
+                self.chunks[at].push(new_null_array(&plan[at].kind(), rows));
             }
             let start = self.rows as u32;
-            self.faults.extend(faults.into_iter().map(|f| Fault { row: f.row + start, ..f }));
+            let column = |c: u32| places.get(c as usize).map_or(Fault::BEYOND, |&at| at as u32);
+            self.faults.extend(faults.into_iter().map(|f| Fault { row: f.row + start, column: column(f.column), ..f }));
             self.rows += rows;
         }
         Ok(())
+    }
+
+    /// A file without records, or one that does not split into the cells of its header, is refused.
+    fn check(&self, file: &Opened, blocks: &[Parsed]) -> Result<()> {
+        let rows: usize = blocks.iter().map(|b| b.rows).sum();
+        if rows == 0 {
+            return Err(Error::EmptyFile {
+                path: file.path.clone(),
+                what: "there is a header line but no record below it",
+            });
+        }
+        let odd = |b: &Parsed| b.faults.iter().filter(|f| f.reason == SHORT || f.reason == LONG).count();
+        let ragged: usize = blocks.iter().map(odd).sum();
+        if ragged * 2 > rows && rows > 1 {
+            return Err(Error::Format {
+                path: file.path.clone(),
+                detail: format!(
+                    "{ragged} of {rows} rows do not have the {} cells of the header, which was split at {:?}; \
+                     is the first line a header, and is that the delimiter? Pass header= (the line that names the \
+                     columns) or delimiter= to decide it",
+                    file.plan.names.len(),
+                    named(file.plan.rule.delimiter)
+                ),
+            });
+        }
+        Ok(())
+    }
+
+    /// What the cells are that are not UTF-8, where the first bytes of the file showed none of them.
+    fn other_encoding(&mut self, file: &Opened, blocks: &[Parsed]) -> &'static Encoding {
+        let mut letters = Letters::default();
+        for block in blocks {
+            let more = block.letters();
+            letters.valid += more.valid;
+            letters.broken += more.broken;
+        }
+        if letters.broken == 0 {
+            return WINDOWS_1252;
+        }
+        // Cells of a file that is UTF-8 elsewhere were damaged, or came from a Western spreadsheet.
+        let mixed = letters.valid > letters.broken;
+        let found = if mixed { WINDOWS_1252 } else { guess_of(blocks) };
+        self.notes.push(format!(
+            "{}: cells that are not UTF-8 are read as {}; pass encoding= to decide otherwise",
+            file.path.display(),
+            found.name()
+        ));
+        found
     }
 
     fn wrong_guesses(&self, plan: &[ReadAs]) -> Vec<(usize, ReadAs)> {
@@ -233,18 +361,26 @@ impl Read {
     }
 }
 
-fn different_columns(path: &Path, expected: &[String], found: &[String]) -> Error {
-    let missing: Vec<&String> = expected.iter().filter(|n| !found.contains(n)).collect();
-    let extra: Vec<&String> = found.iter().filter(|n| !expected.contains(n)).collect();
-    Error::Schema(format!(
-        "{}: its columns are not those of the first file: missing {missing:?}, new {extra:?}{}; read the files apart",
-        path.display(),
-        if missing.is_empty() && extra.is_empty() { ", another order" } else { "" }
-    ))
+/// Bytes that the guess of an encoding looks at.
+const GUESS_BYTES: usize = 1 << 20;
+
+fn guess_of(blocks: &[Parsed]) -> &'static Encoding {
+    let mut texts: Vec<&[u8]> = Vec::new();
+    let mut bytes = 0;
+    for block in blocks {
+        block.broken(|text| {
+            if bytes < GUESS_BYTES {
+                bytes += text.len();
+                texts.push(text);
+            }
+        });
+    }
+    encoding::guess(&texts)
 }
 
-fn without_trailer<'a>(block: &'a [u8], trailer: &[u8], end: u8) -> &'a [u8] {
+fn without_trailer<'a>(block: &'a [u8], file: &Opened) -> &'a [u8] {
+    let Some(trailer) = file.plan.trailer else { return block };
     let body = block.trim_ascii_end();
-    let start = memchr::memrchr(end, body).map_or(0, |at| at + 1);
+    let start = memchr::memrchr(file.plan.rule.end.byte(), body).map_or(0, |at| at + 1);
     if body[start..].starts_with(trailer) { &block[..start] } else { block }
 }

@@ -1,137 +1,278 @@
-//! What a text file is, from its first bytes: its delimiter and its header.
+//! What a text file is, from its first bytes: delimiter, header, and lines that are no records.
 
 use std::path::Path;
 
+use super::Options;
 use super::bytes::LineEnd;
+use super::decision::Decision;
+use super::encoding::shown;
+use super::header::{Line, above_note, header, stated_header, unique, usual_cells};
+use super::rule::{Rule, unquoted};
 use crate::error::{Error, Result};
+use crate::store::{Decimal, NumberCell, parse_number};
 
-const DELIMITERS: [u8; 5] = [b',', b';', b'\t', b'|', b'^'];
+const DELIMITERS: [u8; 6] = [b',', b';', b'\t', b'|', b'^', b'~'];
+/// Records of the sample that are looked at.
+const MOST_LINES: usize = 1000;
 
-pub struct Header {
-    pub delimiter: u8,
+/// How a text file is split.
+pub struct TextPlan {
+    pub rule: Rule,
     pub names: Vec<String>,
     /// Bytes before the first record.
     pub length: usize,
     /// A last line that begins with this is not a record.
     pub trailer: Option<&'static [u8]>,
     pub notes: Vec<String>,
+    pub decisions: Vec<Decision>,
 }
 
 /// The first line of HMRC's bulk files; they name no columns.
 const HMRC_FIRST: &[u8] = b"000000000|";
 const HMRC_LAST: &[u8] = b"999999999|";
 
-pub fn inspect(path: &Path, sample: &[u8], end: LineEnd) -> Result<Header> {
-    if sample.iter().take(4096).any(|&b| b == 0) {
-        return Err(Error::Format {
-            path: path.to_owned(),
-            detail: "is not a text file (it holds zero bytes); CSV or Parquet is expected".into(),
-        });
-    }
-    let line_end = |from: usize| memchr::memchr(end.byte(), &sample[from..]).map_or(sample.len(), |at| from + at + 1);
+pub fn inspect(path: &Path, sample: &[u8], whole: bool, options: &Options) -> Result<TextPlan> {
+    refuse_binary(path, sample)?;
+    let end = LineEnd::detect(sample);
     if sample.starts_with(HMRC_FIRST) {
-        return Ok(Header {
-            delimiter: b'|',
-            names: super::layout::HMRC_COLUMNS.iter().map(|n| (*n).to_owned()).collect(),
-            length: line_end(0),
-            trailer: Some(HMRC_LAST),
-            notes: vec!["the file names no columns; they are those of HMRC's bulk data".into()],
-        });
+        return Ok(hmrc(sample, end));
     }
-    // Blank lines before the header are not records.
-    let mut start = 0;
-    while sample.get(start).is_some_and(|b| matches!(b, b'\r' | b'\n')) {
-        start += 1;
+    let (start, stated) = separator_line(sample, end);
+    let (delimiter, why) = match (options.delimiter, stated) {
+        (Some(asked), _) => (asked, "you said so"),
+        (None, Some(stated)) => (stated, "the line sep= says so"),
+        (None, None) => (delimiter(&sample[start..], end, whole), "it splits most lines into the same number of cells"),
+    };
+    let rule = Rule::new(delimiter, end, usize::MAX);
+    let first = 1 + memchr::memchr_iter(end.byte(), &sample[..start]).count();
+    let lines = outline(sample, start, first, &rule, whole);
+    let nothing = |what| Error::EmptyFile { path: path.to_owned(), what };
+    if lines.is_empty() {
+        return Err(nothing("the file has no header line"));
     }
-    let delimiter = delimiter(&sample[start..], end);
-    let mut reader =
-        csv_core::ReaderBuilder::new().delimiter(delimiter).terminator(csv_core::Terminator::Any(end.byte())).build();
-    let mut text = vec![0; sample.len() - start + 16];
-    let mut ends = vec![0; 10_000];
-    let (_, read, written, fields) = reader.read_record(&sample[start..], &mut text, &mut ends);
-    if written == 0 || fields == 0 {
-        return Err(Error::EmptyFile { path: path.to_owned(), what: "the file has no header line" });
+    let at = match (options.header, options.skip) {
+        (Some(number), _) => stated_header(&lines, number, "header")?,
+        (None, Some(skip)) => stated_header(&lines, skip + 1, "skip")?,
+        (None, None) => header(&lines),
+    };
+    let head = &lines[at];
+    if head.next >= sample.len() && whole {
+        return Err(nothing("there is a header line but no record below it"));
     }
-    let mut length = start + read;
-    if length >= sample.len() && !sample.ends_with(&[end.byte()]) {
-        length = sample.len();
-    }
-    if length >= sample.len() {
-        return Err(Error::EmptyFile { path: path.to_owned(), what: "there is a header line but no record below it" });
-    }
-    let mut from = 0;
     let mut notes = Vec::new();
-    let mut names: Vec<String> = Vec::new();
-    for (i, &to) in ends[..fields].iter().enumerate() {
-        let raw = &text[from..to];
-        from = to;
-        let name = match std::str::from_utf8(raw) {
-            Ok(name) => name.trim().to_owned(),
-            Err(_) => encoding_rs::WINDOWS_1252.decode_without_bom_handling(raw).0.trim().to_owned(),
-        };
-        let name = if name.is_empty() { format!("column_{}", i + 1) } else { name };
-        let mut unique = name.clone();
-        let mut n = 1;
-        while names.contains(&unique) {
-            n += 1;
-            unique = format!("{name}_{n}");
-        }
-        if unique != name {
-            notes.push(format!("the header names {name:?} more than once; the later one is called {unique:?}"));
-        }
-        names.push(unique);
+    let names = names(path, &sample[head.start..head.next], &rule, &mut notes)?;
+    let mut rule = Rule { columns: names.len(), ..rule };
+    rule.numeric = numeric(sample, &lines[at + 1..], &rule);
+    let asked = options.header.is_some() || options.skip.is_some();
+    if at > 0 && !asked {
+        let above = &sample[lines[0].start..lines[0].next];
+        notes.push(above_note(at, shown(above).trim_end()));
     }
-    Ok(Header { delimiter, names, length, trailer: None, notes })
+    let decisions = vec![
+        Decision::new("delimiter", named(delimiter), why, "delimiter="),
+        Decision::new(
+            "line end",
+            if end == LineEnd::Return { "carriage return" } else { "line feed" },
+            "the first line end outside quotes",
+            "",
+        ),
+        Decision::new(
+            "header line",
+            head.number.to_string(),
+            if asked { "you said so" } else { "the first line with as many filled cells as the records" },
+            "header= (its line number) or skip=",
+        ),
+        Decision::new("lines skipped above", (head.number - 1).to_string(), "they are above the header", "skip="),
+    ];
+    Ok(TextPlan { rule, names, length: head.next, trailer: None, notes, decisions })
 }
 
-/// The delimiter that splits the first lines into the same number of fields, and into most.
-fn delimiter(sample: &[u8], end: LineEnd) -> u8 {
-    let lines: Vec<&[u8]> = sample.split(|&b| b == end.byte()).take(30).collect();
-    // The last line of the sample may be cut off.
-    let lines = if lines.len() > 1 { &lines[..lines.len() - 1] } else { &lines[..] };
-    let count = |line: &[u8], delimiter: u8| {
-        let mut quoted = false;
-        line.iter()
-            .filter(|&&b| {
-                quoted ^= b == b'"';
-                !quoted && b == delimiter
-            })
-            .count()
+fn hmrc(sample: &[u8], end: LineEnd) -> TextPlan {
+    let names: Vec<String> = super::layout::HMRC_COLUMNS.iter().map(|n| (*n).to_owned()).collect();
+    let length = memchr::memchr(end.byte(), sample).map_or(sample.len(), |at| at + 1);
+    TextPlan {
+        rule: Rule::new(b'|', end, names.len()),
+        names,
+        length,
+        trailer: Some(HMRC_LAST),
+        notes: vec!["the file names no columns; they are those of HMRC's bulk data".into()],
+        decisions: vec![
+            Decision::new("delimiter", "|", "HMRC's bulk data", "delimiter="),
+            Decision::new("header line", "none", "HMRC's bulk data names no columns", ""),
+        ],
+    }
+}
+
+/// How a delimiter is written in a sentence.
+pub fn named(delimiter: u8) -> String {
+    match delimiter {
+        b'\t' => "tab".into(),
+        b' ' => "blank".into(),
+        other => char::from(other).to_string(),
+    }
+}
+
+/// Control characters of several kinds, or many zero bytes, are no text.
+fn refuse_binary(path: &Path, sample: &[u8]) -> Result<()> {
+    let mut seen = [0usize; 32];
+    sample.iter().filter(|&&b| b < 32).for_each(|&b| seen[b as usize] += 1);
+    let usual = |b: usize| matches!(b as u8, 0 | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c | 0x1a | 0x1b);
+    let kinds = (0..32).filter(|&b| seen[b] > 0 && !usual(b)).count();
+    if kinds < 4 && seen[0] * 3 < sample.len().max(1) {
+        return Ok(());
+    }
+    Err(Error::Format {
+        path: path.to_owned(),
+        detail: "is not a text file (it holds control characters or zero bytes); CSV, Excel or Parquet is expected"
+            .into(),
+    })
+}
+
+/// `sep=;`, which spreadsheets write above the header: the offset behind it, and what it names.
+fn separator_line(sample: &[u8], end: LineEnd) -> (usize, Option<u8>) {
+    let stop = memchr::memchr(end.byte(), sample).unwrap_or(sample.len());
+    let line = sample[..stop].trim_ascii_end();
+    let line = line.strip_prefix(b"\"").and_then(|l| l.strip_suffix(b"\"")).unwrap_or(line);
+    // A tab is trimmed away with the line end.
+    let named = match line {
+        [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', delimiter] => Some(*delimiter),
+        [b's' | b'S', b'e' | b'E', b'p' | b'P', b'='] => Some(b'\t'),
+        _ => None,
     };
+    if named.is_some() { ((stop + 1).min(sample.len()), named) } else { (0, None) }
+}
+
+/// The lines of a sample that hold something; the last one is left out where the sample cuts it.
+fn outline(sample: &[u8], start: usize, first: usize, rule: &Rule, whole: bool) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let (mut at, mut number) = (start, first);
+    while at < sample.len() && lines.len() < MOST_LINES {
+        let mut line = Line {
+            number,
+            start: at,
+            next: at,
+            cells: 0,
+            filled: 0,
+            first_filled: false,
+            last_filled: false,
+            words: true,
+        };
+        let stop = rule.quoted_record(sample, at, |from, to, _| {
+            let cell = sample[from..to].trim_ascii();
+            let cell = unquoted(cell);
+            let filled = !cell.trim_ascii().is_empty();
+            if line.cells == 0 {
+                line.first_filled = filled;
+            }
+            line.last_filled = filled;
+            line.filled += usize::from(filled);
+            line.cells += 1;
+            line.words &= !(filled && is_number(&cell));
+        });
+        if stop >= sample.len() && !whole {
+            break;
+        }
+        line.next = (stop + 1).min(sample.len());
+        number += 1 + memchr::memchr_iter(rule.end.byte(), &sample[at..stop]).count();
+        at = line.next;
+        if !rule.is_blank(&sample[line.start..stop]) {
+            lines.push(line);
+        }
+    }
+    lines
+}
+
+fn is_number(cell: &[u8]) -> bool {
+    let value = |decimal| matches!(parse_number(cell, decimal), NumberCell::Value(_));
+    value(Decimal::Point) || value(Decimal::Comma)
+}
+
+/// The delimiter that splits most lines into the same number of cells, and into most.
+fn delimiter(sample: &[u8], end: LineEnd, whole: bool) -> u8 {
     let score = |delimiter: u8| {
-        let first = lines.first().map_or(0, |l| count(l, delimiter));
-        let same = lines.iter().filter(|l| count(l, delimiter) == first).count();
-        if first == 0 { (0, 0) } else { (same * 100 / lines.len().max(1), first) }
+        let lines = outline(sample, 0, 1, &Rule::new(delimiter, end, usize::MAX), whole);
+        let (cells, same) = usual_cells(&lines);
+        (same * 100 / lines.len().max(1), cells)
     };
-    let best = DELIMITERS.iter().rev().max_by_key(|&&d| score(d));
-    best.copied().filter(|&d| score(d).1 > 0).unwrap_or(b',')
+    let scores = DELIMITERS.iter().rev().map(|&d| (score(d), d));
+    let best = scores.filter(|((share, _), _)| *share > 0).max_by_key(|(score, _)| *score);
+    best.map_or(b',', |(_, delimiter)| delimiter)
+}
+
+/// The names in a header line; a name that is there twice gets a number.
+fn names(path: &Path, line: &[u8], rule: &Rule, notes: &mut Vec<String>) -> Result<Vec<String>> {
+    let mut raw: Vec<String> = Vec::new();
+    rule.quoted_record(line, 0, |from, to, _| {
+        let cell = unquoted(rule.trimmed(&line[from..to]));
+        let name = shown(&cell).replace('\0', "");
+        // Line ends inside a name come from wrapped cells of a spreadsheet.
+        raw.push(name.split_whitespace().collect::<Vec<_>>().join(" "));
+    });
+    unique(path, raw, &named(rule.delimiter), notes)
+}
+
+/// Columns that hold numbers in every record of the sample without quotes.
+fn numeric(sample: &[u8], lines: &[Line], rule: &Rule) -> Vec<bool> {
+    let mut numbers = vec![0usize; rule.columns];
+    let mut others = vec![false; rule.columns];
+    for line in lines.iter().take(200) {
+        let text = &sample[line.start..line.next];
+        if text.contains(&b'"') || line.cells != rule.columns {
+            continue;
+        }
+        let mut column = 0;
+        rule.cells_of(text.strip_suffix(&[rule.end.byte()]).unwrap_or(text), |cell| {
+            if let (Some(n), Some(other)) = (numbers.get_mut(column), others.get_mut(column)) {
+                let cell = cell.trim_ascii();
+                *n += usize::from(is_number(cell));
+                *other |= !cell.is_empty() && !is_number(cell);
+            }
+            column += 1;
+        });
+    }
+    numbers.into_iter().zip(others).map(|(n, other)| n >= 2 && !other).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn header(text: &str) -> Header {
-        inspect(Path::new("x.csv"), text.as_bytes(), LineEnd::detect(text.as_bytes())).unwrap()
+    fn plan(text: &str) -> TextPlan {
+        inspect(Path::new("x.csv"), text.as_bytes(), true, &Options::default()).unwrap()
     }
 
     #[test]
     fn finds_the_delimiter_and_the_names() {
-        let h = header("a;b;c\r\n1,5;2;x\r\n");
-        assert_eq!((h.delimiter, h.names.join("|"), h.length), (b';', "a|b|c".into(), 7));
-        assert_eq!(header("a\tb\n1\t2\n").delimiter, b'\t');
-        let h = header("\"x, y\",b,b\n1,2,3\n");
-        assert_eq!(h.names, ["x, y", "b", "b_2"]);
-        assert_eq!(header("one\n1\n2\n").names, ["one"]);
+        let h = plan("a;b;c\r\n1,5;2;x\r\n");
+        assert_eq!((h.rule.delimiter, h.names.join("|"), h.length), (b';', "a|b|c".into(), 7));
+        assert_eq!(plan("a\tb\n1\t2\n").rule.delimiter, b'\t');
+        assert_eq!(plan("\"x, y\",b,b\n1,2,3\n").names, ["x, y", "b", "b_2"]);
+        assert_eq!(plan("b,b_2,b\n1,2,3\n").names, ["b", "b_2", "b_3"]);
+        assert_eq!(plan("one\n1\n2\n").names, ["one"]);
+        assert_eq!(plan("sep=;\na;b\n1,5;2\n").names, ["a", "b"]);
+    }
+
+    #[test]
+    fn the_header_is_found_below_a_preamble() {
+        let h = plan("Export Board,,\nReport: all,,\n,,\nCountry,HS Code,Value\nX,010121,5\n");
+        assert_eq!(h.names, ["Country", "HS Code", "Value"]);
+        assert!(h.notes[0].starts_with("3 lines above the header"), "{:?}", h.notes);
+        let h = plan("Transfers of goods, all\nFigures\n\nA,B,C,D\nx,y,2017,6\nx,y,2018,7\n");
+        assert_eq!(h.names, ["A", "B", "C", "D"]);
+        // An index without a name, and a column without one.
+        assert_eq!(plan(",a\n0,5\n1,6\n").names, ["column_1", "a"]);
+        assert_eq!(plan("a,b,c,\n1,2,3,4\n").names, ["a", "b", "c", "column_4"]);
+        // Years as names.
+        assert_eq!(plan("country,2019,2020\nX,1,2\n").names, ["country", "2019", "2020"]);
+        // One cell more in every record.
+        assert_eq!(plan("a,b,c\n1,2,3,\n4,5,6,\n").names, ["a", "b", "c"]);
     }
 
     #[test]
     fn a_header_alone_is_an_empty_file() {
         for text in ["a,b", "a,b\n", "\n\n"] {
-            assert!(
-                matches!(inspect(Path::new("x"), text.as_bytes(), LineEnd::Newline), Err(Error::EmptyFile { .. })),
-                "{text:?}"
-            );
+            let read = inspect(Path::new("x"), text.as_bytes(), true, &Options::default());
+            assert!(matches!(read, Err(Error::EmptyFile { .. })), "{text:?}");
         }
     }
 }

@@ -1,13 +1,18 @@
 //! Everything that becomes shipments: Arrow batches, CSV and Parquet files.
 
+mod blocks;
 mod bytes;
 mod columnar;
 mod csv;
+mod decision;
+mod encoding;
+mod header;
 mod inspect;
 mod layout;
 mod names;
 mod parquet;
 mod records;
+mod rule;
 
 use std::path::{Path, PathBuf};
 
@@ -29,6 +34,16 @@ pub struct Options {
     pub date_order: Option<DateOrder>,
     /// Turn the first fault into an error.
     pub raise: bool,
+    /// The encoding of text files, by its usual name.
+    pub encoding: Option<String>,
+    /// The byte between two cells of a text file.
+    pub delimiter: Option<u8>,
+    /// The line of a text file that names the columns, from 1.
+    pub header: Option<usize>,
+    /// Lines above that line.
+    pub skip: Option<usize>,
+    /// Bytes of a block of text, for tests.
+    pub block: Option<usize>,
 }
 
 /// Reads files given as paths and globs.
@@ -73,7 +88,7 @@ pub fn check_faults(ships: &Shipments, options: &Options, watch: &Watch) -> Resu
 
 /// A reason that the reader of files gives, by its text.
 fn known_reason(text: &str) -> &'static str {
-    [records::SHORT, records::LONG].into_iter().find(|r| *r == text).unwrap_or(crate::store::NOT_A_NUMBER)
+    records::REASONS.into_iter().find(|r| *r == text).unwrap_or(crate::store::NOT_A_NUMBER)
 }
 
 fn expand(sources: &[String]) -> Result<Vec<PathBuf>> {

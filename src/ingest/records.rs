@@ -2,19 +2,28 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, DictionaryArray, Float64Array, StringArray, UInt32Array};
+use arrow::array::{Array, ArrayRef, DictionaryArray, Float64Array, StringArray, UInt32Array};
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
-use arrow::datatypes::UInt32Type;
+use arrow::datatypes::{DataType, UInt32Type};
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
 
-use super::bytes::LineEnd;
+use encoding_rs::Encoding;
+
+use super::encoding::{self, Letters, shown};
+use super::rule::{Opening, Rule, unquoted};
 use crate::error::Result;
 use crate::store::{Decimal, Fault, NOT_A_NUMBER, NumberCell, parse_number};
 
 pub const SHORT: &str = "the row is too short: this cell and those after it are missing";
 pub const LONG: &str = "the row has more cells than the header";
+pub const OPEN_QUOTE: &str = "a quote opens this cell and none closes it: the quote is kept as text";
+pub const ZERO_BYTES: &str = "zero bytes were left out of this cell";
+pub const BLANK: &str = "the record is blank";
+
+/// All reasons that the reader of text gives.
+pub const REASONS: [&str; 5] = [SHORT, LONG, OPEN_QUOTE, ZERO_BYTES, BLANK];
 
 /// How a column of the file is read.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,11 +36,31 @@ pub enum ReadAs {
     Skip,
 }
 
+impl ReadAs {
+    pub fn kind(self) -> DataType {
+        match self {
+            ReadAs::Text | ReadAs::Skip => DataType::Dictionary(Box::new(DataType::UInt32), Box::new(DataType::Utf8)),
+            ReadAs::Number(_) | ReadAs::Guess(_) => DataType::Float64,
+        }
+    }
+}
+
 /// One column of one block.
 pub enum Cells {
     Text(TextCells),
     Number(NumberCells),
     Skip,
+}
+
+impl Cells {
+    /// Frees what only more cells would need.
+    fn close(&mut self) {
+        if let Cells::Text(text) = self {
+            text.table = HashTable::new();
+            text.bytes.shrink_to_fit();
+            text.valid = simdutf8::basic::from_utf8(&text.bytes).is_ok();
+        }
+    }
 }
 
 pub struct TextCells {
@@ -40,6 +69,8 @@ pub struct TextCells {
     ends: Vec<u32>,
     table: HashTable<(u64, u32)>,
     hasher: FixedState,
+    /// All texts together are UTF-8.
+    valid: bool,
 }
 
 const NULL: u32 = u32::MAX;
@@ -52,7 +83,13 @@ impl TextCells {
             ends: vec![0],
             table: HashTable::new(),
             hasher: FixedState::default(),
+            valid: true,
         }
+    }
+
+    /// The distinct texts, as bytes.
+    fn texts(&self) -> impl Iterator<Item = &[u8]> {
+        self.ends.windows(2).map(|w| &self.bytes[w[0] as usize..w[1] as usize])
     }
 
     fn push(&mut self, text: &[u8]) {
@@ -74,38 +111,24 @@ impl TextCells {
         self.ids.push(id);
     }
 
-    fn finish(self) -> Result<ArrayRef> {
-        let values = if simdutf8::basic::from_utf8(&self.bytes).is_ok() {
-            // A valid whole can still be cut in the middle of a character by odd cells; the checked
-            // constructor below looks at every boundary.
-            let offsets = ends_to_offsets(&self.ends);
-            StringArray::try_new(offsets, Buffer::from_vec(self.bytes.clone()), None)
-                .unwrap_or_else(|_| decode_each(&self.bytes, &self.ends))
+    /// Texts that are not UTF-8 are read in the `other` encoding.
+    fn finish(self, other: &'static Encoding) -> Result<ArrayRef> {
+        // A valid whole can still be cut in the middle of a character by odd cells.
+        let whole = self.valid && self.texts().all(|t| t.first().is_none_or(|&b| b & 0xc0 != 0x80));
+        let values = if whole {
+            let offsets = OffsetBuffer::new(self.ends.iter().map(|&e| e as i32).collect::<ScalarBuffer<i32>>());
+            StringArray::try_new(offsets, Buffer::from_vec(self.bytes), None)?
         } else {
-            decode_each(&self.bytes, &self.ends)
+            self.texts().map(|text| Some(encoding::decode(text, other))).collect()
         };
         let nulls = self.ids.contains(&NULL).then(|| self.ids.iter().map(|&id| id != NULL).collect::<NullBuffer>());
-        let ids: Vec<u32> = self.ids.into_iter().map(|id| if id == NULL { 0 } else { id }).collect();
+        let mut ids = self.ids;
+        ids.iter_mut().filter(|id| **id == NULL).for_each(|id| *id = 0);
+        // Where all cells are null there is no text for their keys to point at.
+        let values = if values.is_empty() { StringArray::from(vec![""]) } else { values };
         let keys = UInt32Array::new(ids.into(), nulls);
         Ok(Arc::new(DictionaryArray::<UInt32Type>::try_new(keys, Arc::new(values))?))
     }
-}
-
-fn ends_to_offsets(ends: &[u32]) -> OffsetBuffer<i32> {
-    OffsetBuffer::new(ends.iter().map(|&e| e as i32).collect::<ScalarBuffer<i32>>())
-}
-
-/// Cells that are not UTF-8 are Windows-1252, which reads every byte of Latin-1.
-fn decode_each(bytes: &[u8], ends: &[u32]) -> StringArray {
-    ends.windows(2)
-        .map(|w| {
-            let cell = &bytes[w[0] as usize..w[1] as usize];
-            Some(match std::str::from_utf8(cell) {
-                Ok(text) => std::borrow::Cow::Borrowed(text),
-                Err(_) => encoding_rs::WINDOWS_1252.decode_without_bom_handling(cell).0,
-            })
-        })
-        .collect()
 }
 
 pub struct NumberCells {
@@ -174,14 +197,41 @@ pub struct Parsed {
 }
 
 impl Parsed {
+    /// Calls `take` with the distinct texts that are not UTF-8.
+    pub fn broken<'a>(&'a self, mut take: impl FnMut(&'a [u8])) {
+        for cells in &self.cells {
+            if let Cells::Text(text) = cells
+                && !text.valid
+            {
+                text.texts().filter(|t| std::str::from_utf8(t).is_err()).for_each(&mut take);
+            }
+        }
+    }
+
+    /// Letters beyond ASCII in the distinct texts of the columns where some are not UTF-8.
+    pub fn letters(&self) -> Letters {
+        let mut all = Letters::default();
+        for cells in &self.cells {
+            if let Cells::Text(text) = cells
+                && !text.valid
+            {
+                text.texts().map(encoding::count).for_each(|l| {
+                    all.valid += l.valid;
+                    all.broken += l.broken;
+                });
+            }
+        }
+        all
+    }
+
     /// The columns as arrays, [`None`] where they were skipped.
-    pub fn finish(self) -> Result<(usize, Vec<Option<ArrayRef>>, Vec<Fault>)> {
+    pub fn finish(self, other: &'static Encoding) -> Result<(usize, Vec<Option<ArrayRef>>, Vec<Fault>)> {
         let arrays: Result<Vec<_>> = self
             .cells
             .into_iter()
             .map(|cells| {
                 Ok(match cells {
-                    Cells::Text(text) => Some(text.finish()?),
+                    Cells::Text(text) => Some(text.finish(other)?),
                     Cells::Number(numbers) => Some(numbers.finish()),
                     Cells::Skip => None,
                 })
@@ -191,7 +241,8 @@ impl Parsed {
     }
 }
 
-pub fn parse_block(block: &[u8], plan: &[ReadAs], delimiter: u8, end: LineEnd) -> Parsed {
+/// Parses a block that begins with a record and ends with one.
+pub fn parse_block(block: &[u8], plan: &[ReadAs], rule: &Rule) -> Parsed {
     let number = |decimal, guess| {
         Cells::Number(NumberCells {
             values: Vec::new(),
@@ -212,24 +263,56 @@ pub fn parse_block(block: &[u8], plan: &[ReadAs], delimiter: u8, end: LineEnd) -
             ReadAs::Skip => Cells::Skip,
         })
         .collect();
-    let mut sink = Sink { parsed: Parsed { rows: 0, cells, faults: Vec::new() }, plan };
+    let parsed = Parsed { rows: 0, cells, faults: Vec::new() };
+    let zeros = memchr::memchr(0, block).is_some();
+    let mut sink = Sink { parsed, plan, zeros, filled: false, beyond: false };
     if memchr::memchr(b'"', block).is_none() {
-        unquoted(block, delimiter, end, &mut sink);
+        unquoted_block(block, rule, &mut sink);
     } else {
-        quoted(block, delimiter, end, &mut sink);
+        quoted_block(block, rule, &mut sink);
     }
+    sink.parsed.cells.iter_mut().for_each(Cells::close);
     sink.parsed
 }
 
 struct Sink<'a> {
     parsed: Parsed,
     plan: &'a [ReadAs],
+    /// The block holds zero bytes.
+    zeros: bool,
+    /// A cell of this row holds something.
+    filled: bool,
+    /// A cell beyond the last column was told for this row.
+    beyond: bool,
 }
 
 impl Sink<'_> {
+    fn tell(&mut self, column: usize, text: &[u8], reason: &'static str) {
+        let row = self.parsed.rows as u32;
+        let column = if column < self.plan.len() { column as u32 } else { Fault::BEYOND };
+        self.parsed.faults.push(Fault { row, column, raw: Some(shown(text).into()), reason });
+    }
+
     fn cell(&mut self, column: usize, text: &[u8]) {
+        if self.zeros && text.contains(&0) {
+            self.tell(column, text, ZERO_BYTES);
+            let kept: Vec<u8> = text.iter().copied().filter(|&b| b != 0).collect();
+            return self.plain(column, &kept);
+        }
+        self.plain(column, text);
+    }
+
+    fn plain(&mut self, column: usize, text: &[u8]) {
+        self.filled |= !text.is_empty();
+        if column >= self.plan.len() {
+            // A delimiter behind the last cell is no cell.
+            if !self.beyond && !text.trim_ascii().is_empty() {
+                self.beyond = true;
+                self.tell(column, text, LONG);
+            }
+            return;
+        }
         let Parsed { cells, faults, rows } = &mut self.parsed;
-        let columns = cells.len();
         match cells.get_mut(column) {
             Some(Cells::Text(cells)) => cells.push(text),
             Some(Cells::Number(cells)) => {
@@ -240,31 +323,32 @@ impl Sink<'_> {
                 faults.push(Fault {
                     row: *rows as u32,
                     column: column as u32,
-                    raw: Some(lossy(text).into()),
+                    raw: Some(shown(text).into()),
                     reason: NOT_A_NUMBER,
                 });
             }
             Some(Cells::Skip) => {}
-            None if column == columns => {
-                faults.push(Fault {
-                    row: *rows as u32,
-                    column: Fault::BEYOND,
-                    raw: Some(lossy(text).into()),
-                    reason: LONG,
-                });
-            }
             None => {}
         }
     }
 
     fn end_row(&mut self, columns: usize) {
+        let blank = !self.filled;
+        self.filled = false;
+        self.beyond = false;
+        if blank && self.plan.len() > 1 {
+            self.parsed.faults.push(Fault { row: self.parsed.rows as u32, column: 0, raw: None, reason: BLANK });
+        }
         if columns < self.plan.len() {
-            self.parsed.faults.push(Fault {
-                row: self.parsed.rows as u32,
-                column: columns as u32,
-                raw: None,
-                reason: SHORT,
-            });
+            // A blank record lacks nothing that could be missed.
+            if !blank {
+                self.parsed.faults.push(Fault {
+                    row: self.parsed.rows as u32,
+                    column: columns as u32,
+                    raw: None,
+                    reason: SHORT,
+                });
+            }
             for column in columns..self.plan.len() {
                 match &mut self.parsed.cells[column] {
                     Cells::Text(cells) => cells.push(b""),
@@ -279,84 +363,71 @@ impl Sink<'_> {
     }
 }
 
-fn lossy(text: &[u8]) -> String {
-    match std::str::from_utf8(text) {
-        Ok(text) => text.to_owned(),
-        Err(_) => encoding_rs::WINDOWS_1252.decode_without_bom_handling(text).0.into_owned(),
-    }
-}
-
 /// Without quotes a record is a line and a field lies between delimiters.
-fn unquoted(block: &[u8], delimiter: u8, end: LineEnd, sink: &mut Sink) {
+fn unquoted_block(block: &[u8], rule: &Rule, sink: &mut Sink) {
     let mut at = 0;
     while at < block.len() {
-        let stop = memchr::memchr(end.byte(), &block[at..]).map_or(block.len(), |n| at + n);
-        let mut line = &block[at..stop];
+        let stop = memchr::memchr(rule.end.byte(), &block[at..]).map_or(block.len(), |n| at + n);
+        unquoted_line(&block[at..stop], rule, sink);
         at = stop + 1;
-        if end == LineEnd::Newline {
-            line = line.strip_suffix(b"\r").unwrap_or(line);
-        }
-        if line.is_empty() && sink.plan.len() > 1 {
-            continue; // a blank line is no record
-        }
-        let mut column = 0;
-        let mut from = 0;
-        for to in memchr::memchr_iter(delimiter, line) {
-            sink.cell(column, &line[from..to]);
-            column += 1;
-            from = to + 1;
-        }
-        sink.cell(column, &line[from..]);
-        sink.end_row(column + 1);
     }
 }
 
-fn quoted(block: &[u8], delimiter: u8, end: LineEnd, sink: &mut Sink) {
-    let terminator = csv_core::Terminator::Any(end.byte());
-    let mut reader = csv_core::ReaderBuilder::new().delimiter(delimiter).terminator(terminator).build();
-    let mut text = vec![0; 1 << 12];
-    let mut ends = vec![0; sink.plan.len() + 16];
-    let (mut at, mut written, mut fields) = (0, 0, 0);
-    loop {
-        let (result, read, wrote, found) = reader.read_record(&block[at..], &mut text[written..], &mut ends[fields..]);
-        at += read;
-        written += wrote;
-        fields += found;
-        match result {
-            csv_core::ReadRecordResult::OutputFull => text.resize(text.len() * 2, 0),
-            csv_core::ReadRecordResult::OutputEndsFull => ends.resize(ends.len() * 2, 0),
-            csv_core::ReadRecordResult::InputEmpty => {} // called again with nothing, it flushes
-            csv_core::ReadRecordResult::End => return,
-            csv_core::ReadRecordResult::Record => {
-                let mut from = 0;
-                let last = fields - 1;
-                let blank = fields == 1 && text[..written].trim_ascii().is_empty() && sink.plan.len() > 1;
-                if !blank {
-                    for (column, &to) in ends[..fields].iter().enumerate() {
-                        let mut cell = &text[from..to];
-                        from = to;
-                        if column == last && end == LineEnd::Newline {
-                            cell = cell.strip_suffix(b"\r").unwrap_or(cell);
-                        }
-                        sink.cell(column, cell);
-                    }
-                    sink.end_row(fields);
-                }
-                written = 0;
-                fields = 0;
-            }
+fn unquoted_line(line: &[u8], rule: &Rule, sink: &mut Sink) {
+    let line = rule.trimmed(line);
+    if rule.is_blank(line) {
+        return;
+    }
+    let mut column = 0;
+    let mut from = 0;
+    for to in memchr::memchr_iter(rule.delimiter, line) {
+        sink.cell(column, &line[from..to]);
+        column += 1;
+        from = to + 1;
+    }
+    sink.cell(column, &line[from..]);
+    sink.end_row(column + 1);
+}
+
+fn quoted_block(block: &[u8], rule: &Rule, sink: &mut Sink) {
+    let mut at = 0;
+    while at < block.len() {
+        let line = memchr::memchr(rule.end.byte(), &block[at..]).map_or(block.len(), |n| at + n);
+        if memchr::memchr(b'"', &block[at..line]).is_none() {
+            unquoted_line(&block[at..line], rule, sink);
+            at = line + 1;
+            continue;
         }
+        let mut column = 0;
+        let stop = rule.quoted_record(block, at, |from, to, kind| {
+            let last = block.get(to) != Some(&rule.delimiter);
+            let cell = if last { rule.trimmed(&block[from..to]) } else { &block[from..to] };
+            match kind {
+                Opening::Quoted(_) => sink.cell(column, &unquoted(cell)),
+                Opening::Literal => {
+                    sink.tell(column, cell, OPEN_QUOTE);
+                    sink.cell(column, cell);
+                }
+                Opening::Unknown => sink.cell(column, cell),
+            }
+            column += 1;
+        });
+        sink.end_row(column);
+        at = stop + 1;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{Array, AsArray};
+    use crate::ingest::bytes::LineEnd;
+    use arrow::array::AsArray;
     use arrow::datatypes::Float64Type;
+    use encoding_rs::WINDOWS_1252;
 
     fn parse(text: &str, plan: &[ReadAs]) -> (usize, Vec<Option<ArrayRef>>, Vec<Fault>) {
-        parse_block(text.as_bytes(), plan, b',', LineEnd::detect(text.as_bytes())).finish().unwrap()
+        let rule = Rule::new(b',', LineEnd::detect(text.as_bytes()), plan.len());
+        parse_block(text.as_bytes(), plan, &rule).finish(WINDOWS_1252).unwrap()
     }
 
     fn texts(array: &ArrayRef) -> Vec<Option<String>> {
@@ -388,7 +459,8 @@ mod tests {
     #[test]
     fn latin_1_is_read_where_it_is_not_utf_8() {
         let block = b"caf\xe9,\xc3\xa9t\xc3\xa9\n";
-        let parsed = parse_block(block, &[ReadAs::Text, ReadAs::Text], b',', LineEnd::Newline).finish().unwrap();
+        let parsed = parse_block(block, &[ReadAs::Text, ReadAs::Text], &Rule::new(b',', LineEnd::Newline, 2));
+        let parsed = parsed.finish(WINDOWS_1252).unwrap();
         assert_eq!(texts(parsed.1[0].as_ref().unwrap()), [Some("café".into())]);
         assert_eq!(texts(parsed.1[1].as_ref().unwrap()), [Some("été".into())]);
     }

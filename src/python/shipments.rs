@@ -36,11 +36,49 @@ fn options(layout: String, columns: Vec<(String, String)>, date_order: Option<&s
             return Err(Error::Argument(format!("date_order={other:?} is not known; use \"dmy\" or \"mdy\"")));
         }
     };
-    Ok(Options { layout, columns, date_order, raise })
+    Ok(Options { layout, columns, date_order, raise, ..Options::default() })
+}
+
+/// How text files are split, where the user decides it.
+#[derive(FromPyObject, Default)]
+#[pyo3(from_item_all)]
+pub struct TextOptions {
+    encoding: Option<String>,
+    delimiter: Option<String>,
+    header: Option<usize>,
+    skip: Option<usize>,
+    block: Option<usize>,
+}
+
+impl TextOptions {
+    fn put(self, options: &mut Options) -> Result<()> {
+        options.delimiter = match self.delimiter.as_deref().map(str::as_bytes) {
+            None => None,
+            Some(&[byte]) if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => Some(byte),
+            Some(_) => {
+                return Err(Error::Argument(format!(
+                    "delimiter={:?}: one character that is no quote and no line end is expected, such as \";\"",
+                    self.delimiter.unwrap_or_default()
+                )));
+            }
+        };
+        if self.header == Some(0) {
+            return Err(Error::Argument("header= is the number of the line that names the columns, from 1".into()));
+        }
+        if self.header.is_some() && self.skip.is_some() {
+            return Err(Error::Argument("header= and skip= say the same; pass one of them".into()));
+        }
+        options.encoding = self.encoding;
+        options.header = self.header;
+        options.skip = self.skip;
+        options.block = self.block;
+        Ok(())
+    }
 }
 
 #[pyfunction]
-#[pyo3(signature = (sources, columns, layout, date_order, raise_faults, progress=None))]
+#[pyo3(signature = (sources, columns, layout, date_order, raise_faults, text, progress=None))]
+#[allow(clippy::too_many_arguments)] // a keyword each in Python
 pub fn read_files(
     py: Python<'_>,
     sources: Vec<String>,
@@ -48,9 +86,11 @@ pub fn read_files(
     layout: String,
     date_order: Option<&str>,
     raise_faults: bool,
+    text: TextOptions,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Shipments> {
-    let options = options(layout, columns, date_order, raise_faults).map_err(|e| raise(py, e))?;
+    let mut options = options(layout, columns, date_order, raise_faults).map_err(|e| raise(py, e))?;
+    text.put(&mut options).map_err(|e| raise(py, e))?;
     run(py, progress.as_ref(), |watch| Ok(Shipments::of(ingest::read_files(&sources, &options, watch)?)))
 }
 

@@ -1,0 +1,111 @@
+//! Which line of a table names its columns, and names that are there once.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use hashbrown::{HashMap, HashSet};
+
+use crate::error::{Error, Result};
+
+/// More columns than a file of records has.
+const MOST_COLUMNS: usize = 1 << 16;
+
+/// A line of the sample that holds something.
+pub struct Line {
+    /// Its number in the file, from 1.
+    pub number: usize,
+    pub start: usize,
+    /// Behind its line end.
+    pub next: usize,
+    pub cells: usize,
+    /// Cells that hold something.
+    pub filled: usize,
+    pub first_filled: bool,
+    pub last_filled: bool,
+    /// No cell is a number.
+    pub words: bool,
+}
+
+/// The number of cells that most lines have.
+pub fn usual_cells(lines: &[Line]) -> (usize, usize) {
+    let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
+    lines.iter().filter(|l| l.cells > 1).for_each(|l| *counts.entry(l.cells).or_default() += 1);
+    counts.into_iter().max_by_key(|&(cells, lines)| (lines, cells)).unwrap_or((1, 0))
+}
+
+/// The line that names the columns: the first with as many filled cells as the records.
+pub fn header(lines: &[Line]) -> usize {
+    let (cells, _) = usual_cells(lines);
+    let body = || lines.iter().filter(|l| l.cells == cells);
+    // The header of such a file has one cell less than its records, or an empty last one.
+    let trailing = cells > 2 && body().skip(1).all(|l| !l.last_filled);
+    let fits = |l: &Line| l.cells == cells || (trailing && l.cells + 1 == cells);
+    let most = body().map(|l| l.filled).max().unwrap_or(1);
+    let full = |l: &Line| {
+        let index = l.cells > 1 && !l.first_filled && l.filled + 1 == l.cells;
+        fits(l) && (l.filled >= most || (cells >= 4 && l.filled + 1 >= cells) || index)
+    };
+    let first = |test: &dyn Fn(&Line) -> bool| lines.iter().position(test);
+    first(&|l| full(l) && l.words)
+        .or_else(|| first(&|l| fits(l) && l.words && l.filled > 1))
+        .or_else(|| first(&full))
+        .or_else(|| first(&fits))
+        .unwrap_or(0)
+}
+
+/// The line with this number, as the user counts.
+pub fn stated_header(lines: &[Line], number: usize, argument: &str) -> Result<usize> {
+    // Blank lines are no header: the next line that holds something is.
+    lines.iter().position(|l| l.number >= number).ok_or_else(|| {
+        Error::Argument(format!(
+            "{argument}= names line {number}, and there is no line that holds something from there"
+        ))
+    })
+}
+
+/// Says that lines above the header are no records.
+pub fn above_note(lines: usize, first: &str) -> String {
+    let lines = if lines == 1 { "1 line".to_owned() } else { format!("{lines} lines") };
+    let first: String = first.chars().take(80).collect();
+    format!("{lines} above the header left out, from {first:?}; pass header= or skip= to decide otherwise")
+}
+
+/// The names of a header; one that is there twice gets a number, one that is blank is called by its place.
+pub fn unique(path: &Path, raw: Vec<String>, delimiter: &str, notes: &mut Vec<String>) -> Result<Vec<String>> {
+    if raw.len() > MOST_COLUMNS {
+        return Err(Error::Format {
+            path: path.to_owned(),
+            detail: format!(
+                "its header has {} columns, and at most {MOST_COLUMNS} are read; is {:?} the delimiter, and is the \
+                 first line a header?",
+                raw.len(),
+                delimiter
+            ),
+        });
+    }
+    let mut taken: HashSet<String> = raw.iter().filter(|n| !n.is_empty()).cloned().collect();
+    let mut times: HashMap<String, usize> = HashMap::new();
+    let mut repeated = Vec::new();
+    let named = raw.into_iter().enumerate().map(|(i, name)| {
+        let name = if name.is_empty() { format!("column_{}", i + 1) } else { name };
+        let n = times.entry(name.clone()).or_insert(0);
+        *n += 1;
+        if *n == 1 {
+            taken.insert(name.clone());
+            return name;
+        }
+        let mut unique = format!("{name}_{n}");
+        while !taken.insert(unique.clone()) {
+            *n += 1;
+            unique = format!("{name}_{n}");
+        }
+        if repeated.len() < 20 {
+            repeated.push(format!("the header names {name:?} more than once; the later one is called {unique:?}"));
+        }
+        unique
+    });
+    let named = named.collect();
+    notes.append(&mut repeated);
+    Ok(named)
+}
+
