@@ -13,7 +13,7 @@ from redlane.shipments import _text_options
 
 def read_in_blocks(path, block):
     """Reads with blocks of so many bytes, so that their ends fall everywhere."""
-    options = _text_options(None, None, None, None, block)
+    options = _text_options(None, None, None, None, None, block)
     return rl.Shipments(_core.read_files([str(path)], [], "auto", None, False, options))
 
 

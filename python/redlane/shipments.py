@@ -28,6 +28,7 @@ def read(
     delimiter: str | None = None,
     header: int | None = None,
     skip: int | None = None,
+    sheet: str | int | None = None,
 ) -> Shipments:
     """Read shipment records.
 
@@ -65,6 +66,9 @@ def read(
         cells as the records; a note says which lines above it were left out.
     skip
         How many lines to leave out above the header, instead of `header`.
+    sheet
+        The name or the number (from 1) of a spreadsheet's sheet. Without it the one that holds the most cells,
+        and a note names the others.
 
     Returns
     -------
@@ -99,18 +103,24 @@ def read(
         if hasattr(source, "__arrow_c_stream__"):
             core = _core.read_arrow(source, pairs, layout, date_order, stop, report)
         else:
-            text = _text_options(encoding, delimiter, header, skip)
+            text = _text_options(encoding, delimiter, header, skip, sheet)
             core = _core.read_files(_paths(source), pairs, layout, date_order, stop, text, report)
     return Shipments(core)
 
 
 def _text_options(
-    encoding: str | None, delimiter: str | None, header: int | None, skip: int | None, block: int | None = None
+    encoding: str | None,
+    delimiter: str | None,
+    header: int | None,
+    skip: int | None,
+    sheet: str | int | None,
+    block: int | None = None,
 ) -> dict[str, str | int | None]:
     for name, value in (("header", header), ("skip", skip)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
             raise ArgumentError(f"{name}={value!r}: a number of lines is expected")
-    return {"encoding": encoding, "delimiter": delimiter, "header": header, "skip": skip, "block": block}
+    options = {"encoding": encoding, "delimiter": delimiter, "header": header, "skip": skip, "block": block}
+    return {**options, "sheet": None if sheet is None else str(sheet)}
 
 
 def _paths(source: Any) -> list[str]:

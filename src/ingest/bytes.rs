@@ -26,22 +26,38 @@ fn head(path: &Path) -> Result<Vec<u8>> {
     Ok(start)
 }
 
-/// Whether the file is Parquet by its first bytes; a wrong name is an error that says so.
-pub fn is_parquet(path: &Path) -> Result<bool> {
+/// What a file is by its first bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Parquet,
+    Workbook,
+    Text,
+}
+
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Parquet => "Parquet",
+            Kind::Workbook => "spreadsheet",
+            Kind::Text => "text",
+        }
+    }
+}
+
+/// A wrong name is an error that says so.
+pub fn kind(path: &Path) -> Result<Kind> {
     let start = head(path)?;
     let named = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet"));
-    match &start[..] {
-        b"PAR1" => Ok(true),
-        _ if named => Err(Error::Format {
+    if start.starts_with(b"PAR1") {
+        return Ok(Kind::Parquet);
+    }
+    if named {
+        return Err(Error::Format {
             path: path.to_owned(),
             detail: "is not a Parquet file although it is called one; if it is text, rename it to .csv".into(),
-        }),
-        [b'P', b'K', ..] => Err(Error::Format {
-            path: path.to_owned(),
-            detail: "is a zip archive or a spreadsheet; unpack it, or save the sheet as CSV".into(),
-        }),
-        _ => Ok(false),
+        });
     }
+    Ok(if super::sheet::is_workbook(&start) { Kind::Workbook } else { Kind::Text })
 }
 
 /// Where a record ends.

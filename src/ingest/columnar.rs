@@ -1,6 +1,5 @@
 //! Columns of any source into a store: layout, roles, derived columns.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
@@ -49,13 +48,6 @@ pub fn joined(chunks: Vec<ArrayRef>) -> Result<Vec<ArrayRef>> {
     }
     let parts: Vec<&dyn Array> = chunks.iter().map(AsRef::as_ref).collect();
     Ok(vec![concat(&parts)?])
-}
-
-/// Says which of several files lack a column.
-pub fn missing_note(name: &str, files: &[&Path], of: usize) -> String {
-    let shown: Vec<String> = files.iter().take(3).map(|f| f.display().to_string()).collect();
-    let more = if files.len() > 3 { format!(" and {} more", files.len() - 3) } else { String::new() };
-    format!("{} of {of} files have no column {name:?}, which is null there: {}{more}", files.len(), shown.join(", "))
 }
 
 /// The first values of an array as texts; an array that has none is all null.

@@ -7,7 +7,6 @@ use arrow::array::{ArrayRef, AsArray, new_null_array};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field};
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
-use hashbrown::HashMap;
 use rayon::prelude::*;
 
 use super::Options;
@@ -18,23 +17,18 @@ use super::encoding::{self, Letters};
 use super::inspect::{TextPlan, inspect, named};
 use super::layout::{self, Chosen};
 use super::records::{Cells, LONG, Parsed, ReadAs, SHORT, looks_like_code, parse_block};
+use super::united::{United, unite};
 use crate::error::{Error, Result};
 use crate::store::{Decimal, Fault, NumberCell, Role, RoleKind, Store, parse_number};
 use crate::watch::Watch;
-
-/// The columns of all files together: a name each, and for each file the number of its columns here.
-struct United {
-    names: Vec<String>,
-    places: Vec<Vec<usize>>,
-    notes: Vec<String>,
-}
 
 pub fn read(files: &[PathBuf], options: &Options, watch: &Watch) -> Result<Store> {
     let size = files.iter().filter_map(|f| std::fs::metadata(f).ok()).map(|m| m.len()).sum();
     watch.begin("reading", size);
     let opened: Result<Vec<Opened>> = files.par_iter().map(|path| Opened::new(path, options)).collect();
     let opened = opened?;
-    let united = unite(&opened)?;
+    let headers: Vec<(&Path, &[String])> = opened.iter().map(|o| (o.path.as_path(), &o.plan.names[..])).collect();
+    let united = unite(&headers)?;
     let sample = first_rows(&opened, &united)?;
     let chosen = layout::choose(&united.names, &sample, options)?;
     let mut plan = plan(&sample, &chosen);
@@ -121,45 +115,6 @@ impl Opened {
         blocks.split_by(self.plan.rule.clone(), self.plan.length, options.block);
         Ok(blocks)
     }
-}
-
-/// Columns are the same where their names are.
-fn unite(opened: &[Opened]) -> Result<United> {
-    let mut names: Vec<String> = Vec::new();
-    let mut place: HashMap<String, usize> = HashMap::new();
-    let mut missing: Vec<Vec<&Path>> = Vec::new();
-    let mut places = Vec::new();
-    for (i, file) in opened.iter().enumerate() {
-        let mut shared = 0;
-        let mut own = Vec::with_capacity(file.plan.names.len());
-        for name in &file.plan.names {
-            let next = names.len();
-            let at = *place.entry(name.clone()).or_insert(next);
-            if at == next {
-                names.push(name.clone());
-                missing.push(opened[..i].iter().map(|o| o.path.as_path()).collect());
-            } else {
-                shared += 1;
-            }
-            own.push(at);
-        }
-        if i > 0 && shared == 0 {
-            return Err(Error::Schema(format!(
-                "{} and {} have no column in common: {} and {}; read the files apart",
-                opened[0].path.display(),
-                file.path.display(),
-                opened[0].plan.names.join(", "),
-                file.plan.names.join(", ")
-            )));
-        }
-        let mut here = vec![false; names.len()];
-        own.iter().for_each(|&at| here[at] = true);
-        (0..names.len()).filter(|&at| !here[at]).for_each(|at| missing[at].push(&file.path));
-        places.push(own);
-    }
-    let told = names.iter().zip(&missing).filter(|(_, files)| !files.is_empty());
-    let notes = told.map(|(name, files)| columnar::missing_note(name, files, opened.len())).collect();
-    Ok(United { names, places, notes })
 }
 
 /// The first rows as texts, a column each: enough to see what a column holds.

@@ -13,12 +13,16 @@ mod names;
 mod parquet;
 mod records;
 mod rule;
+mod sheet;
+mod united;
 
 use std::path::{Path, PathBuf};
 
 pub use columnar::{Reading, from_columns, reading, rebuild};
 pub use layout::layouts;
 pub use names::role_of_name;
+
+use bytes::Kind;
 
 use crate::error::{Error, Result};
 use crate::store::{DateOrder, Shipments};
@@ -42,6 +46,8 @@ pub struct Options {
     pub header: Option<usize>,
     /// Lines above that line.
     pub skip: Option<usize>,
+    /// The name or the number (from 1) of a spreadsheet's sheet.
+    pub sheet: Option<String>,
     /// Bytes of a block of text, for tests.
     pub block: Option<usize>,
 }
@@ -49,22 +55,32 @@ pub struct Options {
 /// Reads files given as paths and globs.
 pub fn read_files(sources: &[String], options: &Options, watch: &Watch) -> Result<Shipments> {
     let files = expand(sources)?;
-    let mut parquet = 0;
-    for file in &files {
-        parquet += usize::from(bytes::is_parquet(file)?);
-    }
-    let store = match parquet {
-        0 => csv::read(&files, options, watch)?,
-        n if n == files.len() => parquet::read(&files, options, watch)?,
-        _ => {
-            return Err(Error::Argument(
-                "the files are partly Parquet and partly CSV; read each kind on its own".into(),
-            ));
-        }
+    let store = match kind(&files)? {
+        Kind::Text => csv::read(&files, options, watch)?,
+        Kind::Workbook => sheet::read(&files, options, watch)?,
+        Kind::Parquet => parquet::read(&files, options, watch)?,
     };
     let ships = Shipments::all(store);
     check_faults(&ships, options, watch)?;
     Ok(ships)
+}
+
+/// The kind that all these files are.
+fn kind(files: &[PathBuf]) -> Result<Kind> {
+    let first = bytes::kind(&files[0])?;
+    for file in &files[1..] {
+        let other = bytes::kind(file)?;
+        if other != first {
+            return Err(Error::Argument(format!(
+                "{} is {} and {} is {}; read each kind on its own",
+                files[0].display(),
+                first.name(),
+                file.display(),
+                other.name()
+            )));
+        }
+    }
+    Ok(first)
 }
 
 /// The first fault as an error, where the user wants that.

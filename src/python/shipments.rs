@@ -47,6 +47,7 @@ pub struct TextOptions {
     delimiter: Option<String>,
     header: Option<usize>,
     skip: Option<usize>,
+    sheet: Option<String>,
     block: Option<usize>,
 }
 
@@ -71,6 +72,7 @@ impl TextOptions {
         options.encoding = self.encoding;
         options.header = self.header;
         options.skip = self.skip;
+        options.sheet = self.sheet;
         options.block = self.block;
         Ok(())
     }
