@@ -5,6 +5,11 @@ import pytest
 import redlane as rl
 
 
+def pytest_addoption(parser):
+    parser.addoption("--mutations", type=float, default=15.0, help="seconds of damaged inputs of each kind")
+    parser.addoption("--mutations-seed", type=int, default=0, help="the first seed of the damaged inputs")
+
+
 def data_folder() -> Path | None:
     for place in (os.environ.get("REDLANE_DATA"), Path(__file__).parent.parent.parent / "shared" / "data"):
         if place and Path(place).is_dir():

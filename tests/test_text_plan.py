@@ -244,7 +244,9 @@ def generated(rng):
             text = '"5 inch pipe'
             rows[i] = (hs, text, day, value)
             told.add(i)
-        lines.append(delimiter.join([quoted(hs, True), text, quoted(day.isoformat(), False), quoted(number(value), False)]))
+        lines.append(
+            delimiter.join([quoted(hs, True), text, quoted(day.isoformat(), False), quoted(number(value), False)])
+        )
         if rng.random() < 0.05:
             lines.append("")
     if rng.random() < 0.2:
