@@ -1,13 +1,21 @@
 //! Everything that becomes shipments: Arrow batches, CSV and Parquet files.
 
 mod bytes;
+mod caveats;
+mod chosen;
 mod columnar;
+mod content;
+mod countries;
 mod csv;
+mod decision;
+mod derive;
 mod inspect;
 mod layout;
 mod names;
 mod parquet;
+mod recognise;
 mod records;
+mod words;
 
 use std::path::{Path, PathBuf};
 
