@@ -613,3 +613,16 @@ def test_plain_names_and_many_languages(tmp_path):
         ships = read(tmp_path, text)
         assert list(ships.roles) == ["date", "hs", "origin", "importer", "value", "net_weight"], text
         assert (total(ships), months(ships)) == (5, ["2023-01"])
+
+
+def test_rows_that_are_totals_of_others_are_told(tmp_path):
+    head = "Classification,Year,Period,Trade Flow,Reporter,Partner,Commodity Code,Commodity,Netweight (kg),Trade Value (US$)\n"
+    rows = (
+        "H5,2019,2019,Import,Freedonia,World,01,Animals; live,30,100\n"
+        "H5,2019,2019,Import,Freedonia,Sylvania,01,Animals; live,10,40\n"
+        "H5,2019,2019,Import,Freedonia,Sylvania,0101,Horses,10,40\n"
+    )
+    ships = read(tmp_path, head + rows)
+    assert pairs(ships) == {(None, "Freedonia"), ("Sylvania", "Freedonia")}
+    assert any('"Partner" holds "World"' in note for note in ships.notes)
+    assert any("codes of several lengths" in note for note in ships.notes)

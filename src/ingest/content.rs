@@ -20,8 +20,7 @@ impl<'a> Sample<'a> {
 
     /// The distinct cells that hold something.
     pub fn distinct(&self) -> BTreeSet<&'a str> {
-        let cells = self.0.iter().flatten().map(|t| t.trim());
-        cells.filter(|t| !is_missing(t.as_bytes()) || is_country(t)).collect()
+        self.0.iter().flatten().map(|t| t.trim()).filter(|t| !is_missing(t.as_bytes())).collect()
     }
 
     /// Rows were looked at and none of them holds anything.
@@ -37,7 +36,9 @@ impl<'a> Sample<'a> {
 
     /// Whether the cells are names or codes of countries, nine in ten or more of them.
     pub fn holds_countries(&self) -> bool {
-        let cells: Vec<&str> = self.distinct().into_iter().filter(|c| !words::no_firm(c) || is_country(c)).collect();
+        // NA is Namibia among countries.
+        let cells: BTreeSet<&str> = self.0.iter().flatten().map(|t| t.trim()).collect();
+        let cells: Vec<&str> = cells.into_iter().filter(|c| is_country(c) || !words::no_firm(c)).collect();
         let countries = cells.iter().filter(|c| is_country(c)).count();
         !cells.is_empty() && countries * 10 >= cells.len() * 9
     }

@@ -158,7 +158,7 @@ pub fn derive(
             How::Constant { text } => Made::Column(labelled(vec![0; rows], &[Some(text.clone())])),
             How::Cut { column, cut } => cut_cells(&columns[*column], cut, watch)?,
             How::Flow { side, on_import, on_export, words } => {
-                by_direction(columns, *side, [on_import, on_export], words, role, &mut outcome, watch)?
+                by_direction(columns, *side, [on_import, on_export], words, &mut outcome, watch)?
             }
             How::Side { side, words } => side_of(columns, *side, words, &mut outcome, watch)?,
             How::Kilograms { weight, unit } => to_kilograms(columns, *weight, *unit, role, &mut outcome, watch)?,
@@ -263,7 +263,6 @@ fn by_direction(
     side: usize,
     ends: [&End; 2],
     words: &FlowWords,
-    _role: Role,
     outcome: &mut Outcome,
     watch: &Watch,
 ) -> Result<Made> {
@@ -276,7 +275,8 @@ fn by_direction(
         match end {
             End::Column(column) => {
                 let (codes, texts) = cells(columns, *column, watch)?;
-                labels.extend(texts);
+                // A total of all countries is no country.
+                labels.extend(texts.into_iter().map(|t| t.filter(|t| !words::is_total(t))));
                 labels.push(None); // the code of a null
                 parts.push((Some(codes), start));
             }

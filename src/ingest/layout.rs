@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 
 use super::Options;
-use super::chosen::Chosen;
+pub use super::chosen::Chosen;
 use super::content::Sample;
 use super::derive::{Cut, End, How, Recipe};
 use super::words::{self, FlowWords};
@@ -172,6 +172,7 @@ pub fn choose(columns: &[String], sample: &[Vec<Option<String>>], options: &Opti
     caveats::classification(&mut chosen, columns, sample);
     chosen.by_user(columns, options)?;
     caveats::hidden_keys(&mut chosen, columns);
+    caveats::totals(&mut chosen, columns, sample);
     chosen.conclude(columns, options);
     Ok(chosen)
 }

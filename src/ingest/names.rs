@@ -75,8 +75,9 @@ pub fn role_of_name(name: &str) -> Option<Role> {
 /// How many kilograms the unit is that a weight's name states.
 pub fn weight_unit(name: &str) -> Option<f64> {
     let tokens = words::tokens(name);
-    // One letter is too little: the G of G_WEIGHT is gross. A lone T is tons.
-    let unit = |t: &String| (t.len() > 1 || t == "t").then(|| words::kilograms(t)).flatten();
+    // Short words are too little: the G of G_WEIGHT and the GR of GR_WT are gross. A lone T is tons.
+    let short = ["g", "gr", "k", "q", "qt", "ct", "cts", "tn", "mg", "l"];
+    let unit = |t: &String| (!short.contains(&t.as_str())).then(|| words::kilograms(t)).flatten();
     let joined = || {
         let whole = plain(name);
         ["kg", "kgs", "kgm", "кг", "公斤", "千克"].iter().any(|unit| whole.ends_with(unit)).then_some(1.0)

@@ -130,7 +130,9 @@ fn order(role: Role, name: &str, rank: usize, currency: Option<&str>) -> [usize;
         }
         Role::NetWeight | Role::GrossWeight => {
             let unit = usize::from(weight_unit(name).is_none());
-            let net = usize::from(!(plain(name).contains("net") || plain(name).contains("нетто") || rank < 20));
+            let name = plain(name);
+            let net = ["net", "нетто", "liquido", "순중량", "净", "淨", "正味"].iter().any(|w| name.contains(w));
+            let net = usize::from(!net);
             [whole, unit, net, rank, 0]
         }
         _ => [rank, 0, 0, 0, 0],
@@ -174,7 +176,7 @@ fn pieces_of_a_date(columns: &[String], sample: &[Vec<Option<String>>], chosen: 
 /// Weights whose name states no unit are brought to kilograms by the column of units beside them.
 fn weight_units(columns: &[String], chosen: &mut Chosen) {
     let mut units: Vec<usize> =
-        chosen.roles.iter().chain(&[]).filter(|(r, _)| *r == Role::WeightUnit).map(|(_, a)| a.column).collect();
+        chosen.roles.iter().filter(|(r, _)| *r == Role::WeightUnit).map(|(_, a)| a.column).collect();
     units.extend(chosen.rivals.iter().filter(|(r, _)| *r == Role::WeightUnit).map(|(_, c)| *c));
     for role in [Role::NetWeight, Role::GrossWeight] {
         let Some(&(_, held)) = chosen.roles.iter().find(|(r, _)| *r == role) else { continue };
@@ -209,7 +211,7 @@ fn values(columns: &[String], sample: &[Vec<Option<String>>], chosen: &mut Chose
         return;
     }
     let stated = words::currency_of(name);
-    chosen.currency = stated.filter(|c| c.code.len() == 3).map(|c| c.code.clone());
+    chosen.currency = words::currency_code(name);
     let held = chosen.roles.iter().find(|(r, _)| *r == Role::Currency).map(|(_, a)| a.column);
     let cells = held.map(|c| Sample::of(sample, c).distinct()).unwrap_or_default();
     let open = stated.is_none_or(|c| c.code == "mixed");
@@ -251,14 +253,14 @@ fn rivals(columns: &[String], chosen: &mut Chosen) {
             .rivals
             .iter()
             .filter(|(r, _)| *r == role)
-            .map(|(_, c)| match (role, words::currency_of(&columns[*c])) {
-                (Role::Value, Some(currency)) => format!("{:?} (in {})", columns[*c], currency.name),
+            .map(|(_, c)| match (role, words::currency_label(&columns[*c])) {
+                (Role::Value, Some(currency)) => format!("{:?} (in {currency})", columns[*c]),
                 _ => format!("{:?}", columns[*c]),
             })
             .collect();
         let Some(taken) = taken.filter(|_| !others.is_empty()) else { continue };
-        let unit = match words::currency_of(&columns[taken]) {
-            Some(currency) if role == Role::Value => format!(" (in {})", currency.name),
+        let unit = match words::currency_label(&columns[taken]) {
+            Some(currency) if role == Role::Value => format!(" (in {currency})"),
             _ => String::new(),
         };
         let text = format!("{} is {:?}{unit}; it could also be {}", role.name(), columns[taken], others.join(", "));

@@ -20,6 +20,7 @@ struct File {
     measure: Measure,
     derived: Derived,
     no_firm: List,
+    total: List,
     sides: Sides,
 }
 
@@ -180,15 +181,44 @@ pub fn currency_of(name: &str) -> Option<&'static Currency> {
     let tokens = tokens(name);
     let whole = plain(name);
     let by_word = file().currency.iter().find(|c| c.words.iter().any(|w| tokens.contains(&plain(w))));
-    // `CargoValueEUR` and `TOTALVALUEUSD` join the code to the name.
+    // `CargoValueEUR`, `TOTALVALUEUSD` and `USDFOB` join the code to the name.
     by_word.or_else(|| {
         let joined = |c: &&Currency| {
-            c.words.iter().map(|w| plain(w)).any(|w| {
-                (w.len() >= 3 && c.code.len() == 3 && (whole.ends_with(&w) || whole.starts_with(&w)))
-                    || (!w.is_ascii() && whole.contains(&w))
-            })
+            c.code.len() == 3
+                && c.words
+                    .iter()
+                    .map(|w| plain(w))
+                    .any(|w| (w.len() >= 3 && whole.ends_with(&w)) || (!w.is_ascii() && whole.contains(&w)))
         };
-        file().currency.iter().find(joined)
+        let currencies = &file().currency;
+        currencies
+            .iter()
+            .find(joined)
+            .or_else(|| currencies.iter().find(|c| c.code == "USD" && whole.starts_with("usd")))
+    })
+}
+
+/// The code of the currency that a column's name states: `INR` of `TOTAL_VALUE_INR`.
+pub fn currency_code(name: &str) -> Option<String> {
+    let stated = currency_of(name)?;
+    match stated.code.as_str() {
+        "local" | "mixed" => None,
+        "other" => {
+            let words = || stated.words.iter().map(|w| plain(w));
+            let token = tokens(name).into_iter().find(|t| t.len() == 3 && words().any(|w| w == *t))?;
+            Some(token.to_uppercase())
+        }
+        code => Some(code.to_owned()),
+    }
+}
+
+/// The same in words, for a note.
+pub fn currency_label(name: &str) -> Option<String> {
+    let stated = currency_of(name)?;
+    Some(if stated.code == "other" {
+        currency_code(name).unwrap_or_else(|| stated.name.clone())
+    } else {
+        stated.name.clone()
     })
 }
 
@@ -225,6 +255,12 @@ pub fn derived_keys() -> &'static [String] {
 pub fn no_firm(cell: &str) -> bool {
     let cell = plain(cell);
     cell.is_empty() || file().no_firm.words.iter().any(|w| *w == cell)
+}
+
+/// Whether a cell stands for all countries or all goods.
+pub fn is_total(cell: &str) -> bool {
+    let cell = plain(cell);
+    file().total.words.iter().any(|w| *w == cell)
 }
 
 #[cfg(test)]
