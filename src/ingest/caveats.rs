@@ -1,6 +1,8 @@
 //! What can make a role wrong though its name fits: another classification, a column whose meaning
 //! differs from row to row, a column that hides a key, rows that are totals of others.
 
+use std::collections::BTreeSet;
+
 use super::chosen::Chosen;
 use super::content::Sample;
 use super::derive::{End, How};
@@ -133,14 +135,16 @@ pub fn totals(chosen: &mut Chosen, columns: &[String], sample: &[Vec<Option<Stri
     let Some(column) = codes else { return };
     let cells = Sample::of(sample, column).distinct();
     let digits = |c: &str| -> String { c.chars().filter(char::is_ascii_digit).collect() };
-    let all: Vec<String> = cells.iter().map(|c| digits(c)).filter(|c| matches!(c.len(), 2 | 4 | 6 | 8 | 10)).collect();
-    let short = all.iter().find(|a| all.iter().any(|b| b.len() > a.len() && b.starts_with(a.as_str())));
+    let all: BTreeSet<String> =
+        cells.iter().map(|c| digits(c)).filter(|c| matches!(c.len(), 2 | 4 | 6 | 8 | 10)).collect();
+    // In sorted order the codes that a shorter one begins follow it at once.
+    let short = all.iter().zip(all.iter().skip(1)).find(|(a, b)| b.starts_with(a.as_str())).map(|(a, _)| a);
     let total = cells.iter().find(|c| words::is_total(c)).filter(|_| cells.len() > 1);
     let held = short.map(String::as_str).or(total.copied());
     if let Some(held) = held {
         chosen.notes.push(format!(
-            "{:?} holds codes of several lengths and totals of them (such as {held:?}): the shorter are sums of the longer \
-             and sums over all rows count them twice; read one level only",
+            "{:?} holds codes of several lengths (such as {held:?}): where the shorter are totals of the longer, sums over all \
+             rows count them twice; keep the rows of one level",
             columns[column]
         ));
     }

@@ -170,7 +170,9 @@ impl Chosen {
             }
             // Units are the user's own, unless he names what was recognised anyway.
             let factor = self.roles.iter().find(|(r, a)| *r == role && a.column == at).map_or(1.0, |(_, a)| a.factor);
-            self.roles.retain(|(r, a)| *r != role && a.column != at);
+            // The direction of a flow also says who reported it: one column may be both.
+            let both = |r: Role| matches!((r, role), (Role::Flow, Role::ReportedBy) | (Role::ReportedBy, Role::Flow));
+            self.roles.retain(|(r, a)| *r != role && (a.column != at || both(*r)));
             self.recipes.retain(|r| r.role != role.name());
             self.remarks.retain(|(r, _)| *r != role);
             self.refused.retain(|r| *r != role);

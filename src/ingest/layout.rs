@@ -25,6 +25,9 @@ pub struct Layout {
     _source: String,
     /// Columns by which `auto` recognises the source; all must be there.
     signs: Vec<String>,
+    /// The same as they are compared.
+    #[serde(skip)]
+    compared: Vec<Vec<String>>,
     /// The layout is taken only where the user names it.
     #[serde(default)]
     by_name_only: bool,
@@ -117,7 +120,12 @@ const FILES: [&str; 4] = [
 fn all() -> &'static [Layout] {
     static PARSED: OnceLock<Vec<Layout>> = OnceLock::new();
     PARSED.get_or_init(|| {
-        FILES.iter().filter_map(|text| toml::from_str::<File>(text).ok()).flat_map(|f| f.layout).collect()
+        let files = FILES.iter().filter_map(|text| toml::from_str::<File>(text).ok());
+        let mut layouts: Vec<Layout> = files.flat_map(|f| f.layout).collect();
+        for layout in &mut layouts {
+            layout.compared = layout.signs.iter().map(|s| s.split('|').map(plain).collect()).collect();
+        }
+        layouts
     })
 }
 
@@ -166,7 +174,8 @@ pub fn choose(columns: &[String], sample: &[Vec<Option<String>>], options: &Opti
         Some(layout) => by_layout(layout, columns, sample),
         None => recognise::by_names(columns, sample),
     };
-    let fitting = all().iter().filter(|l| !l.by_name_only && l.fits(columns));
+    let compared: Vec<String> = columns.iter().map(|c| plain(c)).collect();
+    let fitting = all().iter().filter(|l| !l.by_name_only && l.fits(&compared));
     chosen.other_layouts = fitting.map(|l| l.name.clone()).filter(|n| *n != chosen.layout).collect();
     chosen.other_layouts.dedup();
     caveats::classification(&mut chosen, columns, sample);
@@ -179,8 +188,9 @@ pub fn choose(columns: &[String], sample: &[Vec<Option<String>>], options: &Opti
 
 /// The layout the user named, or the first whose columns are there.
 fn known(columns: &[String], options: &Options) -> Result<Option<&'static Layout>> {
+    let compared: Vec<String> = columns.iter().map(|c| plain(c)).collect();
     let name = match options.layout.as_str() {
-        "" | "auto" => return Ok(all().iter().find(|l| !l.by_name_only && l.fits(columns))),
+        "" | "auto" => return Ok(all().iter().find(|l| !l.by_name_only && l.fits(&compared))),
         name => name,
     };
     let candidates: Vec<&Layout> = all().iter().filter(|l| l.name == name).collect();
@@ -191,7 +201,7 @@ fn known(columns: &[String], options: &Options) -> Result<Option<&'static Layout
             layouts().join(", ")
         )));
     };
-    match candidates.iter().find(|l| l.fits(columns)) {
+    match candidates.iter().find(|l| l.fits(&compared)) {
         Some(layout) => Ok(Some(layout)),
         None => {
             let missing: Vec<&str> =
@@ -206,8 +216,9 @@ fn known(columns: &[String], options: &Options) -> Result<Option<&'static Layout
 }
 
 impl Layout {
-    fn fits(&self, columns: &[String]) -> bool {
-        self.signs.iter().all(|s| find(columns, s).is_some())
+    /// Whether all signs are among the columns, given as they are compared.
+    fn fits(&self, compared: &[String]) -> bool {
+        self.compared.iter().all(|sign| sign.iter().any(|name| compared.contains(name)))
     }
 }
 
