@@ -10,7 +10,9 @@ DEBUG_BUILD: bool
 
 _Progress = Callable[[str, int, int], Any] | None
 _Condition = tuple[str, Sequence[str | float | None], bool]
-_Reading = tuple[str, Sequence[tuple[str, int, float]], int | None, bool | None, Sequence[int], Sequence[str]]
+_Reading = tuple[
+    str, Sequence[tuple[str, int, float]], int | None, bool | None, Sequence[int], Sequence[str], Sequence[str]
+]
 _Fault = tuple[int, str, str | None, str]
 
 @final

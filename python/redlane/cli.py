@@ -22,7 +22,7 @@ app = App(
     result_action="return_value",
 )
 
-Layout = Annotated[str, Parameter(help="auto, comtrade, baci, comext, census, hmrc, korea or scms")]
+Layout = Annotated[str, Parameter(help="auto, or a name that redlane.read lists, such as comtrade or comexstat")]
 Columns = Annotated[
     list[str] | None,
     Parameter(name="--column", negative="", help="role=name, such as value=CIF_USD; may be repeated"),

@@ -1,13 +1,13 @@
 //! Columns of any source into a store: layout, roles, derived columns.
 
-use std::sync::Arc;
-
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::{cast, concat};
-use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
+use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 
 use super::Options;
-use super::layout::{self, Chosen};
+use super::chosen::Chosen;
+use super::derive::derive;
+use super::layout;
 use crate::error::Result;
 use crate::store::{Assigned, Column, DateOrder, Fault, Loader, Role, Shipments, Store};
 use crate::watch::Watch;
@@ -69,32 +69,23 @@ pub fn build(sources: Vec<Source>, rows: usize, chosen: Chosen, options: &Option
         .collect();
     let own = columns.len();
     let mut roles = chosen.roles.clone();
-    if let Some(flow) = &chosen.flow {
-        for (role, on_import, on_export) in
-            [(Role::Origin, flow.partner, flow.reporter), (Role::Destination, flow.reporter, flow.partner)]
-        {
-            if roles.iter().any(|(r, _)| *r == role) {
-                continue; // the user named it
-            }
-            let array = pick(&columns, flow.side, on_import, on_export, rows, watch)?;
-            let field = Arc::new(Field::new(role.name(), array.data_type().clone(), true));
-            roles.push((role, Assigned { column: columns.len(), factor: 1.0 }));
-            columns.push(Column::new(field, vec![array]));
-        }
-    }
+    let recipes = chosen.all_recipes();
+    let outcome = derive(&recipes, &mut columns, &mut roles, rows, watch)?;
     let store = Store::new(columns, rows)?
         .with_layout(&chosen.layout, &roles, chosen.hs_digits)
         .with_own(own, chosen.numbers)
-        .with_date_order(options.date_order);
-    for note in chosen.notes {
+        .with_date_order(options.date_order)
+        .with_derived(recipes.iter().filter_map(|r| toml::to_string(r).ok()).collect(), outcome.faults);
+    for note in chosen.notes.into_iter().chain(outcome.notes) {
         store.note(note);
     }
     Ok(store)
 }
 
 /// How a store read its columns: layout, roles with column and factor, HS digits, whether days come
-/// first, declared number columns, notes.
-pub type Reading = (String, Vec<(String, usize, f64)>, Option<usize>, Option<bool>, Vec<usize>, Vec<String>);
+/// first, declared number columns, notes, and how derived columns are made.
+pub type Reading =
+    (String, Vec<(String, usize, f64)>, Option<usize>, Option<bool>, Vec<usize>, Vec<String>, Vec<String>);
 
 pub fn reading(store: &Store) -> Reading {
     (
@@ -104,6 +95,7 @@ pub fn reading(store: &Store) -> Reading {
         store.date_order().map(|o| o == DateOrder::DayFirst),
         store.declared_numbers().to_vec(),
         store.notes(),
+        store.recipes().to_vec(),
     )
 }
 
@@ -111,7 +103,7 @@ pub fn reading(store: &Store) -> Reading {
 pub fn rebuild(
     schema: &SchemaRef,
     batches: &[RecordBatch],
-    (layout, roles, hs_digits, day_first, numbers, notes): Reading,
+    (layout, roles, hs_digits, day_first, numbers, notes, recipes): Reading,
     faults: Vec<(u32, String, Option<String>, String)>,
     watch: &Watch,
 ) -> Result<Shipments> {
@@ -128,7 +120,7 @@ pub fn rebuild(
         date_order: day_first.map(|first| if first { DateOrder::DayFirst } else { DateOrder::MonthFirst }),
         ..Options::default()
     };
-    let mut chosen = layout::choose(&names, &vec![Vec::new(); names.len()], &options)?;
+    let mut chosen = Chosen::new(&layout);
     let assigned = |(role, column, factor): &(String, usize, f64)| {
         Some((Role::named(role)?, Assigned { column: *column, factor: *factor })).filter(|_| *column < names.len())
     };
@@ -136,6 +128,7 @@ pub fn rebuild(
     chosen.hs_digits = hs_digits;
     chosen.numbers = numbers;
     chosen.notes = notes;
+    chosen.recipes = recipes.iter().filter_map(|text| toml::from_str(text).ok()).collect();
     let store = build(columns, rows, chosen, &options, watch)?;
     let faults = faults
         .into_iter()
@@ -147,37 +140,4 @@ pub fn rebuild(
         })
         .collect();
     Ok(Shipments::all(store.with_faults(faults)))
-}
-
-/// The country of one end of the flow: one column for imports, the other for exports.
-fn pick(
-    columns: &[Column],
-    side: usize,
-    on_import: usize,
-    on_export: usize,
-    rows: usize,
-    watch: &Watch,
-) -> Result<ArrayRef> {
-    let sides = columns[side].codes(watch)?;
-    let texts = crate::store::label_texts(&sides)?;
-    let import: Vec<Option<bool>> = texts
-        .iter()
-        .map(|t| match t.as_deref()?.trim().to_lowercase().as_str() {
-            "m" | "import" | "imports" | "1" | "rm" | "re-import" => Some(true),
-            "x" | "export" | "exports" | "2" | "rx" | "re-export" => Some(false),
-            _ => None,
-        })
-        .collect();
-    let (a, b) = (columns[on_import].codes(watch)?, columns[on_export].codes(watch)?);
-    let (a_texts, b_texts) = (crate::store::label_texts(&a)?, crate::store::label_texts(&b)?);
-    let mut builder = arrow::array::StringViewBuilder::new().with_deduplicate_strings();
-    for row in 0..rows {
-        let text = match import.get(sides.ids[row] as usize).copied().flatten() {
-            Some(true) => a_texts.get(a.ids[row] as usize).and_then(Option::as_deref),
-            Some(false) => b_texts.get(b.ids[row] as usize).and_then(Option::as_deref),
-            None => None,
-        };
-        builder.append_option(text);
-    }
-    Ok(Arc::new(builder.finish()))
 }

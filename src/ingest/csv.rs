@@ -11,11 +11,12 @@ use rayon::prelude::*;
 
 use super::Options;
 use super::blocks::Blocks;
+use super::chosen::Chosen;
 use super::columnar::{self, Source};
 use super::decision::Decision;
 use super::encoding::{self, Letters};
 use super::inspect::{TextPlan, inspect, named};
-use super::layout::{self, Chosen};
+use super::layout;
 use super::records::{Cells, LONG, Parsed, ReadAs, SHORT, looks_like_code, parse_block};
 use super::united::{United, unite};
 use crate::error::{Error, Result};

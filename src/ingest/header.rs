@@ -108,4 +108,3 @@ pub fn unique(path: &Path, raw: Vec<String>, delimiter: &str, notes: &mut Vec<St
     notes.append(&mut repeated);
     Ok(named)
 }
-

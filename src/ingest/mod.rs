@@ -2,19 +2,26 @@
 
 mod blocks;
 mod bytes;
+mod caveats;
+mod chosen;
 mod columnar;
+mod content;
+mod countries;
 mod csv;
 mod decision;
+mod derive;
 mod encoding;
 mod header;
 mod inspect;
 mod layout;
 mod names;
 mod parquet;
+mod recognise;
 mod records;
 mod rule;
 mod sheet;
 mod united;
+mod words;
 
 use std::path::{Path, PathBuf};
 

@@ -1,425 +1,70 @@
-//! Roles by column name, in the spellings of customs and bill-of-lading exports.
+//! Roles by column name, in the spellings of customs and bill-of-lading exports: `data/names.toml`.
 
-use crate::store::{Assigned, DateCell, DateOrder, Decimal, NumberCell, Role, RoleKind, parse_date, parse_number};
+use std::sync::OnceLock;
 
-/// A name without case, blanks and punctuation.
-pub fn plain(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+use serde::Deserialize;
+
+use super::words;
+use crate::store::{Role, plain};
+
+const FILE: &str = include_str!("data/names.toml");
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct File {
+    endings: Vec<String>,
+    names: Vec<Names>,
 }
 
-/// Spellings for each role, the better ones first: where two columns could play a role, the
-/// earlier spelling wins. `*` stands for any ending that names a currency, a language or a unit.
-const SPELLINGS: [(Role, &[&str]); 13] = [
-    (
-        Role::Id,
-        &[
-            "id",
-            "declarationid",
-            "declarationnumber*",
-            "declarationno",
-            "declno",
-            "billoflading*",
-            "billofladingnumber",
-            "blnumber",
-            "blno",
-            "bl",
-            "masterbl",
-            "housebl",
-            "boeno",
-            "duanumber",
-            "duaid",
-            "dua",
-            "importid",
-            "exportid",
-            "registrationnumber",
-            "registrationno",
-            "impdeclformno",
-            "entryno",
-            "entrynumber",
-            "documentno",
-            "documentnumber",
-            "shippingbillno",
-            "recordid",
-        ],
-    ),
-    (
-        Role::Date,
-        &[
-            "date",
-            "impdate",
-            "expdate",
-            "importdate",
-            "exportdate",
-            "declarationdate",
-            "registrationdate",
-            "arrivaldate",
-            "shipmentdate",
-            "entrydate",
-            "customsdate",
-            "clearancedate",
-            "receiptdate",
-            "assessmentdate",
-            "dateofissue",
-            "manifestdate",
-            "datequittance",
-            "dateliquidation",
-            "period",
-            "yearmonth",
-            "monthyear",
-            "month",
-            "year",
-        ],
-    ),
-    (
-        Role::Hs,
-        &[
-            "hs",
-            "hscode",
-            "hs10",
-            "hs8",
-            "hs6",
-            "hs6code",
-            "hs8code",
-            "hs10code",
-            "hscode6",
-            "hscode8",
-            "hscode10",
-            "commoditycode",
-            "commodity",
-            "comcode",
-            "cmdcode",
-            "tariffcode",
-            "customstariff",
-            "hsnumber",
-            "hsncode",
-            "hsn",
-            "htscode",
-            "hts",
-            "tariffitem",
-            "productcode",
-            "goodscode",
-            "itemhscode",
-            "ncm",
-            "ncmcode",
-            "tnved",
-            "elevendigits",
-        ],
-    ),
-    (
-        Role::Description,
-        &[
-            "description",
-            "productdescription*",
-            "goodsdescription*",
-            "commercialdescription*",
-            "descriptionofgoods",
-            "itemdescription*",
-            "cargodescription*",
-            "productdescription1",
-            "hscodeitemdescription",
-            "productname",
-            "goodsname",
-            "goods",
-            "product",
-            "commoditydescription",
-            "productdescen",
-            "productdesc",
-            "detaileddescription",
-            "productdetails",
-        ],
-    ),
-    (
-        Role::Origin,
-        &[
-            "origin",
-            "origincountry*",
-            "countryoforigin*",
-            "countryorigin",
-            "origincountryname",
-            "countryoforiginname",
-            "countryoforigincode",
-            "origincode",
-            "fromcountryname*",
-            "fromcountry",
-            "genctyorg",
-            "exportcountry",
-            "exportingcountry",
-            "countryofexport",
-            "countryofexporter",
-            "exportercountry",
-            "suppliercountry",
-            "shippercountry",
-        ],
-    ),
-    (
-        Role::Destination,
-        &[
-            "destination",
-            "destinationcountry*",
-            "countryofdestination*",
-            "destinationcountryname",
-            "countryofdestinationname",
-            "destinationcode",
-            "tocountry",
-            "tocountryname*",
-            "genctydescod",
-            "importcountry",
-            "importingcountry",
-            "countryofimport",
-            "importercountry",
-            "consigneecountry",
-            "buyercountry",
-        ],
-    ),
-    (
-        Role::Exporter,
-        &[
-            "exporter",
-            "exportername",
-            "exporternameen",
-            "stdexportername",
-            "exporternameandaddress",
-            "supplier",
-            "suppliername",
-            "suppliernameen",
-            "stdsuppliername",
-            "shipper",
-            "shippername",
-            "shippernameen",
-            "consignor",
-            "consignorname",
-            "seller",
-            "sellername",
-            "sellerid",
-            "sendername",
-            "sender",
-            "exporterid",
-            "exportercode",
-            "exportertin",
-            "rucexporterid",
-            "foreignsupplier",
-            "supplierid",
-            "supplieruuid",
-        ],
-    ),
-    (
-        Role::Importer,
-        &[
-            "importer",
-            "importername",
-            "importernameen",
-            "stdimportername",
-            "importernameandaddress",
-            "consignee",
-            "consigneename",
-            "consigneenameen",
-            "buyer",
-            "buyername",
-            "buyernameen",
-            "stdbuyername",
-            "recipient",
-            "recipientname",
-            "receivername",
-            "receiver",
-            "importerid",
-            "importercode",
-            "importertin",
-            "rucimporterid",
-            "consigneetin",
-            "buyeruuid",
-            "buyerid",
-        ],
-    ),
-    (
-        Role::Value,
-        &[
-            "value",
-            "customsvalue*",
-            "statisticalvalue*",
-            "itemstatisticalvalue*",
-            "totalvalue*",
-            "totalvalueusd",
-            "valueinusd",
-            "valueusd",
-            "valueeur",
-            "declaredcustomsvalue*",
-            "assessedcustomsvalue*",
-            "itemcustomsvalue*",
-            "declaredvalue*",
-            "calculatedtotalvalue*",
-            "cifvalue*",
-            "cifusd",
-            "usdcif",
-            "cif",
-            "cifin*",
-            "fobvalue*",
-            "fobusd",
-            "usdfob",
-            "fob",
-            "fobin*",
-            "declaredfobvalue*",
-            "totalusd",
-            "totalcustomsvalue*",
-            "totalinvoicevalue*",
-            "valstatart",
-            "statisticalvaluein1000usd",
-            "sumoffobvalue*",
-            "cargovalue*",
-            "invoicevalue*",
-            "invoiceamount*",
-            "iteminvoiceamount",
-            "itemprice",
-            "totalfob*",
-            "totalcif*",
-            "statvalue",
-            "tradevalue*",
-            "primaryvalue",
-            "fobncy",
-            "fobfcy",
-            "calculateditemvalue*",
-            "lineitemvalue",
-            "valuekeur",
-            "valuekusd",
-            "amount",
-            "totalamount",
-            "totalprice*",
-            "usdfobitem",
-        ],
-    ),
-    (
-        Role::Quantity,
-        &[
-            "quantity",
-            "totalquantity",
-            "qty",
-            "sumofquantity",
-            "commercialquantity",
-            "comercialquantity",
-            "itemquantity",
-            "statisticalquantity",
-            "supplementaryquantity",
-            "suppquantity",
-            "supplementaryunits",
-            "totalqty",
-            "qtty",
-            "numberofunits",
-            "units",
-            "quantity1",
-            "stdquantity",
-            "invoicequantity",
-            "lineitemquantity",
-            "statquantity",
-            "suppunits",
-            "suppunit",
-        ],
-    ),
-    (
-        Role::QuantityUnit,
-        &[
-            "quantityunit*",
-            "unit",
-            "uniten",
-            "unitofmeasure*",
-            "quantitytype",
-            "unitofquantity",
-            "comercialunit",
-            "commercialunit",
-            "commercialmeasureunit",
-            "measurementunit*",
-            "measureunit",
-            "measureunits",
-            "uom",
-            "qtyunit",
-            "itemquantitytype",
-            "statisticalunit",
-            "supplementaryunit",
-            "statunit",
-            "unitcode",
-            "unitname",
-            "stdunit",
-            "unitmeasure",
-            "unitofmeasurement",
-        ],
-    ),
-    (
-        Role::NetWeight,
-        &[
-            "netweight*",
-            "netweightkg",
-            "netweightinkg",
-            "netweightt",
-            "netweighttons",
-            "netweighttonnes",
-            "netwgt",
-            "netmass*",
-            "nettmass",
-            "netkg",
-            "netkilo",
-            "netwt",
-            "nweight",
-            "netweightkgs",
-            "weightnet",
-            "sumofnetweight",
-            "totalnetweight*",
-            "netwtkg",
-            "kgnet",
-            "kilonet",
-            "totalweight*",
-            "weight",
-            "weightkg",
-            "weightinkg",
-        ],
-    ),
-    (Role::ReportedBy, &["reportedby"]),
-];
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Names {
+    role: String,
+    #[serde(rename = "language")]
+    _language: String,
+    #[serde(rename = "source")]
+    _source: String,
+    spellings: Vec<String>,
+}
 
-/// Endings that name a currency, a unit or a language and leave the meaning alone.
-const ENDINGS: [&str; 26] = [
-    "",
-    "usd",
-    "inusd",
-    "us",
-    "eur",
-    "ineur",
-    "lc",
-    "fc",
-    "fcy",
-    "ncy",
-    "kzt",
-    "ugx",
-    "inugx",
-    "nigeria",
-    "innigeria",
-    "inbotswananpula",
-    "en",
-    "kg",
-    "inkg",
-    "kgs",
-    "name",
-    "code",
-    "number",
-    "no",
-    "nameen",
-    "dau",
-];
+struct Spellings {
+    endings: Vec<String>,
+    /// Role, spelling, place among the role's spellings, from 1.
+    all: Vec<(Role, String, usize)>,
+}
+
+fn spellings() -> &'static Spellings {
+    static PARSED: OnceLock<Spellings> = OnceLock::new();
+    PARSED.get_or_init(|| {
+        let file: File = toml::from_str(FILE).unwrap_or_default();
+        let mut counts = [0; Role::ALL.len()];
+        let mut all = Vec::new();
+        for entry in file.names {
+            let Some(role) = Role::named(&entry.role) else { continue };
+            for spelling in entry.spellings {
+                counts[role as usize] += 1;
+                all.push((role, spelling, counts[role as usize]));
+            }
+        }
+        Spellings { endings: file.endings, all }
+    })
+}
 
 fn matches(pattern: &str, name: &str) -> bool {
     match pattern.strip_suffix('*') {
         None => pattern == name,
-        Some(stem) => name.strip_prefix(stem).is_some_and(|rest| ENDINGS.contains(&rest)),
+        Some(stem) => name.strip_prefix(stem).is_some_and(|rest| spellings().endings.iter().any(|e| e == rest)),
     }
 }
 
-/// The role a name suggests, and how good the spelling is (0 is best).
-fn suggestion(name: &str) -> Option<(Role, usize)> {
+/// The role a name suggests, and how good the spelling is (0, the role's own name, is best).
+pub fn suggestion(name: &str) -> Option<(Role, usize)> {
     if let Some(role) = Role::named(name) {
         return Some((role, 0));
     }
     let name = plain(name);
-    let found = SPELLINGS
-        .iter()
-        .filter_map(|(role, spellings)| spellings.iter().position(|s| matches(s, &name)).map(|rank| (*role, rank + 1)));
-    found.min_by_key(|(_, rank)| *rank)
+    let found = spellings().all.iter().filter(|(_, spelling, _)| matches(spelling, &name));
+    found.map(|(role, _, rank)| (*role, *rank)).min_by_key(|&(role, rank)| (rank, role))
 }
 
 /// The role that a column of this name is recognised as, if any.
@@ -427,56 +72,51 @@ pub fn role_of_name(name: &str) -> Option<Role> {
     suggestion(name).map(|(role, _)| role)
 }
 
-/// Assigns each role to the column whose name suggests it best and whose first values can be read
-/// as it.
-pub fn recognise(columns: &[String], sample: &[Vec<Option<String>>]) -> Vec<(Role, Assigned)> {
-    let mut candidates: Vec<(Role, usize, usize)> = columns
-        .iter()
-        .enumerate()
-        .filter_map(|(i, name)| suggestion(name).map(|(role, rank)| (role, rank, i)))
-        .filter(|&(role, rank, i)| rank == 0 || readable(role, sample.get(i).map_or(&[], Vec::as_slice)))
-        .collect();
-    candidates.sort_unstable();
-    candidates.dedup_by_key(|(role, ..)| *role);
-    candidates
-        .into_iter()
-        .map(|(role, _, column)| (role, Assigned { column, factor: factor(role, &columns[column]) }))
-        .collect()
+/// How many kilograms the unit is that a weight's name states.
+pub fn weight_unit(name: &str) -> Option<f64> {
+    let tokens = words::tokens(name);
+    // Short words are too little: the G of G_WEIGHT and the GR of GR_WT are gross. A lone T is tons.
+    let short = ["g", "gr", "k", "q", "qt", "ct", "cts", "tn", "mg", "l"];
+    let unit = |t: &String| (!short.contains(&t.as_str())).then(|| words::kilograms(t)).flatten();
+    let joined = || {
+        let whole = plain(name);
+        ["kg", "kgs", "kgm", "кг", "公斤", "千克"].iter().any(|unit| whole.ends_with(unit)).then_some(1.0)
+    };
+    tokens.iter().find_map(unit).or_else(joined)
 }
 
 /// What brings a column to its role's unit, where the name tells another: tons, thousands.
 pub fn factor(role: Role, name: &str) -> f64 {
-    let words: Vec<String> = name.split(|c: char| !c.is_alphanumeric()).map(str::to_lowercase).collect();
-    let says = |list: &[&str]| words.iter().any(|w| list.contains(&w.as_str()));
+    let tokens = words::tokens(name);
+    let says = |list: &[&str]| tokens.iter().any(|w| list.contains(&w.as_str()));
     match role {
-        Role::NetWeight if says(&["t", "ton", "tons", "tonne", "tonnes", "mt"]) => 1000.0,
-        Role::Value if says(&["keur", "kusd", "1000", "thousand", "thousands", "teur", "tusd"]) => 1000.0,
+        Role::NetWeight | Role::GrossWeight => weight_unit(name).unwrap_or(1.0),
+        Role::Value if says(&["million", "millions", "mill", "mln", "млн"]) => 1_000_000.0,
+        Role::Value
+            if says(&["keur", "kusd", "1000", "000", "thousand", "thousands", "teur", "tusd", "тыс", "тис"]) =>
+        {
+            1000.0
+        }
+        Role::Value if ["千元", "千円", "천불", "千美元"].iter().any(|w| name.contains(w)) => 1000.0,
         _ => 1.0,
     }
-}
-
-/// Whether any of the first values reads as the role wants; a column of blanks may be anything.
-fn readable(role: Role, values: &[Option<String>]) -> bool {
-    let mut values = values.iter().flatten().filter(|v| !v.trim().is_empty()).peekable();
-    if values.peek().is_none() {
-        return true;
-    }
-    values.any(|text| match role.kind() {
-        RoleKind::Number => [Decimal::Point, Decimal::Comma]
-            .iter()
-            .any(|&d| matches!(parse_number(text.as_bytes(), d), NumberCell::Value(_))),
-        RoleKind::Date => {
-            matches!(parse_date(text, DateOrder::DayFirst), DateCell::Day(_))
-                || matches!(parse_date(text, DateOrder::MonthFirst), DateCell::Day(_))
-        }
-        RoleKind::Hs => text.bytes().any(|b| b.is_ascii_digit()),
-        RoleKind::Text | RoleKind::Side => true,
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_file_parses_and_every_role_has_spellings() {
+        let file: File = toml::from_str(FILE).unwrap();
+        assert!(file.names.iter().all(|n| Role::named(&n.role).is_some()));
+        for role in Role::ALL {
+            assert!(role == Role::ReportedBy || spellings().all.iter().any(|(r, ..)| *r == role), "{}", role.name());
+        }
+        for (_, spelling, _) in &spellings().all {
+            assert_eq!(plain(spelling), spelling.trim_end_matches('*'), "written as it is compared");
+        }
+    }
 
     #[test]
     fn common_spellings_find_their_role() {
@@ -489,7 +129,21 @@ mod tests {
             ("IMPORTER_NAME_EN", Some(Role::Importer)),
             ("COUNTRY_OF_ORIGIN", Some(Role::Origin)),
             ("MONTHYEAR", Some(Role::Date)),
-            ("GROSS_WEIGHT", None),
+            ("GROSS_WEIGHT", Some(Role::GrossWeight)),
+            ("TOTALGROSS_WEIGHT", Some(Role::GrossWeight)),
+            ("WEIGHT UNIT", Some(Role::WeightUnit)),
+            ("CURRENCY_CODE", Some(Role::Currency)),
+            ("ClientName", Some(Role::Importer)),
+            ("CTY_Dest", Some(Role::Destination)),
+            ("País de Origen", Some(Role::Origin)),
+            ("Peso Neto (kg)", Some(Role::NetWeight)),
+            ("Valeur en douane", Some(Role::Value)),
+            ("Код ТН ВЭД", Some(Role::Hs)),
+            ("Країна походження", Some(Role::Origin)),
+            ("GTİP", Some(Role::Hs)),
+            ("순중량(kg)", Some(Role::NetWeight)),
+            ("原産国", Some(Role::Origin)),
+            ("商品编码", Some(Role::Hs)),
             ("HS_CODE_2", None),
             ("UNIT_VALUE_USD", None),
             ("IMPORTER_ADDRESS", None),
@@ -500,12 +154,11 @@ mod tests {
     }
 
     #[test]
-    fn the_better_spelling_wins_and_values_can_veto() {
-        let names = ["RECORD_ID", "DECLARATION_NUMBER", "VALUE", "FOB_USD"].map(str::to_owned);
-        let sample = vec![vec![], vec![], vec![Some("high".into())], vec![Some("12.5".into())]];
-        let roles = recognise(&names, &sample);
-        let of = |role| roles.iter().find(|(r, _)| *r == role).map(|(_, a)| a.column);
-        assert_eq!(of(Role::Id), Some(1));
-        assert_eq!(of(Role::Value), Some(3));
+    fn names_state_units() {
+        assert_eq!(factor(Role::NetWeight, "NET_WEIGHT_TONS"), 1000.0);
+        assert_eq!(factor(Role::NetWeight, "Net weight (lbs)"), 0.45359237);
+        assert_eq!(weight_unit("netmasskg"), Some(1.0));
+        assert_eq!(weight_unit("G_WEIGHT"), None);
+        assert_eq!(factor(Role::Value, "STATISTICAL_VALUE_IN_1000_USD"), 1000.0);
     }
 }

@@ -87,7 +87,9 @@ pub fn decisions(path: &Path, options: &Options) -> Result<Vec<Decision>> {
 fn open(path: &Path, options: &Options) -> Result<Sheet> {
     let damaged = |e: &dyn std::fmt::Display| Error::Format {
         path: path.to_owned(),
-        detail: format!("cannot be read as a spreadsheet: {e}; save the sheet as CSV, or unpack it if it is a zip archive"),
+        detail: format!(
+            "cannot be read as a spreadsheet: {e}; save the sheet as CSV, or unpack it if it is a zip archive"
+        ),
     };
     let bytes = std::fs::read(path).map_err(|e| super::bytes::open_error(path, &e))?;
     let mut book = calamine::open_workbook_auto_from_rs(Cursor::new(bytes)).map_err(|e| damaged(&e))?;
@@ -98,11 +100,7 @@ fn open(path: &Path, options: &Options) -> Result<Sheet> {
 type Book = Sheets<Cursor<Vec<u8>>>;
 
 /// The sheet that the user named, or the one that holds most.
-fn choose(
-    path: &Path,
-    book: &mut Book,
-    options: &Options,
-) -> Result<(String, Range<Data>, Vec<String>, &'static str)> {
+fn choose(path: &Path, book: &mut Book, options: &Options) -> Result<(String, Range<Data>, Vec<String>, &'static str)> {
     let names = book.sheet_names();
     let fail = |name: &str, e: calamine::Error| Error::Format {
         path: path.to_owned(),

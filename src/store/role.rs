@@ -14,7 +14,11 @@ pub enum Role {
     Quantity,
     QuantityUnit,
     NetWeight,
+    GrossWeight,
     ReportedBy,
+    Currency,
+    WeightUnit,
+    Flow,
 }
 
 /// How a role's column is read.
@@ -28,7 +32,7 @@ pub enum RoleKind {
 }
 
 impl Role {
-    pub const ALL: [Role; 13] = [
+    pub const ALL: [Role; 17] = [
         Role::Id,
         Role::Date,
         Role::Hs,
@@ -41,7 +45,11 @@ impl Role {
         Role::Quantity,
         Role::QuantityUnit,
         Role::NetWeight,
+        Role::GrossWeight,
         Role::ReportedBy,
+        Role::Currency,
+        Role::WeightUnit,
+        Role::Flow,
     ];
 
     pub fn name(self) -> &'static str {
@@ -58,7 +66,11 @@ impl Role {
             Role::Quantity => "quantity",
             Role::QuantityUnit => "quantity_unit",
             Role::NetWeight => "net_weight",
+            Role::GrossWeight => "gross_weight",
             Role::ReportedBy => "reported_by",
+            Role::Currency => "currency",
+            Role::WeightUnit => "weight_unit",
+            Role::Flow => "flow",
         }
     }
 
@@ -70,7 +82,7 @@ impl Role {
         match self {
             Role::Date => RoleKind::Date,
             Role::Hs => RoleKind::Hs,
-            Role::Value | Role::Quantity | Role::NetWeight => RoleKind::Number,
+            Role::Value | Role::Quantity | Role::NetWeight | Role::GrossWeight => RoleKind::Number,
             Role::ReportedBy => RoleKind::Side,
             _ => RoleKind::Text,
         }

@@ -42,6 +42,10 @@ pub struct Store {
     own: usize,
     /// Columns without a role that the layout declares to be numbers.
     numbers: Vec<usize>,
+    /// How the derived columns are made, as text.
+    recipes: Vec<String>,
+    /// Cells of the source that a derived column could not use.
+    derived_faults: Vec<Fault>,
     notes: Mutex<Vec<String>>,
     codes: [Reading<Codes>; Role::ALL.len()],
     days: Reading<Vec<i32>>,
@@ -59,6 +63,8 @@ impl Store {
         Ok(Store {
             own: columns.len(),
             numbers: Vec::new(),
+            recipes: Vec::new(),
+            derived_faults: Vec::new(),
             columns,
             rows,
             layout: String::new(),
@@ -100,6 +106,17 @@ impl Store {
     pub fn with_faults(mut self, faults: Vec<Fault>) -> Store {
         self.read_faults = faults;
         self
+    }
+
+    /// How the derived columns are made, and the cells that they could not use.
+    pub fn with_derived(mut self, recipes: Vec<String>, faults: Vec<Fault>) -> Store {
+        self.recipes = recipes;
+        self.derived_faults = faults;
+        self
+    }
+
+    pub fn recipes(&self) -> &[String] {
+        &self.recipes
     }
 
     pub fn with_date_order(mut self, order: Option<DateOrder>) -> Store {
@@ -234,6 +251,7 @@ impl Store {
     /// Reads every role, then lists all faults by row and column.
     pub fn faults(&self, watch: &Watch) -> Result<Vec<Fault>> {
         let mut all = self.read_faults.clone();
+        all.extend_from_slice(&self.derived_faults);
         let mut add = |column: usize, faults: &[(u32, &'static str)]| {
             all.extend(faults.iter().map(|&(row, reason)| Fault { row, column: column as u32, raw: None, reason }));
         };

@@ -1,0 +1,193 @@
+//! What can make a role wrong though its name fits: another classification, a column whose meaning
+//! differs from row to row, a column that hides a key, rows that are totals of others.
+
+use std::collections::BTreeSet;
+
+use super::chosen::Chosen;
+use super::content::Sample;
+use super::derive::{End, How};
+use super::words;
+use crate::store::{Role, plain};
+
+/// Codes of another classification than the Harmonized System are no HS codes.
+pub fn classification(chosen: &mut Chosen, columns: &[String], sample: &[Vec<Option<String>>]) {
+    if !chosen.has(Role::Hs) {
+        return;
+    }
+    let known = words::classification();
+    for (column, name) in columns.iter().enumerate() {
+        if !known.columns.contains(&plain(name)) {
+            continue;
+        }
+        let cells = Sample::of(sample, column).distinct();
+        let other = |cell: &str| {
+            let cell = plain(cell);
+            known.not_hs.contains(&cell) || cell.starts_with("sitc") || cell.starts_with("bec")
+        };
+        let others: Vec<&str> = cells.iter().copied().filter(|c| other(c)).collect();
+        let Some(first) = others.first() else { continue };
+        let remark = if others.len() == cells.len() {
+            format!(
+                "{name:?} says {}: the codes are not those of the Harmonized System, and have no role",
+                others.join(", ")
+            )
+        } else {
+            let hs = cells.iter().find(|c| !other(c)).copied().unwrap_or_default();
+            format!(
+                "{name:?} names several classifications ({}), and {first} is not the Harmonized System: the codes have no \
+                 role; keep the rows of {hs:?} and read them again, or name the column with columns={{\"hs\": ...}}",
+                Sample::of(sample, column).some()
+            )
+        };
+        chosen.refuse(Role::Hs, remark);
+        return;
+    }
+}
+
+/// Whether the column called like a value holds different things by another column.
+pub fn different_things(value: usize, columns: &[String], sample: &[Vec<Option<String>>]) -> Option<String> {
+    let known = words::measure();
+    if !known.values.contains(&plain(&columns[value])) {
+        return None;
+    }
+    let mut by: Vec<usize> = (0..columns.len())
+        .filter(|&c| {
+            let cells = Sample::of(sample, c);
+            let kinds = cells.distinct();
+            known.columns.contains(&plain(&columns[c]))
+                && kinds.iter().any(|k| is_money(k))
+                && kinds.iter().any(|k| !is_money(k))
+        })
+        .collect();
+    // The plainest column comes first in the list of words.
+    by.sort_by_key(|&c| known.columns.iter().position(|k| *k == plain(&columns[c])));
+    let by = *by.first()?;
+    let cells = Sample::of(sample, by);
+    Some(mixed(&columns[value], &columns[by], cells, money(cells).as_deref()))
+}
+
+fn is_money(kind: &str) -> bool {
+    let known = &words::measure().money;
+    kind.contains('$') || words::tokens(kind).iter().any(|t| known.contains(t))
+}
+
+/// The first of the kinds that is an amount of money.
+pub fn money(kinds: Sample) -> Option<String> {
+    kinds.distinct().into_iter().find(|k| is_money(k)).map(str::to_owned)
+}
+
+/// Why a column has no role value, and how to give it one.
+pub fn mixed(value: &str, by: &str, kinds: Sample, money: Option<&str>) -> String {
+    let identifier = by.chars().all(|c| c.is_alphanumeric() || c == '_') && !by.starts_with(|c: char| c.is_numeric());
+    let chosen = money.unwrap_or("...");
+    let condition =
+        if identifier { format!(".where({by}={chosen:?})") } else { format!(".where(**{{{by:?}: {chosen:?}}})") };
+    format!(
+        "{value:?} holds different things by {by:?} ({}), so it has no role; read it with \
+         columns={{\"value\": {value:?}}} and keep one kind with {condition}",
+        kinds.some()
+    )
+}
+
+/// A column that is called like a derived key hides it.
+pub fn hidden_keys(chosen: &mut Chosen, columns: &[String]) {
+    for (column, name) in columns.iter().enumerate() {
+        if !words::derived_keys().contains(name) {
+            continue;
+        }
+        let of = if name.starts_with("hs") { Role::Hs } else { Role::Date };
+        let same = chosen.roles.iter().any(|(r, a)| *r == of && a.column == column);
+        if chosen.has(of) && !same {
+            chosen.notes.push(format!(
+                "by={name:?} groups by the column of that name, not by the {name} of the role {:?}; rename the column \
+                 to group by the role",
+                of.name()
+            ));
+        }
+    }
+}
+
+/// Rows that are totals of others: of all countries, of all goods, of longer codes.
+pub fn totals(chosen: &mut Chosen, columns: &[String], sample: &[Vec<Option<String>>]) {
+    let mut ends: Vec<usize> = Vec::new();
+    for role in [Role::Origin, Role::Destination] {
+        ends.extend(chosen.roles.iter().filter(|(r, _)| *r == role).map(|(_, a)| a.column));
+    }
+    for recipe in chosen.all_recipes() {
+        if let How::Flow { on_import, on_export, .. } = recipe.how {
+            ends.extend(
+                [on_import, on_export].into_iter().filter_map(|e| if let End::Column(c) = e { Some(c) } else { None }),
+            );
+        }
+    }
+    ends.sort_unstable();
+    ends.dedup();
+    for column in ends {
+        let cells = Sample::of(sample, column).distinct();
+        let Some(total) = cells.iter().find(|c| words::is_total(c)).filter(|_| cells.len() > 1) else { continue };
+        chosen.notes.push(format!(
+            "{:?} holds {total:?}: those rows are totals of the others and sums count them twice; leave them out by \
+             naming the countries to keep in .where(...)",
+            columns[column]
+        ));
+    }
+    let codes = chosen.roles.iter().find(|(r, _)| *r == Role::Hs).map(|(_, a)| a.column);
+    let Some(column) = codes else { return };
+    let cells = Sample::of(sample, column).distinct();
+    let digits = |c: &str| -> String { c.chars().filter(char::is_ascii_digit).collect() };
+    let all: BTreeSet<String> =
+        cells.iter().map(|c| digits(c)).filter(|c| matches!(c.len(), 2 | 4 | 6 | 8 | 10)).collect();
+    // In sorted order the codes that a shorter one begins follow it at once.
+    let short = all.iter().zip(all.iter().skip(1)).find(|(a, b)| b.starts_with(a.as_str())).map(|(a, _)| a);
+    let total = cells.iter().find(|c| words::is_total(c)).filter(|_| cells.len() > 1);
+    let held = short.map(String::as_str).or(total.copied());
+    if let Some(held) = held {
+        chosen.notes.push(format!(
+            "{:?} holds codes of several lengths (such as {held:?}): where the shorter are totals of the longer, sums over all \
+             rows count them twice; keep the rows of one level",
+            columns[column]
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Options;
+    use super::super::layout::choose;
+    use super::*;
+
+    fn notes(table: &[(&str, &[&str])]) -> (Vec<Role>, Vec<String>) {
+        let columns: Vec<String> = table.iter().map(|(n, _)| (*n).to_owned()).collect();
+        let sample: Vec<Vec<Option<String>>> =
+            table.iter().map(|(_, cells)| cells.iter().map(|c| Some((*c).to_owned())).collect()).collect();
+        let chosen = choose(&columns, &sample, &Options::default()).unwrap();
+        (chosen.roles.iter().map(|(r, _)| *r).collect(), chosen.notes)
+    }
+
+    #[test]
+    fn other_classifications_and_mixed_columns_are_refused() {
+        let (roles, told) = notes(&[("Classification", &["S4"]), ("Commodity Code", &["67411"])]);
+        assert!(!roles.contains(&Role::Hs) && told.iter().any(|n| n.contains("says S4")), "{told:?}");
+        let (roles, _) = notes(&[("Classification", &["H5"]), ("Commodity Code", &["674110"])]);
+        assert!(roles.contains(&Role::Hs));
+        let (roles, told) = notes(&[("Element", &["Export Quantity", "Export Value"]), ("Value", &["1", "2"])]);
+        assert!(!roles.contains(&Role::Value));
+        assert!(told.iter().any(|n| n.contains(".where(Element=\"Export Value\")")), "{told:?}");
+        let (roles, _) = notes(&[("Unit", &["KG", "PCS"]), ("Value", &["1", "2"])]);
+        assert!(roles.contains(&Role::Value));
+    }
+
+    #[test]
+    fn totals_of_other_rows_are_told() {
+        let (_, told) = notes(&[("Origin", &["World", "Sylvania"]), ("HS", &["01", "0101", "010121", "TOTAL"])]);
+        assert!(told.iter().any(|n| n.contains("\"World\"")) && told.iter().any(|n| n.contains("\"01\"")), "{told:?}");
+        let (_, told) = notes(&[("Origin", &["Sylvania"]), ("HS", &["010121", "020110"])]);
+        assert!(!told.iter().any(|n| n.contains("twice")), "{told:?}");
+    }
+
+    #[test]
+    fn a_column_that_hides_a_key_is_told() {
+        let (_, told) = notes(&[("date", &["2023-01-05"]), ("month", &["1"])]);
+        assert!(told.iter().any(|n| n.contains("by=\"month\"")), "{told:?}");
+    }
+}

@@ -1,0 +1,515 @@
+//! Columns that the source does not have and a role needs: made of the source's own columns.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, Date32Array, DictionaryArray, Float64Array, StringArray, UInt32Array};
+use arrow::buffer::{NullBuffer, ScalarBuffer};
+use arrow::datatypes::{Field, UInt32Type};
+use chrono::{Datelike, NaiveDate};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::content::date_part;
+use super::words::{self, FlowWords};
+use crate::error::Result;
+use crate::store::{Assigned, Codes, Column, Fault, NULL_DAY, Role, is_missing, label_texts};
+use crate::watch::Watch;
+
+/// How the column of a role is made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recipe {
+    pub role: String,
+    /// What brings the made column to the role's unit.
+    pub factor: f64,
+    pub how: How,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum How {
+    /// The same text in every row.
+    Constant { text: String },
+    /// A part of each cell.
+    Cut { column: usize, cut: Cut },
+    /// One country for imports, the other for exports.
+    Flow { side: usize, on_import: End, on_export: End, words: FlowWords },
+    /// `importer` or `exporter`, by the direction.
+    Side { side: usize, words: FlowWords },
+    /// A weight times the unit of its row.
+    Kilograms { weight: usize, unit: usize },
+    /// The column in the rows where another holds one of the words.
+    Only { column: usize, by: usize, words: Vec<String> },
+    /// A day from its pieces.
+    Date { year: usize, month: Option<usize>, day: Option<usize> },
+}
+
+/// The country of one end of a flow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum End {
+    Column(usize),
+    Text(String),
+}
+
+/// What to keep of a cell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Cut {
+    Before(String),
+    After(String),
+    /// Years of the Republic of China, which count from 1912.
+    Minguo,
+}
+
+impl Cut {
+    /// Reads `code before -`, `text after blank`, `minguo year`.
+    pub fn parse(text: &str) -> Option<Cut> {
+        let mark = |mark: &str| if mark == "blank" { " ".to_owned() } else { mark.to_owned() };
+        match text.split(' ').collect::<Vec<_>>()[..] {
+            ["code", "before", sign] => Some(Cut::Before(mark(sign))),
+            ["text", "after", sign] => Some(Cut::After(mark(sign))),
+            ["minguo", "year"] => Some(Cut::Minguo),
+            _ => None,
+        }
+    }
+
+    pub fn splits(&self, cell: &str) -> bool {
+        match self {
+            Cut::Before(mark) | Cut::After(mark) => cell.trim().contains(mark.as_str()),
+            Cut::Minguo => minguo(cell).is_some(),
+        }
+    }
+
+    /// Whether a cell without the mark holds nothing of what is wanted.
+    pub fn is_rest(&self) -> bool {
+        matches!(self, Cut::After(_))
+    }
+
+    fn apply(&self, cell: &str) -> Option<String> {
+        let cell = cell.trim();
+        match self {
+            Cut::Before(mark) => Some(cell.split(mark.as_str()).next().unwrap_or(cell).trim().to_owned()),
+            Cut::After(mark) => cell.split_once(mark.as_str()).map(|(_, rest)| rest.trim().to_owned()),
+            Cut::Minguo => Some(minguo(cell).unwrap_or_else(|| cell.to_owned())),
+        }
+    }
+}
+
+/// `113年05月` as `2024-05`.
+fn minguo(cell: &str) -> Option<String> {
+    let numbers: Vec<u32> =
+        cell.split(|c: char| !c.is_ascii_digit()).filter(|t| !t.is_empty()).filter_map(|t| t.parse().ok()).collect();
+    match numbers[..] {
+        [year] if year < 1000 && cell.contains('年') => Some(format!("{}", year + 1911)),
+        [year, month] if year < 1000 => Some(format!("{}-{month:02}", year + 1911)),
+        [year, month, day] if year < 1000 => Some(format!("{}-{month:02}-{day:02}", year + 1911)),
+        _ => None,
+    }
+}
+
+impl How {
+    /// The source's columns it needs.
+    pub fn columns(&self) -> Vec<usize> {
+        let end = |end: &End| if let End::Column(c) = end { Some(*c) } else { None };
+        match self {
+            How::Constant { .. } => Vec::new(),
+            How::Cut { column, .. } => vec![*column],
+            How::Flow { side, on_import, on_export, .. } => {
+                [Some(*side), end(on_import), end(on_export)].into_iter().flatten().collect()
+            }
+            How::Side { side, .. } => vec![*side],
+            How::Kilograms { weight, unit } => vec![*weight, *unit],
+            How::Only { column, by, .. } => vec![*column, *by],
+            How::Date { year, month, day } => [Some(*year), *month, *day].into_iter().flatten().collect(),
+        }
+    }
+
+    /// A few words for a person.
+    pub fn describe(&self, columns: &[String]) -> String {
+        let names: Vec<&str> = self.columns().iter().filter_map(|c| columns.get(*c)).map(String::as_str).collect();
+        match self {
+            How::Constant { text } => format!("{text} in every row"),
+            _ => names.join(" and "),
+        }
+    }
+}
+
+/// What came of the recipes beside the columns.
+#[derive(Default)]
+pub struct Outcome {
+    pub faults: Vec<Fault>,
+    pub notes: Vec<String>,
+}
+
+/// Adds the column of each recipe whose role has none yet.
+pub fn derive(
+    recipes: &[Recipe],
+    columns: &mut Vec<Column>,
+    roles: &mut Vec<(Role, Assigned)>,
+    rows: usize,
+    watch: &Watch,
+) -> Result<Outcome> {
+    let mut outcome = Outcome::default();
+    let own = columns.len();
+    for recipe in recipes {
+        let Some(role) = Role::named(&recipe.role) else { continue };
+        let fits = recipe.how.columns().iter().all(|c| *c < own);
+        if roles.iter().any(|(r, _)| *r == role) || !fits {
+            continue; // the user named it
+        }
+        let made = match &recipe.how {
+            How::Constant { text } => Made::Column(labelled(vec![0; rows], &[Some(text.clone())])),
+            How::Cut { column, cut } => cut_cells(&columns[*column], cut, watch)?,
+            How::Flow { side, on_import, on_export, words } => {
+                by_direction(columns, *side, [on_import, on_export], words, &mut outcome, watch)?
+            }
+            How::Side { side, words } => side_of(columns, *side, words, &mut outcome, watch)?,
+            How::Kilograms { weight, unit } => to_kilograms(columns, *weight, *unit, role, &mut outcome, watch)?,
+            How::Only { column, by, words } => only_where(columns, *column, *by, words, role, &mut outcome, watch)?,
+            How::Date { year, month, day } => day_of(columns, [Some(*year), *month, *day], rows, &mut outcome, watch)?,
+        };
+        match made {
+            Made::Column(array) => {
+                let taken = columns[..own].iter().any(|c| c.name() == role.name());
+                let name = if taken { format!("{}_derived", role.name()) } else { role.name().to_owned() };
+                if taken {
+                    outcome.notes.push(format!(
+                        "the source has a column {:?} that does not play that role; the role's column is called {name:?}",
+                        role.name()
+                    ));
+                }
+                let field = Arc::new(Field::new(name, array.data_type().clone(), true));
+                roles.push((role, Assigned { column: columns.len(), factor: recipe.factor }));
+                columns.push(Column::new(field, vec![array]));
+            }
+            Made::Own(column, factor) => roles.push((role, Assigned { column, factor: factor * recipe.factor })),
+            Made::Nothing => {}
+        }
+    }
+    outcome.faults.sort_by_key(|f| (f.row, f.column));
+    Ok(outcome)
+}
+
+enum Made {
+    Column(ArrayRef),
+    /// A column of the source will do, times the factor.
+    Own(usize, f64),
+    Nothing,
+}
+
+/// Rows as numbers of their labels, nulls where there is no label; labels that no row has are left out.
+fn labelled(ids: Vec<u32>, labels: &[Option<String>]) -> ArrayRef {
+    let mut used = vec![false; labels.len()];
+    for &id in &ids {
+        if let Some(mark) = used.get_mut(id as usize) {
+            *mark = true;
+        }
+    }
+    let mut place = vec![u32::MAX; labels.len() + 1];
+    let mut kept: Vec<&str> = Vec::new();
+    for (i, label) in labels.iter().enumerate() {
+        if let (true, Some(label)) = (used[i], label) {
+            place[i] = kept.len() as u32;
+            kept.push(label);
+        }
+    }
+    let keys: Vec<u32> = ids.par_iter().map(|&id| place.get(id as usize).copied().unwrap_or(u32::MAX)).collect();
+    let valid: Vec<bool> = keys.par_iter().map(|k| *k != u32::MAX).collect();
+    let nulls = valid.par_iter().any(|v| !v).then(|| NullBuffer::from(valid));
+    let keys: Vec<u32> = keys.into_par_iter().map(|k| if k == u32::MAX { 0 } else { k }).collect();
+    let values: ArrayRef = Arc::new(StringArray::from(kept));
+    let keys = UInt32Array::new(ScalarBuffer::from(keys), nulls);
+    match DictionaryArray::<UInt32Type>::try_new(keys, values) {
+        Ok(array) => Arc::new(array),
+        Err(_) => Arc::new(StringArray::new_null(ids.len())),
+    }
+}
+
+fn cells(columns: &[Column], column: usize, watch: &Watch) -> Result<(Arc<Codes>, Vec<Option<String>>)> {
+    let codes = columns[column].codes(watch)?;
+    let texts = label_texts(&codes)?;
+    Ok((codes, texts))
+}
+
+fn cut_cells(column: &Column, cut: &Cut, watch: &Watch) -> Result<Made> {
+    let codes = column.codes(watch)?;
+    let texts = label_texts(&codes)?;
+    let labels: Vec<Option<String>> = texts.iter().map(|t| cut.apply(t.as_deref()?)).collect();
+    Ok(Made::Column(labelled(codes.ids.clone(), &labels)))
+}
+
+/// The direction of each label; labels that name none are told.
+fn directions(name: &str, texts: &[Option<String>], words: &FlowWords, outcome: &mut Outcome) -> Vec<Option<bool>> {
+    let found: Vec<Option<bool>> = texts.iter().map(|t| words::direction(t.as_deref()?, words)).collect();
+    let unknown: Vec<&str> = texts
+        .iter()
+        .zip(&found)
+        .filter(|(_, d)| d.is_none())
+        .filter_map(|(t, _)| t.as_deref())
+        .filter(|t| !is_missing(t.trim().as_bytes()))
+        .collect();
+    if let Some(first) = unknown.first() {
+        let note = format!(
+            "{} of the values of {name:?} are neither an import nor an export (such as {first:?}): their rows have no \
+             origin and destination",
+            unknown.len()
+        );
+        if !outcome.notes.contains(&note) {
+            outcome.notes.push(note);
+        }
+    }
+    found
+}
+
+fn by_direction(
+    columns: &[Column],
+    side: usize,
+    ends: [&End; 2],
+    words: &FlowWords,
+    outcome: &mut Outcome,
+    watch: &Watch,
+) -> Result<Made> {
+    let (sides, texts) = cells(columns, side, watch)?;
+    let import = directions(columns[side].name(), &texts, words, outcome);
+    let mut labels: Vec<Option<String>> = Vec::new();
+    let mut parts: Vec<(Option<Arc<Codes>>, u32)> = Vec::new();
+    for end in ends {
+        let start = labels.len() as u32;
+        match end {
+            End::Column(column) => {
+                let (codes, texts) = cells(columns, *column, watch)?;
+                // A total of all countries is no country.
+                labels.extend(texts.into_iter().map(|t| t.filter(|t| !words::is_total(t))));
+                labels.push(None); // the code of a null
+                parts.push((Some(codes), start));
+            }
+            End::Text(text) => {
+                labels.push(Some(text.clone()));
+                parts.push((None, start));
+            }
+        }
+    }
+    let none = u32::MAX;
+    let ids: Vec<u32> = sides
+        .ids
+        .par_iter()
+        .enumerate()
+        .map(|(row, &side)| {
+            let Some(import) = import.get(side as usize).copied().flatten() else { return none };
+            let (codes, start) = &parts[usize::from(!import)];
+            start + codes.as_ref().map_or(0, |c| c.ids[row])
+        })
+        .collect();
+    Ok(Made::Column(labelled(ids, &labels)))
+}
+
+const NO_SIDE: &str = "neither an export nor an import";
+
+fn side_of(columns: &[Column], side: usize, words: &FlowWords, outcome: &mut Outcome, watch: &Watch) -> Result<Made> {
+    let (codes, texts) = cells(columns, side, watch)?;
+    let labels: Vec<Option<String>> = texts
+        .iter()
+        .map(|t| words::direction(t.as_deref()?, words).map(|i| if i { "importer" } else { "exporter" }.to_owned()))
+        .collect();
+    let bad: Vec<bool> = texts
+        .iter()
+        .zip(&labels)
+        .map(|(t, l)| l.is_none() && t.as_ref().is_some_and(|t| !is_missing(t.trim().as_bytes())))
+        .collect();
+    outcome.faults.extend(faults(&codes, side, NO_SIDE, &bad));
+    Ok(Made::Column(labelled(codes.ids.clone(), &labels)))
+}
+
+/// The rows whose label is bad.
+fn faults(codes: &Codes, column: usize, reason: &'static str, bad: &[bool]) -> Vec<Fault> {
+    if !bad.contains(&true) {
+        return Vec::new();
+    }
+    let rows = codes.ids.iter().enumerate().filter(|(_, id)| bad.get(**id as usize) == Some(&true));
+    rows.map(|(row, _)| Fault { row: row as u32, column: column as u32, raw: None, reason }).collect()
+}
+
+fn to_kilograms(
+    columns: &[Column],
+    weight: usize,
+    unit: usize,
+    role: Role,
+    outcome: &mut Outcome,
+    watch: &Watch,
+) -> Result<Made> {
+    let (codes, texts) = cells(columns, unit, watch)?;
+    let (name, of) = (columns[weight].name(), columns[unit].name());
+    let factors: Vec<Option<f64>> = texts.iter().map(|t| words::kilograms(t.as_deref()?)).collect();
+    let mut known: Vec<f64> = factors.iter().flatten().copied().collect();
+    known.sort_by(f64::total_cmp);
+    known.dedup();
+    if known.is_empty() {
+        let shown: Vec<&str> = texts.iter().flatten().take(4).map(String::as_str).collect();
+        outcome.notes.push(format!(
+            "{} has no column: {of:?} gives no unit of weight for {name:?} ({})",
+            role.name(),
+            shown.join(", ")
+        ));
+        return Ok(Made::Nothing);
+    }
+    let null = codes.null();
+    let open = codes.ids.par_iter().any(|id| *id == null) || factors.iter().any(Option::is_none);
+    if let ([only], false) = (&known[..], open) {
+        if *only != 1.0 {
+            outcome.notes.push(format!("{} is {only} times {name:?}, by {of:?}", role.name()));
+        }
+        return Ok(Made::Own(weight, *only));
+    }
+    if known.len() > 1 {
+        let units: Vec<&str> =
+            texts.iter().zip(&factors).filter(|(_, f)| f.is_some()).filter_map(|(t, _)| t.as_deref()).collect();
+        outcome.notes.push(format!(
+            "{} is {name:?} in kilograms, row by row by {of:?} ({})",
+            role.name(),
+            units.join(", ")
+        ));
+    }
+    let numbers = columns[weight].numbers(watch)?;
+    let factor = |id: u32| factors.get(id as usize).copied().flatten();
+    let lost =
+        codes.ids.par_iter().zip(&numbers.values[..]).filter(|(id, v)| !v.is_nan() && factor(**id).is_none()).count();
+    if lost > 0 {
+        let unknown: Vec<&str> =
+            texts.iter().zip(&factors).filter(|(_, f)| f.is_none()).filter_map(|(t, _)| t.as_deref()).take(4).collect();
+        let which =
+            if unknown.is_empty() { "is blank".to_owned() } else { format!("is no weight ({})", unknown.join(", ")) };
+        outcome.notes.push(format!("{lost} rows have no {}: their {of:?} {which}", role.name()));
+    }
+    let values: Vec<f64> = codes
+        .ids
+        .par_iter()
+        .zip(&numbers.values[..])
+        .map(|(id, value)| factor(*id).map_or(f64::NAN, |f| value * f))
+        .collect();
+    Ok(Made::Column(numbers_array(values)))
+}
+
+fn numbers_array(values: Vec<f64>) -> ArrayRef {
+    let valid: Vec<bool> = values.par_iter().map(|v| !v.is_nan()).collect();
+    let nulls = valid.par_iter().any(|v| !v).then(|| NullBuffer::from(valid));
+    Arc::new(Float64Array::new(ScalarBuffer::from(values), nulls))
+}
+
+fn only_where(
+    columns: &[Column],
+    column: usize,
+    by: usize,
+    words: &[String],
+    role: Role,
+    outcome: &mut Outcome,
+    watch: &Watch,
+) -> Result<Made> {
+    let (codes, texts) = cells(columns, by, watch)?;
+    let same = |t: &Option<String>| {
+        t.as_ref().is_some_and(|t| words.iter().any(|w| crate::store::plain(w) == crate::store::plain(t)))
+    };
+    let keep: Vec<bool> = texts.iter().map(same).collect();
+    if keep.iter().all(|k| *k) && !codes.ids.par_iter().any(|id| *id == codes.null()) {
+        return Ok(Made::Own(column, 1.0));
+    }
+    let numbers = columns[column].numbers(watch)?;
+    outcome.notes.push(format!(
+        "{} is {:?} where {:?} is {}; other rows have none",
+        role.name(),
+        columns[column].name(),
+        columns[by].name(),
+        words.join(" or ")
+    ));
+    let kept = |id: u32| keep.get(id as usize) == Some(&true);
+    let values = codes.ids.par_iter().zip(&numbers.values[..]).map(|(id, v)| if kept(*id) { *v } else { f64::NAN });
+    Ok(Made::Column(numbers_array(values.collect())))
+}
+
+const PARTS: [(&str, &str); 3] = [
+    ("year", "not a year between 1900 and 2100"),
+    ("month", "not a month: a number from 1 to 12 or a name is expected"),
+    ("day", "not a day of a month"),
+];
+const IMPOSSIBLE: &str = "no such day in the calendar";
+
+fn day_of(
+    columns: &[Column],
+    parts: [Option<usize>; 3],
+    rows: usize,
+    outcome: &mut Outcome,
+    watch: &Watch,
+) -> Result<Made> {
+    let mut read: Vec<Option<(Arc<Codes>, Vec<Option<u32>>)>> = Vec::new();
+    for (column, (part, reason)) in parts.into_iter().zip(PARTS) {
+        let Some(column) = column else {
+            read.push(None);
+            continue;
+        };
+        let (codes, texts) = cells(columns, column, watch)?;
+        let found: Vec<Option<u32>> = texts.iter().map(|t| date_part(t.as_deref()?, part)).collect();
+        let bad: Vec<bool> = texts
+            .iter()
+            .zip(&found)
+            .map(|(t, f)| f.is_none() && t.as_ref().is_some_and(|t| !is_missing(t.trim().as_bytes())))
+            .collect();
+        outcome.faults.extend(faults(&codes, column, reason, &bad));
+        read.push(Some((codes, found)));
+    }
+    // A part that the source does not have is the first of its kind; a blank one makes no day.
+    let part = |i: usize, row: usize| match &read[i] {
+        None => Some(1),
+        Some((codes, found)) => found.get(codes.ids[row] as usize).copied().flatten(),
+    };
+    let epoch = NaiveDate::default().num_days_from_ce();
+    let day = |row: usize| {
+        let (Some(y), Some(m), Some(d)) = (part(0, row), part(1, row), part(2, row)) else { return Some(NULL_DAY) };
+        NaiveDate::from_ymd_opt(y as i32, m, d).map(|date| date.num_days_from_ce() - epoch)
+    };
+    let days: Vec<Option<i32>> = (0..rows).into_par_iter().map(day).collect();
+    if let Some(column) = parts[2] {
+        let impossible = days.iter().enumerate().filter(|(_, d)| d.is_none());
+        outcome.faults.extend(impossible.map(|(row, _)| Fault {
+            row: row as u32,
+            column: column as u32,
+            raw: None,
+            reason: IMPOSSIBLE,
+        }));
+    }
+    let array: Date32Array = days.into_iter().map(|d| d.filter(|d| *d != NULL_DAY)).collect();
+    Ok(Made::Column(Arc::new(array)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_cut_as_the_layout_says() {
+        let cut = |how: &str, cell: &str| Cut::parse(how).unwrap().apply(cell);
+        assert_eq!(cut("code before -", "01012100-Pure-bred horses").as_deref(), Some("01012100"));
+        assert_eq!(cut("text after -", "01012100-Pure-bred horses").as_deref(), Some("Pure-bred horses"));
+        assert_eq!(cut("code before blank", "0101 Live horses").as_deref(), Some("0101"));
+        assert_eq!(cut("text after -", "01012100"), None);
+        assert_eq!(cut("minguo year", "113年05月").as_deref(), Some("2024-05"));
+        assert_eq!(cut("minguo year", "2024-05").as_deref(), Some("2024-05"));
+        assert_eq!(Cut::parse("half of it"), None);
+    }
+
+    #[test]
+    fn recipes_survive_being_written_down() {
+        for how in [
+            How::Constant { text: "BR".into() },
+            How::Cut { column: 2, cut: Cut::Before("-".into()) },
+            How::Cut { column: 2, cut: Cut::Minguo },
+            How::Flow {
+                side: 0,
+                on_import: End::Column(1),
+                on_export: End::Text("JP".into()),
+                words: FlowWords::default(),
+            },
+            How::Kilograms { weight: 1, unit: 2 },
+            How::Date { year: 0, month: Some(1), day: None },
+        ] {
+            let recipe = Recipe { role: "date".into(), factor: 1.0, how };
+            let text = toml::to_string(&recipe).unwrap();
+            assert_eq!(toml::from_str::<Recipe>(&text).unwrap(), recipe, "{text}");
+        }
+    }
+}

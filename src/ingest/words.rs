@@ -1,0 +1,320 @@
+//! Words in names and cells: directions, weights, currencies, parts of a date. They are data, in `data/words.toml`.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use serde::{Deserialize, Serialize};
+
+use crate::store::plain;
+
+const FILE: &str = include_str!("data/words.toml");
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct File {
+    direction: Vec<Direction>,
+    weight: Vec<Weight>,
+    currency: Vec<Currency>,
+    date_part: Vec<DatePart>,
+    classification: Classification,
+    measure: Measure,
+    derived: Derived,
+    no_firm: List,
+    total: List,
+    sides: Sides,
+}
+
+#[derive(Deserialize)]
+struct Direction {
+    import: Vec<String>,
+    export: Vec<String>,
+    #[serde(rename = "source")]
+    _source: String,
+}
+
+#[derive(Deserialize)]
+struct Weight {
+    kilograms: f64,
+    words: Vec<String>,
+    #[serde(rename = "source")]
+    _source: String,
+}
+
+#[derive(Deserialize)]
+pub struct Currency {
+    pub code: String,
+    pub name: String,
+    words: Vec<String>,
+    #[serde(rename = "source")]
+    _source: String,
+}
+
+#[derive(Deserialize)]
+struct DatePart {
+    part: String,
+    words: Vec<String>,
+    #[serde(rename = "source")]
+    _source: String,
+}
+
+#[derive(Deserialize, Default)]
+pub struct Classification {
+    pub columns: Vec<String>,
+    pub not_hs: Vec<String>,
+    #[serde(rename = "source")]
+    _source: String,
+}
+
+#[derive(Deserialize, Default)]
+pub struct Measure {
+    pub columns: Vec<String>,
+    pub values: Vec<String>,
+    pub money: Vec<String>,
+    #[serde(rename = "source")]
+    _source: String,
+}
+
+#[derive(Deserialize, Default)]
+struct Derived {
+    keys: Vec<String>,
+    #[serde(rename = "source")]
+    _source: String,
+}
+
+#[derive(Deserialize, Default)]
+struct List {
+    words: Vec<String>,
+    #[serde(rename = "source")]
+    _source: String,
+}
+
+#[derive(Deserialize, Default)]
+pub struct Sides {
+    pub reporter: Vec<String>,
+    pub partner: Vec<String>,
+    #[serde(rename = "source")]
+    _source: String,
+}
+
+fn file() -> &'static File {
+    static PARSED: OnceLock<File> = OnceLock::new();
+    PARSED.get_or_init(|| toml::from_str(FILE).unwrap_or_default())
+}
+
+/// Lower-case runs of letters and digits.
+pub fn tokens(text: &str) -> Vec<String> {
+    let lower: String = text.chars().flat_map(char::to_lowercase).collect();
+    lower.split(|c: char| !c.is_alphanumeric()).filter(|t| !t.is_empty()).map(plain).collect()
+}
+
+/// A source's own words for the two directions; empty where the usual ones do.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FlowWords {
+    pub import: Vec<String>,
+    pub export: Vec<String>,
+}
+
+/// The usual words: plain text and whether it is an import.
+fn directions() -> &'static HashMap<String, bool> {
+    static WORDS: OnceLock<HashMap<String, bool>> = OnceLock::new();
+    WORDS.get_or_init(|| {
+        let all = file().direction.iter();
+        all.flat_map(|d| d.import.iter().map(|w| (plain(w), true)).chain(d.export.iter().map(|w| (plain(w), false))))
+            .collect()
+    })
+}
+
+/// Whether a cell names an import (`Some(true)`) or an export. The whole cell is tried first, then its
+/// words; numbers count only where no word does, and words that disagree say nothing.
+pub fn direction(text: &str, own: &FlowWords) -> Option<bool> {
+    let whole = plain(text);
+    let tokens = tokens(text);
+    let has = |list: &[String], word: &str| list.iter().any(|w| plain(w) == word);
+    let of_source = |word: &str| match (has(&own.import, word), has(&own.export, word)) {
+        (true, false) => Some(true),
+        (false, true) => Some(false),
+        _ => None,
+    };
+    if let Some(found) = of_source(&whole).or_else(|| tokens.first().and_then(|t| of_source(t))) {
+        return Some(found);
+    }
+    let numeric = |word: &str| word.bytes().all(|b| b.is_ascii_digit());
+    let usual = |word: &str| {
+        // Numbers mean what the source says they mean.
+        if numeric(word) && !own.import.is_empty() {
+            return None;
+        }
+        directions().get(word).copied().or_else(|| begins(word))
+    };
+    if let Some(found) = usual(&whole) {
+        return Some(found);
+    }
+    let agreed = |wanted: &dyn Fn(&&String) -> bool| {
+        let mut found = tokens.iter().filter(wanted).filter_map(|t| usual(t));
+        let first = found.next()?;
+        found.all(|other| other == first).then_some(first)
+    };
+    let any_word = tokens.iter().any(|t| !numeric(t) && usual(t).is_some());
+    if any_word { agreed(&|t| !numeric(t)) } else { agreed(&|t| numeric(t)) }
+}
+
+/// Chinese, Japanese and Korean join their words: the beginning decides.
+fn begins(word: &str) -> Option<bool> {
+    let mut found = directions().iter().filter(|(w, _)| !w.is_ascii() && w.chars().count() > 1 && word.starts_with(*w));
+    let first = *found.next()?.1;
+    found.all(|(_, import)| *import == first).then_some(first)
+}
+
+/// How many kilograms one of the unit is.
+pub fn kilograms(unit: &str) -> Option<f64> {
+    static UNITS: OnceLock<HashMap<String, f64>> = OnceLock::new();
+    let units = UNITS
+        .get_or_init(|| file().weight.iter().flat_map(|u| u.words.iter().map(|w| (plain(w), u.kilograms))).collect());
+    units.get(&plain(unit)).copied()
+}
+
+/// The currency a column's name states.
+pub fn currency_of(name: &str) -> Option<&'static Currency> {
+    if ["u$s", "us$", "U$S", "US$", "$US"].iter().any(|sign| name.contains(sign)) {
+        return file().currency.iter().find(|c| c.code == "USD");
+    }
+    let tokens = tokens(name);
+    let whole = plain(name);
+    let by_word = file().currency.iter().find(|c| c.words.iter().any(|w| tokens.contains(&plain(w))));
+    // `CargoValueEUR`, `TOTALVALUEUSD` and `USDFOB` join the code to the name.
+    by_word.or_else(|| {
+        let joined = |c: &&Currency| {
+            c.code.len() == 3
+                && c.words
+                    .iter()
+                    .map(|w| plain(w))
+                    .any(|w| (w.len() >= 3 && whole.ends_with(&w)) || (!w.is_ascii() && whole.contains(&w)))
+        };
+        let currencies = &file().currency;
+        currencies
+            .iter()
+            .find(joined)
+            .or_else(|| currencies.iter().find(|c| c.code == "USD" && whole.starts_with("usd")))
+    })
+}
+
+/// The code of the currency that a column's name states: `INR` of `TOTAL_VALUE_INR`.
+pub fn currency_code(name: &str) -> Option<String> {
+    let stated = currency_of(name)?;
+    match stated.code.as_str() {
+        "local" | "mixed" => None,
+        "other" => {
+            let words = || stated.words.iter().map(|w| plain(w));
+            let token = tokens(name).into_iter().find(|t| t.len() == 3 && words().any(|w| w == *t))?;
+            Some(token.to_uppercase())
+        }
+        code => Some(code.to_owned()),
+    }
+}
+
+/// The same in words, for a note.
+pub fn currency_label(name: &str) -> Option<String> {
+    let stated = currency_of(name)?;
+    Some(if stated.code == "other" {
+        currency_code(name).unwrap_or_else(|| stated.name.clone())
+    } else {
+        stated.name.clone()
+    })
+}
+
+/// The currency a cell of a currency column names.
+pub fn currency_named(cell: &str) -> Option<&'static Currency> {
+    let cell = plain(cell);
+    file().currency.iter().find(|c| c.words.iter().any(|w| plain(w) == cell))
+}
+
+/// Whether a column of this name holds the `year`, the `month` or the `day` of a date.
+pub fn is_date_part(name: &str, part: &str) -> bool {
+    let name = plain(name);
+    file().date_part.iter().any(|d| d.part == part && d.words.iter().any(|w| plain(w) == name))
+}
+
+pub fn classification() -> &'static Classification {
+    &file().classification
+}
+
+pub fn measure() -> &'static Measure {
+    &file().measure
+}
+
+pub fn sides() -> &'static Sides {
+    &file().sides
+}
+
+/// Keys of `by` that a column of the same name hides.
+pub fn derived_keys() -> &'static [String] {
+    &file().derived.keys
+}
+
+/// Whether a cell of a party says that there is no firm.
+pub fn no_firm(cell: &str) -> bool {
+    let cell = plain(cell);
+    cell.is_empty() || file().no_firm.words.iter().any(|w| *w == cell)
+}
+
+/// Whether a cell stands for all countries or all goods.
+pub fn is_total(cell: &str) -> bool {
+    let cell = plain(cell);
+    file().total.words.iter().any(|w| *w == cell)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_parses_and_every_unit_is_positive() {
+        let file: File = toml::from_str(FILE).unwrap();
+        assert!(file.weight.iter().all(|w| w.kilograms > 0.0));
+        assert!(file.direction.len() > 3 && file.currency.len() > 3 && file.date_part.len() == 3);
+    }
+
+    #[test]
+    fn directions_are_read_in_many_spellings() {
+        let usual = FlowWords::default();
+        for (text, import) in [
+            ("M", Some(true)),
+            ("Re-Export", Some(false)),
+            ("1-IMPORT", Some(true)),
+            ("2", Some(false)),
+            ("EX / 1", Some(false)),
+            ("Gross Imports", Some(true)),
+            ("Export Quantity", Some(false)),
+            ("ИМ", Some(true)),
+            ("İhracat", Some(false)),
+            ("進口總值(含復進口)", Some(true)),
+            ("수출", Some(false)),
+            ("Import/Export", None),
+            ("transit", None),
+            ("", None),
+        ] {
+            assert_eq!(direction(text, &usual), import, "{text}");
+        }
+        let japan = FlowWords { import: vec!["2".into()], export: vec!["1".into()] };
+        assert_eq!(direction("1", &japan), Some(false));
+        assert_eq!(direction("3", &japan), None);
+        assert_eq!(direction("Import", &japan), Some(true));
+    }
+
+    #[test]
+    fn units_and_currencies_are_known_by_their_words() {
+        assert_eq!(kilograms("LBS"), Some(0.45359237));
+        assert_eq!(kilograms("k"), Some(1.0));
+        assert_eq!(kilograms("Metric tons"), Some(1000.0));
+        assert_eq!(kilograms("NO"), None);
+        let code = |name| currency_of(name).map(|c| c.code.as_str());
+        assert_eq!(code("CIF_VALUE_IN_USD"), Some("USD"));
+        assert_eq!(code("FOB(u$s)"), Some("USD"));
+        assert_eq!(code("CargoValueEUR"), Some("EUR"));
+        assert_eq!(code("CIF_VALUE_FCY"), Some("mixed"));
+        assert_eq!(code("CUSTOMS VALUE LC"), Some("local"));
+        assert_eq!(code("CIF_IN_UGX"), Some("other"));
+        assert_eq!(code("TOTALVALUE"), None);
+        assert!(no_firm("TO ORDER") && no_firm("N/A") && !no_firm("Acme"));
+    }
+}
