@@ -14,14 +14,16 @@ mod original;
 mod period;
 mod role;
 mod shipments;
+mod whole;
 
 pub use codes::{Codes, day_labels, text_labels};
 pub use column::{Column, Loader};
 pub use date::{DateCell, DateOrder, parse_date};
-pub use encode::encode;
+pub use encode::{counted, encode};
 pub use fault::{Fault, RowList};
 pub use number::{Decimal, NumberCell, is_missing, parse_number};
 pub use numeric::NOT_A_NUMBER;
 pub use period::{Every, Period, iso};
 pub use role::{Role, RoleKind};
 pub use shipments::{Assigned, NULL_DAY, Shipments, Store, closest, label_texts};
+pub use whole::Whole;
