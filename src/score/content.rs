@@ -38,3 +38,17 @@ pub fn contents(ships: &Shipments, watch: &Watch) -> Result<Vec<u64>> {
     }
     Ok(content)
 }
+
+/// The same of single rows of the source, for the few that need it: whole columns are not encoded.
+pub fn contents_of(ships: &Shipments, rows: &[u32], watch: &Watch) -> Result<Vec<u64>> {
+    let columns = ships.store.own_columns();
+    for column in columns {
+        column.chunks(watch)?;
+    }
+    let content = |&row: &u32| {
+        watch.check()?;
+        let cells = columns.iter().map(|column| column.raw(row as usize));
+        Ok(cells.fold(0, |hash, cell| mix(hash ^ cell.map_or(1, |text| text_hash(&text)))))
+    };
+    rows.par_iter().map(content).collect()
+}
