@@ -382,3 +382,19 @@ def test_ids_that_are_numbers_have_ranges_of_numbers():
     assert s.roles["id"] == "id"
     assert held(s.where(id=(9, 10)), "id") == [9, 10]
     assert held(s.where(id=10), "id") == [10]
+
+
+@pytest.mark.parametrize("case", KINDS)
+def test_a_fit_by_keys_of_any_type_is_restored(case):
+    kind, values = KINDS[case]
+    rows = 60
+    k = pa.array([values[i % len(values)] for i in range(rows)], kind)
+    s = ships(k=k, net_weight=[1.0 + i % 7 for i in range(rows)])
+    settings = {"by": ("k",), "min_peers": 3, "backoff": ()}
+    fitted = rl.UnitValue(**settings).fit(s)
+    scores = fitted.score(s)["score"].to_pylist()
+    assert None not in scores
+    assert rl.UnitValue.from_state(fitted.state(), **settings).score(s)["score"].to_pylist() == scores
+    rare = rl.Rarity(of="k", given=("hs6",)).fit(s)
+    again = rl.Rarity.from_state(rare.state(), of="k", given=("hs6",)).score(s)
+    assert again["score"].to_pylist() == rare.score(s)["score"].to_pylist()

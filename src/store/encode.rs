@@ -130,6 +130,12 @@ pub fn encode(chunks: &[ArrayRef], watch: &Watch) -> Result<Codes> {
     let Some(first) = chunks.first() else {
         return Ok(Codes { ids: Vec::new(), labels: text_labels([]) });
     };
+    if chunks.iter().any(|chunk| chunk.data_type() != first.data_type()) {
+        let kind = first.data_type();
+        let alike: Result<Vec<ArrayRef>, _> = chunks.iter().map(|chunk| cast(chunk, kind)).collect();
+        let alike = alike.map_err(|e| Error::Schema(format!("a column is {kind} at first and then is not: {e}")))?;
+        return encode(&alike, watch);
+    }
     match first.data_type() {
         DataType::Dictionary(_, _) => dictionaries(chunks, watch),
         DataType::RunEndEncoded(_, values) => {
