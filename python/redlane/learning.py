@@ -135,7 +135,7 @@ def evaluate(scores: Any, truth: Any, value: Iterable[float | None] | None = Non
     >>> planted = rl.inject(rl.samples.shipments(20_000, plant=False).ships, "overvalued", n=100, strength=8)
     >>> scores = rl.UnitValue().fit_score(planted.ships)
     >>> result = rl.evaluate(scores, planted.truth)
-    >>> result.to_pylist()[1]["measure"], result.to_pylist()[1]["value"] > 0.5
+    >>> result.to_pylist()[1]["measure"], result.to_pylist()[1]["value"] > 0.4
     ('average_precision', True)
     >>> rl.evaluate(scores, planted.truth, order="p_value").to_pylist()[1]["value"] > 0.5
     True
