@@ -88,7 +88,7 @@ def test_pickle(tmp_path, sample, result):
 
 def test_small_things(tmp_path, result):
     assert len(result.head(3)) == 3
-    assert len(result.head(-1)) == 0
+    assert len(result.head(0)) == 0
     assert len(result.slice(10**9, 5)) == 0
     assert "value" in result
     assert "price" not in result

@@ -14,6 +14,7 @@ from __future__ import annotations
 import warnings as _warnings
 
 from redlane import _core, errors, samples
+from redlane._arguments import count as _count
 from redlane.detectors import (
     Digits,
     Divergence,
@@ -78,6 +79,4 @@ def set_threads(threads: int) -> None:
     >>> import redlane as rl
     >>> rl.set_threads(0)
     """
-    if threads < 0:
-        raise errors.ArgumentError(f"threads={threads}: use 0 (one for each core) or more")
-    _core.set_threads(threads)
+    _core.set_threads(_count("threads", threads))

@@ -9,7 +9,7 @@ __version__: str
 DEBUG_BUILD: bool
 
 _Progress = Callable[[str, int, int], Any] | None
-_Condition = tuple[str, Sequence[str | float | None], bool]
+_Condition = tuple[str, Sequence[str | tuple[str, str] | None], bool]
 _Reading = tuple[
     str, Sequence[tuple[str, int, float]], int | None, bool | None, Sequence[int], Sequence[str], Sequence[str]
 ]

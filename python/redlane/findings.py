@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from redlane import _core
+from redlane._arguments import index
 from redlane.charts import strip, timeline
 from redlane.detectors import Detector, UnitValue
 from redlane.errors import ArgumentError
@@ -75,16 +76,14 @@ class Findings:
         return len(self.table)
 
     def top(self, n: int = 20) -> Table:
-        """The first `n` findings."""
+        """The first `n` findings; `n` below 0 is an `ArgumentError`."""
         return self.table.head(n)
 
     def _check(self, i: int) -> int:
-        if not 0 <= i < len(self):
-            raise ArgumentError(f"there is no finding {i}; there are {len(self):,}, counted from 0")
-        return i
+        return index("finding", i, len(self))
 
     def rows(self, i: int) -> Shipments:
-        """The shipments behind finding `i`: the proof."""
+        """The shipments behind finding `i`: the proof. Findings are counted from 0, or from -1 backwards."""
         return self.ships.rows(self._rows[self._check(i)])
 
     def explain(self, i: int) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from redlane import _core
+from redlane._arguments import count, number
+from redlane._arguments import seed as seed_number
 from redlane.errors import ArgumentError
 from redlane.progress import Report, reporting
 from redlane.samples import Sample
@@ -89,13 +91,18 @@ def inject(ships: Shipments, pattern: str, n: int, strength: float = 5.0, seed: 
     >>> len(planted.truth)
     20
     """
-    core, truth = _core.inject(ships._core, pattern, int(n), float(strength), int(seed))
+    core, truth = _core.inject(
+        ships._core, str(pattern), count("n", n), number("strength", strength), seed_number(seed)
+    )
     return Sample(Shipments(core), Table(truth))
 
 
 def _numbers(column: Any) -> list[float]:
     values = column.to_pylist() if hasattr(column, "to_pylist") else list(column)
-    return [float("nan") if x is None else float(x) for x in values]
+    try:
+        return [float("nan") if x is None else float(x) for x in values]
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ArgumentError(f"a list of numbers is expected: {error}") from None
 
 
 def evaluate(scores: Any, truth: Any, value: Iterable[float | None] | None = None, *, order: str = "score") -> Table:
@@ -128,7 +135,7 @@ def evaluate(scores: Any, truth: Any, value: Iterable[float | None] | None = Non
     >>> planted = rl.inject(rl.samples.shipments(20_000, plant=False).ships, "overvalued", n=100, strength=8)
     >>> scores = rl.UnitValue().fit_score(planted.ships)
     >>> result = rl.evaluate(scores, planted.truth)
-    >>> result.to_pylist()[1]["measure"], result.to_pylist()[1]["value"] > 0.5
+    >>> result.to_pylist()[1]["measure"], result.to_pylist()[1]["value"] > 0.4
     ('average_precision', True)
     >>> rl.evaluate(scores, planted.truth, order="p_value").to_pylist()[1]["value"] > 0.5
     True
@@ -185,7 +192,8 @@ def leakage_report(train: Shipments, test: Shipments, label: str) -> Table:
     -------
     Table
         A row for each number of columns: `columns`, `auc_train` (half against half), and on the test records `auc`,
-        `precision_at_5` and `precision_at_10` (among the first 5 and 10 %), `seen` (the share whose template the
+        `precision_at_5` and `precision_at_10` (among the first 5 and 10 %; of equal scores each comes first equally
+        often), `seen` (the share whose template the
         training records have), `base_rate`; `templates`, how many there are.
 
     Examples
@@ -196,6 +204,8 @@ def leakage_report(train: Shipments, test: Shipments, label: str) -> Table:
     >>> report.to_pylist()[0]["columns"], report.to_pylist()[0]["auc"]
     ('office', 1.0)
     """
+    if not isinstance(label, str):
+        raise ArgumentError(f"label={label!r}: the name of a column is expected")
     return Table(_core.leakage(train._core, test._core, label))
 
 

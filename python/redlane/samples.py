@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from redlane import _core
+from redlane._arguments import count
+from redlane._arguments import seed as seed_number
 from redlane.shipments import Shipments
 from redlane.table import Table
 
@@ -48,5 +50,5 @@ def shipments(n: int = 100_000, seed: int = 0, *, plant: bool = True) -> Sample:
     >>> sorted(set(sample.truth["pattern"].to_pylist()))
     ['divergence', 'diversion', 'duplicate', 'mislabelled', 'newcomer', 'overvalued', 'split', 'undervalued']
     """
-    core, truth = _core.sample(n, seed, plant)
+    core, truth = _core.sample(count("n", n), seed_number(seed), bool(plant))
     return Sample(Shipments(core), Table(truth))

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from redlane import _core
+from redlane._arguments import whole
+from redlane._conditions import condition
 from redlane.errors import ArgumentError
 from redlane.progress import Report, reporting
 from redlane.table import Table, html_table
@@ -152,31 +154,6 @@ def names(value: str | Iterable[str], what: str) -> list[str]:
     return found
 
 
-def _condition(name: str, value: Any) -> tuple[str, list[str | float | None], bool]:
-    def plain(item: Any) -> str | float | None:
-        if item is None or isinstance(item, str):
-            return item
-        if isinstance(item, datetime.datetime):
-            return item.date().isoformat()
-        if isinstance(item, datetime.date):
-            return item.isoformat()
-        if isinstance(item, bool):
-            return str(item).lower()
-        try:
-            return float(item)
-        except (TypeError, ValueError):
-            raise ArgumentError(f"{name}={item!r}: a text, a number, a date or None is expected") from None
-
-    if isinstance(value, tuple):
-        if len(value) != 2:
-            raise ArgumentError(f"{name}={value!r}: a range is a pair (first, last); use a list for any-of")
-        return name, [plain(item) for item in value], True
-    if isinstance(value, (list, set, frozenset)) or (hasattr(value, "__iter__") and not isinstance(value, str)):
-        items = sorted(value, key=str) if isinstance(value, (set, frozenset)) else value
-        return name, [plain(item) for item in items], False
-    return name, [plain(value)], False
-
-
 def _window(name: str, value: Window) -> tuple[str, str]:
     if isinstance(value, tuple):
         if len(value) != 2:
@@ -193,6 +170,14 @@ def day_text(value: Any) -> str:
 def optional_window(name: str, value: Window | None) -> tuple[str, str] | None:
     """A window as the core takes it, where one is given."""
     return None if value is None else _window(name, value)
+
+
+def row_number(row: Any) -> int:
+    """A row of the source as the core counts them."""
+    number = whole("row", row)
+    if not 0 <= number < 2**32:
+        raise ArgumentError(f"there is no row {number}; rows are counted from 0")
+    return number
 
 
 class Shipments:
@@ -254,10 +239,35 @@ class Shipments:
     def where(self, **conditions: Any) -> Shipments:
         """The shipments for which every condition holds.
 
-        A condition names a column, a role or a derived key (`year=2023`, `hs2="93"`). A single value must be
-        equal; a list is any of; a pair is an inclusive range whose open end is `None`; `None` asks for nulls.
-        HS codes match by prefix. Dates may be years, quarters or months. Column names that are no Python
-        names go in as ``where(**{"Item Price": (1, None)})``.
+        A condition names a column, a role or a derived key (`year=2023`, `hs2="93"`); column names that are no
+        Python names go in as ``where(**{"Item Price": (1, None)})``. A single value must be equal. A list is any
+        of, however long. A pair is a range with both ends in it, and an end that is `None` is open. `None` (NaT,
+        `pandas.NA`) asks for nulls; NaN is equal to nothing.
+
+        What a value means depends on the column:
+
+        - *HS codes* (the role `hs`): a text or number is a prefix, with or without dots. A range ends with all
+          codes that begin with its last.
+        - *Other texts*: equal letter by letter, and ranges in the order of code points. A number stands for its
+          plain digits, a date for its ISO text, True for ``true``.
+        - *Numbers* (integers, floats, decimals): a number of any type (also NumPy's and `Decimal`) or a text of
+          one. Integers and decimals are compared exactly, however large; with a column of floats the nearest
+          float is compared. True is 1. A float means the decimal it prints as.
+        - *Days* (dates, the role `date`): a date is its day; a text or number such as ``2023``, ``"2023-Q2"``,
+          ``"2023-03"`` or ``"2023-03-01"`` is the whole period. A range begins with the first day of its first
+          value and ends with the last day of its last. A datetime stands for its day.
+        - *Timestamps* of any unit: dates and periods as above, the whole of each day. A datetime, or a text with
+          a time of day, is the instant. A column with a time zone takes datetimes with one, whichever it is, and
+          its days are those of its own zone; a column without takes datetimes without. The role `date` of such
+          a column does the same.
+        - *Derived keys* (`year`, `quarter`, `month`, `week`, `day`) are known by their first day, which must lie
+          in what is asked for; `hs2` to `hs10` are texts.
+        - *True and false*: True, False, 1, 0 or their names. *Times of day*: a `datetime.time` or ``"14:30"``.
+          *Lengths of time*: a `datetime.timedelta`.
+
+        Columns of categories are compared by the type of their values. Rows that hold null pass only where
+        `None` is asked for. A value that the column cannot hold, such as a word for a number, is an
+        `ArgumentError`.
 
         >>> import redlane as rl
         >>> ships = rl.samples.shipments(10_000).ships
@@ -265,11 +275,17 @@ class Shipments:
         >>> set(some.aggregate("destination", "shipments")["destination"].to_pylist())
         {'RU'}
         """
-        return Shipments(self._core.filter([_condition(name, value) for name, value in conditions.items()]))
+        return Shipments(self._core.filter([condition(name, value) for name, value in conditions.items()]))
 
     def rows(self, rows: Iterable[int]) -> Shipments:
-        """The shipments at these rows of the source."""
-        return Shipments(self._core.at_rows([int(row) for row in rows]))
+        """The shipments at these rows of the source, in the order of the source, none twice.
+
+        Rows are counted from 0, as `row` of a table of scores does. A negative row is an `ArgumentError`: the rows
+        of a part keep the numbers they have in the source, so that none is the last.
+        """
+        if isinstance(rows, (str, bytes)) or not isinstance(rows, Iterable):
+            raise ArgumentError(f"rows={rows!r}: a list of row numbers is expected")
+        return Shipments(self._core.at_rows([row_number(row) for row in rows]))
 
     def aggregate(
         self,
@@ -292,7 +308,9 @@ class Shipments:
             interpolation; MAD not scaled), `.distinct` counts values, `.hhi` is the Herfindahl index of `value`
             over that column, 0 to 1. `unit_value` is the sum of value over the sum of net weight of the rows that
             have both, in currency a kilogram; `unit_value.median` and so on take value / net weight row by row.
-            Nulls and NaN are left out; a group without a number has null.
+            Nulls and NaN are left out; a group without a number has null. Measures are floats, but counts are integers,
+            and the `.min` and `.max` of integers, decimals and dates have the type of their column, so that none is
+            rounded. Integers beyond 2^53 and decimals are added up exactly, and the sum is then rounded once.
         fill
             ``"zero"`` completes the periods missing between a key's first and last: counts and sums are 0 there,
             other measures null.
@@ -354,7 +372,7 @@ class Shipments:
         >>> ships.compare("hs2", "2023", "2022", against={"destination": "UA"}).column_names[-1]
         'times'
         """
-        chosen = None if against is None else [_condition(name, value) for name, value in against.items()]
+        chosen = None if against is None else [condition(name, value) for name, value in against.items()]
         return Table(
             self._core.compare(names(by, "by"), _window("current", current), _window("base", base), measure, chosen)
         )

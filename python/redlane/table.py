@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from redlane import _core
+from redlane._arguments import count, whole
 from redlane._show import cell, grid
+from redlane.errors import ArgumentError
 
 if TYPE_CHECKING:
     import arro3.core
@@ -63,6 +65,8 @@ class Table:
 
         Raises `MissingColumnError` where there is no column of that name.
         """
+        if not isinstance(name, str):
+            raise ArgumentError(f"a table is asked for a column by its name, not {name!r}; `slice` gives rows")
         return self._core.column(name)
 
     def __contains__(self, name: object) -> bool:
@@ -75,12 +79,21 @@ class Table:
         return self._core.__arrow_c_schema__()
 
     def head(self, n: int = 10) -> Table:
-        """The first `n` rows."""
-        return Table(self._core.slice(0, max(n, 0)))
+        """The first `n` rows, fewer where there are no more; `n` below 0 is an `ArgumentError`."""
+        return Table(self._core.slice(0, count("n", n)))
 
     def slice(self, offset: int, length: int) -> Table:
-        """`length` rows from `offset` on, fewer at the end."""
-        return Table(self._core.slice(offset, length))
+        """`length` rows from `offset` on, fewer at the end.
+
+        An offset below 0 counts from the end: -1 is the last row. `length` below 0, or an offset before the first
+        row, is an `ArgumentError`.
+
+        >>> import polars as pl
+        >>> Table(pl.DataFrame({"n": [1, 2, 3]})).slice(-2, 1)["n"].to_pylist()
+        [2]
+        """
+        start = whole("offset", offset, -len(self), 2**63 - 1)
+        return Table(self._core.slice(start + len(self) if start < 0 else start, count("length", length)))
 
     def to_pandas(self) -> pandas.DataFrame:
         """As a pandas DataFrame (needs pandas 2.2 or later and, before pandas 3, pyarrow)."""

@@ -119,7 +119,7 @@ fn windows(
     for (window, side) in [(ask.base, 0), (ask.current, 1)] {
         let part = within(window);
         let index = GroupIndex::build(&part, keys, watch)?;
-        let values = compute(&index, &part, std::slice::from_ref(measure), watch)?;
+        let values = compute(&index, &part, std::slice::from_ref(measure), true, watch)?;
         let values = cast(&values[0], &DataType::Float64)?;
         let values = values.as_primitive::<Float64Type>();
         for g in 0..index.groups() {

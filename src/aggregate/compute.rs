@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Date32Array, Float64Array, Int64Array};
 use arrow::buffer::{NullBuffer, ScalarBuffer};
+use arrow::compute::cast;
 use rayon::prelude::*;
 
 use super::measure::{Ask, Measure, Operand, Stat};
 use crate::error::Result;
 use crate::group::{GroupIndex, Key, KeyColumn};
 use crate::stats::{Ordered, encode, exact_sum, exact_sum_where};
-use crate::store::{NULL_DAY, Role, Shipments};
+use crate::store::{Column, NULL_DAY, Role, Shipments, Store, Whole};
 use crate::watch::Watch;
 
 /// Rows worked on at a time: their values stay in the cache.
@@ -64,13 +65,42 @@ impl Numbers {
 
 /// One pass over the groups: which results it fills.
 enum Task {
-    Stats { numbers: Numbers, stats: Vec<(usize, Stat)> },
-    Ratio { over: ScalarBuffer<f64>, under: ScalarBuffer<f64>, at: usize },
-    Distinct { key: KeyColumn, at: usize },
-    Hhi { key: KeyColumn, value: ScalarBuffer<f64>, at: usize },
+    Stats {
+        numbers: Numbers,
+        stats: Vec<(usize, Stat)>,
+    },
+    /// Sums, means and extremes of numbers that doubles would round; `known` is NaN for null.
+    Exact {
+        known: ScalarBuffer<f64>,
+        whole: Arc<Whole>,
+        stats: Vec<(usize, Stat)>,
+    },
+    Ratio {
+        over: ScalarBuffer<f64>,
+        under: ScalarBuffer<f64>,
+        at: usize,
+    },
+    Distinct {
+        key: KeyColumn,
+        at: usize,
+    },
+    Hhi {
+        key: KeyColumn,
+        value: ScalarBuffer<f64>,
+        at: usize,
+    },
 }
 
-fn tasks(ships: &Shipments, plan: &[Measure], watch: &Watch) -> Result<Vec<Task>> {
+/// The column whose own values the numbers are, unchanged.
+fn source(store: &Store, operand: Operand) -> Option<&Column> {
+    match operand {
+        Operand::Column(column) => Some(&store.columns[column]),
+        Operand::Role(role) => store.role(role).filter(|a| a.factor == 1.0).map(|a| &store.columns[a.column]),
+        Operand::UnitValue | Operand::Days => None,
+    }
+}
+
+fn tasks(ships: &Shipments, plan: &[Measure], exact: bool, watch: &Watch) -> Result<Vec<Task>> {
     let mut tasks = Vec::new();
     let mut operands: Vec<(Operand, Vec<(usize, Stat)>)> = Vec::new();
     let numbers = |role| ships.store.role_numbers(role, watch);
@@ -89,15 +119,32 @@ fn tasks(ships: &Shipments, plan: &[Measure], watch: &Watch) -> Result<Vec<Task>
             }
         }
     }
-    for (operand, stats) in operands {
-        tasks.push(Task::Stats { numbers: Numbers::load(operand, ships, watch)?, stats });
+    for (operand, mut stats) in operands {
+        let numbers = Numbers::load(operand, ships, watch)?;
+        let column = source(&ships.store, operand).filter(|_| exact && stats.iter().any(|(_, s)| s.adds_or_compares()));
+        let whole = column.map_or(Ok(None), |column| column.whole(watch))?;
+        if let (Numbers::Plain(known), Some(whole)) = (&numbers, whole) {
+            let (these, rest) = stats.into_iter().partition(|(_, stat)| stat.adds_or_compares());
+            tasks.push(Task::Exact { known: known.clone(), whole, stats: these });
+            stats = rest;
+        }
+        if !stats.is_empty() {
+            tasks.push(Task::Stats { numbers, stats });
+        }
     }
     Ok(tasks)
 }
 
-/// The measures of every group, a column each.
-pub fn compute(index: &GroupIndex, ships: &Shipments, plan: &[Measure], watch: &Watch) -> Result<Vec<ArrayRef>> {
-    let tasks = tasks(ships, plan, watch)?;
+/// The measures of every group, a column each. Unless `exact`, every measure but a count is taken of doubles
+/// and is one.
+pub fn compute(
+    index: &GroupIndex,
+    ships: &Shipments,
+    plan: &[Measure],
+    exact: bool,
+    watch: &Watch,
+) -> Result<Vec<ArrayRef>> {
+    let tasks = tasks(ships, plan, exact, watch)?;
     let groups = index.groups();
     let mut results: Vec<Vec<f64>> =
         plan.iter().map(|m| if m.ask == Ask::Shipments { Vec::new() } else { vec![0.0; groups] }).collect();
@@ -110,7 +157,33 @@ pub fn compute(index: &GroupIndex, ships: &Shipments, plan: &[Measure], watch: &
         }
         Ok::<(), crate::Error>(())
     })?;
-    Ok(plan.iter().zip(results).map(|(measure, result)| column(index, measure, result)).collect())
+    plan.iter()
+        .zip(results)
+        .map(|(measure, result)| match measure.ask {
+            Ask::Stat(operand, Stat::Min | Stat::Max) if exact => extremes(&ships.store, operand, result, watch),
+            _ => Ok(column(index, measure, result)),
+        })
+        .collect()
+}
+
+/// The least or greatest values in the type of the column they come from.
+fn extremes(store: &Store, operand: Operand, result: Vec<f64>, watch: &Watch) -> Result<ArrayRef> {
+    let found = source(store, operand).filter(|column| !column.is_text());
+    if let Some(column) = found
+        && let Some(whole) = column.whole(watch)?
+    {
+        // Not values but the rows they are in.
+        let rows: Vec<Option<u32>> = result.into_iter().map(|v| (!is_none(v)).then_some(v as u32)).collect();
+        return Ok(whole.pick(&rows, column.value_kind()));
+    }
+    if operand == Operand::Days {
+        return Ok(days(result));
+    }
+    let doubles = doubles(result);
+    match found.map(Column::value_kind) {
+        Some(kind) if kind.is_integer() => Ok(cast(&doubles, kind)?),
+        _ => Ok(doubles),
+    }
 }
 
 /// For each stretch of groups, its part of every result.
@@ -134,15 +207,20 @@ fn column(index: &GroupIndex, measure: &Measure, result: Vec<f64>) -> ArrayRef {
             Arc::new(Int64Array::from(counts))
         }
         Ask::Distinct(_) => Arc::new(Int64Array::from(result.into_iter().map(|v| v as i64).collect::<Vec<_>>())),
-        Ask::Stat(Operand::Days, _) => Arc::new(Date32Array::from(
-            result.into_iter().map(|v| (!is_none(v)).then_some(v as i32)).collect::<Vec<_>>(),
-        )),
-        _ => {
-            let missing = result.par_chunks(STRETCH).any(|part| part.iter().any(|&v| is_none(v)));
-            let nulls = missing.then(|| result.iter().map(|&v| !is_none(v)).collect::<NullBuffer>());
-            Arc::new(Float64Array::new(result.into(), nulls))
-        }
+        Ask::Stat(Operand::Days, _) => days(result),
+        _ => doubles(result),
     }
+}
+
+fn days(result: Vec<f64>) -> ArrayRef {
+    let days = result.into_iter().map(|v| (!is_none(v)).then_some(v as i32));
+    Arc::new(days.collect::<Date32Array>())
+}
+
+fn doubles(result: Vec<f64>) -> ArrayRef {
+    let missing = result.par_chunks(STRETCH).any(|part| part.iter().any(|&v| is_none(v)));
+    let nulls = missing.then(|| result.iter().map(|&v| !is_none(v)).collect::<NullBuffer>());
+    Arc::new(Float64Array::new(result.into(), nulls))
 }
 
 #[derive(Default)]
@@ -188,6 +266,12 @@ impl Task {
                 }
                 scratch.gathered = gathered;
             }
+            Task::Exact { known, whole, stats } => {
+                for (i, range) in groups() {
+                    let rows = rows[range].iter().map(|&r| r as usize).filter(|&r| !known[r].is_nan());
+                    exactly(rows, whole, stats, |at, value| out[at][i] = value);
+                }
+            }
             Task::Ratio { over, under, at } => {
                 for (i, range) in groups() {
                     let (a, b) = (&mut scratch.gathered, &mut scratch.second);
@@ -229,6 +313,27 @@ impl Task {
 fn present(values: &[f64], out: &mut Vec<f64>) {
     out.clear();
     out.extend(values.iter().filter(|v| !v.is_nan()).map(|v| v + 0.0));
+}
+
+/// Statistics of whole numbers; an extreme is told by its row.
+fn exactly(
+    rows: impl Iterator<Item = usize> + Clone,
+    whole: &Whole,
+    stats: &[(usize, Stat)],
+    mut put: impl FnMut(usize, f64),
+) {
+    for &(at, stat) in stats {
+        let value = match stat {
+            Stat::Min => rows.clone().min_by_key(|&r| whole.value(r)).map(|r| r as f64),
+            Stat::Max => rows.clone().max_by_key(|&r| whole.value(r)).map(|r| r as f64),
+            _ => {
+                let n = rows.clone().count();
+                let sum = || whole.sum(rows.clone());
+                (n > 0).then(|| if stat == Stat::Mean { sum() / n as f64 } else { sum() })
+            }
+        };
+        put(at, value.unwrap_or(NONE));
+    }
 }
 
 /// The statistics of the values in `scratch.group`.

@@ -39,6 +39,11 @@ impl Stat {
         !matches!(self, Stat::Sum | Stat::Mean | Stat::Std | Stat::Min | Stat::Max)
     }
 
+    /// Whether it adds the values or compares them, and so needs no double of each.
+    pub fn adds_or_compares(self) -> bool {
+        matches!(self, Stat::Sum | Stat::Mean | Stat::Min | Stat::Max)
+    }
+
     pub fn quantile(self) -> Option<f64> {
         match self {
             Stat::Q05 => Some(0.05),

@@ -48,7 +48,7 @@ pub fn aggregate(
         names.push(&measure.name);
     }
     let index = cache.get(ships, &keys, watch)?;
-    let arrays = compute::compute(&index, ships, &plan, watch)?;
+    let arrays = compute::compute(&index, ships, &plan, true, watch)?;
     if fill {
         return Ok(Arc::new(fill::complete(&index, by, &keys, &plan, &arrays)?));
     }
@@ -56,9 +56,9 @@ pub fn aggregate(
     Ok(Arc::new(lazy::Grouped::new(by, index.keys.clone(), measures, index.groups())))
 }
 
-/// One measure of every group of an index; NaN is null.
+/// One measure of every group of an index, of doubles, so that [`summands`] add up to it; NaN is null.
 pub fn measured(index: &GroupIndex, ships: &Shipments, measure: &Measure, watch: &Watch) -> Result<ScalarBuffer<f64>> {
-    let made = compute::compute(index, ships, std::slice::from_ref(measure), watch)?;
+    let made = compute::compute(index, ships, std::slice::from_ref(measure), false, watch)?;
     let numbers = cast(&made[0], &DataType::Float64)?;
     let numbers = numbers.as_primitive::<Float64Type>();
     Ok(match numbers.nulls() {

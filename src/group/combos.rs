@@ -169,18 +169,21 @@ impl Combos {
         Ok(there.names()?.iter().map(|name| numbers.get(name).copied()).collect())
     }
 
-    /// A name for each group that is the same in another store: its labels as texts.
+    /// A name for each group that is the same in another store: its labels as texts, a day the same as its
+    /// first instant.
     fn names(&self) -> Result<Vec<Box<str>>> {
         let texts: Result<Vec<ArrayRef>, _> = self.labels.iter().map(|l| cast(l, &DataType::Utf8View)).collect();
         let texts = texts?;
         Ok((0..self.groups)
             .map(|g| {
                 let mut name = String::new();
-                for (texts, codes) in texts.iter().zip(&self.codes) {
+                for ((texts, codes), labels) in texts.iter().zip(&self.codes).zip(&self.labels) {
+                    let days = labels.data_type().is_temporal();
                     let texts = texts.as_string_view();
                     if let Some(code) = Some(codes[g] as usize).filter(|&c| c < texts.len()) {
+                        let text = texts.value(code);
                         name.push('=');
-                        name.push_str(texts.value(code));
+                        name.push_str(if days { text.strip_suffix("T00:00:00").unwrap_or(text) } else { text });
                     }
                     name.push('\u{1f}');
                 }

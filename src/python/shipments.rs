@@ -11,7 +11,7 @@ use super::run::run;
 use super::table::{Content, Table};
 use crate::aggregate;
 use crate::error::{Error, Result};
-use crate::group::{IndexCache, Literal, Wanted, filter};
+use crate::group::{IndexCache, Instant, Literal, Number, Wanted, filter};
 use crate::ingest::{self, Options};
 use crate::store::{self, DateOrder, Period, RowList, iso};
 
@@ -122,19 +122,34 @@ pub fn role_of_name(name: &str) -> Option<&'static str> {
     ingest::role_of_name(name).map(store::Role::name)
 }
 
-/// A value in a condition: `None`, a text or a number.
+/// A value in a condition: `None`, a text, or the name of a type with a value of it, written out so that
+/// nothing is rounded on the way.
 #[derive(FromPyObject)]
 enum Value {
     Text(String),
-    Number(f64),
+    Typed(String, String),
 }
 
-fn literal(value: Option<Value>) -> Literal {
-    match value {
-        None => Literal::Null,
-        Some(Value::Text(text)) => Literal::Text(text),
-        Some(Value::Number(x)) => Literal::Number(x),
-    }
+fn literal(value: Option<Value>) -> Result<Literal> {
+    let (kind, text) = match value {
+        None => return Ok(Literal::Null),
+        Some(Value::Text(text)) => return Ok(Literal::Text(text)),
+        Some(Value::Typed(kind, text)) => (kind, text),
+    };
+    let wrong = || Error::Argument(format!("{text:?} is no {kind}"));
+    let whole = |text: &str| text.parse::<i128>().map_err(|_| wrong());
+    Ok(match kind.as_str() {
+        "number" => Literal::Number(Number::parse(&text).ok_or_else(wrong)?),
+        "truth" => Literal::Truth(text == "true"),
+        "day" => Literal::Day(text.parse().map_err(|_| wrong())?),
+        "length" => Literal::Length(whole(&text)?),
+        "clock" => Literal::Clock(whole(&text)?),
+        "instant" => match text.split_once(' ') {
+            Some((wall, utc)) => Literal::Instant(Instant { wall: whole(wall)?, utc: Some(whole(utc)?) }),
+            None => Literal::Instant(Instant { wall: whole(&text)?, utc: None }),
+        },
+        _ => return Err(wrong()),
+    })
 }
 
 pub(super) fn window(name: &str, (first, last): (String, String)) -> Result<Period> {
@@ -152,20 +167,19 @@ pub(super) fn window(name: &str, (first, last): (String, String)) -> Result<Peri
 
 type Condition = (String, Vec<Option<Value>>, bool);
 
-fn conditions(list: Vec<Condition>) -> Vec<(String, Wanted)> {
-    list.into_iter()
-        .map(|(name, values, range)| {
-            let mut values: Vec<Literal> = values.into_iter().map(literal).collect();
-            let wanted = match (range, values.len()) {
-                (true, 2) => {
-                    let high = values.pop().unwrap_or(Literal::Null);
-                    Wanted::Between(values.pop().unwrap_or(Literal::Null), high)
-                }
-                _ => Wanted::AnyOf(values),
-            };
-            (name, wanted)
-        })
-        .collect()
+fn conditions(list: Vec<Condition>) -> Result<Vec<(String, Wanted)>> {
+    let read = |(name, values, range): Condition| {
+        let mut values = values.into_iter().map(literal).collect::<Result<Vec<Literal>>>()?;
+        let wanted = match (range, values.len()) {
+            (true, 2) => {
+                let high = values.pop().unwrap_or(Literal::Null);
+                Wanted::Between(values.pop().unwrap_or(Literal::Null), high)
+            }
+            _ => Wanted::AnyOf(values),
+        };
+        Ok((name, wanted))
+    };
+    list.into_iter().map(read).collect()
 }
 
 #[pymethods]
@@ -219,8 +233,7 @@ impl Shipments {
     }
 
     fn filter(&self, py: Python<'_>, list: Vec<Condition>) -> PyResult<Shipments> {
-        let list = conditions(list);
-        run(py, None, |watch| Ok(Shipments::of(filter(&self.ships, &list, watch)?)))
+        run(py, None, |watch| Ok(Shipments::of(filter(&self.ships, &conditions(list)?, watch)?)))
     }
 
     /// The source rows of the first `n` shipments.
@@ -262,8 +275,8 @@ impl Shipments {
         measure: String,
         against: Option<Vec<Condition>>,
     ) -> PyResult<Table> {
-        let against = against.map(conditions);
         run(py, None, |watch| {
+            let against = against.map(conditions).transpose()?;
             let reference = match &against {
                 Some(list) => Some(filter(&self.ships, list, watch)?),
                 None => None,

@@ -11,6 +11,7 @@ use super::random::Random;
 use crate::aggregate::table;
 use crate::error::{Error, Result};
 use crate::ingest::{reading, rebuild};
+use crate::score::contents;
 use crate::store::{NULL_DAY, Role, Shipments};
 use crate::watch::Watch;
 
@@ -50,6 +51,10 @@ struct Injection {
     hs: Option<Vec<Option<String>>>,
     importer: Option<Vec<Option<String>>>,
     days: Option<Vec<i32>>,
+    /// Positions in the order of what the records hold, and the place of each among them: what is chosen does
+    /// not depend on the order of records.
+    order: Vec<u32>,
+    rank: Vec<u32>,
     /// The position each row is a copy of.
     from: Vec<u32>,
     planted: Vec<usize>,
@@ -80,9 +85,16 @@ impl Injection {
             }
             None => None,
         };
+        let content = contents(ships, watch)?;
+        let mut order: Vec<u32> = (0..ships.len() as u32).collect();
+        order.sort_unstable_by_key(|&at| (content[at as usize], at));
+        let mut rank = vec![0; order.len()];
+        order.iter().zip(0..).for_each(|(&at, place)| rank[at as usize] = place);
         Ok(Injection {
             n,
             random,
+            order,
+            rank,
             value: numbers(Role::Value)?,
             weight: numbers(Role::NetWeight)?,
             quantity: numbers(Role::Quantity)?,
@@ -95,9 +107,9 @@ impl Injection {
         })
     }
 
-    /// `n` positions that will do, none twice.
+    /// `n` positions that will do, none twice, in the order of what they hold.
     fn choose(&mut self, able: impl Fn(&Injection, usize) -> bool) -> Result<Vec<usize>> {
-        let mut able: Vec<usize> = (0..self.from.len()).filter(|&at| able(self, at)).collect();
+        let mut able: Vec<usize> = self.order.iter().map(|&at| at as usize).filter(|&at| able(self, at)).collect();
         if able.len() < self.n {
             return Err(Error::Argument(format!(
                 "n={} anomalies do not fit: only {} shipments have what the pattern changes",
@@ -110,7 +122,7 @@ impl Injection {
             able.swap(k, other);
         }
         able.truncate(self.n);
-        able.sort_unstable();
+        able.sort_unstable_by_key(|&at| self.rank[at]);
         Ok(able)
     }
 
@@ -134,6 +146,7 @@ impl Injection {
         }
         self.changed.push(Role::Value);
         self.planted = chosen;
+        self.planted.sort_unstable();
         Ok(())
     }
 
@@ -192,7 +205,7 @@ impl Injection {
         for &at in &chosen {
             let own = originals[at].clone().unwrap_or_default();
             for _ in 0..1000 {
-                let other = originals[self.random.below(originals.len())].clone();
+                let other = originals[self.order[self.random.below(originals.len())] as usize].clone();
                 if other.as_deref().is_some_and(|other| heading(other) != heading(&own)) {
                     if let Some(hs) = &mut self.hs {
                         hs[at] = other;
@@ -203,6 +216,7 @@ impl Injection {
         }
         self.changed.push(Role::Hs);
         self.planted = chosen;
+        self.planted.sort_unstable();
         Ok(())
     }
 
@@ -219,7 +233,8 @@ impl Injection {
         let code = |i: &Injection, at: usize| i.hs.as_ref().and_then(|hs| hs[at].clone());
         for (k, at) in chosen.into_iter().enumerate() {
             let wanted = code(self, at);
-            let mut others: Vec<usize> = (0..self.from.len())
+            let in_order = self.order.iter().map(|&at| at as usize);
+            let mut others: Vec<usize> = in_order
                 .filter(|&o| {
                     self.days.as_ref().is_some_and(|d| d[o] >= late)
                         && code(self, o) == wanted

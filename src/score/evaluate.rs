@@ -129,6 +129,19 @@ fn wilson(hits: f64, n: f64) -> (f64, f64) {
     (((middle - reach) / whole).max(0.0), ((middle + reach) / whole).min(1.0))
 }
 
+/// How many of the first by score are wrong; of equal scores each comes first equally often.
+pub fn hits_among_first(score: &[f64], truth: &[bool], first: usize) -> f64 {
+    let mut order: Vec<u32> = (0..score.len() as u32).collect();
+    order.sort_unstable_by(|&a, &b| score[b as usize].total_cmp(&score[a as usize]).then(a.cmp(&b)));
+    let (mut left, mut hits) = (first as f64, 0.0);
+    for run in order.chunk_by(|&a, &b| score[a as usize] == score[b as usize]) {
+        let part = (left / run.len() as f64).clamp(0.0, 1.0);
+        hits += part * run.iter().filter(|&&i| truth[i as usize]).count() as f64;
+        left -= run.len() as f64;
+    }
+    hits
+}
+
 /// The probability that a wrong one scores above a right one; equal scores count a half.
 pub fn area_under_curve(score: &[f64], truth: &[bool]) -> f64 {
     let mut order: Vec<u32> = (0..score.len() as u32).collect();
@@ -156,5 +169,6 @@ mod tests {
         assert_eq!(area_under_curve(&[1.0, 2.0, 3.0, 4.0], &[false, false, true, true]), 1.0);
         assert_eq!(area_under_curve(&[1.0, 1.0, 1.0], &[false, true, false]), 0.5);
         assert!(area_under_curve(&[1.0], &[true]).is_nan());
+        assert_eq!(hits_among_first(&[1.0, 3.0, 2.0, 2.0], &[true, true, true, false], 2), 1.5);
     }
 }

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use rayon::prelude::*;
 
-use super::evaluate::area_under_curve;
+use super::content::contents;
+use super::evaluate::{area_under_curve, hits_among_first};
 use super::members::numbers;
 use crate::aggregate::table;
 use crate::error::{Error, Result};
@@ -110,7 +111,15 @@ fn candidates(train: &Shipments, test: &Shipments, label: &str, watch: &Watch) -
         if name == label || kin || measure || test.store.find(name).is_none() {
             continue;
         }
-        let distinct = column.codes(watch)?.labels.len();
+        let codes = match column.codes(watch) {
+            Ok(codes) => codes,
+            Err(Error::Schema(_)) => continue, // no key
+            Err(error) => return Err(error),
+        };
+        // A part of a source has only some of its values.
+        let mut seen = vec![false; codes.labels.len() + 1];
+        train.rows.iter().for_each(|row| seen[codes.ids[row] as usize] = true);
+        let distinct = seen[..codes.labels.len()].iter().filter(|s| **s).count();
         if distinct > 1 && (distinct as f64) < IDENTIFIER * train.len() as f64 {
             names.push(name.to_owned());
         }
@@ -139,16 +148,10 @@ fn rate(labels: &[bool]) -> f64 {
     labels.iter().filter(|l| **l).count() as f64 / labels.len() as f64
 }
 
-/// The half each training record is in, by its content, so that the order of records does not
-/// matter; records of one content are dealt out in turn.
+/// The half each training record is in, by its content, so that neither the order of records nor the rest of
+/// their source matters; records of one content are dealt out in turn.
 fn halves(train: &Shipments, watch: &Watch) -> Result<Vec<bool>> {
-    let mut content = vec![0u64; train.len()];
-    for column in train.store.own_columns() {
-        let codes = column.codes(watch)?;
-        for (hash, row) in content.iter_mut().zip(train.rows.iter()) {
-            *hash = mix(*hash ^ u64::from(codes.ids[row]));
-        }
-    }
+    let content = contents(train, watch)?;
     let mut order: Vec<u32> = (0..content.len() as u32).collect();
     order.sort_unstable_by_key(|&at| (content[at as usize], at));
     let mut half = vec![false; content.len()];
@@ -205,11 +208,9 @@ fn judge(
     let score = |&g: &u32| known[g as usize].map_or(base, |k| share(learnt[k as usize], base));
     let scores: Vec<f64> = groups.iter().map(score).collect();
     let seen = groups.iter().filter(|g| known[**g as usize].is_some()).count() as f64 / groups.len() as f64;
-    let mut order: Vec<u32> = (0..scores.len() as u32).collect();
-    order.sort_unstable_by(|&a, &b| scores[b as usize].total_cmp(&scores[a as usize]).then(a.cmp(&b)));
     let precision = [0.05, 0.10].map(|part| {
-        let first = ((part * order.len() as f64).round() as usize).max(1);
-        order[..first].iter().filter(|&&i| other[i as usize]).count() as f64 / first as f64
+        let first = ((part * scores.len() as f64).round() as usize).max(1);
+        hits_among_first(&scores, other, first) / first as f64
     });
     Ok(Line {
         columns: keys.join(", "),

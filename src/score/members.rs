@@ -10,6 +10,7 @@ use arrow::datatypes::{DataType, Field, Float64Type};
 
 use crate::error::{Error, Result};
 use crate::group::Combos;
+use crate::store::Every;
 use crate::watch::Watch;
 
 /// Leaves out the missing values of each group, and says where the groups begin then.
@@ -97,7 +98,7 @@ pub fn read_all_lists(
             lists.push(filter(&list(name)?, &present)?.as_list::<i64>().clone());
         }
         for (key, chunks) in keys.iter().zip(&mut columns) {
-            chunks.push(filter(&plain(column(state, key, detector)?)?, &present)?);
+            chunks.push(filter(&plain_key(key, column(state, key, detector)?)?, &present)?);
         }
     }
     let (combos, number) = Combos::of_columns(keys, &columns, rows, watch)?.distinct()?;
@@ -145,7 +146,16 @@ pub fn plain(column: &ArrayRef) -> Result<ArrayRef> {
     };
     Ok(match kind {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => cast(column, &DataType::Utf8View)?,
-        DataType::Date64 | DataType::Timestamp(_, _) => cast(column, &DataType::Date32)?,
+        DataType::Date64 => cast(column, &DataType::Date32)?,
         kind => cast(column, &kind)?,
     })
+}
+
+/// The values of a key called `name`: a period is a day, also where other hands made it a timestamp.
+pub fn plain_key(name: &str, column: &ArrayRef) -> Result<ArrayRef> {
+    let day = name == "date" || Every::named(name).is_some();
+    if day && matches!(column.data_type(), DataType::Timestamp(_, _)) {
+        return Ok(cast(column, &DataType::Date32)?);
+    }
+    plain(column)
 }

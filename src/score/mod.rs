@@ -1,5 +1,6 @@
 //! Detectors, one file or folder each, and the screen that combines them.
 
+mod content;
 mod digits;
 mod divergence;
 mod diversion;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
+pub use content::contents;
 pub use digits::Digits;
 pub use divergence::Divergence;
 pub use diversion::Diversion;

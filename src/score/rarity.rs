@@ -12,7 +12,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Int64Type};
 use rayon::prelude::*;
 
-use super::members::{column, plain};
+use super::members::{column, plain, plain_key};
 use super::phrase::number;
 use super::scores::{Number, Scores};
 use super::{Detector, Fit, SharedFit, SharedScores};
@@ -150,7 +150,7 @@ impl Detector for Rarity {
         for state in states {
             let column = |name: &str| column(state, name, "Rarity");
             for (key, chunks) in keys.iter().zip(&mut columns) {
-                chunks.push(plain(column(key)?)?);
+                chunks.push(plain_key(key, column(key)?)?);
             }
             let counts = cast(column("n")?, &DataType::Int64)?;
             held.extend(counts.as_primitive::<Int64Type>().values().iter().map(|&n| n.max(0) as u64));

@@ -6,6 +6,7 @@ use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBat
 use arrow::datatypes::Float64Type;
 use rayon::prelude::*;
 
+use super::content::contents_of;
 use super::members::numbers;
 use super::{Number, SharedScores};
 use crate::aggregate::table;
@@ -48,6 +49,18 @@ pub fn screen(ships: &Shipments, scores: &[SharedScores], fdr: f64, watch: &Watc
     }
     lines
         .sort_unstable_by(|a, b| b.weight.total_cmp(&a.weight).then(a.detector.cmp(&b.detector)).then(a.at.cmp(&b.at)));
+    for run in lines.chunk_by_mut(|a, b| a.weight == b.weight && a.detector == b.detector) {
+        let detector = &scores[run[0].detector];
+        // Groups are in the order of their keys; shipments that weigh the same are put in that of their content.
+        if run.len() == 1 || detector.groups().is_some() {
+            continue;
+        }
+        let rows: Result<Vec<Vec<u32>>> = run.iter().map(|line| detector.rows(line.at)).collect();
+        let content = contents_of(ships, &rows?.concat(), watch)?;
+        let mut ordered: Vec<(u64, Line)> = content.into_iter().zip(run.iter().copied()).collect();
+        ordered.sort_unstable_by_key(|(content, line)| (*content, line.at));
+        run.iter_mut().zip(ordered).for_each(|(line, (_, next))| *line = next);
+    }
     let rows: Result<Vec<Vec<u32>>> = lines.par_iter().map(|l| scores[l.detector].rows(l.at)).collect();
     let rows = rows?;
     let float = |what: Number| -> ArrayRef { numbers(lines.iter().map(|l| scores[l.detector].number(what, l.at))) };
@@ -119,6 +132,7 @@ pub fn by_shipment(findings: &RecordBatch, rows: &[Vec<u32>]) -> Result<RecordBa
     table(columns, lines.len())
 }
 
+#[derive(Clone, Copy)]
 struct Line {
     detector: usize,
     at: usize,

@@ -10,6 +10,7 @@ use super::codes::Codes;
 use super::encode;
 use super::number::Decimal;
 use super::numeric::{self, Numbers};
+use super::whole::Whole;
 use crate::error::Result;
 use crate::watch::Watch;
 
@@ -24,11 +25,19 @@ pub struct Column {
     loader: Option<Box<dyn Loader>>,
     codes: OnceLock<Arc<Codes>>,
     numbers: OnceLock<Arc<Numbers>>,
+    whole: OnceLock<Option<Arc<Whole>>>,
 }
 
 impl Column {
     pub fn new(field: FieldRef, chunks: Vec<ArrayRef>) -> Column {
-        Column { field, chunks: OnceLock::from(chunks), loader: None, codes: OnceLock::new(), numbers: OnceLock::new() }
+        Column {
+            field,
+            chunks: OnceLock::from(chunks),
+            loader: None,
+            codes: OnceLock::new(),
+            numbers: OnceLock::new(),
+            whole: OnceLock::new(),
+        }
     }
 
     /// A column that `loader` fetches when it is first asked for.
@@ -39,6 +48,7 @@ impl Column {
             loader: Some(loader),
             codes: OnceLock::new(),
             numbers: OnceLock::new(),
+            whole: OnceLock::new(),
         }
     }
 
@@ -64,7 +74,7 @@ impl Column {
 
     /// Whether sums and means make sense.
     pub fn is_number(&self) -> bool {
-        self.kind().is_numeric()
+        self.value_kind().is_numeric()
     }
 
     pub fn chunks(&self, watch: &Watch) -> Result<&[ArrayRef]> {
@@ -98,6 +108,15 @@ impl Column {
         }
         let made = numeric::read(self.name(), self.chunks(watch)?, watch)?;
         Ok(self.numbers.get_or_init(|| Arc::new(made)).clone())
+    }
+
+    /// The column as whole numbers, where doubles would round them.
+    pub fn whole(&self, watch: &Watch) -> Result<Option<Arc<Whole>>> {
+        if let Some(whole) = self.whole.get() {
+            return Ok(whole.clone());
+        }
+        let made = Whole::read(self.value_kind(), self.chunks(watch)?, watch)?;
+        Ok(self.whole.get_or_init(|| made.map(Arc::new)).clone())
     }
 
     /// Faults met while reading the text as numbers, if that was done.

@@ -3,20 +3,21 @@
 //! local numbers replaced by ranks. Texts of up to twelve bytes, which is most codes and country
 //! names, are compared as one 128-bit number, the way Arrow's string views hold them.
 
-use std::hash::BuildHasher;
-use std::sync::Arc;
-
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, downcast_dictionary_array};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int64Type, UInt64Type};
+use arrow::array::{Array, ArrayRef, AsArray, UInt32Array, downcast_dictionary_array};
+use arrow::compute::{cast, take};
+use arrow::datatypes::DataType;
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use rayon::prelude::*;
+use std::hash::BuildHasher;
 
 use super::codes::{Codes, text_labels};
 use crate::error::{Error, Result};
-use crate::stats;
 use crate::watch::Watch;
+
+mod numbers;
+
+pub use numbers::counted;
 
 /// Rows between two looks at the stop flag.
 const BREATH: usize = 1 << 18;
@@ -129,17 +130,20 @@ pub fn encode(chunks: &[ArrayRef], watch: &Watch) -> Result<Codes> {
     let Some(first) = chunks.first() else {
         return Ok(Codes { ids: Vec::new(), labels: text_labels([]) });
     };
+    if chunks.iter().any(|chunk| chunk.data_type() != first.data_type()) {
+        let kind = first.data_type();
+        let alike: Result<Vec<ArrayRef>, _> = chunks.iter().map(|chunk| cast(chunk, kind)).collect();
+        let alike = alike.map_err(|e| Error::Schema(format!("a column is {kind} at first and then is not: {e}")))?;
+        return encode(&alike, watch);
+    }
     match first.data_type() {
-        DataType::Dictionary(_, values) if is_text(values) => dictionaries(chunks, watch),
+        DataType::Dictionary(_, _) => dictionaries(chunks, watch),
+        DataType::RunEndEncoded(_, values) => {
+            let plain: Result<Vec<ArrayRef>, _> = chunks.iter().map(|c| cast(c, values.data_type())).collect();
+            encode(&plain?, watch)
+        }
         kind if is_text(kind) => texts(chunks, watch),
-        kind if kind.is_integer() || kind.is_temporal() || kind == &DataType::Boolean => {
-            let kind = kind.clone();
-            numbers(chunks, &kind, watch)
-        }
-        kind if kind.is_floating() => {
-            let kind = kind.clone();
-            numbers(chunks, &kind, watch)
-        }
+        kind if counted(kind) => numbers::encode(chunks, kind, watch),
         kind => {
             let plain: Result<Vec<ArrayRef>, _> = chunks.iter().map(|c| cast(c, &DataType::Utf8View)).collect();
             let plain = plain.map_err(|_| {
@@ -292,7 +296,7 @@ fn number_texts<'a>(local: &mut Local<'a>, chunk: &'a dyn Array, start: usize, i
 /// own, then the keys are mapped. Values that no row uses leave no label.
 fn dictionaries(chunks: &[ArrayRef], watch: &Watch) -> Result<Codes> {
     let values: Vec<ArrayRef> = chunks.iter().map(|c| dictionary_values(c)).collect();
-    let codes = texts(&values, watch)?;
+    let codes = encode(&values, watch)?;
     let mut used = vec![false; codes.labels.len() + 1];
     let mut ids = Vec::with_capacity(chunks.iter().map(|c| c.len()).sum());
     let mut offset = 0;
@@ -309,84 +313,28 @@ fn dictionaries(chunks: &[ArrayRef], watch: &Watch) -> Result<Codes> {
             _ => return Err(Error::Schema("a dictionary column changes its type between batches".into())),
         );
     }
-    let texts = codes.labels.as_string_view();
-    if used[..texts.len()].iter().all(|&u| u) {
+    let count = codes.labels.len();
+    if used[..count].iter().all(|&u| u) {
         return Ok(Codes { ids, labels: codes.labels });
     }
-    let kept: Vec<Option<String>> = (0..texts.len()).map(|i| used[i].then(|| texts.value(i).to_owned())).collect();
-    Ok(Codes { ids, labels: codes.labels }.relabelled(&kept))
+    let kept: UInt32Array = (0..count as u32).filter(|&label| used[label as usize]).collect();
+    let mut map = vec![kept.len() as u32; count + 1];
+    kept.values().iter().zip(0..).for_each(|(&label, code)| map[label as usize] = code);
+    ids.iter_mut().for_each(|id| *id = map[*id as usize]);
+    Ok(Codes { ids, labels: take(&codes.labels, &kept, None)? })
 }
 
 pub fn dictionary_values(chunk: &ArrayRef) -> ArrayRef {
     chunk.as_any_dictionary_opt().map_or_else(|| chunk.clone(), |d| d.values().clone())
 }
 
-/// Unsigned numbers as signed ones that sort the same way; its own inverse.
-fn flip(x: u64) -> i64 {
-    (x ^ (1 << 63)) as i64
-}
-
-/// Whole numbers, dates, timestamps, booleans and floats: as sortable 64-bit keys, with labels
-/// turned back into the column's own type. NaN is null.
-fn numbers(chunks: &[ArrayRef], kind: &DataType, watch: &Watch) -> Result<Codes> {
-    let floating = kind.is_floating();
-    let wide: Result<Vec<ArrayRef>> = chunks
-        .iter()
-        .map(|chunk| {
-            if floating {
-                let floats = cast(chunk, &DataType::Float64)?;
-                let floats = floats.as_primitive::<arrow::datatypes::Float64Type>();
-                let keys: Int64Array =
-                    floats.iter().map(|v| v.filter(|v| !v.is_nan()).map(|v| stats::encode(v + 0.0))).collect();
-                Ok(Arc::new(keys) as ArrayRef)
-            } else {
-                if kind == &DataType::UInt64 {
-                    return Ok(Arc::new(chunk.as_primitive::<UInt64Type>().unary::<_, Int64Type>(flip)) as ArrayRef);
-                }
-                let whole = match kind {
-                    DataType::Date32 | DataType::Time32(_) => cast(chunk, &DataType::Int32)?,
-                    _ => chunk.clone(),
-                };
-                Ok(cast(&whole, &DataType::Int64)?)
-            }
-        })
-        .collect();
-    let wide = wide?;
-    let (mut ids, sizes, values) = number_runs(&wide, watch, |local, chunk, start, ids| {
-        let keys = chunk.as_primitive::<Int64Type>();
-        for (i, id) in ids.iter_mut().enumerate() {
-            if keys.is_valid(start + i) {
-                *id = local.short(u128::from(keys.value(start + i) as u64));
-            }
-        }
-    })?;
-    let (maps, distinct) = rank(&values, |value| match value {
-        Value::Short(bytes) => u128::from_le_bytes(*bytes) as u64 as i64,
-        Value::Long(_) => 0, // numbers are always held short
-    });
-    apply_ranks(&mut ids, &sizes, &maps, distinct.len() as u32);
-    let labels: ArrayRef = if floating {
-        cast(&Float64Array::from_iter_values(distinct.into_iter().map(stats::decode)), kind)?
-    } else {
-        let whole = Int64Array::from(distinct);
-        if kind == &DataType::UInt64 {
-            let labels: ArrayRef = Arc::new(whole.unary::<_, UInt64Type>(|key| flip(key as u64) as u64));
-            return Ok(Codes { ids, labels });
-        }
-        let whole: ArrayRef = Arc::new(whole);
-        match kind {
-            DataType::Date32 | DataType::Time32(_) => cast(&cast(&whole, &DataType::Int32)?, kind)?,
-            _ => cast(&whole, kind)?,
-        }
-    };
-    Ok(Codes { ids, labels })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{DictionaryArray, LargeStringArray, StringArray, StringViewArray};
-    use arrow::datatypes::Int8Type;
+    use std::sync::Arc;
+
+    use arrow::array::{DictionaryArray, Int64Array, LargeStringArray, StringArray, StringViewArray};
+    use arrow::datatypes::{Int8Type, Int64Type};
 
     fn labels(codes: &Codes) -> Vec<&str> {
         codes.text().unwrap().iter().map(|t| t.unwrap()).collect()
@@ -419,18 +367,12 @@ mod tests {
     }
 
     #[test]
-    fn numbers_sort_as_numbers() {
-        let huge: ArrayRef = Arc::new(arrow::array::UInt64Array::from(vec![u64::MAX, 0, u64::MAX, 1 << 63]));
-        let codes = encode(&[huge], &Watch::default()).unwrap();
-        assert_eq!(codes.ids, [2, 0, 2, 1]);
-        assert_eq!(codes.labels.as_primitive::<UInt64Type>().values()[..], [0, 1 << 63, u64::MAX]);
-        let floats: ArrayRef =
-            Arc::new(Float64Array::from(vec![Some(2.0), None, Some(-0.0), Some(0.0), Some(f64::NAN), Some(-7.5)]));
-        let codes = encode(&[floats], &Watch::default()).unwrap();
-        assert_eq!(codes.ids, [2, 3, 1, 1, 3, 0]);
-        let days: ArrayRef = Arc::new(arrow::array::Date32Array::from(vec![10, -3, 10]));
-        let codes = encode(&[days], &Watch::default()).unwrap();
-        assert_eq!(codes.labels.data_type(), &DataType::Date32);
-        assert_eq!(codes.ids, [1, 0, 1]);
+    fn dictionaries_of_anything_keep_their_type() {
+        let values: ArrayRef = Arc::new(Int64Array::from(vec![2010, 999, 5, 2011]));
+        let keys = arrow::array::Int8Array::from(vec![Some(0), Some(1), None, Some(3), Some(0)]);
+        let made: ArrayRef = Arc::new(DictionaryArray::new(keys, values));
+        let codes = encode(&[made], &Watch::default()).unwrap();
+        assert_eq!(codes.labels.as_primitive::<Int64Type>().values()[..], [999, 2010, 2011]);
+        assert_eq!(codes.ids, [1, 0, 3, 2, 1]);
     }
 }

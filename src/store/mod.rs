@@ -16,11 +16,12 @@ mod period;
 mod role;
 mod shipments;
 mod text;
+mod whole;
 
 pub use codes::{Codes, day_labels, text_labels};
 pub use column::{Column, Loader};
 pub use date::{DateCell, DateOrder, parse_date};
-pub use encode::encode;
+pub use encode::{counted, encode};
 pub use fault::{Fault, RowList};
 pub use months::month_named;
 pub use number::{Decimal, NumberCell, is_missing, parse_number};
@@ -29,3 +30,4 @@ pub use period::{Every, Period, iso};
 pub use role::{Role, RoleKind};
 pub use shipments::{Assigned, NULL_DAY, Shipments, Store, closest, label_texts};
 pub use text::plain;
+pub use whole::Whole;

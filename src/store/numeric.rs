@@ -48,13 +48,10 @@ fn plain(name: &str, chunks: &[ArrayRef], watch: &Watch) -> Result<ScalarBuffer<
     let mut values = Vec::with_capacity(chunks.iter().map(|c| c.len()).sum());
     for chunk in chunks {
         watch.check()?;
-        if !(chunk.data_type().is_numeric()
-            || chunk.data_type() == &DataType::Boolean
-            || chunk.data_type() == &DataType::Null)
-        {
+        let kind = dictionary_values(chunk).data_type().clone();
+        if !(kind.is_numeric() || kind == DataType::Boolean || kind == DataType::Null) {
             return Err(Error::Schema(format!(
-                "column {name:?} holds {}, not numbers; ask for a numeric column, or for its .distinct",
-                chunk.data_type()
+                "column {name:?} holds {kind}, not numbers; ask for a numeric column, or for its .distinct"
             )));
         }
         let floats = cast(chunk, &DataType::Float64)?;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from redlane import _core
+from redlane._arguments import count
 from redlane.detectors.base import Detector
 
 
@@ -53,4 +54,6 @@ class Digits(Detector):
         self.min_products = min_products
 
     def _settings(self) -> _core.Detector:
-        return _core.digits(str(self.entity), int(self.min_values), int(self.min_products))
+        return _core.digits(
+            str(self.entity), count("min_values", self.min_values), count("min_products", self.min_products)
+        )

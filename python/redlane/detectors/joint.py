@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from redlane import _core
+from redlane._arguments import count, seed
 from redlane.detectors.base import Detector
 from redlane.shipments import names
 
@@ -67,7 +68,9 @@ class Isolation(Detector):
         self.seed = seed
 
     def _settings(self) -> _core.Detector:
-        return _core.isolation(names(self.columns, "columns"), int(self.trees), int(self.sample), int(self.seed))
+        return _core.isolation(
+            names(self.columns, "columns"), count("trees", self.trees), count("sample", self.sample), seed(self.seed)
+        )
 
 
 class Ecod(Detector):

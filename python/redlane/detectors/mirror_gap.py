@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from redlane import _core
+from redlane._arguments import days
 from redlane.detectors.base import Detector
 from redlane.shipments import names
 
@@ -81,4 +82,4 @@ class MirrorGap(Detector):
         self.max_lag = max_lag
 
     def _settings(self) -> _core.Detector:
-        return _core.mirror_gap(names(self.by, "by"), str(self.every), str(self.measure), int(self.max_lag))
+        return _core.mirror_gap(names(self.by, "by"), str(self.every), str(self.measure), days("max_lag", self.max_lag))

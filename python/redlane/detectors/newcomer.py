@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from redlane import _core
+from redlane._arguments import count, days
 from redlane.detectors.base import Detector
 from redlane.errors import ArgumentError
 from redlane.shipments import day_text, names
@@ -94,10 +95,10 @@ class Newcomer(Detector):
         return _core.newcomer(
             names(self.entity, "entity"),
             str(self.measure),
-            int(self.window),
-            int(self.burn_in),
-            int(self.dormant),
-            int(self.min_peers),
+            days("window", self.window),
+            days("burn_in", self.burn_in),
+            days("dormant", self.dormant),
+            count("min_peers", self.min_peers),
             _founded(self.founded),
         )
 

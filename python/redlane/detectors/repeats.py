@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from redlane import _core
+from redlane._arguments import days
 from redlane.detectors.base import Detector
 
 
@@ -72,4 +73,4 @@ class Repeats(Detector):
 
     def _settings(self) -> _core.Detector:
         threshold = None if self.threshold is None else float(self.threshold)
-        return _core.repeats(int(self.window), float(self.tolerance), threshold, float(self.band))
+        return _core.repeats(days("window", self.window), float(self.tolerance), threshold, float(self.band))

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::{Isolation, stream, unit};
 use crate::error::Result;
+use crate::score::content::text_hash;
 use crate::score::matrix::Feature;
 use crate::stats::mix;
 use crate::watch::Watch;
@@ -89,16 +90,6 @@ fn chosen(feature: Feature, kept: &[u32]) -> Feature {
     let values: Vec<f64> = values.iter().map(|v| if v.is_nan() { *v } else { number[*v as usize] }).collect();
     let labels = used.iter().map(|&old| labels[old].clone()).collect();
     Feature { name: feature.name, values: values.into(), labels: Some(Arc::new(labels)) }
-}
-
-fn text_hash(text: &str) -> u64 {
-    let mut hash = text.len() as u64;
-    for chunk in text.as_bytes().chunks(8) {
-        let mut bytes = [0; 8];
-        bytes[..chunk.len()].copy_from_slice(chunk);
-        hash = mix(hash ^ u64::from_le_bytes(bytes));
-    }
-    hash
 }
 
 /// The sample of one tree: each shipment of the pool gets a random number by its content and the

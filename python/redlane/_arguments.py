@@ -1,0 +1,61 @@
+"""Numbers given as arguments."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from redlane.errors import ArgumentError
+
+
+def whole(name: str, value: Any, least: int | None = None, most: int | None = None) -> int:
+    """A whole number, NumPy's too, or a float without a fraction, between two ends that are in it.
+
+    >>> whole("n", 3.0, 0)
+    3
+    """
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    try:
+        if isinstance(value, bool):
+            raise TypeError  # a mask is no list of numbers
+        number = operator.index(value)
+    except TypeError:
+        raise ArgumentError(f"{name}={value!r}: a whole number is expected") from None
+    if least is not None and number < least:
+        raise ArgumentError(f"{name}={number}: a whole number of {least} or more is expected")
+    if most is not None and number > most:
+        raise ArgumentError(f"{name}={number}: a whole number up to {most:,} is expected")
+    return number
+
+
+def count(name: str, value: Any, least: int = 0) -> int:
+    """How many of something."""
+    return whole(name, value, least, 2**63 - 1)
+
+
+def days(name: str, value: Any) -> int:
+    """A number of days; the core says which make sense."""
+    return whole(name, value, -(2**31), 2**31 - 1)
+
+
+def seed(value: Any) -> int:
+    """A seed: 64 bits without a sign."""
+    return whole("seed", value, 0, 2**64 - 1)
+
+
+def number(name: str, value: Any) -> float:
+    """Any number."""
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ArgumentError(f"{name}={value!r}: a number is expected") from None
+
+
+def index(name: str, value: Any, length: int) -> int:
+    """A place among `length`, from 0 on, or from -1 backwards from the end."""
+    number = whole(name, value)
+    if not -length <= number < length:
+        counted = f"counted from 0, or from -1 backwards; there are {length:,}"
+        raise ArgumentError(f"there is no {name} {number}; they are {counted}")
+    return number % length

@@ -1,0 +1,175 @@
+//! Values as a user wrote them in a condition.
+
+use arrow::datatypes::i256;
+
+/// A value of a condition, before anybody knows what column it meets.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Literal {
+    Null,
+    Text(String),
+    Truth(bool),
+    Number(Number),
+    /// A day since 1970-01-01.
+    Day(i32),
+    Instant(Instant),
+    /// Nanoseconds of a length of time.
+    Length(i128),
+    /// Nanoseconds since midnight.
+    Clock(i128),
+}
+
+/// A day with a time of day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instant {
+    /// What its own calendar and clock show, as nanoseconds since 1970-01-01.
+    pub wall: i128,
+    /// Nanoseconds since the start of 1970 in UTC, where its time zone is known.
+    pub utc: Option<i128>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Wanted {
+    /// Any of these. HS codes are prefixes; a date may be a whole month or year.
+    AnyOf(Vec<Literal>),
+    /// From the first to the second, both included; null leaves that end open.
+    Between(Literal, Literal),
+}
+
+/// A number exactly as it was written: its decimal digits, and the nearest double.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Number {
+    negative: bool,
+    /// Without leading zeros; the value is `digits` times ten to `exponent`.
+    digits: String,
+    exponent: i64,
+    pub float: f64,
+}
+
+/// Digits that a number is written out with in full at the most.
+const LONGEST: i64 = 400;
+
+impl Number {
+    /// Reads `12`, `-1.50`, `1e-3`, `inf` and `nan`.
+    pub fn parse(text: &str) -> Option<Number> {
+        let text = text.trim();
+        let float: f64 = text.parse().ok()?;
+        let (negative, plain) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text.strip_prefix('+').unwrap_or(text)),
+        };
+        if !plain.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+            return Some(Number { negative, digits: String::new(), exponent: 0, float });
+        }
+        let (mantissa, exponent) = plain.split_once(['e', 'E']).unwrap_or((plain, "0"));
+        // An exponent beyond what fits is as far away as one of many digits.
+        let far = if exponent.starts_with('-') { -1_000_000_000 } else { 1_000_000_000 };
+        let exponent: i64 = exponent.parse().unwrap_or(far);
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let digits = format!("{whole}{fraction}");
+        let digits = digits.trim_start_matches('0');
+        let exponent = exponent.saturating_sub(fraction.len() as i64);
+        Some(Number { negative, digits: digits.to_owned(), exponent, float })
+    }
+
+    /// The least and the greatest whole number that the number times ten to `scale` stands for. One that is
+    /// not whole lies between the two, so that the first is above the second and nothing is equal to it.
+    pub fn whole(&self, scale: i64) -> (i256, i256) {
+        const MOST: i256 = i256::MAX;
+        const LEAST: i256 = i256::MIN;
+        if self.float.is_nan() {
+            return (MOST, LEAST);
+        }
+        let beyond =
+            if self.negative { (LEAST.wrapping_add(i256::ONE), LEAST) } else { (MOST, MOST.wrapping_sub(i256::ONE)) };
+        if self.digits.is_empty() {
+            return if self.float == 0.0 { (i256::ZERO, i256::ZERO) } else { beyond };
+        }
+        let shift = self.exponent.saturating_add(scale);
+        let length = (self.digits.len() as i64).saturating_add(shift);
+        if length > 76 {
+            return beyond;
+        }
+        let kept = length.max(0) as usize;
+        let (text, exact) = if shift >= 0 {
+            (format!("{}{}", self.digits, "0".repeat(shift as usize)), true)
+        } else {
+            let cut = &self.digits[kept..];
+            // A leading zero of the fraction was trimmed with the others.
+            (format!("0{}", &self.digits[..kept]), cut.bytes().all(|b| b == b'0'))
+        };
+        let Some(size) = i256::from_string(&text) else { return beyond };
+        match (self.negative, exact) {
+            (false, true) => (size, size),
+            (false, false) => (size.wrapping_add(i256::ONE), size),
+            (true, true) => (size.wrapping_neg(), size.wrapping_neg()),
+            (true, false) => (size.wrapping_neg(), size.wrapping_neg().wrapping_sub(i256::ONE)),
+        }
+    }
+
+    /// The same within 128 bits.
+    pub fn narrow(&self, scale: i64) -> (i128, i128) {
+        let (low, high) = self.whole(scale);
+        let fit = |x: i256| x.to_i128().unwrap_or(if x.is_negative() { i128::MIN } else { i128::MAX });
+        match (fit(low), fit(high)) {
+            // Beyond the range on one side: still equal to nothing.
+            (i128::MAX, i128::MAX) => (i128::MAX, i128::MAX - 1),
+            (i128::MIN, i128::MIN) => (i128::MIN + 1, i128::MIN),
+            pair => pair,
+        }
+    }
+
+    /// The number in plain digits, `12.5`, the way a text column would hold it.
+    pub fn text(&self) -> String {
+        let kept = self.digits.trim_end_matches('0');
+        let exponent = self.exponent.saturating_add((self.digits.len() - kept.len()) as i64);
+        if kept.is_empty() || exponent.abs() > LONGEST {
+            return self.float.to_string();
+        }
+        let sign = if self.negative { "-" } else { "" };
+        if exponent >= 0 {
+            return format!("{sign}{kept}{}", "0".repeat(exponent as usize));
+        }
+        let behind = exponent.unsigned_abs() as usize;
+        let padded = format!("{kept:0>width$}", width = behind + 1);
+        let (whole, fraction) = padded.split_at(padded.len() - behind);
+        format!("{sign}{whole}.{fraction}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(text: &str) -> Number {
+        Number::parse(text).unwrap()
+    }
+
+    #[test]
+    fn whole_numbers_are_exact_and_fractions_lie_between() {
+        assert_eq!(number("9007199254740993").narrow(0), (9007199254740993, 9007199254740993));
+        assert_eq!(number("1e18").narrow(0), (10i128.pow(18), 10i128.pow(18)));
+        assert_eq!(number("2.5").narrow(0), (3, 2));
+        assert_eq!(number("-2.5").narrow(0), (-2, -3));
+        assert_eq!(number("2.50").narrow(2), (250, 250));
+        assert_eq!(number("0.05").narrow(2), (5, 5));
+        assert_eq!(number("0.005").narrow(2), (1, 0));
+        assert_eq!(number("-0").narrow(0), (0, 0));
+        assert_eq!(number("1e99").narrow(0), (i128::MAX, i128::MAX - 1));
+        assert_eq!(number("-inf").narrow(0), (i128::MIN + 1, i128::MIN));
+        assert_eq!(number("nan").narrow(0), (i128::MAX, i128::MIN));
+        assert_eq!(number("1e999999999999999999999").narrow(0), (i128::MAX, i128::MAX - 1));
+        assert_eq!(number("1e-999999999999999999999").narrow(0), (1, 0));
+        assert!(Number::parse("twelve").is_none());
+    }
+
+    #[test]
+    fn texts_are_plain() {
+        for (written, plain) in
+            [("2023", "2023"), ("12.0", "12"), ("12.50", "12.5"), ("1e+16", "10000000000000000"), ("1e-3", "0.001")]
+        {
+            assert_eq!(number(written).text(), plain);
+        }
+        assert_eq!(number("-0.25").text(), "-0.25");
+        assert_eq!(number("0").text(), "0");
+    }
+}
