@@ -8,8 +8,8 @@ use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
 
 use super::Options;
 use super::layout::{self, Chosen};
-use crate::error::Result;
-use crate::store::{Assigned, Column, DateOrder, Fault, Loader, Role, Shipments, Store};
+use crate::error::{Error, Result};
+use crate::store::{Assigned, Column, DateOrder, Fault, Loader, Role, Shipments, Store, without_nul};
 use crate::watch::Watch;
 
 pub enum Source {
@@ -59,7 +59,29 @@ pub fn first_values(array: &ArrayRef) -> Result<Vec<Option<String>>> {
     }
 }
 
-pub fn build(sources: Vec<Source>, rows: usize, chosen: Chosen, options: &Options, watch: &Watch) -> Result<Store> {
+impl Source {
+    fn field(&mut self) -> &mut FieldRef {
+        match self {
+            Source::Ready(field, _) | Source::Later(field, _) => field,
+        }
+    }
+}
+
+pub fn build(
+    mut sources: Vec<Source>,
+    rows: usize,
+    chosen: Chosen,
+    options: &Options,
+    watch: &Watch,
+) -> Result<Store> {
+    let names: Vec<String> = sources.iter_mut().map(|s| s.field().name().clone()).collect();
+    let mended = without_nul(names.iter().map(String::as_str));
+    let mut notes = chosen.notes;
+    for ((source, old), new) in sources.iter_mut().zip(&names).zip(mended) {
+        let Some(new) = new else { continue };
+        notes.push(format!("the column name {old:?} holds a NUL, which few programs take; it is called {new:?} here"));
+        *source.field() = Arc::new(source.field().as_ref().clone().with_name(new));
+    }
     let mut columns: Vec<Column> = sources
         .into_iter()
         .map(|source| match source {
@@ -86,7 +108,7 @@ pub fn build(sources: Vec<Source>, rows: usize, chosen: Chosen, options: &Option
         .with_layout(&chosen.layout, &roles, chosen.hs_digits)
         .with_own(own, chosen.numbers)
         .with_date_order(options.date_order);
-    for note in chosen.notes {
+    for note in notes {
         store.note(note);
     }
     Ok(store)
@@ -117,6 +139,16 @@ pub fn rebuild(
 ) -> Result<Shipments> {
     let rows = batches.iter().map(RecordBatch::num_rows).sum();
     let names: Vec<String> = schema.fields().iter().map(|f| f.name().clone()).collect();
+    let wrong = |what: String| Error::Bytes(format!("these are no shipments that redlane pickled: {what}"));
+    if let Some(column) = numbers.iter().find(|c| **c >= names.len()) {
+        return Err(wrong(format!("there is no column number {column}")));
+    }
+    if let Some((role, _, factor)) = roles.iter().find(|(role, _, x)| Role::named(role).is_none() || !x.is_finite()) {
+        return Err(wrong(format!("the role {role:?} with the factor {factor} is not known")));
+    }
+    if let Some((row, ..)) = faults.iter().find(|f| f.0 as usize >= rows) {
+        return Err(wrong(format!("a fault is in row {row} of {rows}")));
+    }
     let columns = schema
         .fields()
         .iter()

@@ -3,15 +3,20 @@
 mod bytes;
 mod columnar;
 mod csv;
+mod incoming;
 mod inspect;
+mod ipc;
 mod layout;
 mod names;
 mod parquet;
 mod records;
+mod sound;
 
 use std::path::{Path, PathBuf};
 
 pub use columnar::{Reading, from_columns, reading, rebuild};
+pub use incoming::{Incoming, Stream};
+pub use ipc::{from_ipc, to_ipc};
 pub use layout::layouts;
 pub use names::role_of_name;
 
@@ -47,7 +52,7 @@ pub fn read_files(sources: &[String], options: &Options, watch: &Watch) -> Resul
             ));
         }
     };
-    let ships = Shipments::all(store);
+    let ships = Shipments::all(store.with_files(files));
     check_faults(&ships, options, watch)?;
     Ok(ships)
 }

@@ -1,5 +1,6 @@
 //! The store and the view of it that a user holds.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use arrow::array::{Array, AsArray};
@@ -43,6 +44,8 @@ pub struct Store {
     /// Columns without a role that the layout declares to be numbers.
     numbers: Vec<usize>,
     notes: Mutex<Vec<String>>,
+    /// The files it was read from, which must stay as they are.
+    pub files: Vec<PathBuf>,
     codes: [Reading<Codes>; Role::ALL.len()],
     days: Reading<Vec<i32>>,
     scaled: [OnceLock<ScalarBuffer<f64>>; Role::ALL.len()],
@@ -67,6 +70,7 @@ impl Store {
             date_order: None,
             hs_digits: None,
             notes: Mutex::new(Vec::new()),
+            files: Vec::new(),
             codes: std::array::from_fn(|_| OnceLock::new()),
             days: OnceLock::new(),
             scaled: std::array::from_fn(|_| OnceLock::new()),
@@ -95,6 +99,11 @@ impl Store {
 
     pub fn declared_numbers(&self) -> &[usize] {
         &self.numbers
+    }
+
+    pub fn with_files(mut self, files: Vec<PathBuf>) -> Store {
+        self.files = files;
+        self
     }
 
     pub fn with_faults(mut self, faults: Vec<Fault>) -> Store {
