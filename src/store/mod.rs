@@ -20,6 +20,7 @@ pub use codes::{Codes, day_labels, text_labels};
 pub use column::{Column, Loader};
 pub use date::{DateCell, DateOrder, parse_date};
 pub use encode::encode;
+pub use days::CALENDAR;
 pub use fault::{Fault, RowList};
 pub use naming::without_nul;
 pub use number::{Decimal, NumberCell, is_missing, parse_number};
