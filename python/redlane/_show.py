@@ -31,7 +31,7 @@ def cell(value: Any) -> str:
 
 def grid(names: Sequence[str], rows: Sequence[Sequence[Any]], total: int) -> str:
     """A plain-text table, numbers to the right, long texts cut."""
-    names = [_cut(visible(name)) for name in names]
+    names = [" ".join(visible(name).split()) for name in names]
     texts = [[_cut(cell(value)) for value in row] for row in rows]
     widths = [max([len(name), *(len(row[i]) for row in texts)]) for i, name in enumerate(names)]
     right = [

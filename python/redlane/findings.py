@@ -59,7 +59,7 @@ def screen(
     scores = [detector._screen(ships, history) for detector in chosen]
     with reporting(progress) as report:
         table, rows = _core.screen(ships._core, scores, fdr, report)
-    return Findings(ships, Table._of(table, ships._core.files), rows, fdr)
+    return Findings(ships, Table._of(table, ships._files), rows, fdr)
 
 
 class Findings:

@@ -56,7 +56,7 @@ def features(ships: Shipments, history: Shipments | None = None, *, progress: bo
     """
     with reporting(progress) as report:
         table = _core.features(ships._core, None if history is None else history._core, report)
-    return Table._of(table, ships._core.files)
+    return Table._of(table, ships._files)
 
 
 def inject(ships: Shipments, pattern: str, n: int, strength: float = 5.0, seed: int = 0) -> Sample:

@@ -175,6 +175,11 @@ class Shipments:
         return True
 
     @property
+    def _files(self) -> list[Any]:
+        # Tables made of these shipments are not written over them.
+        return list(self._core.files)
+
+    @property
     def columns(self) -> list[str]:
         """The names of the source's columns, in order."""
         return self._core.columns
@@ -200,7 +205,7 @@ class Shipments:
 
         The cells are null, the rows are all there.
         """
-        return Table._of(self._core.faults(), self._core.files)
+        return Table._of(self._core.faults(), self._files)
 
     def summary(self) -> Table:
         """A line a column: role, type, nulls, faults, distinct values, min and max.
@@ -210,7 +215,7 @@ class Shipments:
         'id'
         """
         with reporting(None) as report:
-            return Table._of(self._core.summary(report), self._core.files)
+            return Table._of(self._core.summary(report), self._files)
 
     def where(self, **conditions: Any) -> Shipments:
         """The shipments for which every condition holds.
@@ -276,7 +281,7 @@ class Shipments:
             raise ArgumentError(f'fill={fill!r} is not known; use "zero" or None')
         by, measures = names(by, "by"), names(measures, "measures")
         with reporting(progress) as report:
-            return Table._of(self._core.aggregate(by, measures, fill == "zero", report), self._core.files)
+            return Table._of(self._core.aggregate(by, measures, fill == "zero", report), self._files)
 
     def compare(
         self,
@@ -317,11 +322,11 @@ class Shipments:
         """
         chosen = None if against is None else [_condition(name, value) for name, value in against.items()]
         windows = _window("current", current), _window("base", base)
-        return Table._of(self._core.compare(names(by, "by"), *windows, measure, chosen), self._core.files)
+        return Table._of(self._core.compare(names(by, "by"), *windows, measure, chosen), self._files)
 
     def to_table(self) -> Table:
         """The original columns as a `Table`."""
-        return Table._of(self._core.original(), self._core.files)
+        return Table._of(self._core.original(), self._files)
 
     def to_pandas(self) -> Any:
         """The original columns as a pandas DataFrame."""

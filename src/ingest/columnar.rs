@@ -67,13 +67,7 @@ impl Source {
     }
 }
 
-pub fn build(
-    mut sources: Vec<Source>,
-    rows: usize,
-    chosen: Chosen,
-    options: &Options,
-    watch: &Watch,
-) -> Result<Store> {
+pub fn build(mut sources: Vec<Source>, rows: usize, chosen: Chosen, options: &Options, watch: &Watch) -> Result<Store> {
     let names: Vec<String> = sources.iter_mut().map(|s| s.field().name().clone()).collect();
     let mended = without_nul(names.iter().map(String::as_str));
     let mut notes = chosen.notes;

@@ -40,8 +40,7 @@ fn wrong(what: impl std::fmt::Display) -> Error {
 
 /// The foreign code, and Arrow's reading of what it gave, by panics that end here.
 fn guarded<T>(what: &str, read: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(read))
-        .unwrap_or_else(|panic| Err(wrong(format!("{what} ({})", panic_text(&*panic)))))
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| Err(wrong(format!("{what} ({})", panic_text(&*panic)))))
 }
 
 impl Stream {
@@ -100,9 +99,9 @@ fn failed(stream: &mut FFI_ArrowArrayStream, code: i32) -> Error {
         let text = get(stream);
         (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy().into_owned())
     });
-    let text = text.filter(|t| !t.trim().is_empty()).unwrap_or_else(|| {
-        format!("it gave no reason ({})", std::io::Error::from_raw_os_error(code))
-    });
+    let text = text
+        .filter(|t| !t.trim().is_empty())
+        .unwrap_or_else(|| format!("it gave no reason ({})", std::io::Error::from_raw_os_error(code)));
     Error::Source(format!("the source failed while it was read: {text}"))
 }
 

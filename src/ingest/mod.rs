@@ -11,6 +11,7 @@ mod names;
 mod parquet;
 mod records;
 mod sound;
+mod whole;
 
 use std::path::{Path, PathBuf};
 
@@ -19,6 +20,7 @@ pub use incoming::{Incoming, Stream};
 pub use ipc::{from_ipc, to_ipc};
 pub use layout::layouts;
 pub use names::role_of_name;
+pub use whole::whole;
 
 use crate::error::{Error, Result};
 use crate::store::{DateOrder, Shipments};

@@ -1,7 +1,6 @@
 //! Arrow objects of other libraries as arguments.
 
 use arrow::array::RecordBatch;
-use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use arrow::ffi_stream::FFI_ArrowArrayStream;
 use pyo3::exceptions::PyException;
@@ -10,7 +9,7 @@ use pyo3::types::PyCapsule;
 
 use super::errors::raise;
 use crate::error::{Error, Result};
-use crate::ingest::{Incoming, Stream};
+use crate::ingest::{Incoming, Stream, whole};
 use crate::watch::Watch;
 
 /// What an object with `__arrow_c_stream__` holds, not checked yet.
@@ -25,7 +24,7 @@ impl Arrow {
     /// All batches as one.
     pub fn batch(self, watch: &Watch) -> Result<RecordBatch> {
         let (schema, batches) = self.batches(watch)?;
-        Ok(concat_batches(&schema, &batches)?)
+        whole(&schema, &batches)
     }
 }
 

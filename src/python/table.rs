@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{Array, RecordBatch, StructArray};
-use arrow::compute::concat_batches;
 use arrow::datatypes::{Field, SchemaRef};
 use arrow::error::ArrowError;
 use pyo3::prelude::*;
@@ -21,7 +20,7 @@ use super::incoming::Arrow;
 use super::run::run;
 use crate::aggregate::{Lazy, SharedTable, write_csv, write_parquet};
 use crate::error::{Error, Result, panic_text};
-use crate::ingest::{from_ipc, to_ipc};
+use crate::ingest::{from_ipc, to_ipc, whole};
 
 /// Some rows of a table.
 #[derive(Clone)]
@@ -149,7 +148,7 @@ impl Table {
     fn from_ipc(py: Python<'_>, bytes: Vec<u8>) -> PyResult<Table> {
         run(py, None, move |_| {
             let (schema, batches) = from_ipc(bytes)?;
-            Ok(Table::of(concat_batches(&schema, &batches)?))
+            Ok(Table::of(whole(&schema, &batches)?))
         })
     }
 
@@ -172,9 +171,7 @@ impl Table {
 
     fn write_parquet(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
         let content = self.content.clone();
-        run(py, None, move |watch| {
-            write_parquet(content.table.as_ref(), content.rows.clone(), create(&path)?, watch)
-        })
+        run(py, None, move |watch| write_parquet(content.table.as_ref(), content.rows.clone(), create(&path)?, watch))
     }
 }
 

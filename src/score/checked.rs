@@ -28,16 +28,11 @@ impl Rule {
     pub const ANY: Rule = Rule { words: "numbers", holds: |_| true };
     pub const KNOWN: Rule = Rule { words: "numbers, none of them missing", holds: |x| !x.is_nan() };
     pub const AMOUNT: Rule = Rule { words: "finite numbers above zero", holds: |x| x > 0.0 && x <= f64::MAX };
-    pub const LOG: Rule =
-        Rule { words: "logarithms of finite numbers above zero", holds: |x| x.abs() <= LONGEST_LOG };
-    pub const COUNT: Rule = Rule {
-        words: "whole numbers of records",
-        holds: |x| (0.0..=u32::MAX as f64).contains(&x) && x.fract() == 0.0,
-    };
-    pub const DAY: Rule = Rule {
-        words: "days since 1970-01-01, in the years 1 to 9999",
-        holds: |x| x.fract() == 0.0 && is_day(x),
-    };
+    pub const LOG: Rule = Rule { words: "logarithms of finite numbers above zero", holds: |x| x.abs() <= LONGEST_LOG };
+    pub const COUNT: Rule =
+        Rule { words: "whole numbers of records", holds: |x| (0.0..=u32::MAX as f64).contains(&x) && x.fract() == 0.0 };
+    pub const DAY: Rule =
+        Rule { words: "days since 1970-01-01, in the years 1 to 9999", holds: |x| x.fract() == 0.0 && is_day(x) };
     pub const DIGITS: Rule = Rule {
         words: "first two digits, with 1000 or 2000 added",
         holds: |x| x.fract() == 0.0 && (0.0..3000.0).contains(&x) && (10.0..100.0).contains(&(x % 1000.0)),
@@ -68,7 +63,8 @@ pub fn list(state: &RecordBatch, name: &str, rule: Rule, detector: &str) -> Resu
     let array = column(state, name, detector)?;
     let item = Arc::new(Field::new("item", DataType::Float64, true));
     let kind = DataType::LargeList(item.clone());
-    let bad = || wrong(&format!("the column {name:?} does not hold lists of numbers but {}", array.data_type()), detector);
+    let bad =
+        || wrong(&format!("the column {name:?} does not hold lists of numbers but {}", array.data_type()), detector);
     let whole = match array.data_type() {
         DataType::Null if array.is_empty() => new_null_array(&kind, 0),
         DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _)

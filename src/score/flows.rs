@@ -239,7 +239,8 @@ impl Ruler {
                 let at = flows.periods.partition_point(|&p| p < cell[0].0) as u32;
                 let known = cell.iter().map(|e| e.2).sum::<f64>();
                 if !(1.0..=f64::from(u32::MAX)).contains(&known) {
-                    let what = format!("the column \"records\" counts {known} records in {}", self.every.text(cell[0].0));
+                    let what =
+                        format!("the column \"records\" counts {known} records in {}", self.every.text(cell[0].0));
                     return Err(wrong(&what, detector));
                 }
                 let value = if numbers.is_empty() { f64::NAN } else { exact_sum(&numbers) };
@@ -263,7 +264,8 @@ impl Ruler {
         let mut span: Option<(i32, i32)> = None;
         for day in days.values.iter().map(|day| *day as i32) {
             if self.every.start(day) != day {
-                let what = format!("the column \"periods\" holds {}, on which no {} begins", iso(day), self.every.name());
+                let what =
+                    format!("the column \"periods\" holds {}, on which no {} begins", iso(day), self.every.name());
                 return Err(wrong(&what, detector));
             }
             span = Some(span.map_or((day, day), |(first, last)| (first.min(day), last.max(day))));
