@@ -269,7 +269,8 @@ def mutated(table, chance):
         return put(pa.nulls(len(table), chance.choice([kind, pa.null()]))), what
     if change == "rows":
         order = [chance.randrange(len(table)) for _ in range(len(table))]
-        return put(column.take(pa.array(order))), what
+        values = column.to_pylist()
+        return put(pa.array([values[i] for i in order], kind)), what
     if change == "type":
         other = chance.choice(
             [
@@ -379,11 +380,12 @@ def test_states_through_other_hands(ships):
 
 
 def test_nul_in_a_column_name(tmp_path):
-    padding = "\n".join(["0101,1"] * 2000)
-    (tmp_path / "x.csv").write_bytes(b"hs,va\0lue\n" + padding.encode() + b"\n")
+    names = ["hs", *(f"a_column_with_a_long_name_{i}" for i in range(200)), "va\0lue"]
+    line = ",".join(["0101", *"1" * 200, "5"])
+    (tmp_path / "x.csv").write_text(",".join(names) + "\n" + "\n".join([line] * 20) + "\n")
     ships = rl.read(tmp_path / "x.csv", progress=False)
-    assert all("\0" not in name for name in ships.columns)
-    assert len(ships.to_table()) == 2000
+    assert ships.columns == [*names[:-1], "value"]
+    assert len(ships.to_table()) == 20
     assert repr(ships.to_table())
     pl.DataFrame({"hs": ["0101"], "a\0b": [1], "ab": [2]}).write_parquet(tmp_path / "x.parquet")
     ships = rl.read(tmp_path / "x.parquet", progress=False)

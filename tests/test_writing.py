@@ -222,6 +222,8 @@ def test_formulas(tmp_path, capsys):
             str(tmp_path / "y.csv"),
             "--by",
             "importer",
+            "--measures",
+            "shipments",
             "-o",
             str(tmp_path / "z.csv"),
             "--formulas",
@@ -291,7 +293,7 @@ def test_what_cannot_be_seen_is_shown(tmp_path, capsys):
         assert "я" in text
     path = tmp_path / "x.csv"
     path.write_text("hs,importer,value\n0101,\x1b[2J\u202eabc,5\n")
-    main(["aggregate", str(path), "--by", "importer"])
+    main(["aggregate", str(path), "--by", "importer", "--measures", "shipments"])
     out = capsys.readouterr().out
     assert "\x1b" not in out
     assert "\\x1b[2J\\u202eabc" in out

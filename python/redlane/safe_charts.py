@@ -31,12 +31,12 @@ class _Safe:
         return super().to_html(*args, json_kwds={"cls": PlainJson, **(json_kwds or {})}, **options)  # type: ignore[misc, no-any-return]
 
     def save(self, *args: Any, json_kwds: dict[str, Any] | None = None, **options: Any) -> None:
-        super().save(*args, json_kwds={"cls": PlainJson, **(json_kwds or {})}, **options)  # type: ignore[misc, no-any-return]
+        super().save(*args, json_kwds={"cls": PlainJson, **(json_kwds or {})}, **options)  # type: ignore[misc]
 
     def _repr_mimebundle_(self, *args: Any, **options: Any) -> Any:
         renderer = alt.renderers.get()
         if renderer is None or alt.renderers.active not in PAGES:
-            return super()._repr_mimebundle_(*args, **options)  # type: ignore[misc, no-any-return]
+            return super()._repr_mimebundle_(*args, **options)  # type: ignore[misc]
         spec = self.to_dict(context={"pre_transform": False})  # type: ignore[attr-defined]
         return renderer(spec, json_kwds={"cls": PlainJson})
 
