@@ -18,6 +18,14 @@ pub enum Error {
     Format { path: PathBuf, detail: String },
     #[error("{}: {detail}", .path.display())]
     Read { path: PathBuf, detail: String },
+    /// Bytes that are not what they claim to be.
+    #[error("{0}")]
+    Bytes(String),
+    /// A source that is no file failed, or contradicts itself.
+    #[error("{0}")]
+    Source(String),
+    #[error("{0}")]
+    Write(String),
     #[error("{0}")]
     Schema(String),
     #[error("{0}")]
@@ -32,6 +40,8 @@ pub enum Error {
     Argument(String),
     #[error("stopped")]
     Cancelled,
+    #[error("internal error, please report it: {0}")]
+    Internal(String),
     #[error("{0}")]
     Arrow(#[from] arrow::error::ArrowError),
 }
@@ -44,15 +54,22 @@ impl Error {
             Error::Directory(_) => "DirectoryError",
             Error::EmptyFile { .. } => "EmptyFileError",
             Error::TruncatedFile { .. } => "TruncatedFileError",
-            Error::Format { .. } => "FormatError",
-            Error::Read { .. } => "ReadError",
+            Error::Format { .. } | Error::Bytes(_) => "FormatError",
+            Error::Read { .. } | Error::Source(_) => "ReadError",
+            Error::Write(_) => "WriteError",
             Error::Schema(_) => "SchemaError",
             Error::MissingColumn(_) => "MissingColumnError",
             Error::DuplicateRole(_) => "DuplicateRoleError",
             Error::RaggedRow(_) => "RaggedRowError",
             Error::Fault(_) => "FaultError",
             Error::Argument(_) => "ArgumentError",
-            Error::Cancelled | Error::Arrow(_) => "RedlaneError",
+            Error::Cancelled | Error::Internal(_) | Error::Arrow(_) => "RedlaneError",
         }
     }
+}
+
+/// What a caught panic said.
+pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|t| (*t).to_owned())).unwrap_or_else(|| "no message".into())
 }

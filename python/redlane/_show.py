@@ -6,11 +6,13 @@ import datetime
 from collections.abc import Sequence
 from typing import Any
 
+from redlane._visible import visible
+
 WIDEST = 60
 
 
 def cell(value: Any) -> str:
-    """One value as a reader wants it: thousands marks, six significant digits, a dash for null."""
+    """One value as a reader wants it: thousands marks, six significant digits, a dash for null; see `visible`."""
     if value is None:
         return "–"
     if isinstance(value, bool):
@@ -24,11 +26,12 @@ def cell(value: Any) -> str:
         return f"{value:.4g}"
     if isinstance(value, (datetime.date, datetime.datetime)):
         return value.isoformat()
-    return str(value)
+    return visible(str(value))
 
 
 def grid(names: Sequence[str], rows: Sequence[Sequence[Any]], total: int) -> str:
     """A plain-text table, numbers to the right, long texts cut."""
+    names = [" ".join(visible(name).split()) for name in names]
     texts = [[_cut(cell(value)) for value in row] for row in rows]
     widths = [max([len(name), *(len(row[i]) for row in texts)]) for i, name in enumerate(names)]
     right = [

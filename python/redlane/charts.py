@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from redlane._visible import visible
+
 POINTS = 4000
 
 if TYPE_CHECKING:
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
 def strip(ships: Shipments, row: int, line: dict[str, Any]) -> Any:
     """One shipment's value and weight among those of its HS heading, both on log scales."""
     import altair as alt
+
+    from redlane.safe_charts import SafeChart, SafeLayerChart
 
     one = ships.rows([row])
     role = "hs6" if "hs" in ships.roles else None
@@ -30,15 +34,15 @@ def strip(ships: Shipments, row: int, line: dict[str, Any]) -> Any:
     values = [{"value": v, "weight": w, "kind": label} for v, w in pairs if v and w and v > 0 and w > 0]
     own = one.aggregate(["value", "net_weight"], "shipments").to_pylist()[0]
     values.append({"value": own["value"], "weight": own["net_weight"], "kind": f"row {row}"})
-    base = alt.Chart({"values": values}).encode(
+    base = SafeChart({"values": values}).encode(
         x=alt.X("weight:Q", scale=alt.Scale(type="log"), title="net weight, kg"),
         y=alt.Y("value:Q", scale=alt.Scale(type="log"), title="value"),
         tooltip=["value:Q", "weight:Q"],
     )
     others = base.mark_circle(color="#9aa5b1", opacity=0.5).transform_filter(alt.datum.kind == label)
     this = base.mark_point(color="#c81e1e", size=160, filled=True).transform_filter(alt.datum.kind != label)
-    title = alt.TitleParams(f"Row {row} among {label}", subtitle=_wrap(str(line["reason"])))
-    return (others + this).properties(title=title, width=480, height=320)
+    title = alt.TitleParams(visible(f"Row {row} among {label}"), subtitle=_wrap(visible(str(line["reason"]))))
+    return SafeLayerChart(layer=[others, this]).properties(title=title, width=480, height=320)
 
 
 def _wrap(text: str, width: int = 90) -> list[str]:
@@ -51,12 +55,14 @@ def timeline(ships: Shipments, line: dict[str, Any]) -> Any:
     """The value of some shipments month by month."""
     import altair as alt
 
+    from redlane.safe_charts import SafeChart
+
     measure = "value" if "value" in ships.roles else "shipments"
     months = ships.aggregate("month", measure, fill="zero").to_pylist()
     values = [{"month": str(m["month"]), "value": m[measure]} for m in months if m["month"] is not None]
-    title = alt.TitleParams(str(line["subject"]), subtitle=_wrap(str(line["reason"])))
+    title = alt.TitleParams(visible(str(line["subject"])), subtitle=_wrap(visible(str(line["reason"]))))
     return (
-        alt.Chart({"values": values})
+        SafeChart({"values": values})
         .mark_bar(color="#c81e1e")
         .encode(
             x=alt.X("yearmonth(month):T", title=None),

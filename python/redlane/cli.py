@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
 import redlane as rl
 from redlane._show import grid
+from redlane._visible import visible
 from redlane.errors import ArgumentError, RedlaneError
 from redlane.shipments import Shipments
 from redlane.table import Table, html_table
+from redlane.writing import write_text
 
 app = App(
     name="redlane",
@@ -29,7 +32,15 @@ Columns = Annotated[
 ]
 Out = Annotated[
     str | None,
-    Parameter(name=["--output", "-o"], help="write here instead: .csv, .parquet or .html by its ending"),
+    Parameter(
+        name=["--output", "-o"],
+        allow_leading_hyphen=True,
+        help="write here instead: .csv, .parquet or .html by its ending; - is standard output, as CSV",
+    ),
+]
+Formulas = Annotated[
+    Literal["keep", "escape"],
+    Parameter(help="escape puts an apostrophe before texts of a CSV file that a spreadsheet would run"),
 ]
 Order = Annotated[str | None, Parameter(help="dmy or mdy, for dates such as 3/1/2023")]
 Where = Annotated[
@@ -66,23 +77,24 @@ def _read(
     return ships.where(**_conditions(where)) if where else ships
 
 
-def _put(table: Table, output: str | None, limit: int) -> None:
+def _put(table: Table, output: str | None, limit: int, formulas: Literal["keep", "escape"] = "keep") -> None:
     if output is None:
         rows = table.head(limit)
         columns = [rows[name].to_pylist() for name in table.column_names]
         print(grid(table.column_names, list(zip(*columns, strict=True)), len(table)))
         return
     ending = Path(output).suffix.lower()
-    if ending == ".csv":
-        table.to_csv(output)
+    # Pipes and devices seldom have an ending.
+    if ending == ".csv" or (not ending and (output == "-" or output.startswith("/dev/"))):
+        table.to_csv(output, formulas)
     elif ending == ".parquet":
         table.to_parquet(output)
     elif ending in (".html", ".htm"):
         page = f"<!doctype html><meta charset='utf-8'><title>redlane</title>{html_table(table, len(table))}"
-        Path(output).write_text(page, encoding="utf-8")
+        write_text(output, page, table._files)
     else:
         raise ArgumentError(f"--output {output}: the ending must be .csv, .parquet or .html")
-    print(f"{len(table):,} rows written to {output}", file=sys.stderr)
+    print(f"{len(table):,} rows written to {visible(output)}", file=sys.stderr)
 
 
 @app.command
@@ -95,6 +107,7 @@ def summary(
     date_order: Order = None,
     where: Where = None,
     output: Out = None,
+    formulas: Formulas = "keep",
     faults: bool = False,
     limit: Limit = 200,
 ) -> None:
@@ -111,8 +124,8 @@ def summary(
     if output is None and not faults:
         print(f"{len(ships):,} shipments, layout {ships.layout}")
         for note in ships.notes:
-            print(f"  {note}")
-    _put(ships.faults if faults else ships.summary(), output, limit)
+            print(visible(f"  {note}"))
+    _put(ships.faults if faults else ships.summary(), output, limit, formulas)
 
 
 @app.command
@@ -128,6 +141,7 @@ def aggregate(
     date_order: Order = None,
     where: Where = None,
     output: Out = None,
+    formulas: Formulas = "keep",
     limit: Limit = 50,
 ) -> None:
     """Group by keys and measure each group.
@@ -145,7 +159,7 @@ def aggregate(
     """
     ships = _read(files, layout, column, date_order, where)
     keys = [key for key in by.split(",") if key]
-    _put(ships.aggregate(keys, measures.split(","), fill="zero" if fill else None), output, limit)
+    _put(ships.aggregate(keys, measures.split(","), fill="zero" if fill else None), output, limit, formulas)
 
 
 @app.command
@@ -163,6 +177,7 @@ def compare(
     date_order: Order = None,
     where: Where = None,
     output: Out = None,
+    formulas: Formulas = "keep",
     limit: Limit = 50,
 ) -> None:
     """Put two windows side by side.
@@ -188,7 +203,7 @@ def compare(
 
     chosen = _conditions(against, "--against") if against else None
     keys = [key for key in by.split(",") if key]
-    _put(ships.compare(keys, window(current), window(base), measure=measure, against=chosen), output, limit)
+    _put(ships.compare(keys, window(current), window(base), measure=measure, against=chosen), output, limit, formulas)
 
 
 @app.command
@@ -205,6 +220,7 @@ def screen(
     date_order: Order = None,
     where: Where = None,
     output: Out = None,
+    formulas: Formulas = "keep",
     limit: Limit = 20,
 ) -> None:
     """List the shipments that deserve a second look, strongest first.
@@ -232,9 +248,9 @@ def screen(
     if output is None:
         print(f"{len(findings):,} findings among {len(ships):,} shipments at a false discovery rate of {fdr}\n")
         for line in findings.top(limit).to_pylist():
-            print(f"{line['finding'] + 1:4d}. {line['subject']}: {line['reason']}")
+            print(visible(f"{line['finding'] + 1:4d}. {line['subject']}: {line['reason']}"))
         return
-    _put(findings.table, output, limit)
+    _put(findings.table, output, limit, formulas)
 
 
 @app.command
@@ -257,7 +273,7 @@ def demo(*, shipments: int = 1_000_000, seed: int = 0, output: Out = None) -> No
     findings = rl.screen(ships)
     print(f"\nrl.screen(ships): {len(findings):,} findings, the first ten\n")
     for line in findings.top(10).to_pylist():
-        print(f"{line['finding'] + 1:4d}. {line['subject']}: {line['reason']}")
+        print(visible(f"{line['finding'] + 1:4d}. {line['subject']}: {line['reason']}"))
     path = findings.to_html(os.path.abspath(output or "demo-report.html"), limit=50)
     print(f"\nThe findings with the rows behind them: {path}")
 
@@ -266,15 +282,20 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line; bad input ends with one clear line and exit code 2."""
     try:
         app(arguments, exit_on_error=False, print_error=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except CycloptsError as error:
         text = " ".join(str(error).split())
-        print(f"redlane: {text or type(error).__name__}; see redlane --help", file=sys.stderr)
-        sys.exit(2)
-    except (RedlaneError, OSError) as error:
-        print(f"redlane: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"redlane: {visible(text) or type(error).__name__}; see redlane --help", file=sys.stderr)
         sys.exit(2)
     except BrokenPipeError:
+        # Nobody reads on. What is left to be written goes nowhere, so that Python's end is quiet too.
+        with contextlib.suppress(OSError, AttributeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except (RedlaneError, OSError) as error:
+        print(f"redlane: {visible(' '.join(str(error).split()))}", file=sys.stderr)
+        sys.exit(2)
     except KeyboardInterrupt:
         print("redlane: stopped", file=sys.stderr)
         sys.exit(130)

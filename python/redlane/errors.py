@@ -29,6 +29,10 @@ class FormatError(ReadError, ValueError):
     """The file is not of the format that its name or its first bytes promise."""
 
 
+class WriteError(RedlaneError, OSError):
+    """A file could not be written; what was there before is still there."""
+
+
 class SchemaError(RedlaneError):
     """Columns and roles do not fit together."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,9 +12,10 @@ from redlane.charts import strip, timeline
 from redlane.detectors import Detector, UnitValue
 from redlane.errors import ArgumentError
 from redlane.progress import Report, reporting
-from redlane.report import write
+from redlane.report import page
 from redlane.shipments import Shipments
 from redlane.table import Table
+from redlane.writing import write_text
 
 
 def screen(
@@ -58,7 +60,7 @@ def screen(
     scores = [detector._screen(ships, history) for detector in chosen]
     with reporting(progress) as report:
         table, rows = _core.screen(ships._core, scores, fdr, report)
-    return Findings(ships, Table(table), rows, fdr)
+    return Findings(ships, Table._of(table, ships._files), rows, fdr)
 
 
 class Findings:
@@ -100,7 +102,7 @@ class Findings:
 
     def by_shipment(self) -> Table:
         """One row a shipment: `row`, `findings`, `p_value` (Cauchy combination of Liu and Xie 2020) and the reasons."""
-        return Table(_core.by_shipment(self.table._core, self._rows))
+        return Table._of(_core.by_shipment(self.table._core, self._rows), self.table._files)
 
     def plot(self, i: int) -> Any:
         """A shipment among its peers, or the records behind a flow or firm month by month, as an altair chart."""
@@ -111,13 +113,19 @@ class Findings:
             raise ArgumentError(f"finding {i} has no records to draw: {line['reason']}")
         return timeline(self.rows(i), line)
 
-    def to_html(self, path: str, *, limit: int = 200) -> str:
-        """Write the first `limit` findings as an HTML page that needs no network; returns the path."""
-        return write(self, str(path), limit)
+    def to_html(self, path: str | os.PathLike[str], *, limit: int = 200) -> str:
+        """Write the first `limit` findings as an HTML page that needs no network; returns the path.
 
-    def to_parquet(self, path: str) -> None:
-        """Write the table of findings."""
-        self.table.to_parquet(str(path))
+        Raises `WriteError` as `Table.to_csv` does.
+        """
+        return write_text(path, page(self, limit), self.table._files)
+
+    def to_parquet(self, path: str | os.PathLike[str]) -> None:
+        """Write the table of findings.
+
+        Raises `WriteError` as `Table.to_parquet` does.
+        """
+        self.table.to_parquet(path)
 
     def __repr__(self) -> str:
         return f"Findings: {len(self):,} at a false discovery rate of {self.fdr}\n{self.top(10)!r}"

@@ -57,7 +57,8 @@ def features(ships: Shipments, history: Shipments | None = None, *, progress: bo
     True
     """
     with reporting(progress) as report:
-        return Table(_core.features(ships._core, None if history is None else history._core, report))
+        table = _core.features(ships._core, None if history is None else history._core, report)
+    return Table._of(table, ships._files)
 
 
 def inject(ships: Shipments, pattern: str, n: int, strength: float = 5.0, seed: int = 0) -> Sample:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
+from redlane._visible import visible
 from redlane.table import html_table
 
 if TYPE_CHECKING:
@@ -21,8 +22,12 @@ article { border-left: 4px solid #c81e1e; padding: .1rem 1rem; margin: 1rem 0 }
 """
 
 
-def write(findings: Findings, path: str, limit: int) -> str:
-    """Write the page and return its path."""
+def _shown(text: str) -> str:
+    return html.escape(visible(text))
+
+
+def page(findings: Findings, limit: int) -> str:
+    """The page."""
     ships = findings.ships
     shown = findings.top(limit).to_pylist()
     parts = [
@@ -33,15 +38,13 @@ def write(findings: Findings, path: str, limit: int) -> str:
         "<p class='small'>A finding is a reason to look, not proof of wrongdoing.</p>",
     ]
     if ships.notes:
-        parts.append("<ul>" + "".join(f"<li>{html.escape(note)}</li>" for note in ships.notes) + "</ul>")
+        parts.append("<ul>" + "".join(f"<li>{_shown(note)}</li>" for note in ships.notes) + "</ul>")
     for line in shown:
         number = line["finding"]
         parts.append(
-            f"<article><h3>{number + 1}. {html.escape(line['subject'])}</h3>"
-            f"<p>{html.escape(findings.explain(number))}</p>"
+            f"<article><h3>{number + 1}. {_shown(line['subject'])}</h3>"
+            f"<p>{_shown(findings.explain(number))}</p>"
             f"{html_table(findings.rows(number).to_table(), 20)}</article>"
         )
     parts.append("<h2>Columns</h2>" + html_table(ships.summary(), 200) + "</body></html>")
-    with open(path, "w", encoding="utf-8") as file:
-        file.write("\n".join(parts))
-    return path
+    return "\n".join(parts)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from redlane import _core
 from redlane._arguments import whole
 from redlane._conditions import condition
+from redlane._visible import visible
 from redlane.errors import ArgumentError
 from redlane.progress import Report, reporting
 from redlane.table import Table, html_table
@@ -199,6 +200,11 @@ class Shipments:
         return True
 
     @property
+    def _files(self) -> list[Any]:
+        # Tables made of these shipments are not written over them.
+        return list(self._core.files)
+
+    @property
     def columns(self) -> list[str]:
         """The names of the source's columns, in order."""
         return self._core.columns
@@ -224,7 +230,7 @@ class Shipments:
 
         The cells are null, the rows are all there.
         """
-        return Table(self._core.faults())
+        return Table._of(self._core.faults(), self._files)
 
     def summary(self) -> Table:
         """A line a column: role, type, nulls, faults, distinct values, min and max.
@@ -234,7 +240,7 @@ class Shipments:
         'id'
         """
         with reporting(None) as report:
-            return Table(self._core.summary(report))
+            return Table._of(self._core.summary(report), self._files)
 
     def where(self, **conditions: Any) -> Shipments:
         """The shipments for which every condition holds.
@@ -333,7 +339,7 @@ class Shipments:
             raise ArgumentError(f'fill={fill!r} is not known; use "zero" or None')
         by, measures = names(by, "by"), names(measures, "measures")
         with reporting(progress) as report:
-            return Table(self._core.aggregate(by, measures, fill == "zero", report))
+            return Table._of(self._core.aggregate(by, measures, fill == "zero", report), self._files)
 
     def compare(
         self,
@@ -373,13 +379,12 @@ class Shipments:
         'times'
         """
         chosen = None if against is None else [condition(name, value) for name, value in against.items()]
-        return Table(
-            self._core.compare(names(by, "by"), _window("current", current), _window("base", base), measure, chosen)
-        )
+        windows = _window("current", current), _window("base", base)
+        return Table._of(self._core.compare(names(by, "by"), *windows, measure, chosen), self._files)
 
     def to_table(self) -> Table:
         """The original columns as a `Table`."""
-        return Table(self._core.original())
+        return Table._of(self._core.original(), self._files)
 
     def to_pandas(self) -> Any:
         """The original columns as a pandas DataFrame."""
@@ -404,9 +409,10 @@ class Shipments:
         dates = self._core.dates() if "date" in self.roles else None
         span = f", {dates[0]} to {dates[1]}" if dates else ""
         heads = ", ".join(
-            f"<b>{html.escape(name)}</b>" + (f" ({roles[name]})" if name in roles else "") for name in self.columns
+            f"<b>{html.escape(visible(name))}</b>" + (f" ({roles[name]})" if name in roles else "")
+            for name in self.columns
         )
-        notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
+        notes = "".join(f"<li>{html.escape(visible(note))}</li>" for note in self.notes)
         first = Table(self._core.at_rows(self._core.first_rows(5)).original())
         return (
             f"<p><b>Shipments</b>: {len(self):,} rows{span}, layout {self.layout}</p><p>{heads}</p>"

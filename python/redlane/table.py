@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+import os
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from redlane import _core
 from redlane._arguments import count, whole
 from redlane._show import cell, grid
+from redlane._visible import visible
 from redlane.errors import ArgumentError
+from redlane.writing import write
 
 if TYPE_CHECKING:
     import arro3.core
     import pandas
     import polars
     import pyarrow
+    from typing_extensions import Self
 
 
 class Table:
@@ -34,15 +38,24 @@ class Table:
     ['exporter', 'importer']
     """
 
-    __slots__ = ("__weakref__", "_core")
+    __slots__ = ("__weakref__", "_core", "_files")
 
     def __init__(self, data: Any) -> None:
+        # The files behind the data: they are not written over.
+        self._files: tuple[Any, ...] = tuple(getattr(data, "_files", ()))
         if isinstance(data, _core.Table):
             self._core = data
         elif hasattr(data, "__arrow_c_stream__"):
             self._core = _core.table(data)
         else:
             raise TypeError(f"a Table is made of an object with __arrow_c_stream__, not {type(data).__name__}")
+
+    @classmethod
+    def _of(cls, core: Any, files: Iterable[Any]) -> Self:
+        """A table of the core's and the files it was made from."""
+        table = cls(core)
+        table._files = tuple(files)
+        return table
 
     @property
     def column_names(self) -> list[str]:
@@ -80,7 +93,7 @@ class Table:
 
     def head(self, n: int = 10) -> Table:
         """The first `n` rows, fewer where there are no more; `n` below 0 is an `ArgumentError`."""
-        return Table(self._core.slice(0, count("n", n)))
+        return Table._of(self._core.slice(0, count("n", n)), self._files)
 
     def slice(self, offset: int, length: int) -> Table:
         """`length` rows from `offset` on, fewer at the end.
@@ -93,7 +106,8 @@ class Table:
         [2]
         """
         start = whole("offset", offset, -len(self), 2**63 - 1)
-        return Table(self._core.slice(start + len(self) if start < 0 else start, count("length", length)))
+        start += len(self) if start < 0 else 0
+        return Table._of(self._core.slice(start, count("length", length)), self._files)
 
     def to_pandas(self) -> pandas.DataFrame:
         """As a pandas DataFrame (needs pandas 2.2 or later and, before pandas 3, pyarrow)."""
@@ -121,18 +135,56 @@ class Table:
         columns = [self[name].to_pylist() for name in names]
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
-    def to_csv(self, path: str | None = None) -> str | None:
-        """Write CSV to `path`, or return it as a text."""
-        text = self._core.to_csv()
+    @overload
+    def to_csv(self, path: None = None, formulas: Literal["keep", "escape"] = "keep") -> str: ...
+    @overload
+    def to_csv(self, path: str | os.PathLike[str], formulas: Literal["keep", "escape"] = "keep") -> None: ...
+    def to_csv(
+        self, path: str | os.PathLike[str] | None = None, formulas: Literal["keep", "escape"] = "keep"
+    ) -> str | None:
+        """Write CSV (UTF-8) to `path`, or return it as a text.
+
+        Parameters
+        ----------
+        path
+            The file, or ``"-"`` for standard output. The file is replaced once all is written; a pipe or a device gets
+            the bytes directly.
+        formulas
+            ``"keep"`` writes every text as it is. ``"escape"`` puts an apostrophe before texts and names that begin
+            like formulas (=, +, -, @, tab, line break), numbers left out: choose it where somebody will open the file
+            in a spreadsheet, which would run them.
+
+        Raises
+        ------
+        WriteError
+            The file cannot be written, or it is one that the data were read from.
+
+        Examples
+        --------
+        >>> import polars as pl, redlane as rl
+        >>> print(rl.Table(pl.DataFrame({"firm": ["=1+1", "-5"]})).to_csv(formulas="escape"))
+        firm
+        '=1+1
+        -5
+        <BLANKLINE>
+        """
+        if formulas not in ("keep", "escape"):
+            raise ArgumentError(f'formulas={formulas!r} is not known; use "keep" or "escape"')
+        escape = formulas == "escape"
         if path is None:
-            return text
-        with open(path, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+            return self._core.to_csv(escape)
+        write(path, lambda name: self._core.write_csv(name, escape), self._files)
         return None
 
-    def to_parquet(self, path: str) -> None:
-        """Write a Parquet file."""
-        self._core.to_parquet(str(path))
+    def to_parquet(self, path: str | os.PathLike[str]) -> None:
+        """Write a Parquet file, which is replaced once all is written.
+
+        Raises
+        ------
+        WriteError
+            The file cannot be written, or it is one that the data were read from.
+        """
+        write(path, self._core.write_parquet, self._files)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _from_columns, (_core.Table.to_ipc(self._core),)
@@ -158,7 +210,7 @@ def html_table(table: Table, limit: int) -> str:
     shown = table.head(limit)
     names = shown.column_names
     parts = ["<table class='redlane'><thead><tr>"]
-    parts += [f"<th>{html.escape(name)}</th>" for name in names]
+    parts += [f"<th>{html.escape(visible(name))}</th>" for name in names]
     parts.append("</tr></thead><tbody>")
     for row in _rows(shown):
         parts.append("<tr>")

@@ -2,6 +2,7 @@
 
 mod compare;
 mod compute;
+mod export;
 mod fill;
 mod lazy;
 mod measure;
@@ -15,6 +16,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Float64Type, Schema};
 
 pub use compare::{Comparison, compare};
+pub use export::{write_csv, write_parquet};
 pub use lazy::{Lazy, SharedTable};
 use measure::{Ask, Operand};
 pub use measure::{Measure, Stat};

@@ -1,5 +1,7 @@
 //! Columns of any source into a store: layout, roles, derived columns.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::{cast, concat};
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
@@ -8,8 +10,8 @@ use super::Options;
 use super::chosen::Chosen;
 use super::derive::derive;
 use super::layout;
-use crate::error::Result;
-use crate::store::{Assigned, Column, DateOrder, Fault, Loader, Role, Shipments, Store};
+use crate::error::{Error, Result};
+use crate::store::{Assigned, Column, DateOrder, Fault, Loader, Role, Shipments, Store, without_nul};
 use crate::watch::Watch;
 
 pub enum Source {
@@ -59,7 +61,24 @@ pub fn first_values(array: &ArrayRef) -> Result<Vec<Option<String>>> {
     }
 }
 
-pub fn build(sources: Vec<Source>, rows: usize, chosen: Chosen, options: &Options, watch: &Watch) -> Result<Store> {
+impl Source {
+    fn field(&mut self) -> &mut FieldRef {
+        match self {
+            Source::Ready(field, _) | Source::Later(field, _) => field,
+        }
+    }
+}
+
+pub fn build(mut sources: Vec<Source>, rows: usize, chosen: Chosen, options: &Options, watch: &Watch) -> Result<Store> {
+    let names: Vec<String> = sources.iter_mut().map(|s| s.field().name().clone()).collect();
+    let mended = without_nul(names.iter().map(String::as_str));
+    let recipes = chosen.all_recipes();
+    let mut notes = chosen.notes;
+    for ((source, old), new) in sources.iter_mut().zip(&names).zip(mended) {
+        let Some(new) = new else { continue };
+        notes.push(format!("the column name {old:?} holds a NUL, which few programs take; it is called {new:?} here"));
+        *source.field() = Arc::new(source.field().as_ref().clone().with_name(new));
+    }
     let mut columns: Vec<Column> = sources
         .into_iter()
         .map(|source| match source {
@@ -68,15 +87,14 @@ pub fn build(sources: Vec<Source>, rows: usize, chosen: Chosen, options: &Option
         })
         .collect();
     let own = columns.len();
-    let mut roles = chosen.roles.clone();
-    let recipes = chosen.all_recipes();
+    let mut roles = chosen.roles;
     let outcome = derive(&recipes, &mut columns, &mut roles, rows, watch)?;
     let store = Store::new(columns, rows)?
         .with_layout(&chosen.layout, &roles, chosen.hs_digits)
         .with_own(own, chosen.numbers)
         .with_date_order(options.date_order)
         .with_derived(recipes.iter().filter_map(|r| toml::to_string(r).ok()).collect(), outcome.faults);
-    for note in chosen.notes.into_iter().chain(outcome.notes) {
+    for note in notes.into_iter().chain(outcome.notes) {
         store.note(note);
     }
     Ok(store)
@@ -109,6 +127,16 @@ pub fn rebuild(
 ) -> Result<Shipments> {
     let rows = batches.iter().map(RecordBatch::num_rows).sum();
     let names: Vec<String> = schema.fields().iter().map(|f| f.name().clone()).collect();
+    let wrong = |what: String| Error::Bytes(format!("these are no shipments that redlane pickled: {what}"));
+    if let Some(column) = numbers.iter().find(|c| **c >= names.len()) {
+        return Err(wrong(format!("there is no column number {column}")));
+    }
+    if let Some((role, _, factor)) = roles.iter().find(|(role, _, x)| Role::named(role).is_none() || !x.is_finite()) {
+        return Err(wrong(format!("the role {role:?} with the factor {factor} is not known")));
+    }
+    if let Some((row, ..)) = faults.iter().find(|f| f.0 as usize >= rows) {
+        return Err(wrong(format!("a fault is in row {row} of {rows}")));
+    }
     let columns = schema
         .fields()
         .iter()

@@ -12,7 +12,9 @@ mod decision;
 mod derive;
 mod encoding;
 mod header;
+mod incoming;
 mod inspect;
+mod ipc;
 mod layout;
 mod names;
 mod parquet;
@@ -20,14 +22,19 @@ mod recognise;
 mod records;
 mod rule;
 mod sheet;
+mod sound;
 mod united;
+mod whole;
 mod words;
 
 use std::path::{Path, PathBuf};
 
 pub use columnar::{Reading, from_columns, reading, rebuild};
+pub use incoming::{Incoming, Stream};
+pub use ipc::{from_ipc, to_ipc};
 pub use layout::layouts;
 pub use names::role_of_name;
+pub use whole::whole;
 
 use bytes::Kind;
 
@@ -67,7 +74,7 @@ pub fn read_files(sources: &[String], options: &Options, watch: &Watch) -> Resul
         Kind::Workbook => sheet::read(&files, options, watch)?,
         Kind::Parquet => parquet::read(&files, options, watch)?,
     };
-    let ships = Shipments::all(store);
+    let ships = Shipments::all(store.with_files(files));
     check_faults(&ships, options, watch)?;
     Ok(ships)
 }

@@ -1,6 +1,7 @@
 //! The Python module `redlane._core`: convert, release the GIL, call the core, map errors.
 
 mod errors;
+mod incoming;
 mod run;
 mod sample;
 mod score;

@@ -1,13 +1,13 @@
 //! Runs a computation without the GIL, in the pool, so that Ctrl-C and progress reach Python.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use pyo3::prelude::*;
 
 use super::errors::raise;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, panic_text};
 use crate::threads;
 use crate::watch::Watch;
 
@@ -40,7 +40,8 @@ pub fn run<T: Send>(
                     if let Some(error) = interrupted {
                         return Err(error);
                     }
-                    let outcome = outcome.unwrap_or_else(|panic| resume_unwind(panic));
+                    // A panic as it is would pass by every `except Exception`.
+                    let outcome = outcome.unwrap_or_else(|panic| Err(Error::Internal(panic_text(&*panic))));
                     return outcome.map_err(|e| raise(py, e));
                 }
                 Err(RecvTimeoutError::Disconnected) => {

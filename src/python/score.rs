@@ -2,12 +2,12 @@
 
 use arrow::array::RecordBatch;
 use pyo3::prelude::*;
-use pyo3_arrow::PyTable;
 
 use super::errors::raise;
+use super::incoming::Arrow;
 use super::run::run;
 use super::shipments::{Shipments, window as read_window};
-use super::table::{Table, one_batch};
+use super::table::Table;
 use crate::error::{Error, Result};
 use crate::score::{self, SharedFit, SharedScores};
 use crate::stats::{benjamini_hochberg, benjamini_yekutieli};
@@ -54,9 +54,9 @@ impl Detector {
     }
 
     /// The fit of all data that the states stand for.
-    fn restore(&self, py: Python<'_>, states: Vec<PyTable>) -> PyResult<Fit> {
+    fn restore(&self, py: Python<'_>, states: Vec<Arrow>) -> PyResult<Fit> {
         let fit = run(py, None, |watch| {
-            let states: Result<Vec<RecordBatch>> = states.into_iter().map(one_batch).collect();
+            let states: Result<Vec<RecordBatch>> = states.into_iter().map(|state| state.batch(watch)).collect();
             self.detector.restore(&states?, watch)
         })?;
         Ok(Fit { fit })

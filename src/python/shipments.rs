@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule};
-use pyo3_arrow::PyTable;
 
 use super::errors::raise;
+use super::incoming::Arrow;
 use super::run::run;
 use super::table::{Content, Table};
 use crate::aggregate;
@@ -100,7 +100,7 @@ pub fn read_files(
 #[pyo3(signature = (table, columns, layout, date_order, raise_faults, progress=None))]
 pub fn read_arrow(
     py: Python<'_>,
-    table: PyTable,
+    table: Arrow,
     columns: Vec<(String, String)>,
     layout: String,
     date_order: Option<&str>,
@@ -108,8 +108,10 @@ pub fn read_arrow(
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Shipments> {
     let options = options(layout, columns, date_order, raise_faults).map_err(|e| raise(py, e))?;
-    let (batches, schema) = table.into_inner();
-    run(py, progress.as_ref(), |watch| Ok(Shipments::of(ingest::from_columns(&schema, &batches, &options, watch)?)))
+    run(py, progress.as_ref(), |watch| {
+        let (schema, batches) = table.batches(watch)?;
+        Ok(Shipments::of(ingest::from_columns(&schema, &batches, &options, watch)?))
+    })
 }
 
 #[pyfunction]
@@ -203,6 +205,12 @@ impl Shipments {
     #[getter]
     fn layout(&self) -> String {
         self.ships.store.layout.clone()
+    }
+
+    /// The files they were read from.
+    #[getter]
+    fn files(&self) -> Vec<std::path::PathBuf> {
+        self.ships.store.files.clone()
     }
 
     #[getter]
@@ -310,7 +318,7 @@ impl Shipments {
 
     /// The original columns as an Arrow IPC stream, for pickling.
     fn to_ipc<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        let bytes = run(py, None, |watch| super::table::to_ipc(&self.ships.original(watch)?))?;
+        let bytes = run(py, None, |watch| ingest::to_ipc(&self.ships.original(watch)?))?;
         Ok(PyBytes::new(py, &bytes))
     }
 
@@ -339,7 +347,7 @@ impl Shipments {
         faults: Vec<(u32, String, Option<String>, String)>,
     ) -> PyResult<Shipments> {
         run(py, None, |watch| {
-            let (schema, batches) = super::table::from_ipc(ipc)?;
+            let (schema, batches) = ingest::from_ipc(ipc)?;
             Ok(Shipments::of(ingest::rebuild(&schema, &batches, reading, faults, watch)?))
         })
     }

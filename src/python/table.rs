@@ -1,10 +1,13 @@
 //! Result tables: batches that are there, or scores whose texts are written when they are read.
 
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{Array, RecordBatch, StructArray};
-use arrow::compute::concat_batches;
 use arrow::datatypes::{Field, SchemaRef};
 use arrow::error::ArrowError;
 use pyo3::prelude::*;
@@ -13,12 +16,11 @@ use pyo3_arrow::PyChunkedArray;
 use pyo3_arrow::ffi::{ArrayIterator, to_schema_pycapsule, to_stream_pycapsule};
 
 use super::errors::raise;
+use super::incoming::Arrow;
 use super::run::run;
-use crate::aggregate::{Lazy, SharedTable};
-use crate::error::{Error, Result};
-
-/// Rows written at a time.
-const BATCH: usize = 1 << 16;
+use crate::aggregate::{Lazy, SharedTable, write_csv, write_parquet};
+use crate::error::{Error, Result, panic_text};
+use crate::ingest::{from_ipc, to_ipc, whole};
 
 /// Some rows of a table.
 #[derive(Clone)]
@@ -64,7 +66,10 @@ impl Content {
         let step = ready.table.portion().max(1);
         let starts: Vec<usize> = (0..ready.len()).step_by(step).collect();
         let batches = starts.into_iter().map(move |start| {
-            let piece = ready.slice(start, step).batch(None).map_err(|e| ArrowError::ExternalError(Box::new(e)))?;
+            // A panic must not reach the foreign code that called, nor a NUL its C strings.
+            let piece = catch_unwind(AssertUnwindSafe(|| ready.slice(start, step).batch(None)))
+                .unwrap_or_else(|panic| Err(Error::Internal(panic_text(&*panic))));
+            let piece = piece.map_err(|e| ArrowError::ComputeError(e.to_string().replace('\0', "\\0")))?;
             Ok(Arc::new(StructArray::from(piece)) as Arc<dyn Array>)
         });
         let reader = Box::new(ArrayIterator::new(batches, field.into()));
@@ -143,73 +148,57 @@ impl Table {
     fn from_ipc(py: Python<'_>, bytes: Vec<u8>) -> PyResult<Table> {
         run(py, None, move |_| {
             let (schema, batches) = from_ipc(bytes)?;
-            Ok(Table::of(concat_batches(&schema, &batches)?))
+            Ok(Table::of(whole(&schema, &batches)?))
         })
     }
 
     /// The table as CSV text.
-    fn to_csv(&self, py: Python<'_>) -> PyResult<String> {
+    fn to_csv(&self, py: Python<'_>, escape: bool) -> PyResult<String> {
         let content = self.content.clone();
-        run(py, None, move |_| {
-            let mut out = Vec::new();
-            let mut writer = arrow::csv::WriterBuilder::new().with_header(true).build(&mut out);
-            let mut start = 0;
-            loop {
-                writer.write(&content.slice(start, BATCH).batch(None)?)?;
-                start += BATCH;
-                if start >= content.len() {
-                    break;
-                }
-            }
-            drop(writer);
-            String::from_utf8(out).map_err(|e| Error::Argument(e.to_string()))
+        run(py, None, move |watch| {
+            let mut out = Text(Vec::new());
+            write_csv(content.table.as_ref(), content.rows.clone(), &mut out, escape, watch)?;
+            String::from_utf8(out.0).map_err(|e| Error::Argument(e.to_string()))
         })
     }
 
-    fn to_parquet(&self, py: Python<'_>, path: &str) -> PyResult<()> {
+    fn write_csv(&self, py: Python<'_>, path: PathBuf, escape: bool) -> PyResult<()> {
         let content = self.content.clone();
-        run(py, None, move |_| {
-            let fail = |e: &dyn std::fmt::Display| Error::Read {
-                path: path.into(),
-                detail: format!("cannot be written: {e}"),
-            };
-            let file = std::fs::File::create(path).map_err(|e| fail(&e))?;
-            let mut writer =
-                parquet::arrow::ArrowWriter::try_new(file, content.schema(), None).map_err(|e| fail(&e))?;
-            for start in (0..content.len()).step_by(BATCH) {
-                writer.write(&content.slice(start, BATCH).batch(None)?).map_err(|e| fail(&e))?;
-            }
-            writer.close().map_err(|e| fail(&e))?;
-            Ok(())
+        run(py, None, move |watch| {
+            write_csv(content.table.as_ref(), content.rows.clone(), create(&path)?, escape, watch)
         })
+    }
+
+    fn write_parquet(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        let content = self.content.clone();
+        run(py, None, move |watch| write_parquet(content.table.as_ref(), content.rows.clone(), create(&path)?, watch))
+    }
+}
+
+fn create(path: &Path) -> Result<BufWriter<File>> {
+    let file = File::create(path).map_err(|e| Error::Write(format!("cannot be written: {e}")))?;
+    Ok(BufWriter::with_capacity(1 << 20, file))
+}
+
+/// Text that is an error, and no end of the process, where memory runs out.
+struct Text(Vec<u8>);
+
+impl Write for Text {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.try_reserve(bytes.len()).map_err(|_| {
+            std::io::Error::other("the text is larger than the memory there is; pass a path to write it to a file")
+        })?;
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 
 /// Any Arrow object as a table.
 #[pyfunction]
-pub fn table(py: Python<'_>, data: pyo3_arrow::PyTable) -> PyResult<Table> {
-    run(py, None, move |_| Ok(Table::of(one_batch(data)?)))
-}
-
-/// Batches as an Arrow IPC stream.
-pub fn to_ipc(batch: &RecordBatch) -> Result<Vec<u8>> {
-    let mut out = Vec::new();
-    let mut writer = arrow::ipc::writer::StreamWriter::try_new(&mut out, batch.schema().as_ref())?;
-    writer.write(batch)?;
-    writer.finish()?;
-    drop(writer);
-    Ok(out)
-}
-
-/// The inverse of [`to_ipc`].
-pub fn from_ipc(bytes: Vec<u8>) -> Result<(SchemaRef, Vec<RecordBatch>)> {
-    let reader = arrow::ipc::reader::StreamReader::try_new(std::io::Cursor::new(bytes), None)?;
-    let schema = reader.schema();
-    Ok((schema, reader.collect::<std::result::Result<Vec<RecordBatch>, _>>()?))
-}
-
-/// Batches of any Arrow object as one.
-pub fn one_batch(table: pyo3_arrow::PyTable) -> Result<RecordBatch> {
-    let (batches, schema) = table.into_inner();
-    Ok(concat_batches(&schema, &batches)?)
+pub fn table(py: Python<'_>, data: Arrow) -> PyResult<Table> {
+    run(py, None, move |watch| Ok(Table::of(data.batch(watch)?)))
 }

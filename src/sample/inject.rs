@@ -17,6 +17,9 @@ use crate::watch::Watch;
 
 pub const PATTERNS: [&str; 6] = ["overvalued", "undervalued", "duplicate", "split", "mislabelled", "newcomer"];
 
+/// Records that are added at the most.
+const MOST: f64 = 1e7;
+
 /// A copy of the shipments with `n` anomalies of one pattern. Changed rows keep their place; added
 /// ones come last.
 pub fn inject(ships: &Shipments, pattern: &str, n: usize, strength: f64, seed: u64, watch: &Watch) -> Result<Sample> {
@@ -26,6 +29,11 @@ pub fn inject(ships: &Shipments, pattern: &str, n: usize, strength: f64, seed: u
     if !(strength.is_finite() && strength > 1.0) {
         return Err(Error::Argument(format!(
             "strength={strength}: give a number above 1, such as 5 (times the price, or as many records)"
+        )));
+    }
+    if n as f64 * strength > MOST && !matches!(pattern, "overvalued" | "undervalued" | "mislabelled") {
+        return Err(Error::Argument(format!(
+            "n={n} times strength={strength} records are more than {MOST}; plant fewer"
         )));
     }
     let batch = ships.original(watch)?;

@@ -185,7 +185,7 @@ impl Detector for Ecod {
     }
 
     fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit> {
-        Ok(Arc::new(self.model(matrix::from_columns(states, &self.columns, "Ecod")?, watch)?))
+        Ok(Arc::new(self.model(matrix::from_columns(states, &self.columns, false, "Ecod")?, watch)?))
     }
 }
 

@@ -12,7 +12,8 @@ use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::Date32Type;
 use rayon::prelude::*;
 
-use super::members::{List, lists, plain, read_lists, same_lengths};
+use super::checked::{self, Rule, wrong};
+use super::members::{List, lists, plain, read_all_lists, same_lengths};
 use crate::aggregate::{Measure, measured, summands};
 use crate::error::{Error, Result};
 use crate::group::{Combos, GroupIndex, IndexCache, Key, resolve};
@@ -188,27 +189,26 @@ impl Ruler {
 
     /// Flows from states of fits of disjoint records.
     pub fn restored(&self, states: &[RecordBatch], detector: &str, watch: &Watch) -> Result<Flows> {
-        let names = ["periods", "values", "records"];
-        let (combos, [days, values, records]) = read_lists(states, &self.by, names, detector, watch)?;
-        same_lengths(&[&days, &values, &records], &names, detector)?;
-        let squared = if self.squares {
-            let names = ["square_periods", "squares"];
-            let (_, [days, squares]) = read_lists(states, &self.by, names, detector, watch)?;
-            same_lengths(&[&days, &squares], &names, detector)?;
-            Some((days, squares))
-        } else {
-            None
-        };
-        let kind = |name: &str| -> Result<bool> {
-            let flags = states.iter().map(|s| {
-                let column = super::members::column(s, name, detector)?;
-                Ok(column.as_boolean_opt().is_some_and(|c| c.iter().flatten().any(|v| v)))
-            });
-            Ok(flags.collect::<Result<Vec<bool>>>()?.into_iter().any(|v| v))
-        };
-        let (additive, counts) = (kind("additive")?, kind("counts")?);
-        let range = days.values.iter().fold((i32::MAX, i32::MIN), |r, &d| (r.0.min(d as i32), r.1.max(d as i32)));
-        let periods = self.every.range(range.0, range.1);
+        let rules = [
+            ("periods", Rule::DAY),
+            ("values", Rule::ANY),
+            ("records", Rule::COUNT),
+            ("square_periods", Rule::DAY),
+            ("squares", Rule::KNOWN),
+        ];
+        let wanted = if self.squares { &rules[..] } else { &rules[..3] };
+        let (combos, mut lists) = read_all_lists(states, &self.by, wanted, detector, watch)?;
+        let squared = lists.split_off(3);
+        let named = |at: usize| rules[at].0;
+        same_lengths(&lists.iter().collect::<Vec<_>>(), &[named(0), named(1), named(2)], detector)?;
+        if let [days, squares] = &squared[..] {
+            same_lengths(&[days, squares], &[named(3), named(4)], detector)?;
+        }
+        let [days, values, records] = &lists[..] else { return Err(wrong("the state lacks columns", detector)) };
+        let (additive, counts) =
+            (checked::flag(states, "additive", detector)?, checked::flag(states, "counts", detector)?);
+        let (first, last) = self.span(days, detector)?;
+        let periods = self.every.range(first, last);
         let mut flows = Flows {
             starts: vec![0],
             cells: Vec::new(),
@@ -237,15 +237,52 @@ impl Ruler {
                     )));
                 }
                 let at = flows.periods.partition_point(|&p| p < cell[0].0) as u32;
+                let known = cell.iter().map(|e| e.2).sum::<f64>();
+                if !(1.0..=f64::from(u32::MAX)).contains(&known) {
+                    let what =
+                        format!("the column \"records\" counts {known} records in {}", self.every.text(cell[0].0));
+                    return Err(wrong(&what, detector));
+                }
                 let value = if numbers.is_empty() { f64::NAN } else { exact_sum(&numbers) };
                 parts.extend(expansion(value, numbers).into_iter().map(|part| (flows.cells.len() as u32, part)));
-                flows.cells.push(Cell { at, records: cell.iter().map(|e| e.2).sum::<f64>() as u32, value });
+                flows.cells.push(Cell { at, records: known as u32, value });
             }
             flows.starts.push(flows.cells.len());
         }
-        let squares = squared.map(|(days, squares)| flows.restored_squares(&days, &squares)).unwrap_or_default();
+        let squares = match &squared[..] {
+            [days, squares] => flows.restored_squares(days, squares, detector)?,
+            _ => Vec::new(),
+        };
         flows.source = Source::Parts(parts, squares);
         Ok(flows)
+    }
+}
+
+impl Ruler {
+    /// The first and the last period of a state's cells, all of which must be beginnings of periods.
+    fn span(&self, days: &List, detector: &str) -> Result<(i32, i32)> {
+        let mut span: Option<(i32, i32)> = None;
+        for day in days.values.iter().map(|day| *day as i32) {
+            if self.every.start(day) != day {
+                let what =
+                    format!("the column \"periods\" holds {}, on which no {} begins", iso(day), self.every.name());
+                return Err(wrong(&what, detector));
+            }
+            span = Some(span.map_or((day, day), |(first, last)| (first.min(day), last.max(day))));
+        }
+        let (first, last) = span.ok_or_else(|| wrong("the state holds no records", detector))?;
+        let about = f64::from(last - first) / self.every.days();
+        if about > self.most {
+            let what = format!(
+                "the column \"periods\" goes from {} to {}, about {about:.0} {}s, more than the {} that can be compared",
+                iso(first),
+                iso(last),
+                self.every.name(),
+                self.most
+            );
+            return Err(wrong(&what, detector));
+        }
+        Ok((first, last))
     }
 }
 
@@ -342,14 +379,18 @@ impl Flows {
         (from < to).then(|| (from as u32, to as u32 - 1))
     }
 
-    fn restored_squares(&mut self, days: &List, squares: &List) -> Parts {
+    fn restored_squares(&mut self, days: &List, squares: &List, detector: &str) -> Result<Parts> {
         let mut parts = Vec::new();
         for g in 0..self.groups() {
             for i in days.starts[g]..days.starts[g + 1] {
                 let at = self.periods.partition_point(|&p| p < days.values[i] as i32) as u32;
-                if let Some(cell) = self.find(g, at) {
-                    parts.push((cell as u32, squares.values[i]));
-                }
+                let day = days.values[i] as i32;
+                let known = self.periods.get(at as usize) == Some(&day);
+                let Some(cell) = self.find(g, at).filter(|_| known) else {
+                    let what = format!("the column \"square_periods\" holds {}, which \"periods\" does not", iso(day));
+                    return Err(wrong(&what, detector));
+                };
+                parts.push((cell as u32, squares.values[i]));
             }
         }
         parts.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
@@ -361,7 +402,7 @@ impl Flows {
             self.squares[cell[0].0 as usize] = sum;
             made.extend(expansion(sum, numbers).into_iter().map(|part| (cell[0].0, part)));
         }
-        made
+        Ok(made)
     }
 
     /// The numbers that each cell is the exact sum of, cell after cell, and those of its squares.

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use arrow::array::ArrayRef;
 
+use super::checked::{is_day, wrong};
 use super::members::{List, lists};
 use super::phrase::number;
 use crate::error::Result;
@@ -54,6 +55,17 @@ impl Fact {
         }
     }
 
+    /// The fact, if it can be one.
+    fn checked(self, detector: &str) -> Result<Fact> {
+        let days = is_day(self.first_day) && is_day(self.last_day);
+        let days = days || (self.first_day == f64::INFINITY && self.last_day == f64::NEG_INFINITY);
+        let ratios = self.low_ratio >= 0.0 && (self.high_ratio >= 0.0 || self.high_ratio == f64::NEG_INFINITY);
+        if days && ratios && self.ratios >= 0.0 && self.ratios <= f64::MAX {
+            return Ok(self);
+        }
+        Err(wrong("the column \"facts\" holds days or ratios that cannot be", detector))
+    }
+
     pub fn all<'a>(facts: impl Iterator<Item = &'a Fact>) -> Fact {
         facts.fold(Fact::NOTHING, |all, fact| all.and(*fact))
     }
@@ -72,9 +84,12 @@ impl Facts {
     }
 
     /// The facts that states hold, five numbers for each time a group is in one.
-    pub fn restored(list: &List) -> Facts {
+    pub fn restored(list: &List, detector: &str) -> Result<Facts> {
         let facts = list.starts.windows(2).map(|w| {
             let parts = list.values[w[0]..w[1]].chunks_exact(5);
+            if !parts.remainder().is_empty() {
+                return Err(wrong("the column \"facts\" does not hold five numbers for each row", detector));
+            }
             let parts = parts.map(|p| Fact {
                 first_day: p[0],
                 last_day: p[1],
@@ -82,9 +97,10 @@ impl Facts {
                 high_ratio: p[3],
                 ratios: p[4],
             });
-            parts.fold(Fact::NOTHING, Fact::and)
+            parts.map(|fact| fact.checked(detector)).try_fold(Fact::NOTHING, |all, fact| Ok(all.and(fact?)))
         });
-        Facts { source: None, known: OnceLock::from(facts.collect::<Vec<_>>()), whole: OnceLock::new() }
+        let facts: Result<Vec<Fact>> = facts.collect();
+        Ok(Facts { source: None, known: OnceLock::from(facts?), whole: OnceLock::new() })
     }
 
     /// As a column of the state: five numbers for each of the first groups.

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch, StringViewArray};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringViewArray};
 use arrow::buffer::ScalarBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
 use hashbrown::HashMap;
 use rayon::prelude::*;
 
-use super::members::{column, plain};
+use super::checked;
 use crate::error::{Error, Result};
 use crate::group::{Key, KeyColumn};
 use crate::stats::ln;
@@ -28,6 +28,11 @@ pub struct Feature {
 /// taken as logarithms, other columns of numbers as they are, and texts as categories where `texts`
 /// allows them. Values are those of the shipments' rows, in their order.
 pub fn load(ships: &Shipments, names: &[String], texts: bool, watch: &Watch) -> Result<Vec<Feature>> {
+    check(names)?;
+    names.iter().map(|name| one(ships, name, texts, watch)).collect()
+}
+
+fn check(names: &[String]) -> Result<()> {
     if names.is_empty() {
         return Err(Error::Argument("columns is empty; name at least one, such as \"value\"".into()));
     }
@@ -36,7 +41,7 @@ pub fn load(ships: &Shipments, names: &[String], texts: bool, watch: &Watch) -> 
             return Err(Error::Argument(format!("columns names {name:?} twice")));
         }
     }
-    names.iter().map(|name| one(ships, name, texts, watch)).collect()
+    Ok(())
 }
 
 fn one(ships: &Shipments, name: &str, texts: bool, watch: &Watch) -> Result<Feature> {
@@ -106,14 +111,22 @@ pub fn to_columns(features: &[Feature]) -> Vec<(String, ArrayRef)> {
 }
 
 /// The inverse of [`to_columns`], over the rows of several states.
-pub fn from_columns(states: &[RecordBatch], names: &[String], detector: &str) -> Result<Vec<Feature>> {
+pub fn from_columns(states: &[RecordBatch], names: &[String], texts: bool, detector: &str) -> Result<Vec<Feature>> {
+    check(names)?;
+    checked::rows(states, detector)?;
     names
         .iter()
         .map(|name| {
             let parts: Result<Vec<ArrayRef>> =
-                states.iter().map(|state| plain(column(state, name, detector)?)).collect();
-            let parts = parts?;
-            let text = parts.iter().any(|p| p.data_type() == &DataType::Utf8View);
+                states.iter().map(|state| Ok(checked::column(state, name, detector)?.clone())).collect();
+            let parts = checked::key(&parts?, name, detector)?;
+            let known = parts.iter().any(|p| p.null_count() < p.len());
+            let text = parts.iter().any(|p| p.data_type() == &DataType::Utf8View) && (texts || known);
+            let number = parts.iter().all(|p| checked::is_number(p.data_type()));
+            if !(text && texts || number || !text && !known) {
+                let what = if texts { "neither numbers nor texts" } else { "no numbers" };
+                return Err(checked::wrong(&format!("the column {name:?} holds {what}"), detector));
+            }
             if text {
                 let mut labels: Vec<String> = parts
                     .iter()
@@ -135,6 +148,10 @@ pub fn from_columns(states: &[RecordBatch], names: &[String], detector: &str) ->
             }
             let mut values = Vec::new();
             for part in &parts {
+                if !number {
+                    values.resize(values.len() + part.len(), f64::NAN);
+                    continue;
+                }
                 let numbers = cast(part, &DataType::Float64)?;
                 values.extend(numbers.as_primitive::<Float64Type>().iter().map(|v| v.unwrap_or(f64::NAN)));
             }

@@ -8,7 +8,8 @@ use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::{cast, filter};
 use arrow::datatypes::{DataType, Field, Float64Type};
 
-use crate::error::{Error, Result};
+use super::checked::{self, Rule, column, wrong};
+use crate::error::Result;
 use crate::group::Combos;
 use crate::store::Every;
 use crate::watch::Watch;
@@ -44,15 +45,6 @@ pub fn lists(starts: &[usize], values: Vec<f64>, rows: usize) -> ArrayRef {
     Arc::new(LargeListArray::new(item, offsets, Arc::new(Float64Array::from(values)), nulls))
 }
 
-/// A column of a detector's state.
-pub fn column<'a>(state: &'a RecordBatch, name: &str, detector: &str) -> Result<&'a ArrayRef> {
-    state.column_by_name(name).ok_or_else(|| wrong(&format!("the state has no column {name:?}"), detector))
-}
-
-fn wrong(what: &str, detector: &str) -> Error {
-    Error::Argument(format!("{what}; pass tables that state() of a {detector} returned"))
-}
-
 /// The numbers of a list column, group after group, and where each group begins.
 #[derive(Default)]
 pub struct List {
@@ -64,7 +56,7 @@ pub struct List {
 pub fn read_lists<const N: usize>(
     states: &[RecordBatch],
     keys: &[String],
-    names: [&str; N],
+    names: [(&str, Rule); N],
     detector: &str,
     watch: &Watch,
 ) -> Result<(Combos, [List; N])> {
@@ -73,33 +65,35 @@ pub fn read_lists<const N: usize>(
     Ok((combos, names.map(|_| lists.next().unwrap_or_default())))
 }
 
-/// The groups of several states together, and the named list columns over them. Rows whose first list
-/// is null hold no members.
+/// The groups of several states together, and the named list columns over them, each by its rule. Rows whose
+/// first list is null hold no members.
 pub fn read_all_lists(
     states: &[RecordBatch],
     keys: &[String],
-    names: &[&str],
+    names: &[(&str, Rule)],
     detector: &str,
     watch: &Watch,
 ) -> Result<(Combos, Vec<List>)> {
+    checked::rows(states, detector)?;
     let mut columns: Vec<Vec<ArrayRef>> = vec![Vec::new(); keys.len()];
     let mut held: Vec<Vec<LargeListArray>> = vec![Vec::new(); names.len()];
     let mut rows = 0;
     for state in states {
-        let list = |name: &str| -> Result<ArrayRef> {
-            let item = Arc::new(Field::new("item", DataType::Float64, true));
-            cast(column(state, name, detector)?, &DataType::LargeList(item))
-                .map_err(|_| wrong(&format!("the column {name:?} does not hold lists of numbers"), detector))
-        };
-        let first = list(names[0])?;
+        let lists: Result<Vec<LargeListArray>> =
+            names.iter().map(|(name, rule)| checked::list(state, name, *rule, detector)).collect();
+        let lists = lists?;
+        let first = &lists[0];
         let present: BooleanArray = (0..first.len()).map(|row| Some(first.is_valid(row))).collect();
         rows += present.true_count();
-        for (name, lists) in names.iter().zip(&mut held) {
-            lists.push(filter(&list(name)?, &present)?.as_list::<i64>().clone());
+        for (list, held) in lists.iter().zip(&mut held) {
+            held.push(filter(list, &present)?.as_list::<i64>().clone());
         }
         for (key, chunks) in keys.iter().zip(&mut columns) {
             chunks.push(filter(&plain_key(key, column(state, key, detector)?)?, &present)?);
         }
+    }
+    for (key, chunks) in keys.iter().zip(&mut columns) {
+        *chunks = checked::key(chunks, key, detector)?;
     }
     let (combos, number) = Combos::of_columns(keys, &columns, rows, watch)?.distinct()?;
     let lists = held.iter().map(|lists| by_group(lists, &number, combos.groups())).collect();

@@ -1,5 +1,6 @@
 //! Detectors, one file or folder each, and the screen that combines them.
 
+mod checked;
 mod content;
 mod digits;
 mod divergence;

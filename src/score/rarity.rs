@@ -7,12 +7,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Int64Type};
+use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch};
+use arrow::datatypes::{DataType, Field};
 use rayon::prelude::*;
 
-use super::members::{column, plain, plain_key};
+use super::checked;
+use super::members::plain;
 use super::phrase::number;
 use super::scores::{Number, Scores};
 use super::{Detector, Fit, SharedFit, SharedScores};
@@ -148,12 +148,15 @@ impl Detector for Rarity {
         let mut columns: Vec<Vec<ArrayRef>> = vec![Vec::new(); keys.len()];
         let mut held: Vec<u64> = Vec::new();
         for state in states {
-            let column = |name: &str| column(state, name, "Rarity");
             for (key, chunks) in keys.iter().zip(&mut columns) {
-                chunks.push(plain_key(key, column(key)?)?);
+                chunks.push(checked::column(state, key, "Rarity")?.clone());
             }
-            let counts = cast(column("n")?, &DataType::Int64)?;
-            held.extend(counts.as_primitive::<Int64Type>().values().iter().map(|&n| n.max(0) as u64));
+            held.extend(checked::whole(state, "n", 0, "Rarity")?);
+        }
+        checked::rows(states, "Rarity")?;
+        checked::total(&held, "n", "Rarity")?;
+        for (key, chunks) in keys.iter().zip(&mut columns) {
+            *chunks = checked::key(chunks, key, "Rarity")?;
         }
         let (pairs, number) = Combos::of_columns(&keys, &columns, held.len(), watch)?.distinct()?;
         let mut counts = vec![0; pairs.groups()];

@@ -14,6 +14,7 @@ use arrow::buffer::ScalarBuffer;
 use arrow::datatypes::{DataType, Field};
 use rayon::prelude::*;
 
+use super::checked::{Rule, wrong};
 use super::members::{lists, plain, read_lists, same_lengths};
 use super::phrase::{number, unusable};
 use super::scores::{Number, Scores};
@@ -191,8 +192,12 @@ impl Detector for Repeats {
             .filter(|k| states.iter().any(|s| s.column_by_name(k).is_some()))
             .map(str::to_owned)
             .collect();
+        if !keys.iter().any(|k| k == "exporter" || k == "importer") {
+            return Err(wrong("the state has no column \"exporter\" and none \"importer\"", "Repeats"));
+        }
         let names = ["days", "values", "weights"];
-        let (combos, [days, values, weights]) = read_lists(states, &keys, names, "Repeats", watch)?;
+        let rules = [(names[0], Rule::DAY), (names[1], Rule::AMOUNT), (names[2], Rule::ANY)];
+        let (combos, [days, values, weights]) = read_lists(states, &keys, rules, "Repeats", watch)?;
         same_lengths(&[&days, &values, &weights], &names, "Repeats")?;
         let numbers = days.values.iter().zip(&values.values).zip(&weights.values);
         let records = numbers.map(|((&day, &value), &weight)| Record { day: day as i32, value, weight }).collect();

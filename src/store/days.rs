@@ -15,7 +15,7 @@ use crate::watch::Watch;
 pub const NULL_DAY: i32 = i32::MIN;
 
 /// The years 1 to 9999, in days since 1970-01-01.
-const CALENDAR: std::ops::RangeInclusive<i32> = -719_162..=2_932_896;
+pub const CALENDAR: std::ops::RangeInclusive<i32> = -719_162..=2_932_896;
 const OUTSIDE: &str = "not a date between the years 1 and 9999";
 
 type Days = (Vec<i32>, Vec<(u32, &'static str)>, Option<String>);

@@ -1,5 +1,6 @@
 //! The store and the view of it that a user holds.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use arrow::array::{Array, AsArray};
@@ -47,6 +48,8 @@ pub struct Store {
     /// Cells of the source that a derived column could not use.
     derived_faults: Vec<Fault>,
     notes: Mutex<Vec<String>>,
+    /// The files it was read from, which must stay as they are.
+    pub files: Vec<PathBuf>,
     codes: [Reading<Codes>; Role::ALL.len()],
     days: Reading<Vec<i32>>,
     scaled: [OnceLock<ScalarBuffer<f64>>; Role::ALL.len()],
@@ -73,6 +76,7 @@ impl Store {
             date_order: None,
             hs_digits: None,
             notes: Mutex::new(Vec::new()),
+            files: Vec::new(),
             codes: std::array::from_fn(|_| OnceLock::new()),
             days: OnceLock::new(),
             scaled: std::array::from_fn(|_| OnceLock::new()),
@@ -101,6 +105,11 @@ impl Store {
 
     pub fn declared_numbers(&self) -> &[usize] {
         &self.numbers
+    }
+
+    pub fn with_files(mut self, files: Vec<PathBuf>) -> Store {
+        self.files = files;
+        self
     }
 
     pub fn with_faults(mut self, faults: Vec<Fault>) -> Store {

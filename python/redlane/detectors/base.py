@@ -75,11 +75,11 @@ class Detector:
 
     def score(self, ships: Shipments) -> Table:
         """Score shipments by what was fitted; they need not be those that were fitted."""
-        return Table(self._scores(ships).table())
+        return Table._of(self._scores(ships).table(), ships._files)
 
     def fit_score(self, ships: Shipments) -> Table:
         """Fit and score the same shipments."""
-        return Table(self._fit_scores(ships).table())
+        return Table._of(self._fit_scores(ships).table(), ships._files)
 
     def state(self) -> Table:
         """What was fitted, as a table: enough to restore the fit and to merge it with others."""

@@ -10,6 +10,7 @@ from redlane._arguments import count, days
 from redlane.detectors.base import Detector
 from redlane.errors import ArgumentError
 from redlane.shipments import day_text, names
+from redlane.table import Table
 
 
 class Newcomer(Detector):
@@ -109,10 +110,9 @@ def _founded(given: Any) -> list[tuple[str, str]]:
     if isinstance(given, Mapping):
         pairs = list(given.items())
     else:
-        import arro3.core
-
-        table = arro3.core.Table(given)
+        table = Table(given)
         if len(table.column_names) < 2:
             raise ArgumentError("founded must have two columns: names and founding dates")
-        pairs = list(zip(table.column(0).to_pylist(), table.column(1).to_pylist(), strict=True))
+        columns = [table[name].to_pylist() for name in table.column_names[:2]]
+        pairs = list(zip(*columns, strict=True))
     return [(str(name), day_text(date)) for name, date in pairs if name is not None and date is not None]

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 
 use self::scores::DigitScores;
+use super::checked::Rule;
 use super::members::{lists, plain, read_lists};
 use super::{Detector, Fit, SharedFit, SharedScores};
 use crate::aggregate::table;
@@ -284,7 +285,7 @@ impl Detector for Digits {
     fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit> {
         self.check()?;
         let keys = self.keys(states.iter().any(|s| s.column_by_name("hs2").is_some()));
-        let (combos, [digits]) = read_lists(states, &keys, ["digits"], "Digits", watch)?;
+        let (combos, [digits]) = read_lists(states, &keys, [("digits", Rule::DIGITS)], "Digits", watch)?;
         Ok(Arc::new(self.model(combos, digits.starts, digits.values)?))
     }
 }

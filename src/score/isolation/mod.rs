@@ -13,14 +13,12 @@ mod tree;
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::buffer::ScalarBuffer;
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int64Type};
 use rayon::prelude::*;
 
+use super::checked;
 use super::matrix;
-use super::members::column;
 use super::{Detector, Fit, SharedFit, SharedScores};
 use crate::aggregate::table;
 use crate::error::{Error, Result};
@@ -151,21 +149,21 @@ impl Detector for Isolation {
 
     fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit> {
         self.check()?;
-        let features = matrix::from_columns(states, &self.columns, "Isolation")?;
-        let whole = |name: &str| -> Result<Vec<u64>> {
-            let mut values = Vec::new();
-            for state in states {
-                let column = cast(column(state, name, "Isolation")?, &DataType::Int64)?;
-                values.extend(column.as_primitive::<Int64Type>().values().iter().map(|&n| n.max(0) as u64));
-            }
-            Ok(values)
-        };
-        let counts = whole("count")?;
-        let mut n = 0;
+        let features = matrix::from_columns(states, &self.columns, true, "Isolation")?;
+        let (mut counts, mut n) = (Vec::new(), 0u64);
         for state in states {
-            let fitted = state.column_by_name("fitted").map(|c| cast(c, &DataType::Int64)).transpose()?;
-            n += fitted.filter(|c| !c.is_empty()).map_or(0, |c| c.as_primitive::<Int64Type>().value(0).max(0) as u64);
+            let own = checked::whole(state, "count", 1, "Isolation")?;
+            let fitted = checked::whole(state, "fitted", 0, "Isolation")?;
+            let held = checked::total(&own, "count", "Isolation")?;
+            let all = fitted.first().copied().unwrap_or(0);
+            if all < held || fitted.iter().any(|other| *other != all) {
+                let what = "the column \"fitted\" does not say how many shipments were fitted in all";
+                return Err(checked::wrong(what, "Isolation"));
+            }
+            n += all;
+            counts.extend(own);
         }
+        checked::total(&counts, "count", "Isolation")?;
         let pool = pool(self, features, Some(counts), watch)?;
         Ok(Arc::new(self.model(pool, n, watch)?))
     }

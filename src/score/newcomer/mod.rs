@@ -105,6 +105,9 @@ impl Newcomer {
         if self.burn_in < 0 || self.dormant < 1 {
             return wrong("burn_in must be 0 days or more, and dormant 1 or more");
         }
+        if let Some(days) = [self.window, self.burn_in, self.dormant].into_iter().find(|d| f64::from(*d) > LONGEST) {
+            return wrong(&format!("window, burn_in and dormant are days: {days} are more than 200 years"));
+        }
         Ok(())
     }
 

@@ -13,6 +13,7 @@ use super::{Scale, UnitValue};
 use crate::aggregate::table;
 use crate::error::Result;
 use crate::group::{Combos, finest};
+use crate::score::checked::Rule;
 use crate::score::guards::Facts;
 use crate::score::members::{lists, read_lists};
 use crate::score::tails::{Tail, Tails};
@@ -127,8 +128,8 @@ pub fn restore(settings: &UnitValue, states: &[RecordBatch], watch: &Watch) -> R
     let unit = Role::QuantityUnit.name();
     let with_unit = states.iter().any(|s| s.column_by_name(unit).is_some());
     let levels = settings.levels(with_unit);
-    let names = ["members", "facts"];
+    let names = [("members", Rule::LOG), ("facts", Rule::KNOWN)];
     let (combos, [members, facts]) = read_lists(states, &finest(&levels), names, "UnitValue", watch)?;
-    let facts = Facts::restored(&facts);
+    let facts = Facts::restored(&facts, "UnitValue")?;
     Fitted::of_members(settings, Members { combos, starts: members.starts, x: members.values }, &levels, facts, watch)
 }

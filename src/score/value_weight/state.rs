@@ -9,6 +9,7 @@ use super::{Model, ValueWeight};
 use crate::aggregate::table;
 use crate::error::Result;
 use crate::group::Combos;
+use crate::score::checked::Rule;
 use crate::score::guards::Facts;
 use crate::score::members::{lists, plain, read_all_lists, same_lengths};
 use crate::stats::linear::{Linear, NoFit};
@@ -30,8 +31,11 @@ type Members = (Combos, Vec<usize>, Vec<Vec<f64>>, Facts);
 pub fn read(settings: &ValueWeight, states: &[RecordBatch], watch: &Watch) -> Result<Members> {
     let names = list_names(settings);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let (combos, mut all) = read_all_lists(states, &settings.by, &names, "ValueWeight", watch)?;
-    let facts = Facts::restored(&all.remove(names.len() - 1));
+    let member = if settings.log { Rule::LOG } else { Rule::AMOUNT };
+    let rule = |name: &str| if name == "facts" { Rule::KNOWN } else { member };
+    let wanted: Vec<(&str, Rule)> = names.iter().map(|name| (*name, rule(name))).collect();
+    let (combos, mut all) = read_all_lists(states, &settings.by, &wanted, "ValueWeight", watch)?;
+    let facts = Facts::restored(&all.remove(names.len() - 1), "ValueWeight")?;
     same_lengths(&all.iter().collect::<Vec<_>>(), &names, "ValueWeight")?;
     let starts = all[0].starts.clone();
     Ok((combos, starts, all.into_iter().map(|list| list.values).collect(), facts))

@@ -1,0 +1,305 @@
+//! Arrow from other libraries, through the C stream interface: pointers that are taken on trust, so
+//! what they lead to is looked at before it is used. First the shape of each array (how many buffers and
+//! children, lengths that are lengths), then, in the pool, all that the arrays say themselves.
+
+use std::ffi::{CStr, c_char, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use arrow::array::{ArrayData, RecordBatch, RecordBatchOptions, layout, make_array};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi_and_data_type};
+use arrow::ffi_stream::FFI_ArrowArrayStream;
+use rayon::prelude::*;
+
+use super::sound::{sound, sound_labels};
+use crate::error::{Error, Result, panic_text};
+use crate::watch::Watch;
+
+/// Types within types, at the most.
+const DEEPEST: usize = 64;
+/// Rows of one array at the most: their bytes can still be counted.
+const LONGEST: i64 = 1 << 48;
+
+/// A stream that is being read.
+pub struct Stream {
+    stream: FFI_ArrowArrayStream,
+    schema: SchemaRef,
+    batches: Vec<ArrayData>,
+}
+
+/// What a stream held, not checked yet.
+pub struct Incoming {
+    schema: SchemaRef,
+    batches: Vec<ArrayData>,
+}
+
+fn wrong(what: impl std::fmt::Display) -> Error {
+    Error::Source(format!("the Arrow data cannot be used: {what}"))
+}
+
+/// The foreign code, and Arrow's reading of what it gave, by panics that end here.
+fn guarded<T>(what: &str, read: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| Err(wrong(format!("{what} ({})", panic_text(&*panic)))))
+}
+
+impl Stream {
+    pub fn open(mut stream: FFI_ArrowArrayStream) -> Result<Stream> {
+        if stream.release.is_none() {
+            return Err(wrong("the stream was read before; make it again"));
+        }
+        let get = stream.get_schema.ok_or_else(|| wrong("the stream has no schema"))?;
+        let mut schema = FFI_ArrowSchema::empty();
+        // SAFETY: a stream that is not released holds functions that take it.
+        let code = unsafe { get(&mut stream, &mut schema) };
+        if code != 0 {
+            return Err(failed(&mut stream, code));
+        }
+        check_type(&raw const schema, 0)?;
+        let schema = guarded("its schema cannot be read", || {
+            Schema::try_from(&schema).map_err(|e| wrong(format!("its schema is not that of a table: {e}")))
+        })?;
+        Ok(Stream { stream, schema: Arc::new(schema), batches: Vec::new() })
+    }
+
+    /// Takes up the next batch, if there is one.
+    pub fn advance(&mut self) -> Result<bool> {
+        let get = self.stream.get_next.ok_or_else(|| wrong("the stream has no batches"))?;
+        let mut array = FFI_ArrowArray::empty();
+        // SAFETY: as above.
+        let code = unsafe { get(&mut self.stream, &mut array) };
+        if code != 0 {
+            return Err(failed(&mut self.stream, code));
+        }
+        if array.is_released() {
+            return Ok(false);
+        }
+        let kind = DataType::Struct(self.schema.fields().clone());
+        let batch = guarded("a batch cannot be read", || {
+            check_shape(&mut array, &kind, "")?;
+            // SAFETY: the shape is that of the type; what the buffers hold is checked before it is used.
+            unsafe { from_ffi_and_data_type(array, kind) }.map_err(wrong)
+        })?;
+        if batch.null_count() > 0 {
+            return Err(wrong("some rows are null as a whole; pass a table whose columns hold the nulls"));
+        }
+        self.batches.push(batch);
+        Ok(true)
+    }
+
+    pub fn finish(self) -> Incoming {
+        Incoming { schema: self.schema, batches: self.batches }
+    }
+}
+
+/// What the producer says about an error of its own; some say nothing.
+fn failed(stream: &mut FFI_ArrowArrayStream, code: i32) -> Error {
+    // SAFETY: the text belongs to the stream and lasts until its next call.
+    let text = stream.get_last_error.and_then(|get| unsafe {
+        let text = get(stream);
+        (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy().into_owned())
+    });
+    let text = text
+        .filter(|t| !t.trim().is_empty())
+        .unwrap_or_else(|| format!("it gave no reason ({})", std::io::Error::from_raw_os_error(code)));
+    Error::Source(format!("the source failed while it was read: {text}"))
+}
+
+/// The schema as the C data interface lays it out.
+#[repr(C)]
+struct RawSchema {
+    format: *const c_char,
+    name: *const c_char,
+    metadata: *const c_char,
+    flags: i64,
+    n_children: i64,
+    children: *mut *mut RawSchema,
+    dictionary: *mut RawSchema,
+    release: *const c_void,
+    private_data: *mut c_void,
+}
+
+/// That a type is whole and not nested without end.
+fn check_type(schema: *const FFI_ArrowSchema, depth: usize) -> Result<()> {
+    // SAFETY: the interface fixes the layout of the structure; null pointers are looked for.
+    unsafe {
+        let Some(raw) = schema.cast::<RawSchema>().as_ref() else { return Err(wrong("a type is missing")) };
+        if depth > DEEPEST {
+            return Err(wrong(format!("its types are nested deeper than {DEEPEST} levels")));
+        }
+        let text = |text: *const c_char| text.is_null() || CStr::from_ptr(text).to_str().is_ok();
+        if raw.format.is_null() || !text(raw.format) {
+            return Err(wrong("a column has no type"));
+        }
+        if !text(raw.name) {
+            return Err(wrong(format!(
+                "the column name {:?} is not UTF-8",
+                CStr::from_ptr(raw.name).to_string_lossy()
+            )));
+        }
+        if raw.n_children < 0 || (raw.n_children > 0 && raw.children.is_null()) {
+            return Err(wrong("a type has lost its parts"));
+        }
+        for child in 0..raw.n_children as usize {
+            check_type(raw.children.add(child).read_unaligned().cast(), depth + 1)?;
+        }
+        if !raw.dictionary.is_null() {
+            check_type(raw.dictionary.cast(), depth + 1)?;
+        }
+    }
+    Ok(())
+}
+
+/// The types that an array's children must have.
+fn parts(kind: &DataType) -> Vec<(&DataType, &str)> {
+    match kind {
+        DataType::List(field)
+        | DataType::LargeList(field)
+        | DataType::ListView(field)
+        | DataType::LargeListView(field)
+        | DataType::FixedSizeList(field, _)
+        | DataType::Map(field, _) => vec![(field.data_type(), "")],
+        DataType::Struct(fields) => fields.iter().map(|f| (f.data_type(), f.name().as_str())).collect(),
+        DataType::Union(fields, _) => fields.iter().map(|(_, f)| (f.data_type(), "")).collect(),
+        DataType::RunEndEncoded(ends, values) => vec![(ends.data_type(), ""), (values.data_type(), "")],
+        _ => Vec::new(),
+    }
+}
+
+/// That an array has the buffers, children and dictionary of its type, before any of them is followed.
+/// Null counts are left to be counted again.
+fn check_shape(array: &mut FFI_ArrowArray, kind: &DataType, column: &str) -> Result<()> {
+    let bad = |what: String| {
+        let whose = if column.is_empty() { "a batch".to_owned() } else { format!("column {column:?}") };
+        Err(wrong(format!("{whose} {what}")))
+    };
+    let rows = array.length.checked_add(array.offset).filter(|rows| *rows <= LONGEST);
+    let Some(rows) = rows.filter(|_| array.length >= 0 && array.offset >= 0) else {
+        return bad(format!("states {} rows from row {} on", array.length, array.offset));
+    };
+    let own = layout(kind);
+    let mask = usize::from(own.can_contain_null_mask);
+    let expected = own.buffers.len() + mask + usize::from(own.variadic);
+    let matches = if own.variadic { array.n_buffers >= expected as i64 } else { array.n_buffers == expected as i64 };
+    if !matches || (expected > 0 && array.buffers.is_null()) {
+        return bad(format!("has {} buffers, which {kind} does not", array.n_buffers));
+    }
+    if mask == 1 && array.buffer(0).is_null() {
+        if array.null_count > 0 {
+            return bad(format!("states {} nulls, but not which", array.null_count));
+        }
+    } else {
+        array.null_count = -1;
+    }
+    // SAFETY: the interface promises length + offset (+ 1) entries behind these pointers.
+    unsafe {
+        match kind {
+            DataType::Utf8 | DataType::Binary => ends::<i32>(array, rows),
+            DataType::LargeUtf8 | DataType::LargeBinary => ends::<i64>(array, rows),
+            DataType::Utf8View | DataType::BinaryView => view_buffers(array),
+            _ => Ok(()),
+        }
+    }
+    .or_else(bad)?;
+    let children = parts(kind);
+    if array.n_children != children.len() as i64 || (!children.is_empty() && array.children.is_null()) {
+        return bad(format!("has {} parts, which {kind} does not", array.n_children));
+    }
+    for (at, (part, name)) in children.into_iter().enumerate() {
+        // SAFETY: there are as many children as the type has.
+        let Some(child) = (unsafe { array.children.add(at).read_unaligned().as_mut() }) else {
+            return bad("has lost a part".into());
+        };
+        let name = if column.is_empty() { name } else { column };
+        check_shape(child, part, name)?;
+        if matches!(kind, DataType::Struct(_)) && child.length < rows {
+            return bad(format!("has {rows} rows, but {} of {name:?}", child.length));
+        }
+    }
+    // SAFETY: a pointer that is null or leads to an array.
+    match (unsafe { array.dictionary.as_mut() }, kind) {
+        (Some(labels), DataType::Dictionary(_, values)) => check_shape(labels, values, column),
+        (None, DataType::Dictionary(..)) => bad("has codes and no dictionary".into()),
+        (Some(_), _) => bad(format!("has a dictionary, which {kind} does not")),
+        (None, _) => Ok(()),
+    }
+}
+
+/// The last offset says how long the buffer behind it is.
+unsafe fn ends<O: Copy + Into<i64>>(array: &FFI_ArrowArray, rows: i64) -> Result<(), String> {
+    let offsets = array.buffer(1).cast::<O>();
+    if array.length == 0 {
+        return Ok(());
+    }
+    if offsets.is_null() {
+        return Err("has texts without offsets".into());
+    }
+    let last: i64 = unsafe { offsets.add(rows as usize).read_unaligned() }.into();
+    if !(0..=LONGEST).contains(&last) {
+        return Err(format!("ends at byte {last} of its texts"));
+    }
+    Ok(())
+}
+
+unsafe fn view_buffers(array: &FFI_ArrowArray) -> Result<(), String> {
+    let last = array.num_buffers() - 1;
+    let lengths = array.buffer(last).cast::<i64>();
+    for buffer in 2..last {
+        if lengths.is_null() {
+            return Err("does not say how long its buffers are".into());
+        }
+        let length = unsafe { lengths.add(buffer - 2).read_unaligned() };
+        if !(0..=LONGEST).contains(&length) || (length > 0 && array.buffer(buffer).is_null()) {
+            return Err(format!("states a buffer of {length} bytes"));
+        }
+    }
+    Ok(())
+}
+
+impl Incoming {
+    /// The batches, once every column of every one of them is known to be sound.
+    pub fn checked(self, watch: &Watch) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+        let schema = self.schema;
+        let columns: Vec<Vec<ArrayData>> = self.batches.iter().map(own_columns).collect();
+        let mut tasks: Vec<(usize, usize)> = Vec::new();
+        for (batch, columns) in columns.iter().enumerate() {
+            tasks.extend((0..columns.len()).map(|column| (batch, column)));
+        }
+        let checked: Result<Vec<ArrayData>> = tasks
+            .par_iter()
+            .map(|&(batch, column)| {
+                watch.check()?;
+                let data = &columns[batch][column];
+                let name = schema.field(column).name();
+                guarded(&format!("column {name:?} is broken"), || {
+                    // Batches mostly share a dictionary; it is looked at once.
+                    let before = batch.checked_sub(1).and_then(|b| columns[b][column].child_data().first());
+                    let known = before.zip(data.child_data().first()).is_some_and(|(a, b)| a.ptr_eq(b));
+                    let whole = if known { sound_labels(data) } else { sound(data) };
+                    whole.map_err(|what| wrong(format!("column {name:?}: {what}")))
+                })
+            })
+            .collect();
+        let mut checked = checked?.into_iter();
+        let batches = self.batches.iter().map(|batch| {
+            guarded("a batch cannot be put together", || {
+                let arrays = checked.by_ref().take(schema.fields().len()).map(make_array).collect();
+                let options = RecordBatchOptions::new().with_row_count(Some(batch.len()));
+                RecordBatch::try_new_with_options(schema.clone(), arrays, &options).map_err(wrong)
+            })
+        });
+        let batches: Result<Vec<RecordBatch>> = batches.collect();
+        Ok((schema.clone(), batches?))
+    }
+}
+
+/// The columns of a batch, each as long as the batch is.
+fn own_columns(batch: &ArrayData) -> Vec<ArrayData> {
+    let cut = |child: &ArrayData| {
+        if batch.offset() == 0 && child.len() == batch.len() {
+            return child.clone();
+        }
+        child.slice(batch.offset(), batch.len())
+    };
+    batch.child_data().iter().map(cut).collect()
+}

@@ -1,0 +1,63 @@
+//! Arrow objects of other libraries as arguments.
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use arrow::ffi_stream::FFI_ArrowArrayStream;
+use pyo3::exceptions::PyException;
+use pyo3::prelude::*;
+use pyo3::types::PyCapsule;
+
+use super::errors::raise;
+use crate::error::{Error, Result};
+use crate::ingest::{Incoming, Stream, whole};
+use crate::watch::Watch;
+
+/// What an object with `__arrow_c_stream__` holds, not checked yet.
+pub struct Arrow(Incoming);
+
+impl Arrow {
+    /// The batches, once they are known to be sound.
+    pub fn batches(self, watch: &Watch) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+        self.0.checked(watch)
+    }
+
+    /// All batches as one.
+    pub fn batch(self, watch: &Watch) -> Result<RecordBatch> {
+        let (schema, batches) = self.batches(watch)?;
+        whole(&schema, &batches)
+    }
+}
+
+impl<'py> FromPyObject<'_, 'py> for Arrow {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Arrow> {
+        let py = object.py();
+        let kind = object.get_type().name()?;
+        if !object.hasattr("__arrow_c_stream__")? {
+            let text = format!("a {kind} is no table; pass one with __arrow_c_stream__ (pandas, polars, pyarrow)");
+            return Err(raise(py, Error::Argument(text)));
+        }
+        let capsule = object.call_method0("__arrow_c_stream__").map_err(|e| failed(py, &kind.to_string(), e))?;
+        let capsule = capsule.cast_into::<PyCapsule>()?;
+        let stream = capsule.pointer_checked(Some(c"arrow_array_stream"))?.cast::<FFI_ArrowArrayStream>();
+        // SAFETY: a capsule of that name holds a stream, which is moved out of it.
+        let stream = unsafe { FFI_ArrowArrayStream::from_raw(stream.as_ptr()) };
+        // A producer that needs the GIL takes it.
+        let mut stream = py.detach(|| Stream::open(stream)).map_err(|e| raise(py, e))?;
+        while py.detach(|| stream.advance()).map_err(|e| raise(py, e))? {
+            py.check_signals()?;
+        }
+        Ok(Arrow(stream.finish()))
+    }
+}
+
+/// An exception of the producer's, kept as the cause; Ctrl-C stays what it is.
+fn failed(py: Python<'_>, kind: &str, error: PyErr) -> PyErr {
+    if !error.is_instance_of::<PyException>(py) {
+        return error;
+    }
+    let made = raise(py, Error::Source(format!("the {kind} failed to hand over its data: {error}")));
+    made.set_cause(py, Some(error));
+    made
+}

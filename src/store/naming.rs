@@ -1,0 +1,36 @@
+//! Column names that every library takes.
+
+/// For each name that holds a NUL, which would end it in the middle wherever names are C strings, another
+/// without: what is left of it, told from the other names by a number.
+pub fn without_nul<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Option<String>> {
+    let names: Vec<&str> = names.collect();
+    let mut taken: Vec<String> = names.iter().filter(|n| !n.contains('\0')).map(|n| (*n).to_owned()).collect();
+    let mended = names.iter().enumerate().map(|(column, name)| {
+        if !name.contains('\0') {
+            return None;
+        }
+        let rest = name.replace('\0', "");
+        let rest = if rest.trim().is_empty() { format!("column_{}", column + 1) } else { rest };
+        let mut new = rest.clone();
+        let mut number = 2;
+        while taken.contains(&new) {
+            new = format!("{rest}_{number}");
+            number += 1;
+        }
+        taken.push(new.clone());
+        Some(new)
+    });
+    mended.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_is_a_new_name() {
+        let names = ["va\0lue", "value", "\0", "value_2", "hs"];
+        let made = without_nul(names.into_iter());
+        assert_eq!(made, [Some("value_3".into()), None, Some("column_3".into()), None, None]);
+    }
+}
