@@ -13,6 +13,7 @@ mod inspect;
 mod layout;
 mod names;
 mod parquet;
+mod recipe;
 mod recognise;
 mod records;
 mod words;
