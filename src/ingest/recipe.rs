@@ -62,7 +62,7 @@ impl Cut {
 
     pub fn splits(&self, cell: &str) -> bool {
         match self {
-            Cut::Before(mark) | Cut::After(mark) => cell.trim().contains(mark.as_str()),
+            Cut::Before(mark) | Cut::After(mark) => split(cell.trim(), mark).is_some(),
             Cut::Minguo => minguo(cell).is_some(),
         }
     }
@@ -72,14 +72,20 @@ impl Cut {
         matches!(self, Cut::After(_))
     }
 
-    fn apply(&self, cell: &str) -> Option<String> {
+    pub fn apply(&self, cell: &str) -> Option<String> {
         let cell = cell.trim();
         match self {
-            Cut::Before(mark) => Some(cell.split(mark.as_str()).next().unwrap_or(cell).trim().to_owned()),
-            Cut::After(mark) => cell.split_once(mark.as_str()).map(|(_, rest)| rest.trim().to_owned()),
+            Cut::Before(mark) => Some(split(cell, mark).map_or(cell, |(code, _)| code.trim_end()).to_owned()),
+            Cut::After(mark) => split(cell, mark).map(|(_, text)| text.trim().to_owned()),
             Cut::Minguo => Some(minguo(cell).unwrap_or_else(|| cell.to_owned())),
         }
     }
+}
+
+/// A code and the text behind the mark. `2019-01` and `0101 21` are one code: a digit follows the mark.
+fn split<'a>(cell: &'a str, mark: &str) -> Option<(&'a str, &'a str)> {
+    let mut ends = cell.match_indices(mark).map(|(at, _)| (&cell[..at], &cell[at + mark.len()..]));
+    ends.find(|(_, text)| text.trim_start().starts_with(|c: char| !c.is_ascii_digit()))
 }
 
 /// `113年05月` as `2024-05`.
@@ -132,6 +138,8 @@ mod tests {
         assert_eq!(cut("text after -", "01012100-Pure-bred horses").as_deref(), Some("Pure-bred horses"));
         assert_eq!(cut("code before blank", "0101 Live horses").as_deref(), Some("0101"));
         assert_eq!(cut("text after -", "01012100"), None);
+        assert_eq!(cut("code before -", "2019-01").as_deref(), Some("2019-01"));
+        assert_eq!(cut("code before -", "202352-Jan.-Dec. 2023").as_deref(), Some("202352"));
         assert_eq!(cut("minguo year", "113年05月").as_deref(), Some("2024-05"));
         assert_eq!(cut("minguo year", "2024-05").as_deref(), Some("2024-05"));
         assert_eq!(Cut::parse("half of it"), None);
