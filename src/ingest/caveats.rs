@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::chosen::Chosen;
 use super::content::Sample;
-use super::derive::{End, How};
+use super::recipe::{End, How};
 use super::words;
 use crate::store::{Role, plain};
 

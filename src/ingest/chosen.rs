@@ -2,7 +2,7 @@
 
 use super::Options;
 use super::decision::Decision;
-use super::derive::{End, How, Recipe};
+use super::recipe::{End, How, Recipe};
 use super::words::FlowWords;
 use crate::error::{Error, Result};
 use crate::store::{Assigned, Role, closest};

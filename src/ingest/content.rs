@@ -72,10 +72,11 @@ impl<'a> Sample<'a> {
         }
     }
 
-    /// Whether the cells are years, months or days of a date in pieces.
+    /// Whether most of the cells are years, months or days of a date in pieces.
     pub fn is_date_part(&self, part: &str) -> bool {
         let cells = self.distinct();
-        cells.iter().all(|c| date_part(c, part).is_some())
+        let parts = cells.iter().filter(|c| date_part(c, part).is_some()).count();
+        cells.is_empty() || parts * 2 > cells.len()
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::Options;
 pub use super::chosen::Chosen;
 use super::content::Sample;
-use super::derive::{Cut, End, How, Recipe};
+use super::recipe::{Cut, End, How, Recipe};
 use super::words::{self, FlowWords};
 use super::{caveats, recognise};
 use crate::error::{Error, Result};
@@ -172,7 +172,10 @@ pub fn find(columns: &[String], name: &str) -> Option<usize> {
 pub fn choose(columns: &[String], sample: &[Vec<Option<String>>], options: &Options) -> Result<Chosen> {
     let mut chosen = match known(columns, options)? {
         Some(layout) => by_layout(layout, columns, sample),
-        None => recognise::by_names(columns, sample),
+        None => {
+            let named = options.columns.iter().filter_map(|(_, name)| columns.iter().position(|c| c == name));
+            recognise::by_names(columns, sample, &named.collect::<Vec<usize>>())
+        }
     };
     let compared: Vec<String> = columns.iter().map(|c| plain(c)).collect();
     let fitting = all().iter().filter(|l| !l.by_name_only && l.fits(&compared));

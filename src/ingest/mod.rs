@@ -18,6 +18,7 @@ mod ipc;
 mod layout;
 mod names;
 mod parquet;
+mod recipe;
 mod recognise;
 mod records;
 mod rule;

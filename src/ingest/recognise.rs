@@ -4,8 +4,8 @@
 use super::caveats;
 use super::chosen::{Chosen, only_years};
 use super::content::Sample;
-use super::derive::{End, How, Recipe};
 use super::names::{factor, suggestion, weight_unit};
+use super::recipe::{End, How, Recipe};
 use super::words::{self, FlowWords};
 use crate::store::{Assigned, Role, plain};
 
@@ -17,10 +17,11 @@ struct Candidate {
     own: bool,
 }
 
-pub fn by_names(columns: &[String], sample: &[Vec<Option<String>>]) -> Chosen {
+/// `taken` are the columns that the user gave a role himself.
+pub fn by_names(columns: &[String], sample: &[Vec<Option<String>>], taken: &[usize]) -> Chosen {
     let mut chosen = Chosen::new("auto");
     chosen.why_layout = "no layout's columns are all there: roles are taken by the names of the columns".into();
-    let mut candidates = candidates(columns, sample, &mut chosen);
+    let mut candidates = candidates(columns, sample, taken, &mut chosen);
     candidates.sort_by(|a, b| {
         (a.role, !a.own, a.order, &columns[a.column]).cmp(&(b.role, !b.own, b.order, &columns[b.column]))
     });
@@ -50,11 +51,16 @@ pub fn by_names(columns: &[String], sample: &[Vec<Option<String>>]) -> Chosen {
     chosen
 }
 
-fn candidates(columns: &[String], sample: &[Vec<Option<String>>], chosen: &mut Chosen) -> Vec<Candidate> {
+fn candidates(
+    columns: &[String],
+    sample: &[Vec<Option<String>>],
+    taken: &[usize],
+    chosen: &mut Chosen,
+) -> Vec<Candidate> {
     let currency = the_currency(columns, sample);
     let mut found = Vec::new();
     for (column, name) in columns.iter().enumerate() {
-        let Some((mut role, mut rank)) = suggestion(name) else { continue };
+        let Some((mut role, mut rank)) = suggestion(name).filter(|_| !taken.contains(&column)) else { continue };
         let own = rank == 0;
         let cells = Sample::of(sample, column);
         if matches!(role, Role::Exporter | Role::Importer) && cells.holds_countries() {
@@ -327,7 +333,7 @@ mod tests {
             .iter()
             .map(|(_, cells)| cells.iter().map(|c| Some((*c).to_owned()).filter(|c| !c.is_empty())).collect())
             .collect();
-        let chosen = by_names(&columns, &sample);
+        let chosen = by_names(&columns, &sample, &[]);
         (columns, chosen)
     }
 
