@@ -278,7 +278,8 @@ def answers(ships, numbers):
     def screened():
         names = ("UnitValue", "Rarity", "Repeats", "Newcomer")
         made = rl.screen(ships, [DETECTORS[name]() for name in names], fdr=0.9)
-        return lines_as_ranked(made.table, numbers), lines(made.by_shipment(), numbers)
+        proofs = [bag(made.rows(i).to_table()) for i in range(len(made))]
+        return lines_as_ranked(made.table, numbers), lines(made.by_shipment(), numbers), proofs
 
     ask("groups", lambda: lines(ships.aggregate(["hs4", "quarter"], MEASURES)))
     ask("filled", lambda: lines(ships.aggregate(["hs2", "month"], ["shipments", "value", "value.max"], fill="zero")))
