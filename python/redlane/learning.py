@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from redlane import _core
+from redlane.detectors.numbers import real, whole
 from redlane.errors import ArgumentError
 from redlane.progress import Report, reporting
 from redlane.samples import Sample
@@ -89,7 +90,7 @@ def inject(ships: Shipments, pattern: str, n: int, strength: float = 5.0, seed: 
     >>> len(planted.truth)
     20
     """
-    core, truth = _core.inject(ships._core, pattern, int(n), float(strength), int(seed))
+    core, truth = _core.inject(ships._core, pattern, whole("n", n), real("strength", strength), whole("seed", seed))
     return Sample(Shipments(core), Table(truth))
 
 

@@ -251,8 +251,8 @@ class Shipments:
             .median .mad .q05 .q25 .q75 .q95` are the usual ones (`std` with n - 1; quantiles by linear
             interpolation; MAD not scaled), `.distinct` counts values, `.hhi` is the Herfindahl index of `value`
             over that column, 0 to 1. `unit_value` is the sum of value over the sum of net weight of the rows that
-            have both, in currency a kilogram; `unit_value.median` and so on take value / net weight row by row.
-            Nulls and NaN are left out; a group without a number has null.
+            have both (a weight of zero is none), in currency a kilogram; `unit_value.median` and so on take value /
+            net weight row by row. Nulls and NaN are left out; a group without a number has null.
         fill
             ``"zero"`` completes the periods missing between a key's first and last: counts and sums are 0 there,
             other measures null.

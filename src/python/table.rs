@@ -6,16 +6,16 @@ use std::sync::Arc;
 use arrow::array::{Array, RecordBatch, StructArray};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Field, SchemaRef};
-use arrow::error::ArrowError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule};
 use pyo3_arrow::PyChunkedArray;
 use pyo3_arrow::ffi::{ArrayIterator, to_schema_pycapsule, to_stream_pycapsule};
 
 use super::errors::raise;
-use super::run::run;
-use crate::aggregate::{Lazy, SharedTable};
+use super::run::{run, run_for_reader};
+use crate::aggregate::{Lazy, Pieces, SharedTable};
 use crate::error::{Error, Result};
+use crate::watch::Watch;
 
 /// Rows written at a time.
 const BATCH: usize = 1 << 16;
@@ -46,8 +46,19 @@ impl Content {
         Content { table: self.table.clone(), rows: start..start + length.min(self.len() - offset) }
     }
 
-    pub fn batch(&self, column: Option<usize>) -> Result<RecordBatch> {
-        self.table.read(self.rows.clone(), column)
+    pub fn batch(&self, column: Option<usize>, watch: &Watch) -> Result<RecordBatch> {
+        self.table.read(self.rows.clone(), column, watch)
+    }
+
+    /// The same rows with every text written, in as many pieces as a stream has.
+    fn written(&self, watch: &Watch) -> Result<SharedTable> {
+        let step = self.table.portion().max(1);
+        if step >= self.len() {
+            return Ok(Arc::new(self.batch(None, watch)?));
+        }
+        let starts = (0..self.len()).step_by(step);
+        let pieces: Result<Vec<RecordBatch>> = starts.map(|at| self.slice(at, step).batch(None, watch)).collect();
+        Ok(Arc::new(Pieces::new(self.schema(), pieces?, step)))
     }
 
     /// A stream for the Arrow PyCapsule interface, a batch at a time.
@@ -58,13 +69,13 @@ impl Content {
     ) -> PyResult<Bound<'py, PyCapsule>> {
         // A table that goes out whole is made before anybody waits for it with the GIL in hand.
         let whole = self.table.portion() >= self.len();
-        let ready = if whole { Content::of(Arc::new(run(py, None, |_| self.batch(None))?)) } else { self };
+        let ready = if whole { Content::of(Arc::new(run(py, None, |watch| self.batch(None, watch))?)) } else { self };
         let schema = ready.schema();
         let field = Field::new_struct("", schema.fields().clone(), false);
         let step = ready.table.portion().max(1);
         let starts: Vec<usize> = (0..ready.len()).step_by(step).collect();
         let batches = starts.into_iter().map(move |start| {
-            let piece = ready.slice(start, step).batch(None).map_err(|e| ArrowError::ExternalError(Box::new(e)))?;
+            let piece = run_for_reader(|watch| ready.slice(start, step).batch(None, watch))?;
             Ok(Arc::new(StructArray::from(piece)) as Arc<dyn Array>)
         });
         let reader = Box::new(ArrayIterator::new(batches, field.into()));
@@ -111,8 +122,13 @@ impl Table {
             return Err(raise(py, Error::MissingColumn(text)));
         };
         let content = self.content.clone();
-        let batch = run(py, None, move |_| content.batch(Some(at)))?;
+        let batch = run(py, None, move |watch| content.batch(Some(at), watch))?;
         PyChunkedArray::try_new(vec![batch.column(0).clone()], field.clone().into())?.into_arro3(py)
+    }
+
+    /// The same table with everything written: whoever reads it has nothing left to wait for.
+    fn written(&self, py: Python<'_>) -> PyResult<Table> {
+        Ok(Table::shared(run(py, None, |watch| self.content.written(watch))?))
     }
 
     fn slice(&self, offset: usize, length: usize) -> Table {
@@ -135,7 +151,7 @@ impl Table {
     /// The table as an Arrow IPC stream, for pickling.
     fn to_ipc<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let content = self.content.clone();
-        let bytes = run(py, None, move |_| to_ipc(&content.batch(None)?))?;
+        let bytes = run(py, None, move |watch| to_ipc(&content.batch(None, watch)?))?;
         Ok(PyBytes::new(py, &bytes))
     }
 
@@ -150,12 +166,13 @@ impl Table {
     /// The table as CSV text.
     fn to_csv(&self, py: Python<'_>) -> PyResult<String> {
         let content = self.content.clone();
-        run(py, None, move |_| {
+        run(py, None, move |watch| {
             let mut out = Vec::new();
             let mut writer = arrow::csv::WriterBuilder::new().with_header(true).build(&mut out);
             let mut start = 0;
             loop {
-                writer.write(&content.slice(start, BATCH).batch(None)?)?;
+                watch.check()?;
+                writer.write(&content.slice(start, BATCH).batch(None, watch)?)?;
                 start += BATCH;
                 if start >= content.len() {
                     break;
@@ -168,7 +185,7 @@ impl Table {
 
     fn to_parquet(&self, py: Python<'_>, path: &str) -> PyResult<()> {
         let content = self.content.clone();
-        run(py, None, move |_| {
+        run(py, None, move |watch| {
             let fail = |e: &dyn std::fmt::Display| Error::Read {
                 path: path.into(),
                 detail: format!("cannot be written: {e}"),
@@ -177,7 +194,8 @@ impl Table {
             let mut writer =
                 parquet::arrow::ArrowWriter::try_new(file, content.schema(), None).map_err(|e| fail(&e))?;
             for start in (0..content.len()).step_by(BATCH) {
-                writer.write(&content.slice(start, BATCH).batch(None)?).map_err(|e| fail(&e))?;
+                watch.check()?;
+                writer.write(&content.slice(start, BATCH).batch(None, watch)?).map_err(|e| fail(&e))?;
             }
             writer.close().map_err(|e| fail(&e))?;
             Ok(())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from redlane import _core
 from redlane.detectors.base import Detector
+from redlane.detectors.numbers import whole
 
 
 class Digits(Detector):
@@ -53,4 +54,6 @@ class Digits(Detector):
         self.min_products = min_products
 
     def _settings(self) -> _core.Detector:
-        return _core.digits(str(self.entity), int(self.min_values), int(self.min_products))
+        return _core.digits(
+            str(self.entity), whole("min_values", self.min_values), whole("min_products", self.min_products)
+        )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from redlane import _core
 from redlane.detectors.base import Detector
+from redlane.detectors.numbers import whole
 from redlane.shipments import names
 
 
@@ -67,7 +68,12 @@ class Isolation(Detector):
         self.seed = seed
 
     def _settings(self) -> _core.Detector:
-        return _core.isolation(names(self.columns, "columns"), int(self.trees), int(self.sample), int(self.seed))
+        return _core.isolation(
+            names(self.columns, "columns"),
+            whole("trees", self.trees),
+            whole("sample", self.sample),
+            whole("seed", self.seed),
+        )
 
 
 class Ecod(Detector):

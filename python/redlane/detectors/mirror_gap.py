@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from redlane import _core
 from redlane.detectors.base import Detector
+from redlane.detectors.numbers import whole
 from redlane.shipments import names
 
 
@@ -81,4 +82,6 @@ class MirrorGap(Detector):
         self.max_lag = max_lag
 
     def _settings(self) -> _core.Detector:
-        return _core.mirror_gap(names(self.by, "by"), str(self.every), str(self.measure), int(self.max_lag))
+        return _core.mirror_gap(
+            names(self.by, "by"), str(self.every), str(self.measure), whole("max_lag", self.max_lag)
+        )

@@ -7,6 +7,7 @@ from typing import Any
 
 from redlane import _core
 from redlane.detectors.base import Detector
+from redlane.detectors.numbers import whole
 from redlane.errors import ArgumentError
 from redlane.shipments import day_text, names
 
@@ -94,10 +95,10 @@ class Newcomer(Detector):
         return _core.newcomer(
             names(self.entity, "entity"),
             str(self.measure),
-            int(self.window),
-            int(self.burn_in),
-            int(self.dormant),
-            int(self.min_peers),
+            whole("window", self.window),
+            whole("burn_in", self.burn_in),
+            whole("dormant", self.dormant),
+            whole("min_peers", self.min_peers),
             _founded(self.founded),
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from redlane import _core
 from redlane.detectors.base import Detector
+from redlane.detectors.numbers import real, whole
 
 
 class Repeats(Detector):
@@ -71,5 +72,7 @@ class Repeats(Detector):
         self.band = band
 
     def _settings(self) -> _core.Detector:
-        threshold = None if self.threshold is None else float(self.threshold)
-        return _core.repeats(int(self.window), float(self.tolerance), threshold, float(self.band))
+        threshold = None if self.threshold is None else real("threshold", self.threshold)
+        return _core.repeats(
+            whole("window", self.window), real("tolerance", self.tolerance), threshold, real("band", self.band)
+        )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from redlane import _core
 from redlane.detectors.base import Detector
+from redlane.detectors.numbers import whole
 from redlane.errors import ArgumentError
 from redlane.shipments import names
 
@@ -96,5 +97,9 @@ class Surge(Detector):
         if self.mode not in ("whole", "expanding"):
             raise ArgumentError(f'mode={self.mode!r} is not known; use "whole" or "expanding"')
         return _core.surge(
-            names(self.by, "by"), str(self.every), str(self.measure), self.mode == "expanding", int(self.min_periods)
+            names(self.by, "by"),
+            str(self.every),
+            str(self.measure),
+            self.mode == "expanding",
+            whole("min_periods", self.min_periods),
         )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from redlane import _core
 from redlane.detectors.base import Detector
+from redlane.detectors.numbers import whole
 from redlane.shipments import names
 
 
@@ -111,4 +112,6 @@ class UnitValue(Detector):
 
     def _settings(self) -> _core.Detector:
         backoff = [names(keys, "backoff") for keys in self.backoff]
-        return _core.unit_value(self.measure, names(self.by, "by"), int(self.min_peers), backoff, self.scale)
+        return _core.unit_value(
+            self.measure, names(self.by, "by"), whole("min_peers", self.min_peers), backoff, self.scale
+        )

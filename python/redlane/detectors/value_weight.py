@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from redlane import _core
 from redlane.detectors.base import Detector
+from redlane.detectors.numbers import whole
 from redlane.errors import ArgumentError
 from redlane.shipments import names
 
@@ -101,5 +102,9 @@ class ValueWeight(Detector):
         if self.method not in ("lts", "mm"):
             raise ArgumentError(f'method={self.method!r} is not known; use "lts" or "mm"')
         return _core.value_weight(
-            names(self.by, "by"), names(self.on, "on"), int(self.min_peers), bool(self.log), self.method == "mm"
+            names(self.by, "by"),
+            names(self.on, "on"),
+            whole("min_peers", self.min_peers),
+            bool(self.log),
+            self.method == "mm",
         )
