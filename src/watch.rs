@@ -1,7 +1,10 @@
 //! One running computation as its caller sees it: a flag to stop it and a count of work done.
 
+use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 
@@ -31,9 +34,26 @@ impl Watch {
         self.cancelled.store(true, Relaxed);
     }
 
-    /// Called between pieces of work of some milliseconds; ends the computation once cancelled.
+    /// Whether the computation is to end.
+    pub fn stopped(&self) -> bool {
+        self.cancelled.load(Relaxed)
+    }
+
+    /// Called between pieces of work of some milliseconds at the most; ends the computation once cancelled. It
+    /// costs next to nothing, so loops over groups call it at each.
     pub fn check(&self) -> Result<()> {
-        if self.cancelled.load(Relaxed) { Err(Error::Cancelled) } else { Ok(()) }
+        if self.stopped() { Err(Error::Cancelled) } else { Ok(()) }
+    }
+
+    /// `one` of every place of a range, in parallel, until cancelled. A thread takes `least` places or more.
+    pub fn each<T>(&self, range: Range<usize>, least: usize, one: impl Fn(usize) -> T + Send + Sync) -> Result<Vec<T>>
+    where
+        T: Default + Send,
+    {
+        let places = range.into_par_iter().with_min_len(least);
+        let made = places.map(|at| if self.stopped() { T::default() } else { one(at) }).collect();
+        self.check()?;
+        Ok(made)
     }
 
     /// Stage, work done, work in all.

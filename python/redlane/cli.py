@@ -14,6 +14,7 @@ import redlane as rl
 from redlane._show import grid
 from redlane._visible import visible
 from redlane.errors import ArgumentError, RedlaneError
+from redlane.findings import price_of
 from redlane.shipments import Shipments
 from redlane.table import Table, html_table
 from redlane.writing import write_text
@@ -212,6 +213,7 @@ def screen(
     /,
     *,
     fdr: float = 0.05,
+    measure: str | None = None,
     by: str = "hs6,origin",
     backoff: str = "hs6;hs4",
     min_peers: int = 20,
@@ -231,6 +233,9 @@ def screen(
         CSV (plain, .gz, .zst) or Parquet files.
     fdr
         The share of findings that may be false.
+    measure
+        The price: value/net_weight, value/quantity or net_weight/quantity; without it, value/quantity where there
+        is no net weight, else value/net_weight.
     by
         Keys of the peer group, separated by commas.
     backoff
@@ -240,7 +245,10 @@ def screen(
     """
     ships = _read(files, layout, column, date_order, where)
     levels = [level.split(",") for level in backoff.split(";") if level]
-    detector = rl.UnitValue(by=by.split(","), backoff=levels, min_peers=min_peers)
+    price, notes = (measure, []) if measure else price_of(ships)
+    for note in notes:
+        print(f"redlane: {note}", file=sys.stderr)
+    detector = rl.UnitValue(measure=price, by=by.split(","), backoff=levels, min_peers=min_peers)
     findings = rl.screen(ships, [detector], fdr=fdr)
     if output is not None and Path(output).suffix.lower() in (".html", ".htm"):
         print(f"{len(findings):,} findings written to {findings.to_html(output)}", file=sys.stderr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import html
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,7 +38,8 @@ def screen(
     ships
         The shipments to look at.
     detectors
-        `None` is `[UnitValue()]`. A detector that is fitted already scores by what it knows.
+        `None` is `[UnitValue()]`, by quantity where there is no net weight, which `Findings.notes` then says. A
+        detector that is fitted already scores by what it knows.
     history
         Shipments to fit on; without it, each detector is fitted on `ships`.
     fdr
@@ -54,24 +56,38 @@ def screen(
     """
     if not 0 < fdr < 1:
         raise ArgumentError(f"fdr={fdr}: the share of false findings lies between 0 and 1, such as 0.05")
-    chosen: list[Detector] = [UnitValue()] if detectors is None else list(detectors)
+    measure, notes = price_of(ships)
+    chosen: list[Detector] = [UnitValue(measure=measure)] if detectors is None else list(detectors)
     if not chosen:
         raise ArgumentError("no detectors given; leave detectors out for the default ones")
     scores = [detector._screen(ships, history) for detector in chosen]
     with reporting(progress) as report:
         table, rows = _core.screen(ships._core, scores, fdr, report)
-    return Findings(ships, Table._of(table, ships._files), rows, fdr)
+    return Findings(ships, Table._of(table, ships._files), rows, fdr, notes if detectors is None else [])
+
+
+def price_of(ships: Shipments) -> tuple[str, list[str]]:
+    """The price that shipments have, as `UnitValue` names it, and what is to be said of the choice."""
+    roles = ships.roles
+    if "net_weight" in roles or "quantity" not in roles:
+        return "value/net_weight", []
+    unit = "within one unit" if "quantity_unit" in roles else "whatever its unit, which no column tells"
+    return "value/quantity", [f"no column has the role net_weight: prices are values by quantity, {unit}"]
 
 
 class Findings:
     """What a screen found, strongest first; made by `screen`."""
 
-    def __init__(self, ships: Shipments, table: Table, rows: list[list[int]], fdr: float) -> None:
+    def __init__(
+        self, ships: Shipments, table: Table, rows: list[list[int]], fdr: float, notes: Sequence[str] = ()
+    ) -> None:
         self.ships = ships
         self.table = table
         """finding, detector, subject, score, p_value, q_value, direction, observed, expected, value, n_rows,
         caution, reason."""
         self.fdr = fdr
+        self.notes = list(notes)
+        """What was decided for want of a column."""
         self._rows = rows
 
     def __len__(self) -> int:
@@ -128,10 +144,12 @@ class Findings:
         self.table.to_parquet(path)
 
     def __repr__(self) -> str:
-        return f"Findings: {len(self):,} at a false discovery rate of {self.fdr}\n{self.top(10)!r}"
+        notes = "".join(f"note: {note}\n" for note in self.notes)
+        return f"Findings: {len(self):,} at a false discovery rate of {self.fdr}\n{notes}{self.top(10)!r}"
 
     def _repr_html_(self) -> str:
         return (
             f"<p><b>Findings</b>: {len(self):,} at a false discovery rate of {self.fdr}</p>"
+            + "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
             + self.top(20)._repr_html_()
         )

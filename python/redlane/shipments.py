@@ -313,10 +313,11 @@ class Shipments:
             .median .mad .q05 .q25 .q75 .q95` are the usual ones (`std` with n - 1; quantiles by linear
             interpolation; MAD not scaled), `.distinct` counts values, `.hhi` is the Herfindahl index of `value`
             over that column, 0 to 1. `unit_value` is the sum of value over the sum of net weight of the rows that
-            have both, in currency a kilogram; `unit_value.median` and so on take value / net weight row by row.
-            Nulls and NaN are left out; a group without a number has null. Measures are floats, but counts are integers,
-            and the `.min` and `.max` of integers, decimals and dates have the type of their column, so that none is
-            rounded. Integers beyond 2^53 and decimals are added up exactly, and the sum is then rounded once.
+            have both (a weight of zero is none), in currency a kilogram; `unit_value.median` and so on take value /
+            net weight row by row. Nulls and NaN are left out; a group without a number has null. Measures are floats,
+            but counts are integers, and the `.min` and `.max` of integers, decimals and dates have the type of their
+            column, so that none is rounded. Integers beyond 2^53 and decimals are added up exactly, and the sum is
+            then rounded once.
         fill
             ``"zero"`` completes the periods missing between a key's first and last: counts and sums are 0 there,
             other measures null.

@@ -114,20 +114,20 @@ class Table:
         import pandas
 
         if hasattr(pandas.DataFrame, "from_arrow"):
-            return pandas.DataFrame.from_arrow(self)
+            return pandas.DataFrame.from_arrow(self._core.written())
         return self.to_arrow().to_pandas()
 
     def to_polars(self) -> polars.DataFrame:
         """As a polars DataFrame, without a copy."""
         import polars
 
-        return polars.DataFrame(self)
+        return polars.DataFrame(self._core.written())
 
     def to_arrow(self) -> pyarrow.Table:
         """As a pyarrow Table, without a copy."""
         import pyarrow
 
-        return pyarrow.table(self)
+        return pyarrow.table(self._core.written())
 
     def to_pylist(self) -> list[dict[str, Any]]:
         """As a list of dictionaries, a row each."""

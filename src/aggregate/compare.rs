@@ -39,6 +39,7 @@ pub fn compare(ships: &Shipments, ask: &Comparison, watch: &Watch) -> Result<Rec
     }
     let measure = Measure::parse(store, ask.measure)?;
     let (index, pairs) = windows(ships, &keys, &measure, ask, watch)?;
+    watch.check()?;
     let mut columns: Vec<(String, ArrayRef)> = Vec::new();
     let packed: Vec<u128> = pairs.keys().copied().collect();
     for (k, name) in ask.by.iter().enumerate() {
@@ -123,6 +124,7 @@ fn windows(
         let values = cast(&values[0], &DataType::Float64)?;
         let values = values.as_primitive::<Float64Type>();
         for g in 0..index.groups() {
+            watch.check()?;
             let pair = pairs.entry(index.keys.key(g)).or_insert((empty, empty));
             // No keys over no rows is a group too; it has nothing to sum.
             if !index.rows(g).is_empty() {

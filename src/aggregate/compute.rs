@@ -279,7 +279,8 @@ impl Task {
                     b.clear();
                     for &row in &rows[range] {
                         let (x, y) = (over[row as usize], under[row as usize]);
-                        if !x.is_nan() && !y.is_nan() {
+                        // A weight of zero is none, and the value beside it has no price.
+                        if !x.is_nan() && !y.is_nan() && y != 0.0 {
                             a.push(x);
                             b.push(y);
                         }

@@ -23,7 +23,7 @@ pub fn write_csv(table: &dyn Lazy, rows: Range<usize>, out: impl Write, escape: 
     let mut writer = arrow::csv::WriterBuilder::new().with_header(true).build(out);
     for piece in pieces(rows, true) {
         watch.check()?;
-        let batch = table.read(piece, None)?;
+        let batch = table.read(piece, None, watch)?;
         let batch = if escape { escaped(&batch)? } else { batch };
         writer.write(&batch).map_err(failed)?;
     }
@@ -36,7 +36,7 @@ pub fn write_parquet(table: &dyn Lazy, rows: Range<usize>, out: impl Write + Sen
     let mut writer = parquet::arrow::ArrowWriter::try_new(out, table.schema(), None).map_err(fail)?;
     for piece in pieces(rows, false) {
         watch.check()?;
-        writer.write(&table.read(piece, None)?).map_err(fail)?;
+        writer.write(&table.read(piece, None, watch)?).map_err(fail)?;
     }
     writer.close().map_err(fail)?;
     Ok(())

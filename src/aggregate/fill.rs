@@ -1,16 +1,19 @@
 //! Completes the periods missing between a key's first and last.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::{Date32Type, Float64Type, Int64Type};
+use rayon::prelude::*;
 
 use super::measure::Measure;
 use super::table;
 use crate::error::{Error, Result};
 use crate::group::{GroupIndex, Key};
-use crate::store::{Every, Role, day_labels};
+use crate::store::{Every, Role, day_labels, iso};
+use crate::watch::Watch;
 
 /// The period among the keys: its place and its step.
 pub fn period_key(keys: &[Key]) -> Option<(usize, Every)> {
@@ -21,12 +24,36 @@ pub fn period_key(keys: &[Key]) -> Option<(usize, Every)> {
     })
 }
 
+/// Rows that are always made if they are asked for, and at the most.
+const ROOM: u64 = 10_000_000;
+const MOST: u64 = 200_000_000;
+/// Rows made for each that has records: more are the mark of a date far from the others.
+const SPARSE: u64 = 100;
+/// Stands for no group, and no run of periods has so many.
+const NONE: u32 = u32::MAX;
+
+/// A row of the result: the combination of the other keys, the period, and the group it has, if any.
+#[derive(Clone, Copy, Default)]
+struct Row {
+    flow: u32,
+    period: u32,
+    group: u32,
+}
+
+/// The groups of one combination of the other keys.
+struct Flow {
+    /// The packed codes of the keys before the period.
+    leading: u128,
+    cells: Range<usize>,
+}
+
 pub fn complete(
     index: &GroupIndex,
     by: &[String],
     keys: &[Key],
     plan: &[Measure],
     arrays: &[ArrayRef],
+    watch: &Watch,
 ) -> Result<RecordBatch> {
     let periods = keys.iter().filter(|k| period_key(&[**k]).is_some()).count();
     let Some((place, every)) = period_key(keys).filter(|_| periods == 1) else {
@@ -35,44 +62,76 @@ pub fn complete(
         )));
     };
     let days = index.keys.distinct(place).as_primitive::<Date32Type>().values().clone();
-    let null = days.len() as u32;
-    // A row: the codes of the other keys, the day (nulls last), and the group it has, if any.
-    let mut rows: Vec<(Vec<u32>, i64, Option<u32>)> = Vec::new();
-    let mut bounds: std::collections::BTreeMap<Vec<u32>, (i32, i32)> = std::collections::BTreeMap::new();
-    for g in 0..index.groups() {
-        let mut codes: Vec<u32> = (0..keys.len()).map(|k| index.keys.code(g, k)).collect();
-        let period = std::mem::take(&mut codes[place]);
-        if period == null {
-            rows.push((codes, i64::MAX, Some(g as u32)));
-            continue;
-        }
-        let day = days[period as usize];
-        let bound = bounds.entry(codes.clone()).or_insert((day, day));
-        *bound = (bound.0.min(day), bound.1.max(day));
-        rows.push((codes, i64::from(day), Some(g as u32)));
+    // All periods from the first to the last, and where among them each one is that has records.
+    let all = match (days.first(), days.last()) {
+        (Some(&first), Some(&last)) => every.range(first, last),
+        _ => Vec::new(),
+    };
+    let mut place_of: Vec<u32> = days.iter().map(|d| all.partition_point(|p| p < d) as u32).collect();
+    place_of.push(all.len() as u32);
+    // A group as the packed codes of the keys before the period, of those behind it, its period (nulls last) and
+    // its number.
+    let packed = |g: usize, keys: Range<usize>| {
+        let radix = |k: usize| index.keys.distinct(k).len() as u128 + 1;
+        keys.fold(0u128, |packed, k| packed * radix(k) + u128::from(index.keys.code(g, k)))
+    };
+    let mut cells: Vec<(u128, u128, u32, u32)> = watch.each(0..index.groups(), 1 << 12, |g| {
+        let period = place_of[index.keys.code(g, place) as usize];
+        (packed(g, 0..place), packed(g, place + 1..keys.len()), period, g as u32)
+    })?;
+    if place + 1 < keys.len() {
+        cells.par_sort_unstable();
+        watch.check()?;
     }
-    let mut held: Vec<(Vec<u32>, i64)> = rows.iter().map(|(c, d, _)| (c.clone(), *d)).collect();
-    held.sort_unstable();
-    for (codes, (first, last)) in bounds {
-        let mut day = first;
-        while day <= last {
-            let row = (codes.clone(), i64::from(day));
-            if held.binary_search(&row).is_err() {
-                rows.push((row.0, row.1, None));
-            }
-            day = every.next(day);
-        }
+    let mut flows: Vec<Flow> = Vec::new();
+    let mut from = 0;
+    for cells in cells.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+        flows.push(Flow { leading: cells[0].0, cells: from..from + cells.len() });
+        from += cells.len();
     }
-    rows.sort_unstable_by(|a, b| {
-        let ordered = |r: &(Vec<u32>, i64, Option<u32>)| {
-            r.0.iter().enumerate().map(|(k, &c)| if k == place { r.1 } else { i64::from(c) }).collect::<Vec<i64>>()
-        };
-        ordered(a).cmp(&ordered(b))
-    });
+    let known = |flow: &Flow| {
+        let cells = &cells[flow.cells.clone()];
+        &cells[..cells.partition_point(|c| (c.2 as usize) < all.len())]
+    };
+    let span = |flow: &Flow| match known(flow) {
+        [] => 0..0,
+        [first, .., last] => first.2..last.2 + 1,
+        [only] => only.2..only.2 + 1,
+    };
+    let made = flows.iter().map(|flow| span(flow).len() + flow.cells.len() - known(flow).len());
+    let many: u64 = made.map(|n| n as u64).sum();
+    if many > (SPARSE * index.groups() as u64).clamp(ROOM, MOST) {
+        let (first, last) = (all.first().copied().unwrap_or(0), all.last().copied().unwrap_or(0));
+        return Err(Error::Argument(format!(
+            "fill=\"zero\" would make {many} rows of {} that have records: the dates go from {} to {}; dates far from the \
+             others are mostly mistakes: leave them out with ships.where(date=(...)), take longer periods than \"{}\", or \
+             fewer keys",
+            index.groups(),
+            iso(first),
+            iso(last),
+            every.name()
+        )));
+    }
+    let mut rows: Vec<Row> = Vec::with_capacity(many as usize);
+    for (at, flow) in flows.iter().enumerate() {
+        watch.check()?;
+        let mut cells = cells[flow.cells.clone()].iter().peekable();
+        for period in span(flow) {
+            let group = cells.next_if(|c| c.2 == period).map_or(NONE, |c| c.3);
+            rows.push(Row { flow: at as u32, period, group });
+        }
+        rows.extend(cells.map(|c| Row { flow: at as u32, period: c.2, group: c.3 }));
+    }
+    if place + 1 < keys.len() {
+        // Flows are in the order of their keys, so those behind the period need no look.
+        rows.par_sort_unstable_by_key(|row| (flows[row.flow as usize].leading, row.period, row.flow));
+        watch.check()?;
+    }
     let mut columns: Vec<(String, ArrayRef)> = Vec::new();
     for (k, name) in by.iter().enumerate() {
+        watch.check()?;
         let array = if k == place {
-            let values: Vec<Option<i32>> = rows.iter().map(|r| i32::try_from(r.1).ok()).collect();
+            let values: Vec<Option<i32>> = rows.iter().map(|row| all.get(row.period as usize).copied()).collect();
             let nulls = values.iter().any(Option::is_none);
             if nulls {
                 Arc::new(arrow::array::Date32Array::from(values)) as ArrayRef
@@ -80,12 +139,15 @@ pub fn complete(
                 day_labels(values.into_iter().flatten().collect())
             }
         } else {
-            index.keys.labels_of(k, rows.iter().map(|r| r.0[k]).collect())?
+            let codes: Vec<u32> =
+                flows.iter().map(|flow| index.keys.code(cells[flow.cells.start].3 as usize, k)).collect();
+            index.keys.labels_of(k, rows.iter().map(|row| codes[row.flow as usize]).collect())?
         };
         columns.push((name.clone(), array));
     }
-    let groups: UInt32Array = rows.iter().map(|r| r.2).collect();
+    let groups: UInt32Array = rows.iter().map(|row| Some(row.group).filter(|g| *g != NONE)).collect();
     for (measure, array) in plan.iter().zip(arrays) {
+        watch.check()?;
         let mut taken = take(array, &groups, None)?;
         if measure.ask.additive() {
             taken = zeros(&taken, &groups);

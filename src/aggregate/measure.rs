@@ -73,7 +73,7 @@ pub enum Ask {
     Distinct(Key),
     /// Herfindahl index of value over the key.
     Hhi(Key),
-    /// Sum of value over sum of net weight.
+    /// Sum of value over sum of net weight, of the rows that have both.
     UnitValue,
 }
 

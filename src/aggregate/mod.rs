@@ -17,7 +17,7 @@ use arrow::datatypes::{DataType, Field, Float64Type, Schema};
 
 pub use compare::{Comparison, compare};
 pub use export::{write_csv, write_parquet};
-pub use lazy::{Lazy, SharedTable};
+pub use lazy::{Lazy, Pieces, SharedTable};
 use measure::{Ask, Operand};
 pub use measure::{Measure, Stat};
 pub use summary::{fault_table, summary};
@@ -52,7 +52,7 @@ pub fn aggregate(
     let index = cache.get(ships, &keys, watch)?;
     let arrays = compute::compute(&index, ships, &plan, true, watch)?;
     if fill {
-        return Ok(Arc::new(fill::complete(&index, by, &keys, &plan, &arrays)?));
+        return Ok(Arc::new(fill::complete(&index, by, &keys, &plan, &arrays, watch)?));
     }
     let measures = plan.iter().map(|m| m.name.clone()).zip(arrays).collect();
     Ok(Arc::new(lazy::Grouped::new(by, index.keys.clone(), measures, index.groups())))

@@ -16,6 +16,12 @@ pub fn summary(ships: &Shipments, watch: &Watch) -> Result<RecordBatch> {
     let store = &ships.store;
     let faults = ships.faults(watch)?;
     let mut lines: Vec<Line> = Vec::new();
+    let mut bad = vec![0i64; store.columns.len()];
+    for fault in &faults {
+        if let Some(n) = bad.get_mut(fault.column as usize) {
+            *n += 1;
+        }
+    }
     watch.begin("summary", store.columns.len() as u64);
     for (i, column) in store.columns.iter().enumerate() {
         watch.check()?;
@@ -32,12 +38,13 @@ pub fn summary(ships: &Shipments, watch: &Watch) -> Result<RecordBatch> {
                 None if column.is_number() => "number".into(),
                 None => column.value_kind().to_string().to_lowercase(),
             },
-            faults: faults.iter().filter(|f| f.column == i as u32).count() as i64,
+            faults: bad[i],
             ..Line::default()
         };
         if let Ok(loaded) = key.load(store, watch) {
             let mut seen = vec![false; loaded.radix() as usize];
             for row in ships.rows.iter() {
+                watch.check()?;
                 let code = loaded.code(row);
                 line.nulls += i64::from(code == loaded.null());
                 seen[code as usize] = true;
@@ -91,11 +98,11 @@ fn show(labels: &ArrayRef, at: usize) -> Result<String> {
 }
 
 /// `row, column, raw, reason`, by row and column.
-pub fn fault_table(ships: &Shipments, faults: &[Fault]) -> Result<RecordBatch> {
+pub fn fault_table(ships: &Shipments, faults: &[Fault], watch: &Watch) -> Result<RecordBatch> {
     let store = &ships.store;
     let rows: UInt32Array = faults.iter().map(|f| Some(f.row)).collect();
     let columns: StringArray = faults.iter().map(|f| Some(store.fault_column(f))).collect();
-    let raw: StringArray = faults.iter().map(|f| store.raw(f)).collect();
+    let raw: StringArray = store.raws(faults, watch)?.into_iter().collect();
     let reasons: StringArray = faults.iter().map(|f| Some(f.reason)).collect();
     let rows = arrow::compute::cast(&rows, &arrow::datatypes::DataType::Int64)?;
     table(

@@ -8,6 +8,7 @@ use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type, Field};
 use hashbrown::HashMap;
+use rayon::prelude::*;
 
 use super::index::{GroupIndex, gather};
 use super::key::{period_labels, prefix_labels};
@@ -106,7 +107,7 @@ impl Combos {
         }
         let mut order: Vec<u32> = (0..self.groups as u32).collect();
         if !packed.is_sorted() {
-            order.sort_unstable_by_key(|&g| (packed[g as usize], g));
+            order.par_sort_unstable_by_key(|&g| (packed[g as usize], g));
         }
         let mut number = vec![0u32; self.groups];
         let mut firsts: Vec<u32> = Vec::new();
@@ -158,38 +159,36 @@ impl Combos {
     }
 
     /// The number here of each group there, found by its labels, if it is known.
-    pub fn find(&self, there: &Combos) -> Result<Vec<Option<u32>>> {
+    pub fn find(&self, there: &Combos, watch: &Watch) -> Result<Vec<Option<u32>>> {
         let numbers = match self.numbers.get() {
             Some(numbers) => numbers,
             None => {
-                let made = self.names()?.into_iter().enumerate().map(|(g, name)| (name, g as u32)).collect();
+                let made = self.names(watch)?.into_iter().enumerate().map(|(g, name)| (name, g as u32)).collect();
                 self.numbers.get_or_init(|| made)
             }
         };
-        Ok(there.names()?.iter().map(|name| numbers.get(name).copied()).collect())
+        Ok(there.names(watch)?.iter().map(|name| numbers.get(name).copied()).collect())
     }
 
     /// A name for each group that is the same in another store: its labels as texts, a day the same as its
     /// first instant.
-    fn names(&self) -> Result<Vec<Box<str>>> {
+    fn names(&self, watch: &Watch) -> Result<Vec<Box<str>>> {
         let texts: Result<Vec<ArrayRef>, _> = self.labels.iter().map(|l| cast(l, &DataType::Utf8View)).collect();
         let texts = texts?;
-        Ok((0..self.groups)
-            .map(|g| {
-                let mut name = String::new();
-                for ((texts, codes), labels) in texts.iter().zip(&self.codes).zip(&self.labels) {
-                    let days = labels.data_type().is_temporal();
-                    let texts = texts.as_string_view();
-                    if let Some(code) = Some(codes[g] as usize).filter(|&c| c < texts.len()) {
-                        let text = texts.value(code);
-                        name.push('=');
-                        name.push_str(if days { text.strip_suffix("T00:00:00").unwrap_or(text) } else { text });
-                    }
-                    name.push('\u{1f}');
+        watch.each(0..self.groups, 1 << 10, |g| {
+            let mut name = String::new();
+            for ((texts, codes), labels) in texts.iter().zip(&self.codes).zip(&self.labels) {
+                let days = labels.data_type().is_temporal();
+                let texts = texts.as_string_view();
+                if let Some(code) = Some(codes[g] as usize).filter(|&c| c < texts.len()) {
+                    let text = texts.value(code);
+                    name.push('=');
+                    name.push_str(if days { text.strip_suffix("T00:00:00").unwrap_or(text) } else { text });
                 }
-                name.into()
-            })
-            .collect())
+                name.push('\u{1f}');
+            }
+            name.into()
+        })
     }
 }
 
@@ -261,7 +260,7 @@ mod tests {
         assert_eq!(number, [0, 0, 2, 1]);
         assert_eq!(distinct.name(0), "hs4 0101, year 1970-01-01");
         assert_eq!(distinct.name(1), "hs4 02, year (none)");
-        assert_eq!(distinct.find(&coarse).unwrap(), [Some(0), Some(0), Some(2), Some(1)]);
+        assert_eq!(distinct.find(&coarse, &Watch::default()).unwrap(), [Some(0), Some(0), Some(2), Some(1)]);
         assert!(combos.project(&names(&["origin"])).is_err());
     }
 }

@@ -5,7 +5,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU32};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use arrow::array::{Array, ArrayRef, AsArray, StringViewArray, UInt32Array};
 use arrow::compute::take;
@@ -466,22 +466,28 @@ fn boundaries<K: Packed>(items: &[K], row_bits: u32, out: &mut [u32]) -> (Vec<u3
 }
 
 /// The index last built over one `Shipments`, kept so that the next question by the same keys does
-/// not sort again.
+/// not sort again. Nobody waits for the lock: who finds it taken does without the cache. A process that was
+/// forked while another thread held it finds it taken for ever.
 #[derive(Default)]
 pub struct IndexCache(Mutex<Option<(Vec<Key>, Arc<GroupIndex>)>>);
 
 impl IndexCache {
     pub fn get(&self, ships: &Shipments, keys: &[Key], watch: &Watch) -> Result<Arc<GroupIndex>> {
-        let held = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((cached, index)) = &*held()
+        if let Some(held) = self.0.try_lock().ok().as_deref()
+            && let Some((cached, index)) = held
             && cached == keys
         {
             return Ok(index.clone());
         }
-        *held() = None; // let go of the old index before the new one takes its memory
+        self.put(None); // let go of the old index before the new one takes its memory
         let index = Arc::new(GroupIndex::build(ships, keys, watch)?);
-        *held() = Some((keys.to_vec(), index.clone()));
+        self.put(Some((keys.to_vec(), index.clone())));
         Ok(index)
+    }
+
+    fn put(&self, new: Option<(Vec<Key>, Arc<GroupIndex>)>) {
+        let old = self.0.try_lock().ok().map(|mut held| std::mem::replace(&mut *held, new));
+        drop(old); // it may take a while, so the lock is free again
     }
 }
 

@@ -7,6 +7,7 @@ mod sample;
 mod score;
 mod shipments;
 mod table;
+mod whole;
 
 use pyo3::prelude::*;
 

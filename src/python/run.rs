@@ -4,9 +4,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
+use arrow::error::ArrowError;
+use pyo3::exceptions::PyKeyboardInterrupt;
+use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::errors::raise;
+use super::whole::Whole;
 use crate::error::{Error, Result, panic_text};
 use crate::threads;
 use crate::watch::Watch;
@@ -66,9 +70,45 @@ pub fn run<T: Send>(
     })
 }
 
+/// The same for a call that comes from outside Python, from any thread, with the GIL or without it: a reader of a
+/// stream that asks for the next batch. Python learns of Ctrl-C when the reader returns.
+pub fn run_for_reader<T: Send>(work: impl FnOnce(&Watch) -> Result<T> + Send) -> std::result::Result<T, ArrowError> {
+    let mut work = Some(work);
+    let mut missed = || Error::Argument("the batch was read already".into());
+    // SAFETY: both may be called without the GIL.
+    let known = unsafe { ffi::Py_IsInitialized() != 0 && !ffi::PyGILState_GetThisThreadState().is_null() };
+    // Only a thread that Python knows can hold the GIL, and only such a one may wait for it.
+    let done = known.then(|| Python::try_attach(|py| attached(py, work.take().ok_or_else(&mut missed)))).flatten();
+    done.unwrap_or_else(|| {
+        let work = work.take().ok_or_else(missed);
+        // A panic must not reach the foreign code that called.
+        let done = catch_unwind(AssertUnwindSafe(|| threads::pool()?.install(|| work?(&Watch::default()))));
+        let outcome = done.unwrap_or_else(|panic| Err(Error::Internal(panic_text(&*panic))));
+        outcome.map_err(|e| ArrowError::ComputeError(plain(&e.to_string())))
+    })
+}
+
+/// A message for C, whose strings end at a zero byte.
+fn plain(message: &str) -> String {
+    message.replace('\0', "\\0")
+}
+
+fn attached<T: Send>(
+    py: Python<'_>,
+    work: Result<impl FnOnce(&Watch) -> Result<T> + Send>,
+) -> std::result::Result<T, ArrowError> {
+    run(py, None, |watch| work?(watch)).map_err(|error| {
+        if error.is_instance_of::<PyKeyboardInterrupt>(py) {
+            // SAFETY: it only marks the signal as come; Python raises it once the reader returns.
+            unsafe { ffi::PyErr_SetInterrupt() };
+        }
+        ArrowError::ComputeError(plain(&error.value(py).to_string()))
+    })
+}
+
 /// Sets the number of threads for later computations; 0 is one for each core. Results do not
 /// depend on it.
 #[pyfunction]
-pub fn set_threads(py: Python<'_>, threads: usize) -> PyResult<()> {
-    threads::set(threads).map_err(|e| raise(py, e))
+pub fn set_threads(py: Python<'_>, threads: Whole) -> PyResult<()> {
+    threads.count("threads").and_then(threads::set).map_err(|e| raise(py, e))
 }

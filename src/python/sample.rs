@@ -2,17 +2,24 @@
 
 use pyo3::prelude::*;
 
+use super::errors::raise;
 use super::run::run;
 use super::shipments::Shipments;
 use super::table::Table;
+use super::whole::Whole;
 
 /// Shipments and the planted truth (row, pattern).
 #[pyfunction]
-pub fn sample(py: Python<'_>, n: usize, seed: u64, plant: bool) -> PyResult<(Shipments, Table)> {
+pub fn sample(py: Python<'_>, n: Whole, seed: Whole, plant: bool) -> PyResult<(Shipments, Table)> {
+    let (n, seed) = counted(py, n, seed)?;
     run(py, None, |watch| {
         let made = crate::sample::shipments(n, seed, plant, watch)?;
         Ok((Shipments::of(made.ships), Table::of(made.truth)))
     })
+}
+
+fn counted(py: Python<'_>, n: Whole, seed: Whole) -> PyResult<(usize, u64)> {
+    n.count("n").and_then(|n| Ok((n, seed.seed()?))).map_err(|e| raise(py, e))
 }
 
 /// A copy of the shipments with known anomalies, and the truth (row, pattern).
@@ -21,10 +28,11 @@ pub fn inject(
     py: Python<'_>,
     ships: &Shipments,
     pattern: &str,
-    n: usize,
+    n: Whole,
     strength: f64,
-    seed: u64,
+    seed: Whole,
 ) -> PyResult<(Shipments, Table)> {
+    let (n, seed) = counted(py, n, seed)?;
     run(py, None, |watch| {
         let made = crate::sample::inject(&ships.ships, pattern, n, strength, seed, watch)?;
         Ok((Shipments::of(made.ships), Table::of(made.truth)))

@@ -8,6 +8,7 @@ use super::incoming::Arrow;
 use super::run::run;
 use super::shipments::{Shipments, window as read_window};
 use super::table::Table;
+use super::whole::Whole;
 use crate::error::{Error, Result};
 use crate::score::{self, SharedFit, SharedScores};
 use crate::stats::{benjamini_hochberg, benjamini_yekutieli};
@@ -72,7 +73,7 @@ impl Fit {
     }
 
     fn state(&self, py: Python<'_>) -> PyResult<Table> {
-        run(py, None, |_| Ok(Table::of(self.fit.state()?)))
+        run(py, None, |watch| Ok(Table::of(self.fit.state(watch)?)))
     }
 }
 
@@ -85,11 +86,13 @@ pub fn unit_value(
     py: Python<'_>,
     measure: String,
     by: Vec<String>,
-    min_peers: usize,
+    min_peers: Whole,
     backoff: Vec<Vec<String>>,
     scale: &str,
 ) -> PyResult<Detector> {
-    let made = score::Scale::named(scale).map(|scale| score::UnitValue { measure, by, min_peers, backoff, scale });
+    let made = score::Scale::named(scale).and_then(|scale| {
+        Ok(score::UnitValue { measure, by, min_peers: min_peers.count("min_peers")?, backoff, scale })
+    });
     detector(py, made)
 }
 
@@ -98,11 +101,12 @@ pub fn value_weight(
     py: Python<'_>,
     by: Vec<String>,
     on: Vec<String>,
-    min_peers: usize,
+    min_peers: Whole,
     log: bool,
     mm: bool,
 ) -> PyResult<Detector> {
-    detector(py, Ok(score::ValueWeight { by, on, min_peers, log, mm }))
+    let made = min_peers.count("min_peers").map(|min_peers| score::ValueWeight { by, on, min_peers, log, mm });
+    detector(py, made)
 }
 
 #[pyfunction]
@@ -111,18 +115,25 @@ pub fn rarity(py: Python<'_>, of: String, given: Vec<String>) -> PyResult<Detect
 }
 
 #[pyfunction]
-pub fn repeats(py: Python<'_>, window: i32, tolerance: f64, threshold: Option<f64>, band: f64) -> PyResult<Detector> {
-    detector(py, Ok(score::Repeats { window, tolerance, threshold, band }))
+pub fn repeats(py: Python<'_>, window: Whole, tolerance: f64, threshold: Option<f64>, band: f64) -> PyResult<Detector> {
+    let made = window.days("window").map(|window| score::Repeats { window, tolerance, threshold, band });
+    detector(py, made)
 }
 
 #[pyfunction]
-pub fn digits(py: Python<'_>, entity: String, min_values: usize, min_products: usize) -> PyResult<Detector> {
-    detector(py, Ok(score::Digits { entity, min_values, min_products }))
+pub fn digits(py: Python<'_>, entity: String, min_values: Whole, min_products: Whole) -> PyResult<Detector> {
+    let made = min_values.count("min_values").and_then(|min_values| {
+        Ok(score::Digits { entity, min_values, min_products: min_products.count("min_products")? })
+    });
+    detector(py, made)
 }
 
 #[pyfunction]
-pub fn isolation(py: Python<'_>, columns: Vec<String>, trees: usize, sample: usize, seed: u64) -> PyResult<Detector> {
-    detector(py, Ok(score::Isolation { columns, trees, sample, seed }))
+pub fn isolation(py: Python<'_>, columns: Vec<String>, trees: Whole, sample: Whole, seed: Whole) -> PyResult<Detector> {
+    let made = seed.seed().and_then(|seed| {
+        Ok(score::Isolation { columns, trees: trees.count("trees")?, sample: sample.count("sample")?, seed })
+    });
+    detector(py, made)
 }
 
 #[pyfunction]
@@ -139,8 +150,15 @@ fn every(name: &str) -> Result<Every> {
 }
 
 #[pyfunction]
-pub fn mirror_gap(py: Python<'_>, by: Vec<String>, period: &str, measure: String, max_lag: i32) -> PyResult<Detector> {
-    let made = every(period).map(|every| score::MirrorGap { by, every, measure, max_lag });
+pub fn mirror_gap(
+    py: Python<'_>,
+    by: Vec<String>,
+    period: &str,
+    measure: String,
+    max_lag: Whole,
+) -> PyResult<Detector> {
+    let made =
+        every(period).and_then(|every| Ok(score::MirrorGap { by, every, measure, max_lag: max_lag.days("max_lag")? }));
     detector(py, made)
 }
 
@@ -151,11 +169,12 @@ pub fn surge(
     period: &str,
     measure: String,
     expanding: bool,
-    min_periods: usize,
+    min_periods: Whole,
 ) -> PyResult<Detector> {
-    let made = every(period).map(|every| {
+    let made = every(period).and_then(|every| {
+        let min_periods = min_periods.count("min_periods")?;
         let ruler = score::Ruler { by, every, measure, squares: false, most: score::MOST_PERIODS };
-        score::Surge { ruler, expanding, min_periods }
+        Ok(score::Surge { ruler, expanding, min_periods })
     });
     detector(py, made)
 }
@@ -167,16 +186,18 @@ pub fn newcomer(
     py: Python<'_>,
     entity: Vec<String>,
     measure: String,
-    window: i32,
-    burn_in: i32,
-    dormant: i32,
-    min_peers: usize,
+    window: Whole,
+    burn_in: Whole,
+    dormant: Whole,
+    min_peers: Whole,
     founded: Vec<(String, String)>,
 ) -> PyResult<Detector> {
     let day = |(name, date): (String, String)| Ok((name, read_window("founded", (date.clone(), date))?.first));
-    let made = founded.into_iter().map(day).collect::<Result<Vec<(String, i32)>>>().map(|mut founded| {
+    let made = founded.into_iter().map(day).collect::<Result<Vec<(String, i32)>>>().and_then(|mut founded| {
         founded.sort();
-        score::Newcomer { entity, measure, window, burn_in, dormant, min_peers, founded }
+        let (window, burn_in) = (window.days("window")?, burn_in.days("burn_in")?);
+        let (dormant, min_peers) = (dormant.days("dormant")?, min_peers.count("min_peers")?);
+        Ok(score::Newcomer { entity, measure, window, burn_in, dormant, min_peers, founded })
     });
     detector(py, made)
 }
@@ -240,7 +261,7 @@ pub fn screen(
 #[pyfunction]
 pub fn by_shipment(py: Python<'_>, findings: PyRef<'_, Table>, rows: Vec<Vec<u32>>) -> PyResult<Table> {
     let content = findings.content.clone();
-    run(py, None, move |_| Ok(Table::of(score::by_shipment(&content.batch(None)?, &rows)?)))
+    run(py, None, move |watch| Ok(Table::of(score::by_shipment(&content.batch(None, watch)?, &rows, watch)?)))
 }
 
 /// q-values; NaN stays NaN.
@@ -249,11 +270,11 @@ pub fn fdr(py: Python<'_>, p: Vec<f64>, method: &str) -> PyResult<Vec<f64>> {
     if let Some(bad) = p.iter().find(|p| !(p.is_nan() || (0.0..=1.0).contains(*p))) {
         return Err(raise(py, Error::Argument(format!("{bad} is not a p-value; p-values lie between 0 and 1"))));
     }
-    match method {
+    run(py, None, |_| match method {
         "bh" => Ok(benjamini_hochberg(&p)),
         "by" => Ok(benjamini_yekutieli(&p)),
-        other => Err(raise(py, Error::Argument(format!("method={other:?} is not known; use \"bh\" or \"by\"")))),
-    }
+        other => Err(Error::Argument(format!("method={other:?} is not known; use \"bh\" or \"by\""))),
+    })
 }
 
 /// For every shipment the numbers a model can learn from.
@@ -279,10 +300,10 @@ pub fn evaluate(
     p_values: Option<Vec<f64>>,
     value: Option<Vec<f64>>,
 ) -> PyResult<Table> {
-    run(py, None, move |_| {
+    run(py, None, move |watch| {
         let ask =
             score::Scored { score: &scores, p_value: p_values.as_deref(), truth: &truth, value: value.as_deref() };
-        Ok(Table::of(score::evaluate(&ask)?))
+        Ok(Table::of(score::evaluate(&ask, watch)?))
     })
 }
 

@@ -236,7 +236,7 @@ impl Shipments {
     fn faults(&self, py: Python<'_>) -> PyResult<Table> {
         run(py, None, |watch| {
             let faults = self.ships.faults(watch)?;
-            Ok(Table::of(aggregate::fault_table(&self.ships, &faults)?))
+            Ok(Table::of(aggregate::fault_table(&self.ships, &faults, watch)?))
         })
     }
 
@@ -328,14 +328,17 @@ impl Shipments {
     }
 
     /// Faults that only the file could show, as row of this view, column, raw text and reason.
-    fn read_faults(&self) -> Vec<(u32, String, Option<String>, &'static str)> {
+    fn read_faults(&self, py: Python<'_>) -> PyResult<Vec<(u32, String, Option<String>, &'static str)>> {
         let store = &self.ships.store;
         let position = |row: u32| match &self.ships.rows {
             RowList::All(_) => Some(row),
             RowList::Some(rows) => rows.binary_search(&row).ok().map(|p| p as u32),
         };
         let kept = store.read_faults().iter().filter_map(|f| Some((position(f.row)?, f)));
-        kept.map(|(row, f)| (row, store.fault_column(f).to_owned(), store.raw(f), f.reason)).collect()
+        let (rows, kept): (Vec<u32>, Vec<store::Fault>) = kept.map(|(row, f)| (row, f.clone())).unzip();
+        let raw = run(py, None, |watch| store.raws(&kept, watch))?;
+        let cells = rows.into_iter().zip(&kept).zip(raw);
+        Ok(cells.map(|((row, f), raw)| (row, store.fault_column(f).to_owned(), raw, f.reason)).collect())
     }
 
     /// Rebuilds what `to_ipc`, `reading` and `faults` took apart.

@@ -3,13 +3,11 @@
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{Array, RecordBatch, StructArray};
 use arrow::datatypes::{Field, SchemaRef};
-use arrow::error::ArrowError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule};
 use pyo3_arrow::PyChunkedArray;
@@ -17,10 +15,11 @@ use pyo3_arrow::ffi::{ArrayIterator, to_schema_pycapsule, to_stream_pycapsule};
 
 use super::errors::raise;
 use super::incoming::Arrow;
-use super::run::run;
-use crate::aggregate::{Lazy, SharedTable, write_csv, write_parquet};
-use crate::error::{Error, Result, panic_text};
+use super::run::{run, run_for_reader};
+use crate::aggregate::{Lazy, Pieces, SharedTable, write_csv, write_parquet};
+use crate::error::{Error, Result};
 use crate::ingest::{from_ipc, to_ipc, whole};
+use crate::watch::Watch;
 
 /// Some rows of a table.
 #[derive(Clone)]
@@ -48,8 +47,19 @@ impl Content {
         Content { table: self.table.clone(), rows: start..start + length.min(self.len() - offset) }
     }
 
-    pub fn batch(&self, column: Option<usize>) -> Result<RecordBatch> {
-        self.table.read(self.rows.clone(), column)
+    pub fn batch(&self, column: Option<usize>, watch: &Watch) -> Result<RecordBatch> {
+        self.table.read(self.rows.clone(), column, watch)
+    }
+
+    /// The same rows with every text written, in as many pieces as a stream has.
+    fn written(&self, watch: &Watch) -> Result<SharedTable> {
+        let step = self.table.portion().max(1);
+        if step >= self.len() {
+            return Ok(Arc::new(self.batch(None, watch)?));
+        }
+        let starts = (0..self.len()).step_by(step);
+        let pieces: Result<Vec<RecordBatch>> = starts.map(|at| self.slice(at, step).batch(None, watch)).collect();
+        Ok(Arc::new(Pieces::new(self.schema(), pieces?, step)))
     }
 
     /// A stream for the Arrow PyCapsule interface, a batch at a time.
@@ -60,16 +70,13 @@ impl Content {
     ) -> PyResult<Bound<'py, PyCapsule>> {
         // A table that goes out whole is made before anybody waits for it with the GIL in hand.
         let whole = self.table.portion() >= self.len();
-        let ready = if whole { Content::of(Arc::new(run(py, None, |_| self.batch(None))?)) } else { self };
+        let ready = if whole { Content::of(Arc::new(run(py, None, |watch| self.batch(None, watch))?)) } else { self };
         let schema = ready.schema();
         let field = Field::new_struct("", schema.fields().clone(), false);
         let step = ready.table.portion().max(1);
         let starts: Vec<usize> = (0..ready.len()).step_by(step).collect();
         let batches = starts.into_iter().map(move |start| {
-            // A panic must not reach the foreign code that called, nor a NUL its C strings.
-            let piece = catch_unwind(AssertUnwindSafe(|| ready.slice(start, step).batch(None)))
-                .unwrap_or_else(|panic| Err(Error::Internal(panic_text(&*panic))));
-            let piece = piece.map_err(|e| ArrowError::ComputeError(e.to_string().replace('\0', "\\0")))?;
+            let piece = run_for_reader(|watch| ready.slice(start, step).batch(None, watch))?;
             Ok(Arc::new(StructArray::from(piece)) as Arc<dyn Array>)
         });
         let reader = Box::new(ArrayIterator::new(batches, field.into()));
@@ -116,8 +123,13 @@ impl Table {
             return Err(raise(py, Error::MissingColumn(text)));
         };
         let content = self.content.clone();
-        let batch = run(py, None, move |_| content.batch(Some(at)))?;
+        let batch = run(py, None, move |watch| content.batch(Some(at), watch))?;
         PyChunkedArray::try_new(vec![batch.column(0).clone()], field.clone().into())?.into_arro3(py)
+    }
+
+    /// The same table with everything written: whoever reads it has nothing left to wait for.
+    fn written(&self, py: Python<'_>) -> PyResult<Table> {
+        Ok(Table::shared(run(py, None, |watch| self.content.written(watch))?))
     }
 
     fn slice(&self, offset: usize, length: usize) -> Table {
@@ -140,7 +152,7 @@ impl Table {
     /// The table as an Arrow IPC stream, for pickling.
     fn to_ipc<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let content = self.content.clone();
-        let bytes = run(py, None, move |_| to_ipc(&content.batch(None)?))?;
+        let bytes = run(py, None, move |watch| to_ipc(&content.batch(None, watch)?))?;
         Ok(PyBytes::new(py, &bytes))
     }
 

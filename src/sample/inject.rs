@@ -1,5 +1,6 @@
 //! Known anomalies among real shipments, to see what finds them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, StringViewArray, UInt32Array};
@@ -15,10 +16,10 @@ use crate::score::contents;
 use crate::store::{NULL_DAY, Role, Shipments};
 use crate::watch::Watch;
 
-pub const PATTERNS: [&str; 6] = ["overvalued", "undervalued", "duplicate", "split", "mislabelled", "newcomer"];
+/// Records added at the most.
+const MOST_ADDED: f64 = 10_000_000.0;
 
-/// Records that are added at the most.
-const MOST: f64 = 1e7;
+pub const PATTERNS: [&str; 6] = ["overvalued", "undervalued", "duplicate", "split", "mislabelled", "newcomer"];
 
 /// A copy of the shipments with `n` anomalies of one pattern. Changed rows keep their place; added
 /// ones come last.
@@ -31,20 +32,21 @@ pub fn inject(ships: &Shipments, pattern: &str, n: usize, strength: f64, seed: u
             "strength={strength}: give a number above 1, such as 5 (times the price, or as many records)"
         )));
     }
-    if n as f64 * strength > MOST && !matches!(pattern, "overvalued" | "undervalued" | "mislabelled") {
+    let adds = matches!(pattern, "duplicate" | "split");
+    if adds && (n as f64) * (strength.max(2.0) - 1.0) > MOST_ADDED {
         return Err(Error::Argument(format!(
-            "n={n} times strength={strength} records are more than {MOST}; plant fewer"
+            "n={n} with strength={strength} would add more than {MOST_ADDED} records; give fewer"
         )));
     }
     let batch = ships.original(watch)?;
     let mut made = Injection::new(ships, n, Random::new(seed, 100 + stream as u64, 0), watch)?;
     match pattern {
-        "overvalued" => made.reprice(strength)?,
-        "undervalued" => made.reprice(1.0 / strength)?,
-        "duplicate" => made.repeat(strength as usize)?,
-        "split" => made.split(strength as usize)?,
-        "mislabelled" => made.relabel()?,
-        _ => made.newcomers(strength as usize)?,
+        "overvalued" => made.reprice(strength, watch)?,
+        "undervalued" => made.reprice(1.0 / strength, watch)?,
+        "duplicate" => made.repeat(strength as usize, watch)?,
+        "split" => made.split(strength as usize, watch)?,
+        "mislabelled" => made.relabel(watch)?,
+        _ => made.newcomers(strength as usize, watch)?,
     }
     made.build(ships, &batch, pattern, watch)
 }
@@ -116,8 +118,10 @@ impl Injection {
     }
 
     /// `n` positions that will do, none twice, in the order of what they hold.
-    fn choose(&mut self, able: impl Fn(&Injection, usize) -> bool) -> Result<Vec<usize>> {
-        let mut able: Vec<usize> = self.order.iter().map(|&at| at as usize).filter(|&at| able(self, at)).collect();
+    fn choose(&mut self, able: impl Fn(&Injection, usize) -> bool, watch: &Watch) -> Result<Vec<usize>> {
+        let fits = |at: &usize| !watch.stopped() && able(self, *at);
+        let mut able: Vec<usize> = self.order.iter().map(|&at| at as usize).filter(fits).collect();
+        watch.check()?;
         if able.len() < self.n {
             return Err(Error::Argument(format!(
                 "n={} anomalies do not fit: only {} shipments have what the pattern changes",
@@ -146,11 +150,20 @@ impl Injection {
         Err(Error::MissingColumn(format!("no column has the role {:?}, which the pattern changes", role.name())))
     }
 
-    fn reprice(&mut self, factor: f64) -> Result<()> {
+    fn reprice(&mut self, factor: f64, watch: &Watch) -> Result<()> {
         self.need(self.value.is_some(), Role::Value)?;
-        let chosen = self.choose(|i, at| i.priced(at))?;
+        let chosen = self.choose(|i, at| i.priced(at), watch)?;
         if let Some(values) = &mut self.value {
-            chosen.iter().for_each(|&at| values[at] *= factor);
+            for &at in &chosen {
+                let value = values[at] * factor;
+                if !value.is_normal() {
+                    return Err(Error::Argument(format!(
+                        "the strength turns a value of {} into {value}; give a smaller one",
+                        values[at]
+                    )));
+                }
+                values[at] = value;
+            }
         }
         self.changed.push(Role::Value);
         self.planted = chosen;
@@ -174,11 +187,12 @@ impl Injection {
     }
 
     /// `times` records where there was one.
-    fn repeat(&mut self, times: usize) -> Result<()> {
-        let chosen = self.choose(|_, _| true)?;
+    fn repeat(&mut self, times: usize, watch: &Watch) -> Result<()> {
+        let chosen = self.choose(|_, _| true, watch)?;
         for at in chosen {
             self.planted.push(at);
             for _ in 1..times.max(2) {
+                watch.check()?;
                 let copy = self.copy(at);
                 self.planted.push(copy);
             }
@@ -187,10 +201,11 @@ impl Injection {
     }
 
     /// One consignment as so many, of about equal parts.
-    fn split(&mut self, parts: usize) -> Result<()> {
+    fn split(&mut self, parts: usize, watch: &Watch) -> Result<()> {
         self.need(self.value.is_some(), Role::Value)?;
         let parts = parts.max(2);
-        for at in self.choose(|i, at| i.priced(at))? {
+        for at in self.choose(|i, at| i.priced(at), watch)? {
+            watch.check()?;
             let shares: Vec<f64> = (0..parts).map(|_| self.random.between(0.97, 1.0)).collect();
             let total: f64 = shares.iter().sum();
             let places: Vec<usize> = (0..parts).map(|k| if k == 0 { at } else { self.copy(at) }).collect();
@@ -205,12 +220,13 @@ impl Injection {
     }
 
     /// The code of a shipment of another heading.
-    fn relabel(&mut self) -> Result<()> {
+    fn relabel(&mut self, watch: &Watch) -> Result<()> {
         self.need(self.hs.is_some(), Role::Hs)?;
-        let chosen = self.choose(|i, at| i.hs.as_ref().is_some_and(|hs| hs[at].is_some()))?;
+        let chosen = self.choose(|i, at| i.hs.as_ref().is_some_and(|hs| hs[at].is_some()), watch)?;
         let originals = self.hs.clone().unwrap_or_default();
         let heading = |code: &str| code.get(..4).unwrap_or(code).to_owned();
         for &at in &chosen {
+            watch.check()?;
             let own = originals[at].clone().unwrap_or_default();
             for _ in 0..1000 {
                 let other = originals[self.order[self.random.below(originals.len())] as usize].clone();
@@ -229,7 +245,7 @@ impl Injection {
     }
 
     /// `n` firms never seen before, each with so many of the latest shipments of one code.
-    fn newcomers(&mut self, records: usize) -> Result<()> {
+    fn newcomers(&mut self, records: usize, watch: &Watch) -> Result<()> {
         self.need(self.importer.is_some(), Role::Importer)?;
         let Some(days) = &self.days else { return self.need(false, Role::Date) };
         let mut known: Vec<i32> = days.iter().copied().filter(|&d| d != NULL_DAY).collect();
@@ -237,18 +253,20 @@ impl Injection {
         let Some(&late) = known.get(known.len() * 9 / 10) else {
             return Err(Error::Argument("no shipment has a date, so none is late".into()));
         };
-        let chosen = self.choose(|i, at| i.days.as_ref().is_some_and(|d| d[at] >= late))?;
+        let chosen = self.choose(|i, at| i.days.as_ref().is_some_and(|d| d[at] >= late), watch)?;
         let code = |i: &Injection, at: usize| i.hs.as_ref().and_then(|hs| hs[at].clone());
+        // The latest shipments of each code.
+        let mut of_code: HashMap<Option<String>, Vec<usize>> = HashMap::new();
+        for o in self.order.iter().map(|&at| at as usize).filter(|&o| self.days.as_ref().is_some_and(|d| d[o] >= late))
+        {
+            watch.check()?;
+            of_code.entry(code(self, o)).or_default().push(o);
+        }
+        let mut planted = vec![false; self.from.len()];
         for (k, at) in chosen.into_iter().enumerate() {
-            let wanted = code(self, at);
-            let in_order = self.order.iter().map(|&at| at as usize);
-            let mut others: Vec<usize> = in_order
-                .filter(|&o| {
-                    self.days.as_ref().is_some_and(|d| d[o] >= late)
-                        && code(self, o) == wanted
-                        && !self.planted.contains(&o)
-                })
-                .collect();
+            watch.check()?;
+            let latest = of_code.get(&code(self, at)).map_or(&[][..], Vec::as_slice);
+            let mut others: Vec<usize> = latest.iter().copied().filter(|&o| !planted[o]).collect();
             let mut taken = vec![at];
             while taken.len() < records.max(2) && !others.is_empty() {
                 let next = others.swap_remove(self.random.below(others.len()));
@@ -259,6 +277,7 @@ impl Injection {
             if let Some(importer) = &mut self.importer {
                 taken.iter().for_each(|&at| importer[at] = Some(format!("Injected Newcomer {k}")));
             }
+            taken.iter().for_each(|&at| planted[at] = true);
             self.planted.extend(taken);
         }
         self.changed.push(Role::Importer);

@@ -52,7 +52,7 @@ struct Model {
 impl Margin {
     /// The distribution of a column, and the tail of each of its values; `logs` are those of the whole
     /// numbers up to their count.
-    fn of(feature: &Feature, logs: &[f64]) -> (Margin, Vec<f64>) {
+    fn of(feature: &Feature, logs: &[f64], watch: &Watch) -> Result<(Margin, Vec<f64>)> {
         // Values with their places, in order: places give the ranks back without a search.
         let mut keys: Vec<(i64, u32)> = feature
             .values
@@ -61,15 +61,19 @@ impl Margin {
             .filter(|(_, v)| !v.is_nan())
             .map(|(i, &v)| (encode(v + 0.0), i as u32))
             .collect();
+        watch.check()?;
         keys.par_sort_unstable();
+        watch.check()?;
         let sorted: Vec<f64> = keys.par_iter().with_min_len(1 << 12).map(|&(k, _)| decode(k)).collect();
         let skewness = skewness(&sorted);
+        watch.check()?;
         let signposts = sorted.iter().copied().step_by(STRIDE).collect();
         let margin = Margin { name: feature.name.clone(), sorted, signposts, skewness };
         let n = keys.len();
         let mut tails = vec![0.0; feature.values.len()];
         let mut from = 0;
         while from < n {
+            watch.check()?;
             let mut to = from + 1;
             while to < n && keys[to].0 == keys[from].0 {
                 to += 1;
@@ -78,7 +82,7 @@ impl Margin {
             keys[from..to].iter().for_each(|&(_, i)| tails[i as usize] = tail);
             from = to;
         }
-        (margin, tails)
+        Ok((margin, tails))
     }
 
     /// The largest of the three tails of a value, from -ln F and -ln F⁻.
@@ -151,13 +155,13 @@ impl Ecod {
         let fitted: Result<Vec<(Margin, Vec<f64>)>> = features
             .par_iter()
             .map(|feature| {
-                watch.check()?;
-                let made = Margin::of(feature, &logs);
+                let made = Margin::of(feature, &logs, watch)?;
                 watch.advance(1);
                 Ok(made)
             })
             .collect();
         let (margins, tails): (Vec<Margin>, Vec<Vec<f64>>) = fitted?.into_iter().unzip();
+        watch.check()?;
         let mut own = vec![0.0; rows];
         own.par_chunks_mut(1 << 13).enumerate().for_each(|(chunk, own)| {
             let from = chunk << 13;
@@ -165,8 +169,10 @@ impl Ecod {
                 own.iter_mut().zip(&tails[from..]).for_each(|(own, tail)| *own += tail);
             }
         });
+        watch.check()?;
         let mut keys: Vec<i64> = own.par_iter().with_min_len(1 << 12).map(|&s| encode(s)).collect();
         keys.par_sort_unstable();
+        watch.check()?;
         let calibration = keys.into_par_iter().with_min_len(1 << 12).map(decode).collect();
         Ok(Model { settings: self.clone(), features, margins, calibration, own })
     }
@@ -196,21 +202,23 @@ impl Fit for Model {
         // Column by column over some rows: one column's signposts fit the fastest cache.
         let mut scores = vec![0.0; ships.len()];
         scores.par_chunks_mut(1 << 10).enumerate().for_each(|(chunk, scores)| {
-            for (margin, column) in self.margins.iter().zip(&columns) {
+            for (margin, column) in self.margins.iter().zip(&columns).take_while(|_| !watch.stopped()) {
                 let values = &column[chunk << 10..];
                 scores.iter_mut().zip(values).for_each(|(score, &x)| *score += margin.at(x));
             }
         });
+        watch.check()?;
         Ok(Arc::new(EcodScores { scores, columns, ships: ships.clone(), model: self }))
     }
 
     /// The fitted columns, a row a shipment, in the order of their values: they are the distribution
     /// functions.
-    fn state(&self) -> Result<RecordBatch> {
+    fn state(&self, watch: &Watch) -> Result<RecordBatch> {
         let rows = self.own.len();
         let mut order: Vec<u32> = (0..rows as u32).collect();
         let key = |row: u32| self.features.iter().map(move |f| encode(f.values[row as usize]));
         order.par_sort_unstable_by(|&a, &b| key(a).cmp(key(b)));
+        watch.check()?;
         let sorted: Vec<Feature> = self
             .features
             .iter()

@@ -6,10 +6,6 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, RecordBatch};
-use arrow::buffer::ScalarBuffer;
-use rayon::prelude::*;
-
 use super::scores::Number;
 use super::{Detector, Rarity, Scale, SharedScores, UnitValue};
 use crate::aggregate::table;
@@ -18,6 +14,8 @@ use crate::group::{Combos, GroupIndex, IndexCache, resolve};
 use crate::stats::ln;
 use crate::store::{NULL_DAY, Role, Shipments};
 use crate::watch::Watch;
+use arrow::array::{ArrayRef, Float64Array, RecordBatch};
+use arrow::buffer::ScalarBuffer;
 
 /// One row a shipment; every column is a number, null where it cannot be told.
 pub fn features(ships: &Shipments, history: Option<&Shipments>, watch: &Watch) -> Result<RecordBatch> {
@@ -26,7 +24,8 @@ pub fn features(ships: &Shipments, history: Option<&Shipments>, watch: &Watch) -
     watch.begin("describing", 6);
     for role in [Role::Value, Role::NetWeight, Role::Quantity].into_iter().filter(|r| has(*r)) {
         let values = ships.store.role_numbers(role, watch)?;
-        made.put(&format!("log_{}", role.name()), ships.rows.iter().map(|row| log(values[row])).collect());
+        let logs = watch.each(0..ships.len(), SHARE, |at| log(values[ships.rows.row(at)]))?;
+        made.put(&format!("log_{}", role.name()), logs);
     }
     watch.advance(1);
     for (over, under, short) in [
@@ -86,6 +85,9 @@ pub fn features(ships: &Shipments, history: Option<&Shipments>, watch: &Watch) -
     table(made.columns, ships.len())
 }
 
+/// Rows that are worth a thread.
+const SHARE: usize = 1 << 12;
+
 fn log(x: f64) -> f64 {
     if (f64::MIN_POSITIVE..=f64::MAX).contains(&x) { ln(x) } else { f64::NAN }
 }
@@ -115,7 +117,11 @@ impl Made<'_> {
     fn prices(&mut self, over: Role, under: Role, short: &str, origin: bool, watch: &Watch) -> Result<()> {
         let ships = self.ships;
         let (a, b) = (ships.store.role_numbers(over, watch)?, ships.store.role_numbers(under, watch)?);
-        self.put(&format!("log_{short}"), ships.rows.iter().map(|row| log(a[row] / b[row])).collect());
+        let ratio = |at: usize| {
+            let row = ships.rows.row(at);
+            log(a[row] / b[row])
+        };
+        self.put(&format!("log_{short}"), watch.each(0..ships.len(), SHARE, ratio)?);
         let mut levels: Vec<Vec<&str>> = vec![vec!["hs6"], vec!["hs4"], vec!["hs2"]];
         if origin {
             levels.insert(0, vec!["hs6", "origin"]);
@@ -129,12 +135,13 @@ impl Made<'_> {
                 scale: Scale::Mad,
             };
             let scores = self.scored(&detector, watch)?;
-            let (z, sign) =
-                (scores.numbers(Number::Score, 0..scores.len()), scores.numbers(Number::Direction, 0..scores.len()));
+            let all = 0..scores.len();
+            let z = scores.numbers(Number::Score, all.clone(), watch)?;
+            let sign = scores.numbers(Number::Direction, all.clone(), watch)?;
             let name = level.join("_");
             let signed = z.iter().zip(sign).map(|(z, sign)| if sign < 0.0 { -z } else { *z }).collect();
             self.put(&format!("{short}_z_{name}"), signed);
-            let peers = scores.numbers(Number::Peers, 0..scores.len());
+            let peers = scores.numbers(Number::Peers, all, watch)?;
             self.put(&format!("{short}_peers_{name}"), peers);
         }
         Ok(())
@@ -143,7 +150,8 @@ impl Made<'_> {
     fn rarity(&mut self, of: Role, given: &[&str], watch: &Watch) -> Result<()> {
         let detector = Rarity { of: of.name().into(), given: given.iter().map(|&g| g.to_owned()).collect() };
         let scores = self.scored(&detector, watch)?;
-        self.put(&format!("rarity_{}_{}", of.name(), given.join("_")), scores.numbers(Number::Score, 0..scores.len()));
+        let made = scores.numbers(Number::Score, 0..scores.len(), watch)?;
+        self.put(&format!("rarity_{}_{}", of.name(), given.join("_")), made);
         Ok(())
     }
 
@@ -154,7 +162,7 @@ impl Made<'_> {
         let source = self.history.unwrap_or(self.ships);
         let past = Past::of(source, &names, watch)?;
         let index = GroupIndex::build(self.ships, &resolve(&self.ships.store, &names)?, watch)?;
-        let known = past.combos.find(&Combos::of_index(&index, &names))?;
+        let known = past.combos.find(&Combos::of_index(&index, &names), watch)?;
         let groups = index.group_of_positions(self.ships);
         let days = self.ships.store.days(watch)?;
         let one = |at: usize| -> [f64; 3] {
@@ -168,7 +176,7 @@ impl Made<'_> {
                 Some(g) => past.before(g as usize, day, all),
             }
         };
-        let made: Vec<[f64; 3]> = (0..self.ships.len()).into_par_iter().with_min_len(1 << 10).map(one).collect();
+        let made: Vec<[f64; 3]> = watch.each(0..self.ships.len(), 1 << 10, one)?;
         let name = keys.join("_");
         for (k, what) in ["records", "days_since", "share"].into_iter().enumerate() {
             self.put(&format!("{what}_{name}"), made.iter().map(|m| m[k]).collect());
@@ -182,18 +190,15 @@ impl Made<'_> {
         let source = self.history.unwrap_or(self.ships);
         let index = GroupIndex::build(source, &resolve(&source.store, &keys)?, watch)?;
         let values = source.store.role_numbers(Role::Value, watch)?;
-        let sorted: Vec<Vec<f64>> = (0..index.groups())
-            .into_par_iter()
-            .map(|g| {
-                let mut known: Vec<f64> =
-                    index.rows(g).iter().map(|&r| values[r as usize]).filter(|v| !v.is_nan()).collect();
-                known.sort_unstable_by(f64::total_cmp);
-                known
-            })
-            .collect();
+        let sorted = watch.each(0..index.groups(), 1, |g| {
+            let mut known: Vec<f64> =
+                index.rows(g).iter().map(|&r| values[r as usize]).filter(|v| !v.is_nan()).collect();
+            known.sort_unstable_by(f64::total_cmp);
+            known
+        })?;
         let combos = Combos::of_index(&index, &keys);
         let here = GroupIndex::build(self.ships, &resolve(&self.ships.store, &keys)?, watch)?;
-        let known = combos.find(&Combos::of_index(&here, &keys))?;
+        let known = combos.find(&Combos::of_index(&here, &keys), watch)?;
         let groups = here.group_of_positions(self.ships);
         let own = self.ships.store.role_numbers(Role::Value, watch)?;
         let rank = |at: usize| {
@@ -206,14 +211,14 @@ impl Made<'_> {
             let up_to = sorted.partition_point(|v| *v <= value);
             0.5 * (below + up_to) as f64 / sorted.len() as f64
         };
-        self.put("value_rank_hs6", (0..self.ships.len()).into_par_iter().with_min_len(1 << 10).map(rank).collect());
+        self.put("value_rank_hs6", watch.each(0..self.ships.len(), 1 << 10, rank)?);
         Ok(())
     }
 
     /// The first digit of the value, how many zeros it ends in, and whether it is a whole number.
     fn digits(&mut self, watch: &Watch) -> Result<()> {
         let values = self.ships.store.role_numbers(Role::Value, watch)?;
-        let all: Vec<[f64; 3]> = self.ships.rows.iter().map(|row| digits_of(values[row])).collect();
+        let all = watch.each(0..self.ships.len(), SHARE, |at| digits_of(values[self.ships.rows.row(at)]))?;
         for (k, name) in ["value_first_digit", "value_zeros", "value_whole"].into_iter().enumerate() {
             self.put(name, all.iter().map(|d| d[k]).collect());
         }
@@ -271,10 +276,7 @@ impl Past {
             });
             records
         };
-        let groups = (0..index.groups())
-            .into_par_iter()
-            .map(|g| by_day(&mut index.rows(g).iter().map(|&r| r as usize)))
-            .collect();
+        let groups = watch.each(0..index.groups(), 1, |g| by_day(&mut index.rows(g).iter().map(|&r| r as usize)))?;
         let all = by_day(&mut source.rows.iter());
         Ok(Past { combos: Combos::of_index(&index, names), groups, all })
     }

@@ -135,6 +135,7 @@ impl Ruler {
             let some = (from..(from + STRETCH).min(index.groups())).map(|g| g as u32);
             some.filter(|&g| !index.rows(g as usize).is_empty() && index.keys.code(g as usize, last) < null).collect()
         };
+        watch.check()?;
         let groups_of = stretches.into_par_iter().map(kept).collect::<Vec<_>>().concat();
         let cell = |&g: &u32| Cell {
             at: place[index.keys.code(g as usize, last) as usize],
@@ -142,6 +143,7 @@ impl Ruler {
             value: values[g as usize],
         };
         let cells: Vec<Cell> = groups_of.par_iter().with_min_len(STRETCH).map(cell).collect();
+        watch.check()?;
         // A flow begins where the keys before the period change.
         let stretches: Vec<usize> = (0..cells.len()).step_by(STRETCH).collect();
         let begins = |from: usize| -> Vec<usize> {
@@ -166,14 +168,10 @@ impl Ruler {
                     self.measure
                 ))
             })?;
-            squares = (0..cells.len())
-                .into_par_iter()
-                .with_min_len(1 << 10)
-                .map(|cell| {
-                    let rows = index.rows(groups_of[cell] as usize).iter().map(|&r| numbers[r as usize]);
-                    exact_sum(&rows.filter(|v| !v.is_nan()).map(|v| v * v).collect::<Vec<f64>>())
-                })
-                .collect();
+            squares = watch.each(0..cells.len(), 1 << 10, |cell| {
+                let rows = index.rows(groups_of[cell] as usize).iter().map(|&r| numbers[r as usize]);
+                exact_sum(&rows.filter(|v| !v.is_nan()).map(|v| v * v).collect::<Vec<f64>>())
+            })?;
         }
         Ok(Flows {
             squares,
@@ -221,6 +219,7 @@ impl Ruler {
         };
         let mut parts = Vec::new();
         for g in 0..flows.combos.groups() {
+            watch.check()?;
             let mut entries: Vec<(i32, f64, f64)> = (days.starts[g]..days.starts[g + 1])
                 .map(|i| (days.values[i] as i32, values.values[i], records.values[i]))
                 .collect();
@@ -287,7 +286,7 @@ impl Ruler {
 }
 
 /// A correctly rounded sum of numbers, what rounding left over, and what that left over, until nothing is.
-fn expansion(sum: f64, mut numbers: Vec<f64>) -> Vec<f64> {
+pub fn expansion(sum: f64, mut numbers: Vec<f64>) -> Vec<f64> {
     let (mut parts, mut part) = (vec![sum], sum);
     while part.is_finite() && part != 0.0 {
         numbers.push(-part);
@@ -412,7 +411,7 @@ impl Flows {
             Source::Ships(ships, index, measure, groups) => (ships, index, measure, groups),
         };
         let numbers = summands(ships, measure, watch)?;
-        let expand = |sums: &(dyn Fn(usize) -> f64 + Sync), of: &(dyn Fn(f64) -> f64 + Sync)| -> Parts {
+        let expand = |sums: &(dyn Fn(usize) -> f64 + Sync), of: &(dyn Fn(f64) -> f64 + Sync)| -> Result<Parts> {
             let one = |cell: usize| {
                 let sum = sums(cell);
                 let parts = match &numbers {
@@ -424,11 +423,11 @@ impl Flows {
                 };
                 parts.into_iter().map(|part| (cell as u32, part)).collect::<Parts>()
             };
-            let made: Vec<Parts> = (0..self.cells.len()).into_par_iter().with_min_len(1 << 10).map(one).collect();
-            made.concat()
+            Ok(watch.each(0..self.cells.len(), 1 << 10, one)?.concat())
         };
-        let values = expand(&|cell| self.cells[cell].value, &|v| v);
-        let squares = if self.squares.is_empty() { Vec::new() } else { expand(&|cell| self.squares[cell], &|v| v * v) };
+        let values = expand(&|cell| self.cells[cell].value, &|v| v)?;
+        let squares =
+            if self.squares.is_empty() { Vec::new() } else { expand(&|cell| self.squares[cell], &|v| v * v)? };
         Ok((values, squares))
     }
 

@@ -36,8 +36,14 @@ pub struct Fact {
     ratios: f64,
 }
 
+impl Default for Fact {
+    fn default() -> Fact {
+        Fact::NOTHING
+    }
+}
+
 impl Fact {
-    const NOTHING: Fact = Fact {
+    pub const NOTHING: Fact = Fact {
         first_day: f64::INFINITY,
         last_day: f64::NEG_INFINITY,
         low_ratio: f64::INFINITY,
@@ -74,13 +80,24 @@ impl Fact {
 /// The facts of the fitted groups, looked up when first asked for.
 pub struct Facts {
     source: Option<(Shipments, Arc<GroupIndex>)>,
-    known: OnceLock<Vec<Fact>>,
-    whole: OnceLock<Fact>,
+    known: OnceLock<Known>,
+}
+
+pub struct Known {
+    pub groups: Vec<Fact>,
+    /// What is known of all the data.
+    pub whole: Fact,
+}
+
+impl Known {
+    fn of(groups: Vec<Fact>) -> Known {
+        Known { whole: Fact::all(groups.iter()), groups }
+    }
 }
 
 impl Facts {
     pub fn of_shipments(ships: &Shipments, index: &Arc<GroupIndex>) -> Facts {
-        Facts { source: Some((ships.clone(), index.clone())), known: OnceLock::new(), whole: OnceLock::new() }
+        Facts { source: Some((ships.clone(), index.clone())), known: OnceLock::new() }
     }
 
     /// The facts that states hold, five numbers for each time a group is in one.
@@ -100,33 +117,33 @@ impl Facts {
             parts.map(|fact| fact.checked(detector)).try_fold(Fact::NOTHING, |all, fact| Ok(all.and(fact?)))
         });
         let facts: Result<Vec<Fact>> = facts.collect();
-        Ok(Facts { source: None, known: OnceLock::from(facts?), whole: OnceLock::new() })
+        Ok(Facts { source: None, known: OnceLock::from(Known::of(facts?)) })
     }
 
     /// As a column of the state: five numbers for each of the first groups.
-    pub fn column(&self, groups: usize, rows: usize) -> ArrayRef {
+    pub fn column(&self, groups: usize, rows: usize, watch: &Watch) -> Result<ArrayRef> {
         let starts: Vec<usize> = (0..=groups).map(|g| 5 * g).collect();
-        let numbers = self.get().iter().flat_map(|f| [f.first_day, f.last_day, f.low_ratio, f.high_ratio, f.ratios]);
-        lists(&starts, numbers.collect(), rows)
+        let facts = &self.get(watch)?.groups;
+        let numbers = facts.iter().flat_map(|f| [f.first_day, f.last_day, f.low_ratio, f.high_ratio, f.ratios]);
+        Ok(lists(&starts, numbers.collect(), rows))
     }
 
-    pub fn get(&self) -> &[Fact] {
-        self.known.get_or_init(|| match &self.source {
-            Some((ships, index)) => learn(ships, index).unwrap_or_else(|_| vec![Fact::NOTHING; index.groups()]),
+    /// Two who ask at once both look. Nobody waits for another with a lock in hand: a thread of the pool that
+    /// waits takes up other work of the pool, which may ask here again.
+    pub fn get(&self, watch: &Watch) -> Result<&Known> {
+        if let Some(known) = self.known.get() {
+            return Ok(known);
+        }
+        let made = match &self.source {
+            Some((ships, index)) => learn(ships, index, watch)?,
             None => Vec::new(),
-        })
-    }
-
-    /// What is known of all the data.
-    pub fn whole(&self) -> &Fact {
-        self.whole.get_or_init(|| Fact::all(self.get().iter()))
+        };
+        let made = Known::of(made);
+        Ok(self.known.get_or_init(|| made))
     }
 }
 
-/// On one thread: the first to ask is one of many that write texts, and must not take up another of
-/// them, which would ask again, while it waits.
-fn learn(ships: &Shipments, index: &GroupIndex) -> Result<Vec<Fact>> {
-    let watch = &Watch::default();
+fn learn(ships: &Shipments, index: &GroupIndex, watch: &Watch) -> Result<Vec<Fact>> {
     let weight = ships.store.optional_numbers(Role::NetWeight, watch)?;
     let quantity = ships.store.optional_numbers(Role::Quantity, watch)?;
     let days = if ships.store.role(Role::Date).is_some() { Some(ships.store.days(watch)?) } else { None };
@@ -144,7 +161,7 @@ fn learn(ships: &Shipments, index: &GroupIndex) -> Result<Vec<Fact>> {
         fact
     };
     let group = |g: usize| index.rows(g).iter().fold(Fact::NOTHING, |all, &row| all.and(one(row as usize)));
-    Ok((0..index.groups()).map(group).collect())
+    watch.each(0..index.groups(), 1, group)
 }
 
 /// What the price of a shipment hangs on, and how far out it is, with its sign.

@@ -202,7 +202,7 @@ fn judge(
     }
     let learnt = counts(&index, |row| Some(label_of[row as usize]));
     let there = GroupIndex::build(test, &resolve(&test.store, keys)?, watch)?;
-    let known = Combos::of_index(&index, keys).find(&Combos::of_index(&there, keys))?;
+    let known = Combos::of_index(&index, keys).find(&Combos::of_index(&there, keys), watch)?;
     let base = rate(own);
     let groups = there.group_of_positions(test);
     let score = |&g: &u32| known[g as usize].map_or(base, |k| share(learnt[k as usize], base));

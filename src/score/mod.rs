@@ -76,7 +76,7 @@ pub trait Fit: Send + Sync {
     fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores>;
 
     /// All that is needed to restore and to merge, with the fitted numbers under plain names.
-    fn state(&self) -> Result<RecordBatch>;
+    fn state(&self, watch: &Watch) -> Result<RecordBatch>;
 }
 
 pub type SharedFit = Arc<dyn Fit>;

@@ -9,12 +9,11 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field};
-use rayon::prelude::*;
 
 use super::checked;
 use super::members::plain;
 use super::phrase::number;
-use super::scores::{Number, Scores};
+use super::scores::{Number, SHARE, Scores};
 use super::{Detector, Fit, SharedFit, SharedScores};
 use crate::aggregate::table;
 use crate::error::{Error, Result};
@@ -75,18 +74,21 @@ impl Rarity {
         Ok(())
     }
 
-    fn model(&self, pairs: Combos, counts: Vec<u64>) -> Result<Model> {
+    fn model(&self, pairs: Combos, counts: Vec<u64>, watch: &Watch) -> Result<Model> {
         let (groups, group_of) = pairs.project(&self.given)?.distinct()?;
+        watch.check()?;
         let (partners, partner_of) = pairs.project(std::slice::from_ref(&self.of))?.distinct()?;
         let mut partner_counts = vec![0; partners.groups()];
         let mut lists: Vec<Vec<u64>> = vec![Vec::new(); groups.groups()];
         for (pair, &count) in counts.iter().enumerate() {
+            watch.check()?;
             partner_counts[partner_of[pair] as usize] += count;
             lists[group_of[pair] as usize].push(count);
         }
-        let group = lists
+        let group: Result<Vec<Group>> = lists
             .into_iter()
             .map(|mut list| {
+                watch.check()?;
                 list.sort_unstable();
                 let mut ladder: Vec<(u64, u64)> = Vec::new();
                 let mut n = 0;
@@ -97,7 +99,7 @@ impl Rarity {
                         _ => ladder.push((count, n)),
                     }
                 }
-                Group { n, ladder, distinct: list.len() as u64 }
+                Ok(Group { n, ladder, distinct: list.len() as u64 })
             })
             .collect();
         Ok(Model {
@@ -109,7 +111,7 @@ impl Rarity {
             partner_of,
             groups,
             partners,
-            group,
+            group: group?,
             partner_counts,
         })
     }
@@ -119,7 +121,7 @@ impl Rarity {
         let keys = self.keys();
         let index = cache.get(ships, &resolve(&ships.store, &keys)?, watch)?;
         let counts = index.starts.windows(2).map(|w| u64::from(w[1] - w[0])).collect();
-        Ok((self.model(Combos::of_index(&index, &keys), counts)?, index))
+        Ok((self.model(Combos::of_index(&index, &keys), counts, watch)?, index))
     }
 }
 
@@ -161,9 +163,10 @@ impl Detector for Rarity {
         let (pairs, number) = Combos::of_columns(&keys, &columns, held.len(), watch)?.distinct()?;
         let mut counts = vec![0; pairs.groups()];
         for (&pair, count) in number.iter().zip(held) {
+            watch.check()?;
             counts[pair as usize] += count;
         }
-        Ok(Arc::new(self.model(pairs, counts)?))
+        Ok(Arc::new(self.model(pairs, counts, watch)?))
     }
 }
 
@@ -172,29 +175,29 @@ impl Fit for Model {
         let keys = self.settings.keys();
         let index = cache.get(ships, &resolve(&ships.store, &keys)?, watch)?;
         let here = Combos::of_index(&index, &keys);
-        let group = self.groups.find(&here.project(&self.settings.given)?)?;
-        let partner = self.partners.find(&here.project(std::slice::from_ref(&self.settings.of))?)?;
-        let known = group.into_iter().zip(partner).zip(self.pairs.find(&here)?);
+        let group = self.groups.find(&here.project(&self.settings.given)?, watch)?;
+        let partner = self.partners.find(&here.project(std::slice::from_ref(&self.settings.of))?, watch)?;
+        let known = group.into_iter().zip(partner).zip(self.pairs.find(&here, watch)?);
         let places = known.map(|((group, partner), pair)| Place { group, partner, pair }).collect();
         Ok(Arc::new(RarityScores::new(self, ships, &index, places, false, watch)?))
     }
 
     /// A row a pair: the keys, `n` shipments, `probability`.
-    fn state(&self) -> Result<RecordBatch> {
+    fn state(&self, watch: &Watch) -> Result<RecordBatch> {
         let mut columns: Vec<(String, ArrayRef)> = Vec::new();
         for (k, key) in self.settings.keys().iter().enumerate() {
             columns.push((key.clone(), plain(&self.pairs.labels(k)?)?));
         }
         let pairs = self.counts.len();
         columns.push(("n".into(), Arc::new(Int64Array::from_iter_values(self.counts.iter().map(|&n| n as i64)))));
-        let probability = (0..pairs).map(|pair| {
+        let probability = watch.each(0..pairs, SHARE, |pair| {
             let place = Place {
                 group: Some(self.group_of[pair]),
                 partner: Some(self.partner_of[pair]),
                 pair: Some(pair as u32),
             };
             self.probability(&place)
-        });
+        })?;
         columns.push(("probability".into(), Arc::new(Float64Array::from_iter_values(probability))));
         table(columns, pairs)
     }
@@ -338,12 +341,9 @@ impl Scores for RarityScores {
         vec![Field::new("lift", DataType::Float64, true)]
     }
 
-    fn proof(&self, _column: usize, range: std::ops::Range<usize>) -> Result<ArrayRef> {
-        let lifts: Vec<Option<f64>> = range
-            .into_par_iter()
-            .with_min_len(1 << 12)
-            .map(|at| Some(self.model.lift(self.place(at))).filter(|l| !l.is_nan()))
-            .collect();
+    fn proof(&self, _column: usize, range: std::ops::Range<usize>, watch: &Watch) -> Result<ArrayRef> {
+        let lift = |at: usize| Some(self.model.lift(self.place(at))).filter(|l| !l.is_nan());
+        let lifts = watch.each(range, SHARE, lift)?;
         Ok(Arc::new(Float64Array::from(lifts)))
     }
 }

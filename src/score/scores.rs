@@ -13,6 +13,7 @@ use crate::aggregate::Lazy;
 use crate::error::Result;
 use crate::group::Combos;
 use crate::store::Shipments;
+use crate::watch::Watch;
 
 /// The columns that are numbers. A direction is the sign of its number; NaN is null.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +28,13 @@ pub enum Number {
 
 pub type SharedScores = Arc<dyn Scores>;
 
+/// Tells the caution of each subject, where there is one.
+pub type Cautions<'a> = Box<dyn Fn(usize) -> Option<String> + Send + Sync + 'a>;
+
 /// Rows below which a column is not worth splitting over threads.
-const SHARE: usize = 1 << 12;
+pub const SHARE: usize = 1 << 12;
+/// Texts that are held at a time before they are put together.
+const WRITTEN: usize = 1 << 18;
 
 pub trait Scores: Send + Sync {
     fn detector(&self) -> &'static str;
@@ -56,9 +62,9 @@ pub trait Scores: Send + Sync {
     /// The group and back-off level used.
     fn peer(&self, at: usize) -> Option<String>;
 
-    /// Why the score may rest on an artefact.
-    fn caution(&self, _at: usize) -> Option<String> {
-        None
+    /// Why scores may rest on artefacts. What that takes is loaded here, once, before many threads ask.
+    fn cautions(&self, _watch: &Watch) -> Result<Cautions<'_>> {
+        Ok(Box::new(|_| None))
     }
 
     /// One sentence with the numbers in it; for a subject without a score, why it has none.
@@ -85,7 +91,7 @@ pub trait Scores: Send + Sync {
         Vec::new()
     }
 
-    fn proof(&self, _column: usize, range: Range<usize>) -> Result<ArrayRef> {
+    fn proof(&self, _column: usize, range: Range<usize>, _watch: &Watch) -> Result<ArrayRef> {
         Ok(arrow::array::new_null_array(&DataType::Null, range.len()))
     }
 
@@ -103,8 +109,8 @@ pub trait Scores: Send + Sync {
     }
 
     /// A number of each subject in a range.
-    fn numbers(&self, what: Number, range: Range<usize>) -> Vec<f64> {
-        range.into_par_iter().with_min_len(SHARE).map(|at| self.number(what, at)).collect()
+    fn numbers(&self, what: Number, range: Range<usize>, watch: &Watch) -> Result<Vec<f64>> {
+        watch.each(range, SHARE, |at| self.number(what, at))
     }
 }
 
@@ -125,10 +131,11 @@ impl Lazy for ScoreTable {
         self.0.len()
     }
 
-    fn read(&self, rows: Range<usize>, column: Option<usize>) -> Result<RecordBatch> {
+    fn read(&self, rows: Range<usize>, column: Option<usize>, watch: &Watch) -> Result<RecordBatch> {
         let whole = self.schema();
         let columns: Vec<usize> = column.map_or_else(|| (0..whole.fields().len()).collect(), |c| vec![c]);
-        let arrays: Result<Vec<ArrayRef>> = columns.iter().map(|&c| array(self.0.as_ref(), c, rows.clone())).collect();
+        let arrays: Result<Vec<ArrayRef>> =
+            columns.iter().map(|&c| array(self.0.as_ref(), c, rows.clone(), watch)).collect();
         Ok(RecordBatch::try_new(Arc::new(whole.project(&columns)?), arrays?)?)
     }
 
@@ -150,25 +157,29 @@ const FIXED: [(&str, DataType); 9] = [
     ("reason", DataType::Utf8View),
 ];
 
-fn array(scores: &dyn Scores, column: usize, range: Range<usize>) -> Result<ArrayRef> {
+fn array(scores: &dyn Scores, column: usize, range: Range<usize>, watch: &Watch) -> Result<ArrayRef> {
+    watch.check()?;
     let keys = scores.keys().len();
     let Some(place) = column.checked_sub(keys) else { return scores.key(column, range) };
-    let number = |what| -> ArrayRef {
-        let values = scores.numbers(what, range.clone());
+    let number = |what| -> Result<ArrayRef> {
+        let values = scores.numbers(what, range.clone(), watch)?;
         let nulls = nulls(&values);
-        Arc::new(Float64Array::new(values.into(), nulls))
+        Ok(Arc::new(Float64Array::new(values.into(), nulls)))
     };
-    let texts = |text: &(dyn Fn(usize) -> Option<String> + Sync)| -> ArrayRef {
-        let made: Vec<Option<String>> = range.clone().into_par_iter().with_min_len(SHARE).map(text).collect();
-        let mut builder = StringViewBuilder::with_capacity(made.len());
-        made.into_iter().for_each(|t| builder.append_option(t));
-        Arc::new(builder.finish())
+    let texts = |text: &(dyn Fn(usize) -> Option<String> + Send + Sync)| -> Result<ArrayRef> {
+        let mut builder = StringViewBuilder::with_capacity(range.len());
+        // A stretch at a time: its texts are let go before the next ones are written.
+        for start in range.clone().step_by(WRITTEN) {
+            let some = start..(start + WRITTEN).min(range.end);
+            watch.each(some, SHARE, text)?.into_iter().for_each(|t| builder.append_option(t));
+        }
+        Ok(Arc::new(builder.finish()))
     };
     Ok(match FIXED.get(place).map(|f| f.0) {
-        Some("score") => number(Number::Score),
-        Some("p_value") => number(Number::PValue),
+        Some("score") => number(Number::Score)?,
+        Some("p_value") => number(Number::PValue)?,
         Some("direction") => {
-            let signs = scores.numbers(Number::Direction, range);
+            let signs = scores.numbers(Number::Direction, range, watch)?;
             let word = |sign: &f64| match *sign {
                 s if s > 0.0 => Some("high"),
                 s if s < 0.0 => Some("low"),
@@ -176,16 +187,16 @@ fn array(scores: &dyn Scores, column: usize, range: Range<usize>) -> Result<Arra
             };
             Arc::new(signs.iter().map(word).collect::<StringViewArray>())
         }
-        Some("observed") => number(Number::Observed),
-        Some("expected") => number(Number::Expected),
-        Some("peer") => texts(&|at| scores.peer(at)),
+        Some("observed") => number(Number::Observed)?,
+        Some("expected") => number(Number::Expected)?,
+        Some("peer") => texts(&|at| scores.peer(at))?,
         Some("n_peers") => {
-            let counts = scores.numbers(Number::Peers, range);
+            let counts = scores.numbers(Number::Peers, range, watch)?;
             Arc::new(counts.iter().map(|n| (!n.is_nan()).then_some(*n as i64)).collect::<Int64Array>())
         }
-        Some("caution") => texts(&|at| scores.caution(at)),
-        Some(_) => texts(&|at| Some(scores.reason(at))),
-        None => return scores.proof(place - FIXED.len(), range),
+        Some("caution") => texts(&*scores.cautions(watch)?)?,
+        Some(_) => texts(&|at| Some(scores.reason(at)))?,
+        None => return scores.proof(place - FIXED.len(), range, watch),
     })
 }
 

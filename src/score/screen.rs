@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::content::contents_of;
 use super::members::numbers;
+use super::scores::Cautions;
 use super::{Number, SharedScores};
 use crate::aggregate::table;
 use crate::error::Result;
@@ -31,7 +32,7 @@ pub fn screen(ships: &Shipments, scores: &[SharedScores], fdr: f64, watch: &Watc
     watch.begin("screening", scores.len() as u64);
     for (d, detector) in scores.iter().enumerate() {
         watch.check()?;
-        let p = detector.numbers(Number::PValue, 0..detector.len());
+        let p = detector.numbers(Number::PValue, 0..detector.len(), watch)?;
         let q = benjamini_hochberg(&p);
         lines.extend(
             q.par_iter()
@@ -50,6 +51,7 @@ pub fn screen(ships: &Shipments, scores: &[SharedScores], fdr: f64, watch: &Watc
     lines
         .sort_unstable_by(|a, b| b.weight.total_cmp(&a.weight).then(a.detector.cmp(&b.detector)).then(a.at.cmp(&b.at)));
     for run in lines.chunk_by_mut(|a, b| a.weight == b.weight && a.detector == b.detector) {
+        watch.check()?;
         let detector = &scores[run[0].detector];
         // Groups are in the order of their keys; shipments that weigh the same are put in that of their content.
         if run.len() == 1 || detector.groups().is_some() {
@@ -61,12 +63,20 @@ pub fn screen(ships: &Shipments, scores: &[SharedScores], fdr: f64, watch: &Watc
         ordered.sort_unstable_by_key(|(content, line)| (*content, line.at));
         run.iter_mut().zip(ordered).for_each(|(line, (_, next))| *line = next);
     }
-    let rows: Result<Vec<Vec<u32>>> = lines.par_iter().map(|l| scores[l.detector].rows(l.at)).collect();
+    let rows: Result<Vec<Vec<u32>>> = lines
+        .par_iter()
+        .map(|l| {
+            watch.check()?;
+            scores[l.detector].rows(l.at)
+        })
+        .collect();
     let rows = rows?;
+    let cautions: Result<Vec<Cautions>> = scores.iter().map(|detector| detector.cautions(watch)).collect();
+    let cautions = cautions?;
     let float = |what: Number| -> ArrayRef { numbers(lines.iter().map(|l| scores[l.detector].number(what, l.at))) };
-    let text = |cell: &(dyn Fn(&Line) -> Option<String> + Sync)| -> ArrayRef {
-        let made: Vec<Option<String>> = lines.par_iter().map(cell).collect();
-        Arc::new(made.into_iter().collect::<StringViewArray>())
+    let text = |cell: &(dyn Fn(&Line) -> Option<String> + Sync)| -> Result<ArrayRef> {
+        let made = watch.each(0..lines.len(), 1, |i| cell(&lines[i]))?;
+        Ok(Arc::new(made.into_iter().collect::<StringViewArray>()))
     };
     let whole = |values: Vec<i64>| -> ArrayRef { Arc::new(Int64Array::from(values)) };
     let direction = |l: &Line| match scores[l.detector].number(Number::Direction, l.at) {
@@ -76,18 +86,18 @@ pub fn screen(ships: &Shipments, scores: &[SharedScores], fdr: f64, watch: &Watc
     };
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("finding", whole((0..lines.len() as i64).collect())),
-        ("detector", text(&|l| Some(scores[l.detector].detector().into()))),
-        ("subject", text(&|l| Some(scores[l.detector].subject(l.at)))),
+        ("detector", text(&|l| Some(scores[l.detector].detector().into()))?),
+        ("subject", text(&|l| Some(scores[l.detector].subject(l.at)))?),
         ("score", float(Number::Score)),
         ("p_value", Arc::new(lines.iter().map(|l| Some(l.p)).collect::<Float64Array>())),
         ("q_value", Arc::new(lines.iter().map(|l| Some(l.q)).collect::<Float64Array>())),
-        ("direction", text(&direction)),
+        ("direction", text(&direction)?),
         ("observed", float(Number::Observed)),
         ("expected", float(Number::Expected)),
         ("value", value_of(ships, &rows, watch)?),
         ("n_rows", whole(rows.iter().map(|r| r.len() as i64).collect())),
-        ("caution", text(&|l| scores[l.detector].caution(l.at))),
-        ("reason", text(&|l| Some(scores[l.detector].reason(l.at)))),
+        ("caution", text(&|l| cautions[l.detector](l.at))?),
+        ("reason", text(&|l| Some(scores[l.detector].reason(l.at)))?),
     ];
     let table = table(columns.into_iter().map(|(n, a)| (n.to_owned(), a)).collect(), lines.len())?;
     Ok(Findings { table, rows })
@@ -98,30 +108,33 @@ fn value_of(ships: &Shipments, rows: &[Vec<u32>], watch: &Watch) -> Result<Array
     let Some(values) = ships.store.optional_numbers(Role::Value, watch)? else {
         return Ok(Arc::new(Float64Array::new_null(rows.len())));
     };
-    let sum = |rows: &Vec<u32>| {
+    let sum = |i: usize| {
+        let rows = &rows[i];
         let known: Vec<f64> = rows.iter().map(|&r| values[r as usize]).filter(|v| !v.is_nan()).collect();
         (!known.is_empty()).then(|| exact_sum(&known))
     };
-    Ok(Arc::new(rows.iter().map(sum).collect::<Float64Array>()))
+    Ok(Arc::new(watch.each(0..rows.len(), 1, sum)?.into_iter().collect::<Float64Array>()))
 }
 
 /// One row a shipment: `row`, `findings`, `p_value` by Cauchy combination, `reason` with those of
 /// all its findings; the smallest p-value first.
-pub fn by_shipment(findings: &RecordBatch, rows: &[Vec<u32>]) -> Result<RecordBatch> {
+pub fn by_shipment(findings: &RecordBatch, rows: &[Vec<u32>], watch: &Watch) -> Result<RecordBatch> {
     let p = findings.column_by_name("p_value").and_then(|c| c.as_primitive_opt::<Float64Type>().cloned());
     let reasons = findings.column_by_name("reason").and_then(|c| c.as_string_view_opt().cloned());
     let mut shipments: std::collections::BTreeMap<u32, (Vec<f64>, Vec<&str>)> = std::collections::BTreeMap::new();
     for (i, rows) in rows.iter().enumerate() {
         for &row in rows {
+            watch.check()?;
             let (values, texts) = shipments.entry(row).or_default();
             values.push(p.as_ref().filter(|p| p.is_valid(i)).map_or(f64::NAN, |p| p.value(i)));
             texts.extend(reasons.as_ref().filter(|r| r.is_valid(i)).map(|r| r.value(i)));
         }
     }
-    let mut lines: Vec<_> = shipments
-        .into_iter()
-        .map(|(row, (p, texts))| (cauchy_combination(&p), row, p.len() as i64, texts.join("; ")))
-        .collect();
+    let mut lines = Vec::with_capacity(shipments.len());
+    for (row, (p, texts)) in shipments {
+        watch.check()?;
+        lines.push((cauchy_combination(&p), row, p.len() as i64, texts.join("; ")));
+    }
     lines.sort_by(|a, b| a.0.unwrap_or(2.0).total_cmp(&b.0.unwrap_or(2.0)).then(a.1.cmp(&b.1)));
     let columns: Vec<(String, ArrayRef)> = vec![
         ("row".into(), Arc::new(lines.iter().map(|l| Some(i64::from(l.1))).collect::<Int64Array>())),

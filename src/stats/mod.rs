@@ -16,6 +16,7 @@ pub mod series;
 mod sort;
 mod sum;
 mod tail;
+mod within;
 
 pub use combine::cauchy_combination;
 pub use fdr::{benjamini_hochberg, benjamini_yekutieli};
@@ -32,6 +33,7 @@ pub use tail::{
     binomial_upper, chi_square_tail, negative_binomial_tails, normal_of_student, normal_quantile, normal_two_sided,
     normal_upper, student_t_two_sided,
 };
+pub use within::Within;
 
 /// Makes the median absolute deviation of a normal sample estimate its standard deviation:
 /// 1 / Φ⁻¹(3/4) (Hampel 1974).

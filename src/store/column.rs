@@ -126,18 +126,28 @@ impl Column {
 
     /// The cell as text, for faults.
     pub fn raw(&self, row: usize) -> Option<String> {
-        let mut row = row;
-        for chunk in self.chunks.get()? {
-            if row < chunk.len() {
-                if chunk.is_null(row) {
-                    return None;
-                }
-                let options = FormatOptions::default();
-                return ArrayFormatter::try_new(chunk, &options).ok().map(|f| f.value(row).to_string());
+        self.raws([row], &Watch::default()).ok()?.pop()?
+    }
+
+    /// The cells of these rows, in ascending order, as texts.
+    pub fn raws(&self, rows: impl IntoIterator<Item = usize>, watch: &Watch) -> Result<Vec<Option<String>>> {
+        let mut texts = Vec::new();
+        let mut chunks = self.chunks.get().map_or(&[][..], Vec::as_slice).iter();
+        let options = FormatOptions::default();
+        let (mut begin, mut end) = (0, 0);
+        let mut open: Option<(&ArrayRef, ArrayFormatter)> = None;
+        for row in rows {
+            watch.check()?;
+            while row >= end
+                && let Some(chunk) = chunks.next()
+            {
+                (begin, end) = (end, end + chunk.len());
+                open = if row < end { ArrayFormatter::try_new(chunk, &options).ok().map(|f| (chunk, f)) } else { None };
             }
-            row -= chunk.len();
+            let known = open.as_ref().filter(|(chunk, _)| row < end && chunk.is_valid(row - begin));
+            texts.push(known.map(|(_, formatter)| formatter.value(row - begin).to_string()));
         }
-        None
+        Ok(texts)
     }
 
     /// The decimal sign its text was read with.

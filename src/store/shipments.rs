@@ -301,6 +301,19 @@ impl Store {
         }
     }
 
+    /// The cells that faults are about, as texts: the columns are walked once.
+    pub fn raws(&self, faults: &[Fault], watch: &Watch) -> Result<Vec<Option<String>>> {
+        let mut texts: Vec<Option<String>> = faults.iter().map(|f| f.raw.as_ref().map(ToString::to_string)).collect();
+        let mut asked: Vec<usize> = (0..faults.len()).filter(|&i| faults[i].raw.is_none()).collect();
+        asked.sort_unstable_by_key(|&i| (faults[i].column, faults[i].row));
+        for of_column in asked.chunk_by(|&a, &b| faults[a].column == faults[b].column) {
+            let Some(column) = self.columns.get(faults[of_column[0]].column as usize) else { continue };
+            let found = column.raws(of_column.iter().map(|&i| faults[i].row as usize), watch)?;
+            of_column.iter().zip(found).for_each(|(&i, text)| texts[i] = text);
+        }
+        Ok(texts)
+    }
+
     pub fn fault_column(&self, fault: &Fault) -> &str {
         self.columns.get(fault.column as usize).map_or("(beyond the last column)", Column::name)
     }

@@ -122,7 +122,7 @@ impl Digits {
         keys
     }
 
-    fn model(&self, combos: Combos, starts: Vec<usize>, cells: Vec<f64>) -> Result<Model> {
+    fn model(&self, combos: Combos, starts: Vec<usize>, cells: Vec<f64>, watch: &Watch) -> Result<Model> {
         let (entities, entity_of) = combos.project(std::slice::from_ref(&self.entity))?.distinct()?;
         let product_of = if combos.keys.len() > 1 {
             let (_, of) = combos.project(&combos.keys[1..])?.distinct()?;
@@ -136,6 +136,7 @@ impl Digits {
         let mut product = vec![[0f64; COUNTS]; products];
         let mut all = [0f64; COUNTS];
         for g in 0..combos.groups() {
+            watch.check()?;
             for &packed in &cells[starts[g]..starts[g + 1]] {
                 let (first, round, long) = unpack(packed);
                 part[g][first] += 1;
@@ -153,37 +154,36 @@ impl Digits {
         for g in 0..combos.groups() {
             parts_of[entity_of[g] as usize].push(g);
         }
-        let mut verdicts: Vec<Verdict> = parts_of
-            .iter()
-            .map(|parts| {
-                let mut seen = [0f64; COUNTS];
-                let mut expected = [0f64; COUNTS];
-                let mut n = 0.0;
-                let held = parts.iter().filter(|&&g| starts[g + 1] > starts[g]).count();
-                for &g in parts {
-                    let own = part[g].map(f64::from);
-                    let size = total(&own);
-                    n += size;
-                    let pool = &product[product_of[g] as usize];
-                    for i in 0..COUNTS {
-                        seen[i] += own[i];
-                    }
-                    // The other traders of the product, and a little of all products and of `beforehand`.
-                    let rate = |i: usize, among: f64, all_among: f64, size: f64, beforehand: f64| {
-                        let wide = (all[i] - own[i] + SHARED * beforehand) / (all_among - size + SHARED);
-                        (pool[i] - own[i] + SHARED * wide) / (among - size + SHARED)
-                    };
-                    let held = total(pool);
-                    for (i, expected) in expected.iter_mut().enumerate().take(CELLS) {
-                        let benford = libm::log10(1.0 + 1.0 / (i as f64 + 10.0));
-                        *expected += size * rate(i, held, everything, size, benford);
-                    }
-                    expected[ROUND] += own[LONG] * rate(ROUND, pool[LONG], all[LONG], own[LONG], 0.01);
+        let mut verdicts: Vec<Verdict> = watch.each(0..parts_of.len(), 1 << 6, |entity| {
+            let parts = &parts_of[entity];
+            let mut seen = [0f64; COUNTS];
+            let mut expected = [0f64; COUNTS];
+            let mut n = 0.0;
+            let held = parts.iter().filter(|&&g| starts[g + 1] > starts[g]).count();
+            for &g in parts {
+                let own = part[g].map(f64::from);
+                let size = total(&own);
+                n += size;
+                let pool = &product[product_of[g] as usize];
+                for i in 0..COUNTS {
+                    seen[i] += own[i];
                 }
-                self.judge(n, held, &seen, &expected)
-            })
-            .collect();
+                // The other traders of the product, and a little of all products and of `beforehand`.
+                let rate = |i: usize, among: f64, all_among: f64, size: f64, beforehand: f64| {
+                    let wide = (all[i] - own[i] + SHARED * beforehand) / (all_among - size + SHARED);
+                    (pool[i] - own[i] + SHARED * wide) / (among - size + SHARED)
+                };
+                let held = total(pool);
+                for (i, expected) in expected.iter_mut().enumerate().take(CELLS) {
+                    let benford = libm::log10(1.0 + 1.0 / (i as f64 + 10.0));
+                    *expected += size * rate(i, held, everything, size, benford);
+                }
+                expected[ROUND] += own[LONG] * rate(ROUND, pool[LONG], all[LONG], own[LONG], 0.01);
+            }
+            self.judge(n, held, &seen, &expected)
+        })?;
         spread(&mut verdicts);
+        watch.check()?;
         Ok(Model { settings: self.clone(), combos, starts, cells, entities, verdicts })
     }
 
@@ -269,11 +269,11 @@ impl Digits {
         let mut starts = vec![0];
         let mut cells = Vec::new();
         for g in 0..index.groups() {
+            watch.check()?;
             cells.extend(index.rows(g).iter().filter_map(|&row| cell(value[row as usize])));
             starts.push(cells.len());
         }
-        watch.check()?;
-        self.model(Combos::of_index(&index, &keys), starts, cells)
+        self.model(Combos::of_index(&index, &keys), starts, cells, watch)
     }
 }
 
@@ -286,7 +286,7 @@ impl Detector for Digits {
         self.check()?;
         let keys = self.keys(states.iter().any(|s| s.column_by_name("hs2").is_some()));
         let (combos, [digits]) = read_lists(states, &keys, [("digits", Rule::DIGITS)], "Digits", watch)?;
-        Ok(Arc::new(self.model(combos, digits.starts, digits.values)?))
+        Ok(Arc::new(self.model(combos, digits.starts, digits.values, watch)?))
     }
 }
 
@@ -296,14 +296,14 @@ impl Fit for Model {
         let keys = std::slice::from_ref(&self.settings.entity);
         let index = cache.get(ships, &resolve(&ships.store, keys)?, watch)?;
         let here = Combos::of_index(&index, keys);
-        let known = self.entities.find(&here)?;
+        let known = self.entities.find(&here, watch)?;
         let value = ships.store.role_numbers(Role::Value, watch)?;
         Ok(Arc::new(DigitScores { model: self, here, index, known, value }))
     }
 
     /// A row an entity and HS chapter: the keys, `n`, and `digits`, the first two digits of each value
     /// with 1000 added where it has four or more and 2000 where it is round besides; on the first row of each entity what was found.
-    fn state(&self) -> Result<RecordBatch> {
+    fn state(&self, watch: &Watch) -> Result<RecordBatch> {
         let parts = self.combos.groups();
         let mut columns: Vec<(String, ArrayRef)> = Vec::new();
         for (k, key) in self.combos.keys.iter().enumerate() {
@@ -313,6 +313,7 @@ impl Fit for Model {
         columns.push(("n".into(), Arc::new(Int64Array::from_iter_values(n))));
         let mut sorted = self.cells.clone();
         for g in 0..parts {
+            watch.check()?;
             sorted[self.starts[g]..self.starts[g + 1]].sort_unstable_by(f64::total_cmp);
         }
         columns.push(("digits".into(), lists(&self.starts, sorted, parts)));

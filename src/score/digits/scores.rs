@@ -10,8 +10,9 @@ use super::{Model, Verdict};
 use crate::error::Result;
 use crate::group::{Combos, GroupIndex};
 use crate::score::phrase::number;
-use crate::score::scores::{Number, Scores};
+use crate::score::scores::{Number, SHARE, Scores};
 use crate::stats::exact_sum;
+use crate::watch::Watch;
 
 pub struct DigitScores {
     pub model: Arc<Model>,
@@ -101,10 +102,10 @@ impl Scores for DigitScores {
             .collect()
     }
 
-    fn proof(&self, column: usize, range: std::ops::Range<usize>) -> Result<ArrayRef> {
+    fn proof(&self, column: usize, range: std::ops::Range<usize>, watch: &Watch) -> Result<ArrayRef> {
         let cell = |v: &Verdict| [v.digits_p, v.round, v.round_expected, v.round_p][column];
-        let values = range.map(|at| self.verdict(at).filter(|v| !v.p.is_nan()).map(cell));
-        Ok(Arc::new(values.collect::<Float64Array>()))
+        let values = watch.each(range, SHARE, |at| self.verdict(at).filter(|v| !v.p.is_nan()).map(cell))?;
+        Ok(Arc::new(values.into_iter().collect::<Float64Array>()))
     }
 
     fn rows(&self, at: usize) -> Result<Vec<u32>> {

@@ -115,16 +115,22 @@ impl Divergence {
         Ok(windows)
     }
 
-    fn model(&self, flows: Flows) -> Result<Model> {
+    fn model(&self, flows: Flows, watch: &Watch) -> Result<Model> {
         let windows = self.windows(&flows)?;
         let (_, product_of) = flows.combos.project(&self.by)?.distinct()?;
         let (_, destination_of) = flows.combos.project(std::slice::from_ref(&self.across))?.distinct()?;
-        let mut pairs: Vec<Pair> = (0..flows.groups())
-            .map(|g| Pair {
+        let totals = watch.each(0..flows.groups(), 1 << 8, |g| {
+            Some([flows.total(g, windows[0].span), flows.total(g, windows[1].span)])
+        })?;
+        let mut pairs: Vec<Pair> = totals
+            .into_iter()
+            .flatten()
+            .enumerate()
+            .map(|(g, [base, current])| Pair {
                 product: product_of[g],
                 destination: destination_of[g],
-                base: flows.total(g, windows[0].span),
-                current: flows.total(g, windows[1].span),
+                base,
+                current,
                 growth: f64::NAN,
                 variance: f64::NAN,
                 parts: [f64::NAN; 2],
@@ -135,9 +141,9 @@ impl Divergence {
                 peers: 0,
             })
             .collect();
-        grow(&mut pairs);
-        polish(&mut pairs);
-        let tails = standardise(&mut pairs);
+        grow(&mut pairs, watch)?;
+        polish(&mut pairs, watch)?;
+        let tails = standardise(&mut pairs, watch)?;
         Ok(Model { settings: self.clone(), flows, windows, pairs, tails })
     }
 }
@@ -160,12 +166,12 @@ fn year_until(last: i32) -> Period {
 impl Detector for Divergence {
     fn fit(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedFit> {
         self.check()?;
-        Ok(Arc::new(self.model(self.ruler().flows(ships, cache, watch)?)?))
+        Ok(Arc::new(self.model(self.ruler().flows(ships, cache, watch)?, watch)?))
     }
 
     fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit> {
         self.check()?;
-        Ok(Arc::new(self.model(self.ruler().restored(states, "Divergence", watch)?)?))
+        Ok(Arc::new(self.model(self.ruler().restored(states, "Divergence", watch)?, watch)?))
     }
 }
 
@@ -173,14 +179,14 @@ impl Fit for Model {
     /// The products and destinations of these shipments, each with what was fitted about it.
     fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
         let flows = self.settings.ruler().flows(ships, cache, watch)?;
-        let known = self.flows.combos.find(&flows.combos)?;
+        let known = self.flows.combos.find(&flows.combos, watch)?;
         Ok(Arc::new(PairScores { model: self, flows, known }))
     }
 
     /// A row a product and destination: the keys, `n`, the cells, and `base`, `current`, `log_growth`,
     /// `expected` (log growth) and `z`.
-    fn state(&self) -> Result<RecordBatch> {
-        let mut columns = self.flows.state(&Watch::default())?;
+    fn state(&self, watch: &Watch) -> Result<RecordBatch> {
+        let mut columns = self.flows.state(watch)?;
         let mut float = |name: &str, value: fn(&Pair) -> f64| {
             columns.push((name.into(), numbers(self.pairs.iter().map(value))));
         };

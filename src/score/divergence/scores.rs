@@ -10,8 +10,9 @@ use crate::error::Result;
 use crate::group::Combos;
 use crate::score::flows::Flows;
 use crate::score::phrase::number;
-use crate::score::scores::{Number, Scores};
+use crate::score::scores::{Cautions, Number, SHARE, Scores};
 use crate::store::iso;
+use crate::watch::Watch;
 
 pub struct PairScores {
     pub model: Arc<Model>,
@@ -74,16 +75,18 @@ impl Scores for PairScores {
         Some(format!("{} other {}s of the product, and other products there", p.peers, self.model.settings.across))
     }
 
-    fn caution(&self, at: usize) -> Option<String> {
-        let p = self.scored(at)?;
-        let few = p.base.worth().min(p.current.worth());
-        (few < 3.0).then(|| {
-            format!(
-                "one window rests on few records: {} before and {} after",
-                number(p.base.records as f64),
-                number(p.current.records as f64)
-            )
-        })
+    fn cautions(&self, _watch: &Watch) -> Result<Cautions<'_>> {
+        Ok(Box::new(|at: usize| {
+            let p = self.scored(at)?;
+            let few = p.base.worth().min(p.current.worth());
+            (few < 3.0).then(|| {
+                format!(
+                    "one window rests on few records: {} before and {} after",
+                    number(p.base.records as f64),
+                    number(p.current.records as f64)
+                )
+            })
+        }))
     }
 
     fn reason(&self, at: usize) -> String {
@@ -143,11 +146,11 @@ impl Scores for PairScores {
         fields
     }
 
-    fn proof(&self, column: usize, range: std::ops::Range<usize>) -> Result<ArrayRef> {
+    fn proof(&self, column: usize, range: std::ops::Range<usize>, watch: &Watch) -> Result<ArrayRef> {
         let growth = |p: &Pair| if p.base.value > 0.0 { p.current.value / p.base.value - 1.0 } else { f64::NAN };
         if column == 6 {
-            let against = range.map(|at| Some(self.destination(self.pair(at)?.against?)));
-            return Ok(Arc::new(against.collect::<StringViewArray>()));
+            let against = watch.each(range, SHARE, |at| Some(self.destination(self.pair(at)?.against?)))?;
+            return Ok(Arc::new(against.into_iter().collect::<StringViewArray>()));
         }
         let cell = |at: usize| {
             let p = self.pair(at)?;
@@ -162,7 +165,7 @@ impl Scores for PairScores {
             })
             .filter(|v| v.is_finite())
         };
-        Ok(Arc::new(range.map(cell).collect::<Float64Array>()))
+        Ok(Arc::new(watch.each(range, SHARE, cell)?.into_iter().collect::<Float64Array>()))
     }
 
     fn subject(&self, at: usize) -> String {

@@ -1,8 +1,12 @@
 //! Scores and p-values of triangles: the three legs in standard errors, and the same at placebo dates.
 
+use rayon::prelude::*;
+
 use super::{EMPTY, Leg, Model, Triangle};
+use crate::error::Result;
 use crate::stats::{Ordered, ParetoTail, encode, ln};
 use crate::store::Every;
+use crate::watch::Watch;
 
 /// Other destinations of a product needed to tell its growth in the world.
 const WORLD: usize = 5;
@@ -12,12 +16,13 @@ const TRIFLE: f64 = 0.005;
 const MANY: usize = 1_000;
 
 impl Model {
-    pub fn judge(&mut self) {
+    pub fn judge(&mut self, watch: &Watch) -> Result<()> {
         let (before, after) = self.spans;
         let mut of_product: Vec<Vec<usize>> = vec![Vec::new(); self.direct.len()];
         self.triangles.iter().enumerate().for_each(|(i, t)| of_product[t.product].push(i));
-        self.placebos = self.placebo_scores(&of_product);
+        self.placebos = self.placebo_scores(&of_product, watch)?;
         for (product, members) in of_product.iter().enumerate() {
+            watch.check()?;
             for (&i, (world, told)) in members.iter().zip(self.world(members, before, after)) {
                 let z = self.legs(&self.triangles[i], product, world, before, after);
                 let triangle = &mut self.triangles[i];
@@ -28,7 +33,9 @@ impl Model {
         // Growth where nothing was lost, of the same intermediaries at the event itself.
         let unaffected = self.triangles.iter().filter(|t| t.z[0] <= 0.0).map(|t| together([f64::NAN, t.z[1], t.z[2]]));
         self.placebos.extend(unaffected.filter(|s| s.is_finite()));
-        self.placebos.sort_by(f64::total_cmp);
+        watch.check()?;
+        self.placebos.par_sort_unstable_by(f64::total_cmp);
+        watch.check()?;
         let tail = ParetoTail::fit(&self.placebos);
         let most = self.placebos.last().copied().unwrap_or(f64::NEG_INFINITY);
         for triangle in &mut self.triangles {
@@ -43,6 +50,7 @@ impl Model {
                 _ => counted,
             };
         }
+        Ok(())
     }
 
     /// Growth in the rest of the world for each of a product's intermediaries: the middle of its growth to
@@ -56,16 +64,22 @@ impl Model {
         };
         let all: Vec<(f64, f64)> = members.iter().map(growth).collect();
         let total: f64 = all.iter().map(|g| g.0).sum();
-        (0..members.len())
+        // A destination of next to nothing tells nothing of the world.
+        let tells = |g: &(f64, f64)| g.0 >= TRIFLE * total && !g.1.is_nan();
+        let mut ordered: Vec<i64> = all.iter().filter(|g| tells(g)).map(|g| encode(g.1)).collect();
+        ordered.sort_unstable();
+        all.iter()
             .map(|own| {
-                // A destination of next to nothing tells nothing of the world.
-                let others =
-                    all.iter().enumerate().filter(|(k, g)| *k != own && g.0 >= TRIFLE * total && !g.1.is_nan());
-                let mut others: Vec<i64> = others.map(|(_, g)| encode(g.1)).collect();
-                if others.len() < WORLD {
+                // The middle one or two of all but its own growth.
+                let place = if tells(own) { ordered.partition_point(|&k| k < encode(own.1)) } else { ordered.len() };
+                let others = ordered.len() - usize::from(tells(own));
+                if others < WORLD {
                     return (1.0, false);
                 }
-                (libm::exp(Ordered::new(&mut others, false).median().unwrap_or(0.0)), true)
+                let at = |k: usize| ordered[k + usize::from(k >= place)];
+                let mut middle =
+                    if others % 2 == 1 { vec![at(others / 2)] } else { vec![at(others / 2 - 1), at(others / 2)] };
+                (libm::exp(Ordered::new(&mut middle, false).median().unwrap_or(0.0)), true)
             })
             .collect()
     }
@@ -87,23 +101,26 @@ impl Model {
 
     /// The scores of every triangle at every month before the event that leaves room for two windows side
     /// by side.
-    fn placebo_scores(&self, of_product: &[Vec<usize>]) -> Vec<f64> {
+    fn placebo_scores(&self, of_product: &[Vec<usize>], watch: &Watch) -> Result<Vec<f64>> {
         let (before, after) = self.spans;
         let (long_before, long_after) = (before.1 - before.0 + 1, after.1 - after.0 + 1);
         let event = self.flows.periods.partition_point(|&m| m < Every::Month.start(self.settings.event)) as u32;
-        let mut scores = Vec::new();
-        for at in long_before..event.saturating_sub(long_after) + 1 {
+        let dates = long_before as usize..event.saturating_sub(long_after) as usize + 1;
+        let scores = watch.each(dates, 1, |at| {
+            let at = at as u32;
+            let mut scores = Vec::new();
             let (b, a) = ((at - long_before, at - 1), (at, at + long_after - 1));
-            for (product, members) in of_product.iter().enumerate() {
+            for (product, members) in of_product.iter().enumerate().take_while(|_| !watch.stopped()) {
                 for (&i, (world, _)) in members.iter().zip(self.world(members, b, a)) {
                     let triangle = &self.triangles[i];
                     let seen = triangle.inward.total(b).1 + triangle.inward.total(a).1 > 0.0;
                     scores.extend(seen.then(|| together(self.legs(triangle, product, world, b, a))));
                 }
             }
-        }
-        scores.retain(|s| s.is_finite());
-        scores
+            scores.retain(|s: &f64| s.is_finite());
+            scores
+        });
+        Ok(scores?.concat())
     }
 }
 

@@ -202,11 +202,11 @@ impl Diversion {
         let through = self.through.as_ref().map(|list| {
             list.iter().map(|n| Ok(find("through", n, &destination_names)? as u32)).collect::<Result<Vec<u32>>>()
         });
-        let through = through.transpose()?;
+        let through: Option<HashSet<u32>> = through.transpose()?.map(HashSet::from_iter);
         let only = self.origins.as_ref().map(|list| {
             list.iter().map(|n| Ok(find("origins", n, &origin_names)? as u32)).collect::<Result<Vec<u32>>>()
         });
-        let only = only.transpose()?;
+        let only: Option<HashSet<u32>> = only.transpose()?.map(HashSet::from_iter);
         // The target's own exports are no leg of this.
         let from = |o: u32| only.as_ref().map_or(origin_names[o as usize] != self.target, |list| list.contains(&o));
 
@@ -218,6 +218,7 @@ impl Diversion {
         let mut onward: HashMap<(u32, &str), Vec<usize>> = HashMap::new();
         let mut of_triangle: Vec<(u32, u32)> = vec![(0, 0); combos.groups()];
         for g in 0..flows.groups() {
+            watch.check()?;
             let (o, d) = (origin_of[g], destination_of[g]);
             of_triangle[triangle_of[g] as usize] = (product_of[g], d);
             let origin = origin_names[o as usize].as_str();
@@ -232,7 +233,7 @@ impl Diversion {
             }
         }
         let traders: HashSet<&str> = onward.keys().map(|k| k.1).collect();
-        let direct: Vec<Leg> = direct.iter().map(|groups| Leg::of(&flows, groups)).collect();
+        let direct = watch.each(0..direct.len(), 1 << 4, |product| Leg::of(&flows, &direct[product]))?;
         let records: usize = flows.cells.iter().map(|c| c.records as usize).sum();
         let sum = exact_sum(&flows.cells.iter().map(|c| c.value).filter(|v| *v > 0.0).collect::<Vec<_>>());
         let mut kept = Vec::new();
@@ -262,7 +263,7 @@ impl Diversion {
             });
         }
         let mut model = Model {
-            sums: sums_of_others(&flows, &origin_names, &origin_of),
+            sums: sums_of_others(&flows, &origin_names, &origin_of, watch)?,
             settings: self.clone(),
             by,
             combos: combos.some(&kept),
@@ -273,16 +274,17 @@ impl Diversion {
             typical: if records > 0 { sum / records as f64 } else { 1.0 },
             flows,
         };
-        model.judge();
+        model.judge(watch)?;
         Ok(model)
     }
 }
 
 /// Origins whose name says, or whose every month shows, that they are the sum of others.
-fn sums_of_others(flows: &Flows, names: &[String], origin_of: &[u32]) -> Vec<String> {
+fn sums_of_others(flows: &Flows, names: &[String], origin_of: &[u32], watch: &Watch) -> Result<Vec<String>> {
     let months = flows.periods.len();
     let mut totals = vec![vec![0.0; months]; names.len()];
     for g in 0..flows.groups() {
+        watch.check()?;
         for cell in flows.of(g).iter().filter(|c| !c.value.is_nan()) {
             totals[origin_of[g] as usize][cell.at as usize] += cell.value;
         }
@@ -297,7 +299,8 @@ fn sums_of_others(flows: &Flows, names: &[String], origin_of: &[u32]) -> Vec<Str
         let active = (0..months).filter(|&t| totals[o][t] != 0.0).count();
         said || (names.len() > 3 && active >= 3 && (0..months).filter(equal).count() >= active)
     };
-    (0..names.len()).filter(|&o| like_a_sum(o)).map(|o| names[o].clone()).collect()
+    let alike = watch.each(0..names.len(), 1, like_a_sum)?;
+    Ok((0..names.len()).filter(|&o| alike[o]).map(|o| names[o].clone()).collect())
 }
 
 impl Detector for Diversion {
@@ -318,11 +321,11 @@ impl Fit for Model {
     /// The products and intermediaries of these shipments, each with what was fitted about it.
     fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
         let flows = self.settings.ruler(&self.by).flows(ships, cache, watch)?;
-        Ok(Arc::new(TriangleScores::new(self, flows)?))
+        Ok(Arc::new(TriangleScores::new(self, flows, watch)?))
     }
 
     /// A row a product, origin and destination: the keys, `n`, and the months.
-    fn state(&self) -> Result<RecordBatch> {
-        table(self.flows.state(&Watch::default())?, self.flows.groups())
+    fn state(&self, watch: &Watch) -> Result<RecordBatch> {
+        table(self.flows.state(watch)?, self.flows.groups())
     }
 }

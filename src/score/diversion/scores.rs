@@ -1,5 +1,6 @@
 //! A row a product and intermediary.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -12,14 +13,17 @@ use crate::group::Combos;
 use crate::score::flows::Flows;
 use crate::score::members::lists;
 use crate::score::phrase::number;
-use crate::score::scores::{Number, Scores};
+use crate::score::scores::{Cautions, Number, SHARE, Scores};
 use crate::store::{Every, iso};
+use crate::watch::Watch;
 
 pub struct TriangleScores {
     model: Arc<Model>,
     flows: Flows,
     here: Combos,
     known: Vec<Option<u32>>,
+    /// The flows in and onward of each row.
+    legs: Vec<Vec<u32>>,
 }
 
 const NUMBERS: [&str; 11] = [
@@ -38,15 +42,16 @@ const NUMBERS: [&str; 11] = [
 const SERIES: [&str; 3] = ["direct_series", "in_series", "onward_series"];
 
 impl TriangleScores {
-    pub fn new(model: Arc<Model>, flows: Flows) -> Result<TriangleScores> {
+    pub fn new(model: Arc<Model>, flows: Flows, watch: &Watch) -> Result<TriangleScores> {
         let mut keys = model.by.clone();
         keys.push("destination".into());
-        let (all, _) = flows.combos.project(&keys)?.distinct()?;
-        let known = model.combos.find(&all)?;
+        let (all, triangle_of) = flows.combos.project(&keys)?.distinct()?;
+        let known = model.combos.find(&all, watch)?;
         let kept: Vec<u32> = (0..all.groups() as u32).filter(|&g| known[g as usize].is_some()).collect();
         let here = all.some(&kept);
-        let known = kept.iter().map(|&g| known[g as usize]).collect();
-        Ok(TriangleScores { model, flows, here, known })
+        let known: Vec<Option<u32>> = kept.iter().map(|&g| known[g as usize]).collect();
+        let legs = legs(&model, &flows, &known, &kept, &triangle_of, watch)?;
+        Ok(TriangleScores { model, flows, here, known, legs })
     }
 
     fn triangle(&self, at: usize) -> Option<&Triangle> {
@@ -75,6 +80,44 @@ impl TriangleScores {
         let months = &self.model.flows.periods;
         format!("{} to {}", Every::Month.text(months[window.0 as usize]), Every::Month.text(months[window.1 as usize]))
     }
+}
+
+/// The flows of each triangle that are its way in or onward, in their order. `known` is each triangle's number in
+/// the model, `kept` its product and destination, and `goes_to` the product and destination of each flow.
+fn legs(
+    model: &Model,
+    flows: &Flows,
+    known: &[Option<u32>],
+    kept: &[u32],
+    goes_to: &[u32],
+    watch: &Watch,
+) -> Result<Vec<Vec<u32>>> {
+    let by = model.by.len();
+    let (_, product_of) = flows.combos.project(&model.by)?.distinct()?;
+    let places: HashMap<u32, usize> = kept.iter().enumerate().map(|(at, &g)| (g, at)).collect();
+    let mut legs: Vec<Vec<u32>> = vec![Vec::new(); kept.len()];
+    let mut onward: HashMap<(u32, String), Vec<u32>> = HashMap::new();
+    for g in 0..flows.groups() {
+        watch.check()?;
+        if let Some(&at) = places.get(&goes_to[g]) {
+            legs[at].push(g as u32);
+        }
+        if flows.combos.value(g, by + 1) == model.settings.target {
+            onward.entry((product_of[g], flows.combos.value(g, by))).or_default().push(g as u32);
+        }
+    }
+    for (legs, known) in legs.iter_mut().zip(known) {
+        watch.check()?;
+        let goes_on = known.is_some_and(|k| !model.triangles[k as usize].onward.is_empty());
+        let Some(first) = legs.first().filter(|_| goes_on).map(|&g| g as usize) else { continue };
+        let through = flows.combos.value(first, by + 1);
+        if let Some(more) = onward.get(&(product_of[first], through)) {
+            legs.extend(more);
+            legs.sort_unstable();
+            legs.dedup();
+        }
+    }
+    Ok(legs)
 }
 
 impl Scores for TriangleScores {
@@ -107,27 +150,29 @@ impl Scores for TriangleScores {
         ))
     }
 
-    fn caution(&self, at: usize) -> Option<String> {
-        let t = self.triangle(at)?;
-        let sums = &self.model.sums;
-        if !sums.is_empty() {
-            return Some(format!(
-                "{} among the origins look like sums of others, so trade is counted twice: leave them out, as with ships.where",
-                sums.iter().map(|s| format!("{s:?}")).collect::<Vec<_>>().join(", ")
-            ));
-        }
-        if !t.seen {
-            let through = self.here.value(at, self.model.by.len());
-            return Some(format!(
-                "the data hold no trade from {through} to the target: only two of the three legs are seen"
-            ));
-        }
-        if !t.told {
-            return Some(
-                "too few other destinations to tell the product's growth in the world: none is assumed".into(),
-            );
-        }
-        None
+    fn cautions(&self, _watch: &Watch) -> Result<Cautions<'_>> {
+        Ok(Box::new(|at: usize| {
+            let t = self.triangle(at)?;
+            let sums = &self.model.sums;
+            if !sums.is_empty() {
+                return Some(format!(
+                    "{} among the origins look like sums of others, so trade is counted twice: leave them out, as with ships.where",
+                    sums.iter().map(|s| format!("{s:?}")).collect::<Vec<_>>().join(", ")
+                ));
+            }
+            if !t.seen {
+                let through = self.here.value(at, self.model.by.len());
+                return Some(format!(
+                    "the data hold no trade from {through} to the target: only two of the three legs are seen"
+                ));
+            }
+            if !t.told {
+                return Some(
+                    "too few other destinations to tell the product's growth in the world: none is assumed".into(),
+                );
+            }
+            None
+        }))
     }
 
     fn reason(&self, at: usize) -> String {
@@ -195,10 +240,10 @@ impl Scores for TriangleScores {
         fields
     }
 
-    fn proof(&self, column: usize, range: Range<usize>) -> Result<ArrayRef> {
+    fn proof(&self, column: usize, range: Range<usize>, watch: &Watch) -> Result<ArrayRef> {
         if column < NUMBERS.len() {
             let cell = |at: usize| self.triangle(at).map(|t| self.figures(t)[column]).filter(|v| !v.is_nan());
-            return Ok(Arc::new(range.map(cell).collect::<Float64Array>()));
+            return Ok(Arc::new(watch.each(range, SHARE, cell)?.into_iter().collect::<Float64Array>()));
         }
         if column == NUMBERS.len() + SERIES.len() {
             let first = self.model.flows.periods[0];
@@ -206,6 +251,7 @@ impl Scores for TriangleScores {
         }
         let (mut starts, mut values) = (vec![0], Vec::new());
         for at in range.clone() {
+            watch.check()?;
             if let Some(t) = self.triangle(at) {
                 values.extend(match column - NUMBERS.len() {
                     0 => &self.direct(t).value,
@@ -224,24 +270,16 @@ impl Scores for TriangleScores {
 
     /// The records of the legs in and onward, in both windows.
     fn rows(&self, at: usize) -> Result<Vec<u32>> {
-        let Some(t) = self.triangle(at).filter(|t| !t.score.is_nan()) else { return Ok(Vec::new()) };
-        let by = self.model.by.len();
-        let through = self.here.value(at, by);
-        let combos = &self.flows.combos;
-        let same = |g: usize| (0..by).all(|k| combos.value(g, k) == self.here.value(at, k));
-        let inward = |g: usize| combos.value(g, by + 1) == through;
-        let onward = |g: usize| {
-            !t.onward.is_empty()
-                && combos.value(g, by) == through
-                && combos.value(g, by + 1) == self.model.settings.target
-        };
+        if self.triangle(at).is_none_or(|t| t.score.is_nan()) {
+            return Ok(Vec::new());
+        }
         let months = &self.model.flows.periods;
         let days = |w: (u32, u32)| crate::store::Period {
             first: months[w.0 as usize],
             last: Every::Month.next(months[w.1 as usize]) - 1,
         };
         let mut rows = Vec::new();
-        for g in (0..self.flows.groups()).filter(|&g| same(g) && (inward(g) || onward(g))) {
+        for g in self.legs[at].iter().map(|&g| g as usize) {
             for window in [self.model.spans.0, self.model.spans.1] {
                 if let Some(span) = self.flows.window(days(window)) {
                     rows.extend(self.flows.rows_within(g, span));

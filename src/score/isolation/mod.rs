@@ -38,6 +38,8 @@ pub struct Isolation {
     pub seed: u64,
 }
 
+/// Trees at the most: more take memory and time, and tell no more.
+const MOST_TREES: usize = 10_000;
 /// Rows that go through all trees before the next ones.
 const BLOCK: usize = 1 << 10;
 
@@ -67,8 +69,8 @@ struct Model {
 
 impl Isolation {
     fn check(&self) -> Result<()> {
-        if self.trees == 0 {
-            return Err(Error::Argument("trees=0; a forest has at least one, and 100 is usual".into()));
+        if !(1..=MOST_TREES).contains(&self.trees) {
+            return Err(Error::Argument(format!("trees={}; use 1 to {MOST_TREES}, 100 is usual", self.trees)));
         }
         if self.sample < 2 || self.sample > 1 << 16 {
             return Err(Error::Argument(format!("sample={}; use 2 to 65536, 256 is usual", self.sample)));
@@ -95,7 +97,8 @@ impl Isolation {
         let columns: Vec<ScalarBuffer<f64>> = model.pool.features.iter().map(|f| f.values.clone()).collect();
         let mut own: Vec<(i64, u64)> =
             model.scores(&columns, watch)?.iter().map(|&s| encode(s)).zip(model.pool.counts.iter().copied()).collect();
-        own.sort_unstable();
+        watch.check()?;
+        own.par_sort_unstable();
         let mut held = 0;
         model.calibration = own
             .into_iter()
@@ -124,7 +127,7 @@ impl Model {
                     rows.push(column[at]);
                 }
             }
-            for tree in &self.trees {
+            for tree in self.trees.iter().take_while(|_| !watch.stopped()) {
                 tree.add_lengths(rows, columns.len(), nulls, out);
             }
             let trees = self.trees.len() as f64;
@@ -180,7 +183,7 @@ impl Fit for Model {
     /// The shipments that trees are drawn from, a row a content: the columns, `count` shipments of it,
     /// and `fitted`, how many shipments were fitted in all. The forest is a function of these and of the
     /// seed.
-    fn state(&self) -> Result<RecordBatch> {
+    fn state(&self, _watch: &Watch) -> Result<RecordBatch> {
         let rows = self.pool.counts.len();
         let mut columns = matrix::to_columns(&self.pool.features);
         let whole = |values: Vec<i64>| -> ArrayRef { Arc::new(Int64Array::from(values)) };

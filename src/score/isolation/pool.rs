@@ -56,7 +56,9 @@ pub fn pool(settings: &Isolation, features: Vec<Feature>, counts: Option<Vec<u64
             order = smaller;
         }
     }
+    watch.check()?;
     order.par_sort_unstable();
+    watch.check()?;
     let mut kept: Vec<u32> = Vec::new();
     let mut sizes: Vec<u64> = Vec::new();
     let mut hashes: Vec<u64> = Vec::new();

@@ -119,7 +119,7 @@ impl MirrorGap {
         Ok(())
     }
 
-    fn mirror(&self, flows: &Flows) -> Result<Mirror> {
+    fn mirror(&self, flows: &Flows, watch: &Watch) -> Result<Mirror> {
         let (sides, side_of) = flows.combos.project(&["reported_by".to_owned()])?.distinct()?;
         let side: Vec<Option<usize>> = (0..sides.groups())
             .map(|g| match sides.value(g, 0).to_lowercase() {
@@ -146,6 +146,7 @@ impl MirrorGap {
             destinations,
         };
         for g in 0..flows.groups() {
+            watch.check()?;
             let flow = flow_of[g] as usize;
             if let Some(side) = side[side_of[g] as usize] {
                 mirror.groups[flow][side].push(g);
@@ -161,7 +162,7 @@ impl MirrorGap {
     }
 
     /// The sides of a flow, period by period.
-    fn sides(&self, flows: &Flows, groups: &[Vec<usize>; 2], lag: i32) -> Vec<Sides> {
+    fn sides(&self, flows: &Flows, groups: &[Vec<usize>; 2], lag: i32, watch: &Watch) -> Result<Vec<Sides>> {
         let days = |side: usize| -> Vec<(i32, f64, f64)> {
             let cells = groups[side].iter().flat_map(|&g| flows.of(g));
             let mut days: Vec<(i32, f64, f64)> = cells
@@ -177,20 +178,23 @@ impl MirrorGap {
         periods.extend(imports.iter().map(|d| moved(d.0)));
         periods.sort_unstable();
         periods.dedup();
-        let sum = |days: &[(i32, f64, f64)], inside: &dyn Fn(i32) -> bool| {
-            let within: Vec<&(i32, f64, f64)> = days.iter().filter(|d| inside(d.0)).collect();
+        // The days from one up to another, which is left out.
+        let sum = |days: &[(i32, f64, f64)], from: i32, to: i32| {
+            let place = |day: i32| days.partition_point(|d| d.0 < day);
+            let within = days.get(place(from)..place(to)).unwrap_or_default();
             let values: Vec<f64> = within.iter().map(|d| d.1).collect();
             (exact_sum(&values), within.iter().map(|d| d.2).sum::<f64>())
         };
         let mut sides = Vec::new();
         for period in periods {
+            watch.check()?;
             let end = self.every.next(period);
-            let (mut export, mut exports_n) = sum(&exports, &|d| d >= period && d < end);
-            let (mut import, mut imports_n) = sum(&imports, &|d| moved(d) == period);
+            let (mut export, mut exports_n) = sum(&exports, period, end);
+            let (mut import, mut imports_n) = sum(&imports, period + lag, end + lag);
             // Reports on both sides of the period's end are none that are missing.
-            let late = sum(&imports, &|d| d >= period && d < end + self.max_lag);
-            let sure = sum(&imports, &|d| d >= period + self.max_lag && d < end).0;
-            let early = sum(&exports, &|d| d >= period - self.max_lag && d < end + lag);
+            let late = sum(&imports, period, end + self.max_lag);
+            let sure = sum(&imports, period + self.max_lag, end).0;
+            let early = sum(&exports, period - self.max_lag, end + lag);
             let class = match (export > 0.0, import > 0.0) {
                 (true, false) if late.0 > 0.0 => {
                     (import, imports_n) = late;
@@ -215,12 +219,12 @@ impl MirrorGap {
                 class,
             });
         }
-        sides
+        Ok(sides)
     }
 
     fn model(&self, flows: Flows, watch: &Watch) -> Result<Model> {
         flows.require_sum(&self.measure)?;
-        let mirror = self.mirror(&flows)?;
+        let mirror = self.mirror(&flows, watch)?;
         if ![0, 1].iter().all(|&side| mirror.groups.iter().any(|groups| !groups[side].is_empty())) {
             let (sides, _) = flows.combos.project(&["reported_by".to_owned()])?.distinct()?;
             let there: Vec<String> = (0..sides.groups()).map(|g| sides.value(g, 0)).collect();
@@ -230,14 +234,13 @@ impl MirrorGap {
             )));
         }
         let lag = usual_lag(&flows, &mirror, self.max_lag);
+        watch.check()?;
         let mut all: Vec<(usize, Sides)> = Vec::new();
         for (flow, groups) in mirror.groups.iter().enumerate() {
-            if flow % 1024 == 0 {
-                watch.check()?;
-            }
-            all.extend(self.sides(&flows, groups, lag).into_iter().map(|s| (flow, s)));
+            watch.check()?;
+            all.extend(self.sides(&flows, groups, lag, watch)?.into_iter().map(|s| (flow, s)));
         }
-        let learnt = learn(&mirror, &all, lag);
+        let learnt = learn(&mirror, &all, lag, watch)?;
         Ok(Model { settings: self.clone(), flows, learnt })
     }
 }
@@ -259,16 +262,17 @@ impl Fit for Model {
     /// The flows and periods of these shipments, measured by what was fitted.
     fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
         let flows = self.settings.ruler().flows(ships, cache, watch)?;
-        Ok(Arc::new(GapScores::new(self, flows)?))
+        Ok(Arc::new(GapScores::new(self, flows, watch)?))
     }
 
     /// A row a flow and side: the keys, `n`, the cells by day; `expected` (the usual log gap of the flow),
     /// `scale` and `lag` (days).
-    fn state(&self) -> Result<RecordBatch> {
-        let mut columns = self.flows.state(&Watch::default())?;
-        let mirror = self.settings.mirror(&self.flows)?;
+    fn state(&self, watch: &Watch) -> Result<RecordBatch> {
+        let mut columns = self.flows.state(watch)?;
+        let mirror = self.settings.mirror(&self.flows, watch)?;
         let mut expected = vec![f64::NAN; self.flows.groups()];
         for (flow, groups) in mirror.groups.iter().enumerate() {
+            watch.check()?;
             groups.iter().flatten().for_each(|&g| expected[g] = self.learnt.expected(&mirror, flow));
         }
         let n = self.flows.groups();

@@ -12,8 +12,9 @@ use crate::error::Result;
 use crate::group::Combos;
 use crate::score::flows::Flows;
 use crate::score::phrase::{as_much, number};
-use crate::score::scores::{Number, Scores};
+use crate::score::scores::{Cautions, Number, SHARE, Scores};
 use crate::stats::ln;
+use crate::watch::Watch;
 
 pub struct GapScores {
     model: Arc<Model>,
@@ -29,12 +30,13 @@ pub struct GapScores {
 }
 
 impl GapScores {
-    pub fn new(model: Arc<Model>, flows: Flows) -> Result<GapScores> {
-        let mirror = model.settings.mirror(&flows)?;
+    pub fn new(model: Arc<Model>, flows: Flows, watch: &Watch) -> Result<GapScores> {
+        let mirror = model.settings.mirror(&flows, watch)?;
         let (mut lines, mut usual) = (Vec::new(), Vec::new());
         for (flow, groups) in mirror.groups.iter().enumerate() {
+            watch.check()?;
             let gap = model.learnt.expected(&mirror, flow);
-            let sides = model.settings.sides(&flows, groups, model.learnt.lag);
+            let sides = model.settings.sides(&flows, groups, model.learnt.lag, watch)?;
             lines.extend(sides.into_iter().map(|s| (flow as u32, Sides { import: s.fitting(gap), ..s })));
             usual.push(gap);
         }
@@ -135,17 +137,19 @@ impl Scores for GapScores {
         Some(self.mirror.routes.name(ends.route as usize))
     }
 
-    fn caution(&self, at: usize) -> Option<String> {
-        let (_, s) = self.line(at);
-        let days = &self.flows.periods;
-        let end = self.model.settings.every.next(s.period) + self.model.settings.max_lag;
-        if s.class == Class::Lost && end > days[days.len() - 1] {
-            return Some("the data end before the importer's report would be late".into());
-        }
-        if s.class == Class::Orphan && s.period - self.model.settings.max_lag < days[0] {
-            return Some("the data may begin after the exporter's report".into());
-        }
-        None
+    fn cautions(&self, _watch: &Watch) -> Result<Cautions<'_>> {
+        Ok(Box::new(|at: usize| {
+            let (_, s) = self.line(at);
+            let days = &self.flows.periods;
+            let end = self.model.settings.every.next(s.period) + self.model.settings.max_lag;
+            if s.class == Class::Lost && end > days[days.len() - 1] {
+                return Some("the data end before the importer's report would be late".into());
+            }
+            if s.class == Class::Orphan && s.period - self.model.settings.max_lag < days[0] {
+                return Some("the data may begin after the exporter's report".into());
+            }
+            None
+        }))
     }
 
     fn reason(&self, at: usize) -> String {
@@ -226,14 +230,14 @@ impl Scores for GapScores {
         fields
     }
 
-    fn proof(&self, column: usize, range: Range<usize>) -> Result<ArrayRef> {
+    fn proof(&self, column: usize, range: Range<usize>, watch: &Watch) -> Result<ArrayRef> {
         if column == 0 {
-            let class = range.map(|at| match self.line(at).1.class {
+            let class = watch.each(range, SHARE, |at| match self.line(at).1.class {
                 Class::Both => Some("both"),
                 Class::Lost => Some("lost"),
                 Class::Orphan => Some("orphan"),
             });
-            return Ok(Arc::new(class.collect::<StringViewArray>()));
+            return Ok(Arc::new(class?.into_iter().collect::<StringViewArray>()));
         }
         let cell = |at: usize| {
             let (flow, s) = self.line(at);
@@ -249,7 +253,7 @@ impl Scores for GapScores {
             };
             Some(value).filter(|v| v.is_finite())
         };
-        Ok(Arc::new(range.map(cell).collect::<Float64Array>()))
+        Ok(Arc::new(watch.each(range, SHARE, cell)?.into_iter().collect::<Float64Array>()))
     }
 
     fn subject(&self, at: usize) -> String {

@@ -123,11 +123,11 @@ impl Newcomer {
         (has_hs && !own).then(|| "hs4".to_owned())
     }
 
-    fn model(&self, flows: Flows, product: Option<String>) -> Result<Model> {
+    fn model(&self, flows: Flows, product: Option<String>, watch: &Watch) -> Result<Model> {
         flows.require_sum(&self.measure)?;
         let (entities, of) = flows.combos.project(&self.entity)?.distinct()?;
         let (start, end) = (flows.periods[0], flows.periods[flows.periods.len() - 1]);
-        if end - start < self.burn_in + SEEN {
+        if end - start < self.burn_in.saturating_add(SEEN) {
             return Err(Error::Argument(format!(
                 "the data go from {} to {}, {} days: nobody can be new after a burn_in of {} days; read earlier records, or \
                  lower burn_in",
@@ -137,9 +137,10 @@ impl Newcomer {
                 self.burn_in
             )));
         }
-        let mut fates = self.fates(&flows, &of, entities.groups(), start + self.burn_in);
-        let cohorts = Cohorts::learn(self, &flows, &fates);
+        let mut fates = self.fates(&flows, &of, entities.groups(), start + self.burn_in, watch)?;
+        let cohorts = Cohorts::learn(self, &flows, &fates, watch)?;
         for fate in &mut fates {
+            watch.check()?;
             if let Fate::New(debut) = fate {
                 cohorts.judge(&flows, debut);
             }
@@ -148,13 +149,14 @@ impl Newcomer {
     }
 
     /// What became of each entity; those seen before `settled` were there already.
-    fn fates(&self, flows: &Flows, of: &[u32], entities: usize, settled: i32) -> Vec<Fate> {
+    fn fates(&self, flows: &Flows, of: &[u32], entities: usize, settled: i32, watch: &Watch) -> Result<Vec<Fate>> {
         let mut groups_of: Vec<Vec<usize>> = vec![Vec::new(); entities];
         of.iter().enumerate().for_each(|(g, &e)| groups_of[e as usize].push(g));
         let end = flows.periods[flows.periods.len() - 1];
         groups_of
             .iter()
             .map(|groups| {
+                watch.check()?;
                 let mut cells: Vec<(i32, usize, usize)> = groups
                     .iter()
                     .flat_map(|&g| flows.range(g).map(move |c| (g, c)))
@@ -166,25 +168,23 @@ impl Newcomer {
                 let from = wake.unwrap_or(0);
                 let first = cells[from].0;
                 if wake.is_none() && first < settled {
-                    return Fate::Old(first);
+                    return Ok(Fate::Old(first));
                 }
                 let days = self.window.min(end - first + 1);
                 if days < SEEN {
-                    return Fate::TooLate(first);
+                    return Ok(Fate::TooLate(first));
                 }
                 let within: Vec<&(i32, usize, usize)> =
-                    cells[from..].iter().take_while(|c| c.0 < first + self.window).collect();
+                    cells[from..].iter().take_while(|c| c.0 < first.saturating_add(self.window)).collect();
                 let value = |c: usize| if flows.cells[c].value.is_nan() { 0.0 } else { flows.cells[c].value };
                 let volume = exact_sum(&within.iter().map(|c| value(c.2)).collect::<Vec<f64>>());
-                let mut by_product: Vec<(usize, f64)> = Vec::new();
+                let mut sums: HashMap<usize, f64> = HashMap::new();
                 for c in &within {
-                    match by_product.iter_mut().find(|p| p.0 == c.1) {
-                        Some(p) => p.1 += value(c.2),
-                        None => by_product.push((c.1, value(c.2))),
-                    }
+                    *sums.entry(c.1).or_insert(0.0) += value(c.2);
                 }
+                let mut by_product: Vec<(usize, f64)> = sums.into_iter().collect();
                 by_product.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-                Fate::New(Debut {
+                Ok(Fate::New(Debut {
                     first,
                     slept: wake.map(|i| cells[i - 1].0),
                     days,
@@ -197,7 +197,7 @@ impl Newcomer {
                     peers: 0,
                     cohort: String::new(),
                     p: f64::NAN,
-                })
+                }))
             })
             .collect()
     }
@@ -222,10 +222,11 @@ fn cohorts(flows: &Flows, debut: &Debut) -> Vec<String> {
 }
 
 impl Cohorts {
-    fn learn(settings: &Newcomer, flows: &Flows, fates: &[Fate]) -> Cohorts {
+    fn learn(settings: &Newcomer, flows: &Flows, fates: &[Fate], watch: &Watch) -> Result<Cohorts> {
         let mut members: HashMap<String, Vec<i64>> = HashMap::new();
         let debuts = || fates.iter().filter_map(|f| if let Fate::New(d) = f { Some(d) } else { None });
         for debut in debuts().filter(|d| !d.x.is_nan()) {
+            watch.check()?;
             for name in cohorts(flows, debut) {
                 members.entry(name).or_default().push(encode(debut.x));
             }
@@ -239,6 +240,7 @@ impl Cohorts {
         let whole = members.get("all newcomers").cloned().map_or((f64::NAN, f64::NAN, 0), |mut keys| fitted(&mut keys));
         let mut known: HashMap<String, (f64, f64, usize)> = HashMap::new();
         for (name, mut keys) in members {
+            watch.check()?;
             let (centre, scale, n) = fitted(&mut keys);
             if n >= settings.min_peers || name == "all newcomers" {
                 let own = n as f64 / (n as f64 + SHRINKAGE);
@@ -248,8 +250,9 @@ impl Cohorts {
         }
         let mut cohorts = Cohorts { known, tail: None };
         let excess: Vec<f64> = debuts().filter_map(|d| cohorts.of(flows, d).map(|(_, c)| (d.x - c.0) / c.1)).collect();
+        watch.check()?;
         cohorts.tail = ParetoTail::fit(&excess);
-        cohorts
+        Ok(cohorts)
     }
 
     fn of(&self, flows: &Flows, debut: &Debut) -> Option<(String, (f64, f64, usize))> {
@@ -274,14 +277,14 @@ impl Detector for Newcomer {
         self.check()?;
         let product = self.product(ships.store.role(Role::Hs).is_some());
         let flows = self.ruler(product.as_ref()).flows(ships, cache, watch)?;
-        Ok(Arc::new(self.model(flows, product)?))
+        Ok(Arc::new(self.model(flows, product, watch)?))
     }
 
     fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit> {
         self.check()?;
         let product = self.product(states.iter().any(|s| s.column_by_name("hs4").is_some()));
         let flows = self.ruler(product.as_ref()).restored(states, "Newcomer", watch)?;
-        Ok(Arc::new(self.model(flows, product)?))
+        Ok(Arc::new(self.model(flows, product, watch)?))
     }
 }
 
@@ -291,9 +294,10 @@ impl Fit for Model {
     fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
         let flows = self.settings.ruler(self.product.as_ref()).flows(ships, cache, watch)?;
         let (here, of) = flows.combos.project(&self.settings.entity)?.distinct()?;
-        let known = self.entities.find(&here)?;
-        let mut fates = self.settings.fates(&flows, &of, here.groups(), i32::MIN);
+        let known = self.entities.find(&here, watch)?;
+        let mut fates = self.settings.fates(&flows, &of, here.groups(), i32::MIN, watch)?;
         for (fate, known) in fates.iter_mut().zip(&known) {
+            watch.check()?;
             match (known, &mut *fate) {
                 (Some(k), fate) => *fate = self.fates[*k as usize].clone(),
                 (None, Fate::New(debut)) => self.cohorts.judge(&flows, debut),
@@ -307,8 +311,8 @@ impl Fit for Model {
 
     /// A row an entity and product: the keys, `n`, the cells (a day each), and of the entity `first_seen`,
     /// `volume`, `centre` and `scale` (of the logarithms in its cohort).
-    fn state(&self) -> Result<RecordBatch> {
-        let mut columns = self.flows.state(&Watch::default())?;
+    fn state(&self, watch: &Watch) -> Result<RecordBatch> {
+        let mut columns = self.flows.state(watch)?;
         let (_, of) = self.flows.combos.project(&self.settings.entity)?.distinct()?;
         let first = |f: &Fate| match f {
             Fate::Old(day) | Fate::TooLate(day) => *day,

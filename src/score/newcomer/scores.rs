@@ -10,8 +10,9 @@ use crate::error::Result;
 use crate::group::Combos;
 use crate::score::flows::Flows;
 use crate::score::phrase::{as_much, number};
-use crate::score::scores::{Number, Scores};
+use crate::score::scores::{Cautions, Number, SHARE, Scores};
 use crate::store::iso;
+use crate::watch::Watch;
 
 pub struct DebutScores {
     pub model: Arc<Model>,
@@ -61,21 +62,23 @@ impl Scores for DebutScores {
         self.debut(at).map(|d| d.cohort.clone())
     }
 
-    fn caution(&self, at: usize) -> Option<String> {
-        let d = self.debut(at)?;
-        if let Some(day) = self.founded(at).filter(|day| d.first - day > OLD) {
-            return Some(format!(
-                "it was founded on {}, {} years before it was first seen: these data may begin late for it",
-                iso(day),
-                (d.first - day) / 365
-            ));
-        }
-        (d.days < self.model.settings.window).then(|| {
-            format!(
-                "seen for {} of the {} days of the window: its volume is scaled up",
-                d.days, self.model.settings.window
-            )
-        })
+    fn cautions(&self, _watch: &Watch) -> Result<Cautions<'_>> {
+        Ok(Box::new(|at: usize| {
+            let d = self.debut(at)?;
+            if let Some(day) = self.founded(at).filter(|day| d.first - day > OLD) {
+                return Some(format!(
+                    "it was founded on {}, {} years before it was first seen: these data may begin late for it",
+                    iso(day),
+                    (d.first - day) / 365
+                ));
+            }
+            (d.days < self.model.settings.window).then(|| {
+                format!(
+                    "seen for {} of the {} days of the window: its volume is scaled up",
+                    d.days, self.model.settings.window
+                )
+            })
+        }))
     }
 
     fn reason(&self, at: usize) -> String {
@@ -135,14 +138,15 @@ impl Scores for DebutScores {
         ]
     }
 
-    fn proof(&self, column: usize, range: std::ops::Range<usize>) -> Result<ArrayRef> {
-        let days = |value: &dyn Fn(usize) -> Option<i32>| -> ArrayRef {
-            Arc::new(range.clone().map(value).collect::<Date32Array>())
+    fn proof(&self, column: usize, range: std::ops::Range<usize>, watch: &Watch) -> Result<ArrayRef> {
+        let days = |value: &(dyn Fn(usize) -> Option<i32> + Send + Sync)| -> Result<ArrayRef> {
+            Ok(Arc::new(watch.each(range.clone(), SHARE, value)?.into_iter().collect::<Date32Array>()))
         };
-        let counts = |value: fn(&Debut) -> i64| -> ArrayRef {
-            Arc::new(range.clone().map(|at| self.debut(at).map(value)).collect::<Int64Array>())
+        let counts = |value: fn(&Debut) -> i64| -> Result<ArrayRef> {
+            let made = watch.each(range.clone(), SHARE, |at| self.debut(at).map(value))?;
+            Ok(Arc::new(made.into_iter().collect::<Int64Array>()))
         };
-        Ok(match column {
+        match column {
             0 => days(&|at| match &self.fates[at] {
                 Fate::Old(day) | Fate::TooLate(day) => Some(*day),
                 Fate::New(d) => Some(d.first),
@@ -151,7 +155,7 @@ impl Scores for DebutScores {
             2 => days(&|at| self.founded(at)),
             3 => counts(|d| i64::from(d.days)),
             _ => counts(|d| d.records as i64),
-        })
+        }
     }
 
     /// The records of the window.
@@ -159,7 +163,7 @@ impl Scores for DebutScores {
         let Some(d) = self.debut(at) else { return Ok(Vec::new()) };
         let within = |c: &usize| {
             let day = self.flows.periods[self.flows.cells[*c].at as usize];
-            day >= d.first && day < d.first + self.model.settings.window
+            day >= d.first && day < d.first.saturating_add(self.model.settings.window)
         };
         Ok(self.cells_of[at].iter().copied().filter(within).flat_map(|c| self.flows.rows(c).to_vec()).collect())
     }

@@ -96,22 +96,23 @@ impl Surge {
             season: self.ruler.every.season(),
             additive: flows.additive,
             counts: flows.counts,
-            variety: variety(&flows),
+            variety: variety(&flows, watch)?,
         };
         watch.begin("fitting", flows.groups() as u64);
         let stretches: Vec<usize> = (0..flows.groups()).step_by(STRETCH).collect();
         let made: Result<Vec<(Vec<Series>, Vec<Forecast>)>> = stretches
             .into_par_iter()
             .map_init(Work::default, |work, from| {
-                watch.check()?;
                 let groups = from..(from + STRETCH).min(flows.groups());
                 watch.advance(groups.len() as u64);
                 let mut forecasts = Vec::new();
-                let series = groups
+                let series: Result<Vec<Series>> = groups
                     .map(|g| {
+                        watch.check()?;
                         let cells = flows.of(g);
                         if self.expanding {
                             for t in 0..ground.periods {
+                                watch.check()?;
                                 forecasts.push(if t < self.min_periods {
                                     (f64::NAN, f64::NAN)
                                 } else {
@@ -120,10 +121,10 @@ impl Surge {
                                 });
                             }
                         }
-                        Series::fit(cells, ground.periods, &ground, work)
+                        Ok(Series::fit(cells, ground.periods, &ground, work))
                     })
                     .collect();
-                Ok((series, forecasts))
+                Ok((series?, forecasts))
             })
             .collect();
         let (mut series, mut forecasts) = (Vec::new(), Vec::new());
@@ -140,19 +141,20 @@ impl Surge {
             tails: [Tails::default(), Tails::default()],
             shifts: Vec::new(),
         };
-        model.learn_tails();
-        model.shifts = (0..model.series.len()).into_par_iter().with_min_len(256).map(|g| model.turn(g)).collect();
+        model.learn_tails(watch)?;
+        model.shifts = watch.each(0..model.series.len(), 256, |g| model.turn(g))?;
         Ok(model)
     }
 }
 
 /// How much records differ in size: the variance of a lognormal over the square of its mean, from cells
 /// of one record against the middle of their flow.
-fn variety(flows: &Flows) -> f64 {
+fn variety(flows: &Flows, watch: &Watch) -> Result<f64> {
     let mut keys: Vec<i64> = Vec::new();
     let mut middle: Vec<i64> = Vec::new();
     let step = flows.cells.len().div_ceil(LEARN_FROM).max(1);
     for g in (0..flows.groups()).step_by(step) {
+        watch.check()?;
         let single = || flows.of(g).iter().filter(|c| c.records == 1 && c.value > 0.0).map(|c| ln(c.value));
         middle.clear();
         middle.extend(single().map(encode));
@@ -162,7 +164,7 @@ fn variety(flows: &Flows) -> f64 {
         }
     }
     let spread = MAD_K * Ordered::new(&mut keys, false).median().unwrap_or(0.7);
-    (libm::exp(spread * spread) - 1.0).clamp(0.1, 20.0)
+    Ok((libm::exp(spread * spread) - 1.0).clamp(0.1, 20.0))
 }
 
 impl Model {
@@ -195,7 +197,7 @@ impl Model {
         }
     }
 
-    fn learn_tails(&mut self) {
+    fn learn_tails(&mut self, watch: &Watch) -> Result<()> {
         let n = self.ground.periods;
         let counts = (0..self.flows.groups())
             .into_par_iter()
@@ -203,6 +205,9 @@ impl Model {
             .fold(
                 || ([Counts::new(), Counts::new()], Vec::new()),
                 |(mut counts, mut values), g| {
+                    if watch.stopped() {
+                        return (counts, values);
+                    }
                     let cells = self.flows.of(g);
                     values.clear();
                     if self.whole(g) {
@@ -220,7 +225,9 @@ impl Model {
             )
             .map(|(counts, _)| counts)
             .reduce(|| [Counts::new(), Counts::new()], |[a, b], [c, d]| [a.plus(c), b.plus(d)]);
+        watch.check()?;
         self.tails = counts.map(|c| c.tails());
+        Ok(())
     }
 
     fn tail(&self, group: usize) -> &Tails {
@@ -253,7 +260,7 @@ impl Detector for Surge {
         let flows = Arc::new(self.ruler.flows(ships, cache, watch)?);
         let model = Arc::new(self.model(flows.clone(), watch)?);
         let known = (0..flows.groups() as u32).map(Some).collect();
-        let scores = SurgeScores::new(model.clone(), flows, known);
+        let scores = SurgeScores::new(model.clone(), flows, known, watch)?;
         Ok((model, Arc::new(scores)))
     }
 
@@ -265,14 +272,14 @@ impl Detector for Surge {
 impl Fit for Model {
     fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
         let flows = self.settings.ruler.flows(ships, cache, watch)?;
-        let known = self.flows.combos.find(&flows.combos)?;
-        Ok(Arc::new(SurgeScores::new(self, Arc::new(flows), known)))
+        let known = self.flows.combos.find(&flows.combos, watch)?;
+        Ok(Arc::new(SurgeScores::new(self, Arc::new(flows), known, watch)?))
     }
 
     /// A row a flow: keys, `n` (records), its cells, and what was fitted: `form`, `level` and `scale`
     /// (on the scale of the form), `shift` (first day of the period), `before` and `after` (medians).
-    fn state(&self) -> Result<RecordBatch> {
-        let mut columns = self.flows.state(&Watch::default())?;
+    fn state(&self, watch: &Watch) -> Result<RecordBatch> {
+        let mut columns = self.flows.state(watch)?;
         let mut float = |name: &str, value: &dyn Fn(&Series) -> f64| {
             columns.push((name.into(), numbers(self.series.iter().map(value))));
         };

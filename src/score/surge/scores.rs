@@ -11,7 +11,8 @@ use super::{Model, STRETCH, Turn};
 use crate::error::Result;
 use crate::score::flows::{Flows, lay_out};
 use crate::score::phrase::{as_much, number};
-use crate::score::scores::{Number, Scores};
+use crate::score::scores::{Cautions, Number, SHARE, Scores};
+use crate::watch::Watch;
 
 /// Below this many spreads a period is nothing to name.
 const NAMED: f64 = 3.5;
@@ -43,7 +44,7 @@ struct Verdict {
 
 impl SurgeScores {
     /// `known`: for each flow here its number in the fit.
-    pub fn new(model: Arc<Model>, flows: Arc<Flows>, known: Vec<Option<u32>>) -> SurgeScores {
+    pub fn new(model: Arc<Model>, flows: Arc<Flows>, known: Vec<Option<u32>>, watch: &Watch) -> Result<SurgeScores> {
         let (first, here) = (model.flows.periods[0], flows.periods[0]);
         let every = model.settings.ruler.every;
         let offset = if here >= first {
@@ -54,8 +55,7 @@ impl SurgeScores {
         let (groups, periods, z) = (Vec::new(), Vec::new(), Vec::new());
         let mut scores = SurgeScores { model, flows, known, offset, groups, periods, z };
         let all = 0..scores.flows.groups();
-        let lengths: Vec<usize> =
-            all.clone().into_par_iter().with_min_len(STRETCH).map(|g| scores.rows_of(g)).collect();
+        let lengths = watch.each(all.clone(), STRETCH, |g| scores.rows_of(g))?;
         let many = lengths.iter().sum();
         let (mut groups, mut periods, mut z) = (vec![0; many], vec![0; many], vec![0.0; many]);
         let mut runs = Vec::new();
@@ -69,15 +69,16 @@ impl SurgeScores {
         }
         runs.into_par_iter().for_each(|(some, groups, periods, z)| {
             let mut from = 0;
-            for g in some {
+            for g in some.take_while(|_| !watch.stopped()) {
                 let own = from..from + lengths[g];
                 groups[own.clone()].fill(g as u32);
                 scores.draw(g, &mut periods[own.clone()], &mut z[own.clone()]);
                 from = own.end;
             }
         });
+        watch.check()?;
         (scores.groups, scores.periods, scores.z) = (groups, periods, z);
-        scores
+        Ok(scores)
     }
 
     fn rows_of(&self, group: usize) -> usize {
@@ -195,21 +196,23 @@ impl Scores for SurgeScores {
         Some(format!("its own {}s from {} to {}", every.name(), every.text(periods[0]), every.text(periods[n - 1])))
     }
 
-    fn caution(&self, at: usize) -> Option<String> {
-        let v = self.verdict(at)?;
-        let series = &self.model.series[v.g];
-        if series.sparse && v.shift.is_none() {
-            return Some(format!(
-                "the flow rests in most {}s: only {} of {} have records",
-                self.model.settings.ruler.every.name(),
-                series.active,
-                self.model.ground.periods
-            ));
-        }
-        // The last period of a file often ends before the calendar's.
-        let last = v.t + 1 == self.model.ground.periods;
-        (last && self.model.ground.additive && v.z < -NAMED)
-            .then(|| "the last period of the data may be incomplete".into())
+    fn cautions(&self, _watch: &Watch) -> Result<Cautions<'_>> {
+        Ok(Box::new(|at: usize| {
+            let v = self.verdict(at)?;
+            let series = &self.model.series[v.g];
+            if series.sparse && v.shift.is_none() {
+                return Some(format!(
+                    "the flow rests in most {}s: only {} of {} have records",
+                    self.model.settings.ruler.every.name(),
+                    series.active,
+                    self.model.ground.periods
+                ));
+            }
+            // The last period of a file often ends before the calendar's.
+            let last = v.t + 1 == self.model.ground.periods;
+            (last && self.model.ground.additive && v.z < -NAMED)
+                .then(|| "the last period of the data may be incomplete".into())
+        }))
     }
 
     fn reason(&self, at: usize) -> String {
@@ -290,16 +293,24 @@ impl Scores for SurgeScores {
         ]
     }
 
-    fn proof(&self, column: usize, range: Range<usize>) -> Result<ArrayRef> {
+    fn proof(&self, column: usize, range: Range<usize>, watch: &Watch) -> Result<ArrayRef> {
         let shifted = |at: usize| {
             let (g, _) = self.place(at)?;
             Some((g, self.model.shifts[g]?.at))
         };
         Ok(match column {
-            0 => Arc::new(range.map(|at| self.kind(at)).collect::<StringViewArray>()),
-            1 => Arc::new(range.map(|at| Some(self.model.flows.periods[shifted(at)?.1])).collect::<Date32Array>()),
-            2 => Arc::new(range.map(|at| Some(self.model.series[shifted(at)?.0].before)).collect::<Float64Array>()),
-            _ => Arc::new(range.map(|at| Some(self.model.series[shifted(at)?.0].after)).collect::<Float64Array>()),
+            0 => Arc::new(watch.each(range, SHARE, |at| self.kind(at))?.into_iter().collect::<StringViewArray>()),
+            1 => {
+                let day = |at: usize| Some(self.model.flows.periods[shifted(at)?.1]);
+                Arc::new(watch.each(range, SHARE, day)?.into_iter().collect::<Date32Array>())
+            }
+            _ => {
+                let level = |at: usize| {
+                    let series = &self.model.series[shifted(at)?.0];
+                    Some(if column == 2 { series.before } else { series.after })
+                };
+                Arc::new(watch.each(range, SHARE, level)?.into_iter().collect::<Float64Array>())
+            }
         })
     }
 

@@ -64,9 +64,11 @@ impl Curve {
             return self.tail.normal(z);
         }
         let place = |mark: u64| f64::from_bits(mark << (52 - MARKS));
-        let marks = self.marks.get_or_init(|| {
+        // No lock is held while they are made: two who ask at once both make them.
+        let marks = self.marks.get().unwrap_or_else(|| {
             let all = ((OCTAVES.0 << MARKS)..=(OCTAVES.1 << MARKS)).map(place);
-            all.map(|z| (z, self.tail.normal(z))).map(|(z, u)| (u, self.tail.slope(z, u))).collect()
+            let made = all.map(|z| (z, self.tail.normal(z))).map(|(z, u)| (u, self.tail.slope(z, u))).collect();
+            self.marks.get_or_init(|| made)
         });
         let ((u, rise), (next, next_rise)) = (marks[from], marks[from + 1]);
         let width = f64::from_bits((at & !((1 << MARKS) - 1)) << (52 - MARKS)) / (1 << MARKS) as f64;

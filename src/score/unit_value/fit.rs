@@ -102,14 +102,15 @@ pub struct Level {
 
 impl Level {
     /// The facts of the groups, from those of the finest ones.
-    pub fn facts(&self, finest: &Facts) -> &[Fact] {
-        self.facts.get_or_init(|| {
-            let mut facts = vec![Fact::all([].iter()); self.groups.len()];
-            for (&g, &fact) in self.of_finest.iter().zip(finest.get()) {
-                facts[g as usize] = facts[g as usize].and(fact);
-            }
-            facts
-        })
+    pub fn facts(&self, finest: &[Fact]) -> &[Fact] {
+        if let Some(facts) = self.facts.get() {
+            return facts;
+        }
+        let mut facts = vec![Fact::NOTHING; self.groups.len()];
+        for (&g, &fact) in self.of_finest.iter().zip(finest) {
+            facts[g as usize] = facts[g as usize].and(fact);
+        }
+        self.facts.get_or_init(|| facts)
     }
 }
 
@@ -175,7 +176,9 @@ impl Fitted {
             fitted.push(Level { combos, groups, tails: Tails::default(), of_finest, facts: OnceLock::new() });
             watch.advance(1);
         }
+        watch.check()?;
         shrink(&mut fitted, settings.min_peers);
+        watch.check()?;
         fitted.iter_mut().for_each(|level| stretch(&mut level.groups, settings.min_peers));
         let finest = members.starts.len() - 1;
         let judges: Vec<Judge> = (0..finest)

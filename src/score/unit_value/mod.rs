@@ -92,11 +92,23 @@ impl UnitValue {
         levels
     }
 
+    /// Says what else to ask where there is no weight but a quantity.
+    fn require(&self, ships: &Shipments, role: Role) -> Result<()> {
+        match ships.store.require(role) {
+            Err(Error::MissingColumn(text))
+                if role == Role::NetWeight && ships.store.role(Role::Quantity).is_some() =>
+            {
+                Err(Error::MissingColumn(format!("{text}; or take prices by quantity: measure=\"value/quantity\"")))
+            }
+            other => other.map(|_| ()),
+        }
+    }
+
     fn levels_for(&self, ships: &Shipments) -> Result<Vec<Vec<String>>> {
         self.check()?;
         let (over, under) = self.roles()?;
-        ships.store.require(over)?;
-        ships.store.require(under)?;
+        self.require(ships, over)?;
+        self.require(ships, under)?;
         let with_unit = under == Role::Quantity && ships.store.role(Role::QuantityUnit).is_some();
         let levels = self.levels(with_unit);
         for keys in &levels {
@@ -132,8 +144,8 @@ impl Fit for Fitted {
         Ok(Arc::new(scores::of_new(self, ships, prices, cache, watch)?))
     }
 
-    fn state(&self) -> Result<RecordBatch> {
-        state::table_of(self)
+    fn state(&self, watch: &Watch) -> Result<RecordBatch> {
+        state::table_of(self, watch)
     }
 }
 
@@ -147,6 +159,7 @@ struct Prices {
 impl Prices {
     fn load(settings: &UnitValue, ships: &Shipments, watch: &Watch) -> Result<Prices> {
         let (over, under) = settings.roles()?;
+        settings.require(ships, under)?;
         let over = ships.store.role_numbers(over, watch)?;
         let under = ships.store.role_numbers(under, watch)?;
         let mut x = vec![0.0; over.len()];

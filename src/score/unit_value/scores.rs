@@ -9,9 +9,9 @@ use super::Prices;
 use super::fit::{Fitted, Group, Judge, Level, Yardstick};
 use crate::error::Result;
 use crate::group::{Combos, GroupIndex, IndexCache, finest, resolve};
-use crate::score::guards;
+use crate::score::guards::{self, Fact};
 use crate::score::phrase::{number, times, unusable};
-use crate::score::scores::{Number, Scores};
+use crate::score::scores::{Cautions, Number, Scores};
 use crate::store::{Role, RowList, Shipments};
 use crate::watch::Watch;
 
@@ -47,9 +47,9 @@ pub fn of_new(
     let index = cache.get(ships, &resolve(&ships.store, &keys)?, watch)?;
     let here = Combos::of_index(&index, &keys);
     let found: Result<Vec<Vec<Option<u32>>>> =
-        fitted.levels.iter().map(|level| level.combos.find(&here.project(&level.combos.keys)?)).collect();
+        fitted.levels.iter().map(|level| level.combos.find(&here.project(&level.combos.keys)?, watch)).collect();
     let found = found?;
-    let judges = (0..here.groups()).map(|g| fitted.judge(found.iter().map(|level| level[g]))).collect();
+    let judges = watch.each(0..here.groups(), 1 << 10, |g| fitted.judge(found.iter().map(|level| level[g])))?;
     Ok(UnitValueScores::new(fitted, ships, prices, &index, judges))
 }
 
@@ -97,6 +97,30 @@ impl UnitValueScores {
             return Err(NoScore::OnePrice(judge));
         }
         Ok((level, group, judge.group as usize))
+    }
+
+    /// By the facts of the groups of each level, and of all.
+    fn caution(&self, at: usize, facts: &[&[Fact]], whole: &Fact) -> Option<String> {
+        let (_, group, g) = self.judge(at).ok()?;
+        let at_level = self.judges[self.group[at] as usize]?.level as usize;
+        if group.one_price {
+            return Some("all or most peers have one price: the spread is borrowed from the wider group".into());
+        }
+        let (over, under) = self.sides();
+        if under == "quantity" && self.ships.store.role(Role::QuantityUnit).is_none() {
+            return Some("no column has the role quantity_unit: the peers' quantities may be in several units".into());
+        }
+        let row = self.ships.rows.row(at);
+        // A light shipment looks dear by the kilogram, and its goods light by the unit.
+        let weight = match (over, under) {
+            (_, "net_weight") => Some(self.prices.under[row]),
+            ("net_weight", _) => Some(self.prices.over[row]),
+            _ => None,
+        };
+        let value = (over == "value").then(|| self.prices.over[row]);
+        let z = if over == "net_weight" { -self.z(at) } else { self.z(at) };
+        let price = guards::Price { value, weight, z };
+        guards::caution(&facts[at_level][g], whole, price)
     }
 
     fn sides(&self) -> (&str, &str) {
@@ -150,26 +174,10 @@ impl Scores for UnitValueScores {
         self.judge(at).ok().map(|(level, _, group)| level.combos.name(group))
     }
 
-    fn caution(&self, at: usize) -> Option<String> {
-        let (level, group, g) = self.judge(at).ok()?;
-        if group.one_price {
-            return Some("all or most peers have one price: the spread is borrowed from the wider group".into());
-        }
-        let (over, under) = self.sides();
-        if under == "quantity" && self.ships.store.role(Role::QuantityUnit).is_none() {
-            return Some("no column has the role quantity_unit: the peers' quantities may be in several units".into());
-        }
-        let row = self.ships.rows.row(at);
-        // A light shipment looks dear by the kilogram, and its goods light by the unit.
-        let weight = match (over, under) {
-            (_, "net_weight") => Some(self.prices.under[row]),
-            ("net_weight", _) => Some(self.prices.over[row]),
-            _ => None,
-        };
-        let value = (over == "value").then(|| self.prices.over[row]);
-        let z = if over == "net_weight" { -self.z(at) } else { self.z(at) };
-        let price = guards::Price { value, weight, z };
-        guards::caution(&level.facts(&self.fitted.facts)[g], self.fitted.facts.whole(), price)
+    fn cautions(&self, watch: &Watch) -> Result<Cautions<'_>> {
+        let known = self.fitted.facts.get(watch)?;
+        let facts: Vec<&[Fact]> = self.fitted.levels.iter().map(|level| level.facts(&known.groups)).collect();
+        Ok(Box::new(move |at| self.caution(at, &facts, &known.whole)))
     }
 
     fn reason(&self, at: usize) -> String {
@@ -218,9 +226,9 @@ impl Scores for UnitValueScores {
         }
     }
 
-    fn numbers(&self, what: Number, range: Range<usize>) -> Vec<f64> {
+    fn numbers(&self, what: Number, range: Range<usize>, watch: &Watch) -> Result<Vec<f64>> {
         if what != Number::Score || !matches!(self.ships.rows, RowList::All(_)) {
-            return range.into_par_iter().with_min_len(1 << 12).map(|at| self.number(what, at)).collect();
+            return watch.each(range, 1 << 12, |at| self.number(what, at));
         }
         let mut scores = vec![0.0; range.len()];
         let (groups, x) = (&self.group[range.clone()], &self.prices.x[range]);
@@ -230,7 +238,8 @@ impl Scores for UnitValueScores {
                 *score = self.yardsticks[group as usize].z(x).abs();
             }
         });
-        scores
+        watch.check()?;
+        Ok(scores)
     }
 
     fn at_stake(&self, at: usize) -> f64 {

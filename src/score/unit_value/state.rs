@@ -26,7 +26,7 @@ type Cell = (&'static str, fn(&Tail) -> f64);
 /// Rows of the state: their level, their keys, their fitted groups.
 type Part<'a> = (Option<i64>, &'a Combos, Option<&'a [Group]>);
 
-pub fn table_of(fitted: &Fitted) -> Result<RecordBatch> {
+pub fn table_of(fitted: &Fitted, watch: &Watch) -> Result<RecordBatch> {
     let members = &fitted.members;
     let apart = fitted.levels.first().is_none_or(|l| l.combos.keys != members.combos.keys);
     let mut parts: Vec<Part> = Vec::new();
@@ -103,10 +103,11 @@ pub fn table_of(fitted: &Fitted) -> Result<RecordBatch> {
     columns.push(("tail_freedom".into(), tail_cell(&Tails::freedom)));
     let mut sorted = members.x.clone();
     for g in 0..members.starts.len() - 1 {
+        watch.check()?;
         sorted[members.starts[g]..members.starts[g + 1]].sort_unstable_by(f64::total_cmp);
     }
     columns.push(("members".into(), lists(&members.starts, sorted, rows)));
-    columns.push(("facts".into(), fitted.facts.column(members.starts.len() - 1, rows)));
+    columns.push(("facts".into(), fitted.facts.column(members.starts.len() - 1, rows, watch)?));
     table(columns, rows)
 }
 

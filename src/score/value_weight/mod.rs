@@ -119,7 +119,7 @@ impl ValueWeight {
         let mut columns: Vec<Vec<f64>> = numbers.iter().map(|_| vec![0.0; n]).collect();
         let ends = (1..=n.div_ceil(STRETCH)).map(|k| (k * STRETCH).min(n));
         parts(&mut columns, ends).into_par_iter().zip(index.order.par_chunks(STRETCH)).for_each(|(mut part, rows)| {
-            for (to, from) in part.iter_mut().zip(&numbers) {
+            for (to, from) in part.iter_mut().zip(&numbers).take_while(|_| !watch.stopped()) {
                 to.iter_mut().zip(rows).for_each(|(to, &row)| *to = from[row as usize]);
             }
             // All of a shipment's numbers are known, or none.
@@ -134,6 +134,7 @@ impl ValueWeight {
                 part.iter_mut().flat_map(|column| column.iter_mut()).for_each(|x| *x = self.shown(*x));
             }
         });
+        watch.check()?;
         let mut starts: Vec<usize> = index.starts.iter().map(|&s| s as usize).collect();
         if columns[0].par_chunks(STRETCH).any(|part| part.iter().any(|x| x.is_nan())) {
             let all = starts.clone();
@@ -160,6 +161,7 @@ impl ValueWeight {
         let settings = self.clone();
         let tails = Tails::default();
         let mut model = Model { settings, combos, starts, columns, outcomes, power: 0.0, tails, facts };
+        watch.check()?;
         model.power = if self.log { 0.0 } else { learn_power(&model) };
         model.measure_spread(watch)?;
         Ok(model)
@@ -204,9 +206,9 @@ impl Model {
         let shares = outcomes.par_chunks_mut(share).enumerate();
         let counts: Result<Vec<Counts>> = shares
             .map(|(part, outcomes)| {
-                watch.check()?;
                 let (mut fair, mut counts) = (Fair::default(), Counts::new());
                 for (g, outcome) in (part * share..).zip(outcomes) {
+                    watch.check()?;
                     let Outcome::Fitted(fit) = outcome else { continue };
                     let members = self.members(g);
                     if !fair.fit(&members, fit, self.power) {
@@ -249,11 +251,11 @@ impl Fit for Model {
     fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
         let index = cache.get(ships, &resolve(&ships.store, &self.settings.by)?, watch)?;
         let here = Combos::of_index(&index, &self.settings.by);
-        let known = self.combos.find(&here)?;
+        let known = self.combos.find(&here, watch)?;
         Ok(Arc::new(LineScores::new(self, ships, &index, known, watch)?))
     }
 
-    fn state(&self) -> Result<RecordBatch> {
-        state::write(self)
+    fn state(&self, watch: &Watch) -> Result<RecordBatch> {
+        state::write(self, watch)
     }
 }

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::group::GroupIndex;
 use crate::score::guards;
 use crate::score::phrase::{number, unusable};
-use crate::score::scores::{Number, Scores};
+use crate::score::scores::{Cautions, Number, Scores};
 use crate::stats::linear::MOST;
 use crate::store::Shipments;
 use crate::watch::Watch;
@@ -150,11 +150,14 @@ impl Scores for LineScores {
         self.fitted(at).map(|(g, _)| self.model.combos.name(g))
     }
 
-    fn caution(&self, at: usize) -> Option<String> {
-        let (g, _) = self.fitted(at)?;
-        let weight = self.given(Some("net_weight"), at);
-        let price = guards::Price { value: self.given(None, at), weight, z: self.standard(at) };
-        guards::caution(self.model.facts.get().get(g)?, self.model.facts.whole(), price)
+    fn cautions(&self, watch: &Watch) -> Result<Cautions<'_>> {
+        let known = self.model.facts.get(watch)?;
+        Ok(Box::new(move |at| {
+            let (g, _) = self.fitted(at)?;
+            let weight = self.given(Some("net_weight"), at);
+            let price = guards::Price { value: self.given(None, at), weight, z: self.standard(at) };
+            guards::caution(known.groups.get(g)?, &known.whole, price)
+        }))
     }
 
     fn reason(&self, at: usize) -> String {

@@ -41,7 +41,7 @@ pub fn read(settings: &ValueWeight, states: &[RecordBatch], watch: &Watch) -> Re
     Ok((combos, starts, all.into_iter().map(|list| list.values).collect(), facts))
 }
 
-pub fn write(model: &Model) -> Result<RecordBatch> {
+pub fn write(model: &Model, watch: &Watch) -> Result<RecordBatch> {
     let groups = model.outcomes.len();
     let settings = &model.settings;
     let mut columns: Vec<(String, ArrayRef)> = Vec::new();
@@ -84,7 +84,7 @@ pub fn write(model: &Model) -> Result<RecordBatch> {
     for (name, values) in list_names(settings).into_iter().zip(&model.columns) {
         columns.push((name, lists(&model.starts, values.clone(), groups)));
     }
-    columns.push(("facts".into(), model.facts.column(groups, groups)));
+    columns.push(("facts".into(), model.facts.column(groups, groups, watch)?));
     table(columns, groups)
 }
 

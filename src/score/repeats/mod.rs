@@ -7,6 +7,9 @@
 //! a near duplicate, by the rate among the parties' own shipments outside the window too, because a
 //! standing order repeats itself. The least of the p-values counts, times how many were asked.
 
+mod judge;
+
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringViewArray};
@@ -14,20 +17,17 @@ use arrow::buffer::ScalarBuffer;
 use arrow::datatypes::{DataType, Field};
 use rayon::prelude::*;
 
+use self::judge::{Kind, LARGE, Large, Verdict};
 use super::checked::{Rule, wrong};
 use super::members::{lists, plain, read_lists, same_lengths};
 use super::phrase::{number, unusable};
-use super::scores::{Number, Scores};
+use super::scores::{Number, SHARE, Scores};
 use super::{Detector, Fit, SharedFit, SharedScores};
 use crate::aggregate::table;
 use crate::error::{Error, Result};
 use crate::group::{Combos, GroupIndex, IndexCache, resolve};
-use crate::stats::{binomial_upper, exact_sum};
 use crate::store::{NULL_DAY, Role, Shipments, iso};
 use crate::watch::Watch;
-
-/// The parties' own shipments outside the window that their own rate needs.
-const OWN_RATE: usize = 5;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Repeats {
@@ -53,10 +53,6 @@ impl Record {
     fn order(&self) -> (i32, i64, i64) {
         (self.day, crate::stats::encode(self.value), crate::stats::encode(self.weight))
     }
-
-    fn same(&self, other: &Record) -> bool {
-        self.day == other.day && self.value == other.value && self.weight.to_bits() == other.weight.to_bits()
-    }
 }
 
 struct Model {
@@ -69,6 +65,8 @@ struct Model {
     /// All values of each code, ascending, and the code of each group.
     codes: Vec<Vec<f64>>,
     code_of: Vec<u32>,
+    /// What makes the questions quick that are asked of each large group.
+    large: Vec<Option<Box<Large>>>,
 }
 
 impl Repeats {
@@ -113,9 +111,18 @@ impl Repeats {
         mut records: Vec<Record>,
         watch: &Watch,
     ) -> Result<Model> {
+        let mut rest = &mut records[..];
+        let mut groups: Vec<&mut [Record]> = Vec::with_capacity(combos.groups());
         for g in 0..combos.groups() {
-            records[starts[g]..starts[g + 1]].sort_unstable_by_key(Record::order);
+            let (group, behind) = rest.split_at_mut(starts[g + 1] - starts[g]);
+            groups.push(group);
+            rest = behind;
         }
+        groups.into_par_iter().with_min_len(LARGE).for_each(|group| {
+            if !watch.stopped() {
+                group.sort_unstable_by_key(Record::order);
+            }
+        });
         watch.check()?;
         let hs = keys.iter().position(|k| k == Role::Hs.name());
         let (groups, code_of) = match hs {
@@ -127,10 +134,16 @@ impl Repeats {
         };
         let mut codes: Vec<Vec<f64>> = vec![Vec::new(); groups];
         for g in 0..combos.groups() {
+            watch.check()?;
             codes[code_of[g] as usize].extend(records[starts[g]..starts[g + 1]].iter().map(|r| r.value));
         }
-        codes.par_iter_mut().for_each(|values| values.sort_unstable_by(f64::total_cmp));
-        Ok(Model { settings: self.clone(), keys, combos, starts, records, codes, code_of })
+        codes.par_iter_mut().for_each(|values| {
+            if !watch.stopped() {
+                values.sort_unstable_by(f64::total_cmp);
+            }
+        });
+        let large = watch.each(0..combos.groups(), 1 << 10, |g| Large::of(self, &records[starts[g]..starts[g + 1]]))?;
+        Ok(Model { settings: self.clone(), keys, combos, starts, records, codes, code_of, large })
     }
 
     fn learn(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<(Model, Arc<GroupIndex>)> {
@@ -141,6 +154,7 @@ impl Repeats {
         let mut starts = vec![0];
         let mut records = Vec::with_capacity(index.order.len());
         for g in 0..index.groups() {
+            watch.check()?;
             records.extend(index.rows(g).iter().filter_map(|&row| columns.record(row as usize)));
             starts.push(records.len());
         }
@@ -209,13 +223,13 @@ impl Fit for Model {
     fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
         let index = cache.get(ships, &resolve(&ships.store, &self.keys)?, watch)?;
         let here = Combos::of_index(&index, &self.keys);
-        let known = self.combos.find(&here)?;
+        let known = self.combos.find(&here, watch)?;
         Ok(Arc::new(RepeatScores::new(self, ships, &index, known, false, watch)?))
     }
 
     /// A row a group of the same parties and code: the keys, `n`, and lists of `days` (since
     /// 1970-01-01), `values` and `weights`.
-    fn state(&self) -> Result<RecordBatch> {
+    fn state(&self, _watch: &Watch) -> Result<RecordBatch> {
         let groups = self.combos.groups();
         let mut columns: Vec<(String, ArrayRef)> = Vec::new();
         for (k, key) in self.keys.iter().enumerate() {
@@ -230,85 +244,6 @@ impl Fit for Model {
         put("values", |r| r.value);
         put("weights", |r| r.weight);
         table(columns, groups)
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Duplicate,
-    Near,
-    Split,
-}
-
-/// What was found about a shipment.
-struct Verdict {
-    kind: Kind,
-    /// Others like it, others in reach, and the chance of each to be like it.
-    like: usize,
-    among: usize,
-    rate: f64,
-    p: f64,
-}
-
-impl Model {
-    /// How many values of the code lie in a range, those of the group left out, and how many are not of
-    /// the group.
-    fn elsewhere(&self, group: usize, low: f64, high: f64) -> (usize, usize) {
-        let all = &self.codes[self.code_of[group] as usize];
-        let own = &self.records[self.starts[group]..self.starts[group + 1]];
-        let within = all.partition_point(|&v| v <= high) - all.partition_point(|&v| v < low);
-        let mine = own.iter().filter(|r| r.value >= low && r.value <= high).count();
-        (within - mine, all.len() - own.len())
-    }
-
-    /// The best of the three explanations; `None` where nothing is like it.
-    fn judge(&self, group: usize, record: &Record, own: bool) -> Option<Verdict> {
-        let settings = &self.settings;
-        let records = &self.records[self.starts[group]..self.starts[group + 1]];
-        let from = records.partition_point(|r| r.day < record.day.saturating_sub(settings.window));
-        let to = records.partition_point(|r| r.day <= record.day.saturating_add(settings.window));
-        // The shipment itself is among the fitted ones, once.
-        let itself = usize::from(own);
-        let near = &records[from..to];
-        let among = near.len().saturating_sub(itself);
-        if among == 0 {
-            return None;
-        }
-        let (low, high) = (record.value / (1.0 + settings.tolerance), record.value * (1.0 + settings.tolerance));
-        let alike = |r: &&Record| r.value >= low && r.value <= high;
-        let mut best: Option<Verdict> = None;
-        let mut put = |kind, like: usize, among: usize, rate: f64| {
-            let p = binomial_upper(like, among, rate);
-            if like > 0 && best.as_ref().is_none_or(|b| p < b.p) {
-                best = Some(Verdict { kind, like, among, rate, p });
-            }
-        };
-        let same_day = near.iter().filter(|r| r.day == record.day).count().saturating_sub(itself);
-        let same = near.iter().filter(|r| r.same(record)).count().saturating_sub(itself);
-        let rate = |(within, total): (usize, usize)| (within as f64 + 0.5) / (total as f64 + 1.0);
-        put(Kind::Duplicate, same, same_day, rate(self.elsewhere(group, record.value, record.value)));
-        let like = near.iter().filter(alike).count().saturating_sub(itself);
-        let mut chance = rate(self.elsewhere(group, low, high));
-        let (before, after) = (&records[..from], &records[to..]);
-        let outside = before.len() + after.len();
-        if outside >= OWN_RATE {
-            let own_like = before.iter().chain(after).filter(alike).count();
-            chance = chance.max(own_like as f64 / outside as f64);
-        }
-        put(Kind::Near, like, among, chance.min(1.0));
-        if let Some(threshold) = settings.threshold {
-            let floor = threshold * (1.0 - settings.band);
-            let under = |value: f64| value >= floor && value < threshold;
-            let parts: Vec<f64> = near.iter().map(|r| r.value).filter(|&v| under(v)).collect();
-            let total = exact_sum(&parts) + if own { 0.0 } else { record.value };
-            if under(record.value) && total >= threshold {
-                // The largest value below the threshold ends the band.
-                let (within, total) = self.elsewhere(group, floor, f64::from_bits(threshold.to_bits() - 1));
-                put(Kind::Split, parts.len().saturating_sub(itself), among, rate((within, total)));
-            }
-        }
-        let asked = if settings.threshold.is_some() { 3.0 } else { 2.0 };
-        best.map(|b| Verdict { p: (b.p * asked).min(1.0), ..b })
     }
 }
 
@@ -426,8 +361,8 @@ impl Scores for RepeatScores {
         vec![Field::new("kind", DataType::Utf8View, true)]
     }
 
-    fn proof(&self, _column: usize, range: std::ops::Range<usize>) -> Result<ArrayRef> {
-        let kinds: Vec<Option<&str>> = range.into_par_iter().with_min_len(1 << 12).map(|at| self.kind(at)).collect();
+    fn proof(&self, _column: usize, range: Range<usize>, watch: &Watch) -> Result<ArrayRef> {
+        let kinds = watch.each(range, SHARE, |at| self.kind(at))?;
         Ok(Arc::new(kinds.into_iter().collect::<StringViewArray>()))
     }
 }

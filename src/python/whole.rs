@@ -1,0 +1,54 @@
+//! Whole numbers from Python, which have no bounds of their own.
+
+use std::ops::RangeInclusive;
+
+use pyo3::exceptions::PyOverflowError;
+use pyo3::prelude::*;
+
+use crate::error::{Error, Result};
+
+/// As it was given; one beyond 128 bits is the last one on its side, which no parameter allows.
+#[derive(Clone, Copy)]
+pub struct Whole(i128);
+
+impl<'py> FromPyObject<'_, 'py> for Whole {
+    type Error = PyErr;
+
+    fn extract(given: Borrowed<'_, 'py, PyAny>) -> PyResult<Whole> {
+        match given.extract::<i128>() {
+            Ok(number) => Ok(Whole(number)),
+            Err(error) if error.is_instance_of::<PyOverflowError>(given.py()) => {
+                Ok(Whole(if given.lt(0)? { i128::MIN } else { i128::MAX }))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Whole {
+    fn within(self, name: &str, range: RangeInclusive<i128>) -> Result<i128> {
+        if range.contains(&self.0) {
+            return Ok(self.0);
+        }
+        let number = match self.0 {
+            i128::MIN => "a number below -2^127".into(),
+            i128::MAX => "a number above 2^127".into(),
+            number => number.to_string(),
+        };
+        Err(Error::Argument(format!("{name}={number}: give a whole number from {} to {}", range.start(), range.end())))
+    }
+
+    /// A number of days, forwards or back.
+    pub fn days(self, name: &str) -> Result<i32> {
+        Ok(self.within(name, i32::MIN.into()..=i32::MAX.into())? as i32)
+    }
+
+    /// A number of things, up to as many as there may be rows.
+    pub fn count(self, name: &str) -> Result<usize> {
+        Ok(self.within(name, 0..=u32::MAX.into())? as usize)
+    }
+
+    pub fn seed(self) -> Result<u64> {
+        Ok(self.within("seed", 0..=u64::MAX.into())? as u64)
+    }
+}
