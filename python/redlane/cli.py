@@ -12,6 +12,7 @@ from cyclopts import App, CycloptsError, Parameter
 import redlane as rl
 from redlane._show import grid
 from redlane.errors import ArgumentError, RedlaneError
+from redlane.paths import local
 from redlane.shipments import Shipments
 from redlane.table import Table, html_table
 
@@ -72,6 +73,7 @@ def _put(table: Table, output: str | None, limit: int) -> None:
         columns = [rows[name].to_pylist() for name in table.column_names]
         print(grid(table.column_names, list(zip(*columns, strict=True)), len(table)))
         return
+    output = local(output)
     ending = Path(output).suffix.lower()
     if ending == ".csv":
         table.to_csv(output)
@@ -103,7 +105,7 @@ def summary(
     Parameters
     ----------
     files
-        CSV (plain, .gz, .zst) or Parquet files.
+        CSV (plain, .gz, .zst) or Parquet files; - is the standard input.
     faults
         List the cells that could not be read instead.
     """
@@ -135,7 +137,7 @@ def aggregate(
     Parameters
     ----------
     files
-        CSV (plain, .gz, .zst) or Parquet files.
+        CSV (plain, .gz, .zst) or Parquet files; - is the standard input.
     by
         Keys, separated by commas: columns, roles, hs2..hs10, day, week, month, quarter, year. Empty for totals.
     measures
@@ -170,7 +172,7 @@ def compare(
     Parameters
     ----------
     files
-        CSV (plain, .gz, .zst) or Parquet files.
+        CSV (plain, .gz, .zst) or Parquet files; - is the standard input.
     current
         The later window: 2023, 2023-Q2, 2023-03, or first..last.
     base
@@ -212,7 +214,7 @@ def screen(
     Parameters
     ----------
     files
-        CSV (plain, .gz, .zst) or Parquet files.
+        CSV (plain, .gz, .zst) or Parquet files; - is the standard input.
     fdr
         The share of findings that may be false.
     by
@@ -258,7 +260,7 @@ def demo(*, shipments: int = 1_000_000, seed: int = 0, output: Out = None) -> No
     print(f"\nrl.screen(ships): {len(findings):,} findings, the first ten\n")
     for line in findings.top(10).to_pylist():
         print(f"{line['finding'] + 1:4d}. {line['subject']}: {line['reason']}")
-    path = findings.to_html(os.path.abspath(output or "demo-report.html"), limit=50)
+    path = findings.to_html(os.path.abspath(local(output or "demo-report.html")), limit=50)
     print(f"\nThe findings with the rows behind them: {path}")
 
 

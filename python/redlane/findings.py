@@ -9,6 +9,7 @@ from redlane import _core
 from redlane.charts import strip, timeline
 from redlane.detectors import Detector, UnitValue
 from redlane.errors import ArgumentError
+from redlane.paths import local
 from redlane.progress import Report, reporting
 from redlane.report import write
 from redlane.shipments import Shipments
@@ -114,11 +115,11 @@ class Findings:
 
     def to_html(self, path: str, *, limit: int = 200) -> str:
         """Write the first `limit` findings as an HTML page that needs no network; returns the path."""
-        return write(self, str(path), limit)
+        return write(self, local(path), limit)
 
     def to_parquet(self, path: str) -> None:
         """Write the table of findings."""
-        self.table.to_parquet(str(path))
+        self.table.to_parquet(path)
 
     def __repr__(self) -> str:
         return f"Findings: {len(self):,} at a false discovery rate of {self.fdr}\n{self.top(10)!r}"

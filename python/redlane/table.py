@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from redlane import _core
 from redlane._show import cell, grid
+from redlane.paths import local
 
 if TYPE_CHECKING:
     import arro3.core
@@ -113,13 +114,13 @@ class Table:
         text = self._core.to_csv()
         if path is None:
             return text
-        with open(path, "w", encoding="utf-8", newline="") as file:
+        with open(local(path), "w", encoding="utf-8", newline="") as file:
             file.write(text)
         return None
 
     def to_parquet(self, path: str) -> None:
         """Write a Parquet file."""
-        self._core.to_parquet(str(path))
+        self._core.to_parquet(local(path))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _from_columns, (_core.Table.to_ipc(self._core),)

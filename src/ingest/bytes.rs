@@ -1,52 +1,36 @@
 //! A text file as UTF-8 bytes, whatever compresses or encodes it, in blocks that end where a
 //! record ends.
 
-use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use encoding_rs::{CoderResult, Decoder, UTF_16BE, UTF_16LE};
 
+use super::compressed;
+use super::input::{Input, open_error};
 use crate::error::{Error, Result};
 
 const BLOCK: usize = 4 << 20;
 
-pub fn open_error(path: &Path, error: &io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::NotFound => Error::MissingFile(path.display().to_string()),
-        io::ErrorKind::UnexpectedEof => {
-            Error::TruncatedFile { path: path.to_owned(), detail: "the compressed data stops in the middle".into() }
-        }
-        _ => Error::Read { path: path.to_owned(), detail: error.to_string() },
-    }
-}
-
-fn head(path: &Path) -> Result<Vec<u8>> {
-    let mut start = Vec::new();
-    let file = File::open(path).map_err(|e| open_error(path, &e))?;
-    file.take(4).read_to_end(&mut start).map_err(|e| open_error(path, &e))?;
-    if start.is_empty() {
-        return Err(Error::EmptyFile { path: path.to_owned(), what: "the file is empty" });
-    }
-    Ok(start)
-}
-
 /// Whether the file is Parquet by its first bytes; a wrong name is an error that says so.
-pub fn is_parquet(path: &Path) -> Result<bool> {
-    let start = head(path)?;
+pub fn is_parquet(input: &Input) -> Result<bool> {
+    let start = input.head(4)?;
+    let path = input.path();
     let named = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet"));
-    match &start[..] {
-        b"PAR1" => Ok(true),
-        _ if named => Err(Error::Format {
-            path: path.to_owned(),
-            detail: "is not a Parquet file although it is called one; if it is text, rename it to .csv".into(),
-        }),
-        [b'P', b'K', ..] => Err(Error::Format {
-            path: path.to_owned(),
-            detail: "is a zip archive or a spreadsheet; unpack it, or save the sheet as CSV".into(),
-        }),
-        _ => Ok(false),
-    }
+    let detail = match &start[..] {
+        b"PAR1" => return Ok(true),
+        b"PARE" => super::parquet::ENCRYPTED,
+        _ if named && compressed::is_compressed(&start) => {
+            "is a compressed file although it is called Parquet; unpack it first, and name it by what it holds"
+        }
+        _ if named => "is not a Parquet file although it is called one; if it is text, rename it to .csv",
+        [b'P', b'K', ..] => "is a zip archive or a spreadsheet; unpack it, or save the sheet as CSV",
+        [b'B', b'Z', b'h', _] | [0xfd, b'7', b'z', b'X'] => {
+            "is compressed with bzip2 or xz; unpack it first, or compress it with gzip or zstd"
+        }
+        _ => return Ok(false),
+    };
+    Err(Error::Format { path: path.to_owned(), detail: detail.into() })
 }
 
 /// Decodes UTF-16 while reading.
@@ -122,16 +106,10 @@ pub struct Blocks {
 }
 
 impl Blocks {
-    pub fn open(path: &Path) -> Result<Blocks> {
-        let start = head(path)?;
-        let file = File::open(path).map_err(|e| open_error(path, &e))?;
-        let plain: Box<dyn Read + Send> = match &start[..] {
-            [0x1f, 0x8b, ..] => {
-                Box::new(flate2::read::MultiGzDecoder::new(io::BufReader::with_capacity(1 << 18, file)))
-            }
-            [0x28, 0xb5, 0x2f, 0xfd] => Box::new(zstd::Decoder::new(file).map_err(|e| open_error(path, &e))?),
-            _ => Box::new(file),
-        };
+    pub fn open(input: &Input) -> Result<Blocks> {
+        let path = input.path();
+        let start = input.head(4)?;
+        let plain = compressed::plain(&start, input.reader()?).map_err(|e| open_error(path, &e))?;
         let mut blocks = Blocks {
             path: path.to_owned(),
             reader: plain,
@@ -141,6 +119,14 @@ impl Blocks {
             ended: false,
         };
         blocks.fill(1 << 16)?;
+        if compressed::is_compressed(&start) && blocks.rest.starts_with(b"PAR1") {
+            return Err(Error::Format {
+                path: path.to_owned(),
+                detail: "is a Parquet file inside a compressed one; unpack it first (Parquet compresses its columns \
+                         itself)"
+                    .into(),
+            });
+        }
         blocks.decode();
         blocks.fill(1 << 16)?;
         blocks.end = LineEnd::detect(&blocks.rest);
@@ -187,6 +173,8 @@ impl Blocks {
             io::ErrorKind::Other if e.to_string().contains("incomplete") => {
                 Error::TruncatedFile { path: self.path.clone(), detail: e.to_string() }
             }
+            // What else zstd cannot read: frames it does not know, checksums that do not fit.
+            io::ErrorKind::Other => Error::Format { path: self.path.clone(), detail: format!("is damaged: {e}") },
             _ => open_error(&self.path, &e),
         })?;
         self.ended = (read as u64) < missing;

@@ -1,6 +1,6 @@
 //! CSV files into the store: blocks are read one after the other and parsed side by side.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray};
@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use super::Options;
 use super::bytes::Blocks;
 use super::columnar::{self, Source};
+use super::input::Input;
 use super::inspect::{Header, inspect};
 use super::layout::{self, Chosen};
 use super::records::{Cells, Parsed, ReadAs, looks_like_code, parse_block};
@@ -18,8 +19,8 @@ use crate::error::{Error, Result};
 use crate::store::{Decimal, Fault, NumberCell, Role, RoleKind, Store, parse_number};
 use crate::watch::Watch;
 
-pub fn read(files: &[PathBuf], options: &Options, watch: &Watch) -> Result<Store> {
-    let size = files.iter().filter_map(|f| std::fs::metadata(f).ok()).map(|m| m.len()).sum();
+pub fn read(files: &[Input], options: &Options, watch: &Watch) -> Result<Store> {
+    let size = files.iter().map(Input::length).sum();
     watch.begin("reading", size);
     let (_, first) = open(&files[0])?;
     let sample = first_rows(&files[0])?;
@@ -70,17 +71,17 @@ pub fn read(files: &[PathBuf], options: &Options, watch: &Watch) -> Result<Store
     Ok(store)
 }
 
-fn open(path: &Path) -> Result<(Blocks, Header)> {
-    let mut blocks = Blocks::open(path)?;
-    let header = inspect(path, blocks.sample(), blocks.end())?;
+fn open(input: &Input) -> Result<(Blocks, Header)> {
+    let mut blocks = Blocks::open(input)?;
+    let header = inspect(input.path(), blocks.sample(), blocks.end())?;
     blocks.set_delimiter(header.delimiter);
     blocks.drop_front(header.length);
     Ok((blocks, header))
 }
 
 /// The first rows as texts, a column each: enough to see what a column holds.
-fn first_rows(path: &Path) -> Result<Vec<Vec<Option<String>>>> {
-    let (blocks, header) = open(path)?;
+fn first_rows(input: &Input) -> Result<Vec<Vec<Option<String>>>> {
+    let (blocks, header) = open(input)?;
     let sample = blocks.sample();
     // All but the last line, which the sample may cut.
     let stop = memchr::memrchr(blocks.end().byte(), sample).map_or(sample.len(), |at| at + 1);
@@ -131,7 +132,7 @@ struct Read {
 impl Read {
     fn file(
         &mut self,
-        path: &Path,
+        input: &Input,
         first: &Header,
         plan: &[ReadAs],
         stage: Option<&'static str>,
@@ -140,7 +141,8 @@ impl Read {
         if let Some(stage) = stage {
             watch.begin(stage, 0);
         }
-        let (blocks, header) = open(path)?;
+        let path = input.path();
+        let (blocks, header) = open(input)?;
         if header.names != first.names {
             return Err(different_columns(path, &first.names, &header.names));
         }

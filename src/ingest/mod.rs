@@ -2,19 +2,25 @@
 
 mod bytes;
 mod columnar;
+mod compressed;
 mod csv;
+mod guard;
+mod input;
 mod inspect;
 mod layout;
 mod names;
 mod parquet;
+mod paths;
+mod pipe;
 mod records;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub use columnar::{Reading, from_columns, reading, rebuild};
 pub use layout::layouts;
 pub use names::role_of_name;
 
+use self::input::Input;
 use crate::error::{Error, Result};
 use crate::store::{DateOrder, Shipments};
 use crate::watch::Watch;
@@ -31,16 +37,17 @@ pub struct Options {
     pub raise: bool,
 }
 
-/// Reads files given as paths and globs.
-pub fn read_files(sources: &[String], options: &Options, watch: &Watch) -> Result<Shipments> {
-    let files = expand(sources)?;
+/// Reads files given as paths and globs; `-` is the standard input.
+pub fn read_files(sources: &[PathBuf], options: &Options, watch: &Watch) -> Result<Shipments> {
+    let files: Result<Vec<Input>> = paths::expand(sources)?.iter().map(|path| Input::open(path, watch)).collect();
+    let files = files?;
     let mut parquet = 0;
     for file in &files {
         parquet += usize::from(bytes::is_parquet(file)?);
     }
     let store = match parquet {
         0 => csv::read(&files, options, watch)?,
-        n if n == files.len() => parquet::read(&files, options, watch)?,
+        n if n == files.len() => parquet::read(files, options, watch)?,
         _ => {
             return Err(Error::Argument(
                 "the files are partly Parquet and partly CSV; read each kind on its own".into(),
@@ -74,32 +81,4 @@ pub fn check_faults(ships: &Shipments, options: &Options, watch: &Watch) -> Resu
 /// A reason that the reader of files gives, by its text.
 fn known_reason(text: &str) -> &'static str {
     [records::SHORT, records::LONG].into_iter().find(|r| *r == text).unwrap_or(crate::store::NOT_A_NUMBER)
-}
-
-fn expand(sources: &[String]) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for source in sources {
-        let path = Path::new(source);
-        if path.is_dir() {
-            return Err(Error::Directory(path.to_owned()));
-        }
-        if path.exists() {
-            files.push(path.to_owned());
-            continue;
-        }
-        if !source.contains(['*', '?', '[']) {
-            return Err(Error::MissingFile(source.clone()));
-        }
-        let found = glob::glob(source).map_err(|e| Error::Argument(format!("{source:?} is not a glob: {e}")))?;
-        let mut found: Vec<PathBuf> = found.flatten().filter(|p| p.is_file()).collect();
-        found.sort();
-        if found.is_empty() {
-            return Err(Error::MissingFile(source.clone()));
-        }
-        files.extend(found);
-    }
-    if files.is_empty() {
-        return Err(Error::Argument("no files given".into()));
-    }
-    Ok(files)
 }

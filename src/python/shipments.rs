@@ -1,5 +1,6 @@
 //! `Shipments`: reading, filtering, aggregating.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
@@ -43,7 +44,7 @@ fn options(layout: String, columns: Vec<(String, String)>, date_order: Option<&s
 #[pyo3(signature = (sources, columns, layout, date_order, raise_faults, progress=None))]
 pub fn read_files(
     py: Python<'_>,
-    sources: Vec<String>,
+    sources: Vec<PathBuf>,
     columns: Vec<(String, String)>,
     layout: String,
     date_order: Option<&str>,
