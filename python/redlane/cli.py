@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +24,18 @@ app = App(
     result_action="return_value",
 )
 
+
+def _known(_: object, files: Sequence[str]) -> None:
+    for file in files:
+        if file.startswith("-") and file != "-":
+            raise ValueError(f"unknown option {file}")
+
+
+Files = Annotated[
+    list[str],
+    # A lone hyphen is the standard input; anything else with a hyphen in front is a mistake.
+    Parameter(allow_leading_hyphen=True, validator=_known),
+]
 Layout = Annotated[str, Parameter(help="auto, comtrade, baci, comext, census, hmrc, korea or scms")]
 Columns = Annotated[
     list[str] | None,
@@ -89,7 +102,7 @@ def _put(table: Table, output: str | None, limit: int) -> None:
 
 @app.command
 def summary(
-    files: list[str],
+    files: Files,
     /,
     *,
     layout: Layout = "auto",
@@ -119,7 +132,7 @@ def summary(
 
 @app.command
 def aggregate(
-    files: list[str],
+    files: Files,
     /,
     *,
     by: str = "",
@@ -152,7 +165,7 @@ def aggregate(
 
 @app.command
 def compare(
-    files: list[str],
+    files: Files,
     /,
     *,
     current: str,
@@ -195,7 +208,7 @@ def compare(
 
 @app.command
 def screen(
-    files: list[str],
+    files: Files,
     /,
     *,
     fdr: float = 0.05,

@@ -11,13 +11,15 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::basic::ConvertedType;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::statistics::Statistics;
+use parquet::schema::types::SchemaDescriptor;
 
 use super::footer;
-use super::promote::{Bounds, bounds, wider};
+use super::promote::{Bounds, bounds, is_text, wider};
 use crate::error::{Error, Result};
 use crate::ingest::guard::guarded;
 use crate::ingest::input::{Handle, Input, Reader};
@@ -74,7 +76,7 @@ impl ParquetFile {
         let groups = plain.metadata().row_groups();
         let fields = plain.schema().fields().iter().zip(&leaves).map(|(field, leaves)| {
             let dictionary = |g: &RowGroupMetaData| g.column(leaves.start).dictionary_page_offset().is_some();
-            text(field, leaves.len() == 1 && groups.iter().all(dictionary))
+            text(field, is_utf8(roots, leaves) && groups.iter().all(dictionary))
         });
         let hinted = Arc::new(Schema::new(fields.collect::<Vec<FieldRef>>()));
         let options = ArrowReaderOptions::new().with_schema(hinted);
@@ -130,7 +132,7 @@ impl ParquetFile {
             .map(|batch| {
                 let batch = batch.map_err(|e| self.damaged(&format!("row group {group} cannot be decoded: {e}")))?;
                 let array = batch.column(0).clone();
-                sound(&array).map_err(|e| self.damaged(&format!("row group {group} holds {e}")))?;
+                self.sound(&array, column).map_err(|e| self.damaged(&format!("row group {group} holds {e}")))?;
                 Ok(array)
             })
             .collect();
@@ -145,6 +147,27 @@ impl ParquetFile {
         Ok(chunks)
     }
 
+    /// What the decoder does not check itself. It compares the keys of a dictionary with its values,
+    /// unless there are none; it puts nested arrays together as they come, and takes the word of
+    /// an Arrow schema for bytes that are called texts.
+    fn sound(&self, array: &dyn Array, column: usize) -> Result<(), String> {
+        if let (Some(dictionary), DataType::Dictionary(_, kind)) = (array.as_any_dictionary_opt(), array.data_type()) {
+            let keys = dictionary.keys();
+            if dictionary.values().is_empty() && keys.null_count() < keys.len() {
+                return Err("keys of an empty dictionary".into());
+            }
+            if dictionary.values().data_type() != kind.as_ref() {
+                return Err(format!("a dictionary of {} for {kind}", dictionary.values().data_type()));
+            }
+        }
+        let schema = self.metadata.metadata().file_metadata().schema_descr();
+        let unchecked = is_text(array.data_type()) && !is_utf8(schema, &self.leaves[column]);
+        if unchecked || array.data_type().is_nested() {
+            array.to_data().validate_full().map_err(|e| e.to_string())?;
+        }
+        Ok(())
+    }
+
     /// The first rows of every column.
     pub fn first(&self, rows: usize) -> Result<Vec<Option<ArrayRef>>> {
         let handle = self.input.handle()?;
@@ -156,7 +179,7 @@ impl ParquetFile {
             (0..self.names.len())
                 .map(|c| {
                     let parts: Vec<&dyn Array> = batches.iter().map(|b| b.column(c).as_ref()).collect();
-                    parts.iter().try_for_each(|part| sound(*part)).map_err(|e| self.damaged(&e))?;
+                    parts.iter().try_for_each(|part| self.sound(*part, c)).map_err(|e| self.damaged(&e))?;
                     Ok(if parts.is_empty() { None } else { Some(concat(&parts)?) })
                 })
                 .collect()
@@ -241,18 +264,9 @@ fn text(field: &FieldRef, dictionary: bool) -> FieldRef {
     }
 }
 
-/// What the decoder does not check itself. It compares the keys of a dictionary with its values,
-/// unless there are no values; nested arrays it puts together unchecked.
-fn sound(array: &dyn Array) -> Result<(), String> {
-    if let Some(dictionary) = array.as_any_dictionary_opt() {
-        let keys = dictionary.keys();
-        if dictionary.values().is_empty() && keys.null_count() < keys.len() {
-            return Err("keys of an empty dictionary".into());
-        }
-    } else if array.data_type().is_nested() {
-        array.to_data().validate_full().map_err(|e| e.to_string())?;
-    }
-    Ok(())
+/// Whether the column is one of texts that the decoder knows to be texts, and checks.
+fn is_utf8(schema: &SchemaDescriptor, leaves: &Range<usize>) -> bool {
+    leaves.len() == 1 && schema.column(leaves.start).converted_type() == ConvertedType::UTF8
 }
 
 /// What the footer says about the numbers of a column in a row group, where that is to be trusted.
