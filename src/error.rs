@@ -10,6 +10,10 @@ pub enum Error {
     MissingFile(String),
     #[error("{} is a directory; pass a glob of its files, such as '{}/*.csv'", .0.display(), .0.display())]
     Directory(PathBuf),
+    #[error("{}: the link leads to {}, which is not there; remove the link or restore the file", .path.display(), .target.display())]
+    DanglingLink { path: PathBuf, target: PathBuf },
+    #[error("{}: permission denied; ask its owner for the right to read it and to enter its folder", .0.display())]
+    Access(PathBuf),
     #[error("{}: {what}", .path.display())]
     EmptyFile { path: PathBuf, what: &'static str },
     #[error("{}: the file ends too early ({detail}); it was probably cut off while being copied or downloaded, fetch it again", .path.display())]
@@ -50,8 +54,9 @@ impl Error {
     /// The name of the Python class that carries this error.
     pub fn class(&self) -> &'static str {
         match self {
-            Error::MissingFile(_) => "MissingFileError",
+            Error::MissingFile(_) | Error::DanglingLink { .. } => "MissingFileError",
             Error::Directory(_) => "DirectoryError",
+            Error::Access(_) => "AccessError",
             Error::EmptyFile { .. } => "EmptyFileError",
             Error::TruncatedFile { .. } => "TruncatedFileError",
             Error::Format { .. } | Error::Bytes(_) => "FormatError",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -26,6 +27,18 @@ app = App(
     result_action="return_value",
 )
 
+
+def _known(_: object, files: Sequence[str]) -> None:
+    for file in files:
+        if file.startswith("-") and file != "-":
+            raise ValueError(f"unknown option {file}")
+
+
+Files = Annotated[
+    list[str],
+    # A lone hyphen is the standard input; anything else with a hyphen in front is a mistake.
+    Parameter(allow_leading_hyphen=True, validator=_known),
+]
 Layout = Annotated[str, Parameter(help="auto, or a name that redlane.read lists, such as comtrade or comexstat")]
 Columns = Annotated[
     list[str] | None,
@@ -100,7 +113,7 @@ def _put(table: Table, output: str | None, limit: int, formulas: Literal["keep",
 
 @app.command
 def summary(
-    files: list[str],
+    files: Files,
     /,
     *,
     layout: Layout = "auto",
@@ -117,7 +130,7 @@ def summary(
     Parameters
     ----------
     files
-        CSV (plain, .gz, .zst) or Parquet files.
+        CSV (plain, .gz, .zst) or Parquet files; - is the standard input.
     faults
         List the cells that could not be read instead.
     """
@@ -131,7 +144,7 @@ def summary(
 
 @app.command
 def aggregate(
-    files: list[str],
+    files: Files,
     /,
     *,
     by: str = "",
@@ -150,7 +163,7 @@ def aggregate(
     Parameters
     ----------
     files
-        CSV (plain, .gz, .zst) or Parquet files.
+        CSV (plain, .gz, .zst) or Parquet files; - is the standard input.
     by
         Keys, separated by commas: columns, roles, hs2..hs10, day, week, month, quarter, year. Empty for totals.
     measures
@@ -165,7 +178,7 @@ def aggregate(
 
 @app.command
 def compare(
-    files: list[str],
+    files: Files,
     /,
     *,
     current: str,
@@ -186,7 +199,7 @@ def compare(
     Parameters
     ----------
     files
-        CSV (plain, .gz, .zst) or Parquet files.
+        CSV (plain, .gz, .zst) or Parquet files; - is the standard input.
     current
         The later window: 2023, 2023-Q2, 2023-03, or first..last.
     base
@@ -209,7 +222,7 @@ def compare(
 
 @app.command
 def screen(
-    files: list[str],
+    files: Files,
     /,
     *,
     fdr: float = 0.05,
@@ -230,7 +243,7 @@ def screen(
     Parameters
     ----------
     files
-        CSV (plain, .gz, .zst) or Parquet files.
+        CSV (plain, .gz, .zst) or Parquet files; - is the standard input.
     fdr
         The share of findings that may be false.
     measure

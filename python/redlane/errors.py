@@ -10,7 +10,11 @@ class ReadError(RedlaneError):
 
 
 class MissingFileError(ReadError, FileNotFoundError):
-    """There is no file of that name, or none that matches the glob."""
+    """There is no file of that name, none that matches the glob, or a link leads to nothing."""
+
+
+class AccessError(ReadError, PermissionError):
+    """A file or its folder may not be read."""
 
 
 class DirectoryError(ReadError, IsADirectoryError):

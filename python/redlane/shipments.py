@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import html
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -13,6 +12,7 @@ from redlane._arguments import whole
 from redlane._conditions import condition
 from redlane._visible import visible
 from redlane.errors import ArgumentError
+from redlane.paths import is_path, local
 from redlane.progress import Report, reporting
 from redlane.table import Table, html_table
 
@@ -40,7 +40,14 @@ def read(
     source
         A path, a glob or a list of them (CSV, plain or compressed with gzip or zstd, in UTF-8, UTF-16 or
         Latin-1, with any of the usual delimiters and line ends; Parquet), or any object with
-        `__arrow_c_stream__`: pandas, polars, pyarrow, DuckDB, arro3.
+        `__arrow_c_stream__`: pandas, polars, pyarrow, DuckDB, arro3. Pipes are read too, and ``"-"`` is the
+        standard input. A file that is given twice, or cannot be reached, is an error.
+
+        The columns of several Parquet files are united by name. Types become one that holds all values, text
+        if no number or date does; a column that a file lacks is null for its rows; `Shipments.notes` says so.
+        Columns without a role are read when they are first asked for. A Parquet file that is changed before
+        that is a `ReadError`; one whose name another file has taken is read on, or is a `ReadError` where very
+        many files are in use.
     columns
         Roles by name, such as ``{"value": "CIF_USD"}``; they go before what the layout finds. The roles are
         id, date, hs, description, origin, destination, exporter, importer, value, quantity, quantity_unit,
@@ -87,9 +94,9 @@ def read(
     Raises
     ------
     ReadError
-        Its subclasses tell a missing, empty, truncated or mistaken file.
+        Its subclasses tell a missing, closed, empty, truncated or mistaken file.
     SchemaError
-        A column that is not there, a role given twice, an unknown role.
+        A column that is not there, a role given twice, an unknown role, columns that no type unites.
     FaultError
         With ``on_fault="raise"``.
 
@@ -133,12 +140,12 @@ def _text_options(
 
 
 def _paths(source: Any) -> list[str]:
-    if isinstance(source, (str, os.PathLike)):
-        return [os.path.expanduser(os.fspath(source))]
-    if isinstance(source, Iterable) and not isinstance(source, (bytes, Mapping)):
+    if is_path(source):
+        return [local(source)]
+    if isinstance(source, Iterable) and not isinstance(source, Mapping):
         paths = list(source)
-        if all(isinstance(path, (str, os.PathLike)) for path in paths):
-            return [os.path.expanduser(os.fspath(path)) for path in paths]
+        if all(is_path(path) for path in paths):
+            return [local(path) for path in paths]
     raise ArgumentError(
         f"cannot read a {type(source).__name__}; pass a path, a glob, a list of paths, or a table with "
         "__arrow_c_stream__ (pandas, polars, pyarrow, DuckDB)"

@@ -1,12 +1,13 @@
 //! The blocks of one text file, in order, as UTF-8. A block ends where a record ends.
 
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use encoding_rs::{Encoding, UTF_8};
 
-use super::bytes::{self, open_error};
+use super::bytes;
 use super::encoding::{self, Decoded, Found};
+use super::input::{Input, open_error};
 use super::rule::{LONGEST_RECORD, Rule};
 use crate::error::{Error, Result};
 
@@ -26,10 +27,10 @@ pub struct Blocks {
 
 impl Blocks {
     /// Opens a file; `asked` is the encoding that the user named.
-    pub fn open(path: &Path, asked: Option<&'static Encoding>) -> Result<(Blocks, Found)> {
+    pub fn open(input: &Input, asked: Option<&'static Encoding>) -> Result<(Blocks, Found)> {
         let mut blocks = Blocks {
-            path: path.to_owned(),
-            reader: bytes::reader(path)?,
+            path: input.path().to_owned(),
+            reader: bytes::reader(input)?,
             rest: Vec::new(),
             rule: Rule::new(b',', bytes::LineEnd::Newline, 0),
             size: BLOCK,
@@ -83,6 +84,8 @@ impl Blocks {
             io::ErrorKind::Other if e.to_string().contains("incomplete") => {
                 Error::TruncatedFile { path: self.path.clone(), detail: e.to_string() }
             }
+            // What else zstd cannot read: frames it does not know, checksums that do not fit.
+            io::ErrorKind::Other => Error::Format { path: self.path.clone(), detail: format!("is damaged: {e}") },
             _ => open_error(&self.path, &e),
         })?;
         self.ended = (read as u64) < missing;

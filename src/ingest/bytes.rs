@@ -1,30 +1,10 @@
-//! The bytes of a file, whatever compresses them, and where its lines end.
+//! What a file is by its first bytes, and where the lines of a text end.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::Path;
+use std::io::Read;
 
+use super::compressed;
+use super::input::{Input, open_error};
 use crate::error::{Error, Result};
-
-pub fn open_error(path: &Path, error: &io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::NotFound => Error::MissingFile(path.display().to_string()),
-        io::ErrorKind::UnexpectedEof => {
-            Error::TruncatedFile { path: path.to_owned(), detail: "the compressed data stops in the middle".into() }
-        }
-        _ => Error::Read { path: path.to_owned(), detail: error.to_string() },
-    }
-}
-
-fn head(path: &Path) -> Result<Vec<u8>> {
-    let mut start = Vec::new();
-    let file = File::open(path).map_err(|e| open_error(path, &e))?;
-    file.take(4).read_to_end(&mut start).map_err(|e| open_error(path, &e))?;
-    if start.is_empty() {
-        return Err(Error::EmptyFile { path: path.to_owned(), what: "the file is empty" });
-    }
-    Ok(start)
-}
 
 /// What a file is by its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,22 +22,48 @@ impl Kind {
             Kind::Text => "text",
         }
     }
+
+    /// A wrong name is an error that says so.
+    pub fn of(input: &Input) -> Result<Kind> {
+        let start = input.head(4)?;
+        let path = input.path();
+        let named = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet"));
+        let detail = match &start[..] {
+            b"PAR1" => return Ok(Kind::Parquet),
+            b"PARE" => super::parquet::ENCRYPTED,
+            _ if named && compressed::is_compressed(&start) => {
+                "is a compressed file although it is called Parquet; unpack it first, and name it by what it holds"
+            }
+            _ if named => "is not a Parquet file although it is called one; if it is text, rename it to .csv",
+            _ if super::sheet::is_workbook(&start) => return Ok(Kind::Workbook),
+            [b'B', b'Z', b'h', _] | [0xfd, b'7', b'z', b'X'] => {
+                "is compressed with bzip2 or xz; unpack it first, or compress it with gzip or zstd"
+            }
+            _ => return Ok(Kind::Text),
+        };
+        Err(Error::Format { path: path.to_owned(), detail: detail.into() })
+    }
 }
 
-/// A wrong name is an error that says so.
-pub fn kind(path: &Path) -> Result<Kind> {
-    let start = head(path)?;
-    let named = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet"));
-    if start.starts_with(b"PAR1") {
-        return Ok(Kind::Parquet);
+/// The bytes of a text file, uncompressed.
+pub fn reader(input: &Input) -> Result<Box<dyn Read + Send>> {
+    let start = input.head(4)?;
+    let mut plain = compressed::plain(&start, input.reader()?).map_err(|e| open_error(input.path(), &e))?;
+    if !compressed::is_compressed(&start) {
+        return Ok(plain);
     }
-    if named {
+    let mut inner = Vec::new();
+    // A damaged file is told where the rest of it is read.
+    let _ = plain.by_ref().take(4).read_to_end(&mut inner);
+    if inner == b"PAR1" {
         return Err(Error::Format {
-            path: path.to_owned(),
-            detail: "is not a Parquet file although it is called one; if it is text, rename it to .csv".into(),
+            path: input.path().to_owned(),
+            detail:
+                "is a Parquet file inside a compressed one; unpack it first (Parquet compresses its columns itself)"
+                    .into(),
         });
     }
-    Ok(if super::sheet::is_workbook(&start) { Kind::Workbook } else { Kind::Text })
+    compressed::plain(&start, input.reader()?).map_err(|e| open_error(input.path(), &e))
 }
 
 /// Where a record ends.
@@ -94,17 +100,6 @@ impl LineEnd {
         // A quote that never closes hides them.
         if quoted && !sample.contains(&b'\n') && sample.contains(&b'\r') { LineEnd::Return } else { LineEnd::Newline }
     }
-}
-
-/// The bytes of a file, uncompressed.
-pub fn reader(path: &Path) -> Result<Box<dyn Read + Send>> {
-    let start = head(path)?;
-    let file = File::open(path).map_err(|e| open_error(path, &e))?;
-    Ok(match &start[..] {
-        [0x1f, 0x8b, ..] => Box::new(flate2::read::MultiGzDecoder::new(io::BufReader::with_capacity(1 << 18, file))),
-        [0x28, 0xb5, 0x2f, 0xfd] => Box::new(zstd::Decoder::new(file).map_err(|e| open_error(path, &e))?),
-        _ => Box::new(file),
-    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! CSV files into the store: blocks are read one after the other and parsed side by side.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, new_null_array};
@@ -15,6 +15,7 @@ use super::chosen::Chosen;
 use super::columnar::{self, Source};
 use super::decision::Decision;
 use super::encoding::{self, Letters};
+use super::input::Input;
 use super::inspect::{TextPlan, inspect, named};
 use super::layout;
 use super::records::{Cells, LONG, Parsed, ReadAs, SHORT, looks_like_code, parse_block};
@@ -23,12 +24,12 @@ use crate::error::{Error, Result};
 use crate::store::{Decimal, Fault, NumberCell, Role, RoleKind, Store, parse_number};
 use crate::watch::Watch;
 
-pub fn read(files: &[PathBuf], options: &Options, watch: &Watch) -> Result<Store> {
-    let size = files.iter().filter_map(|f| std::fs::metadata(f).ok()).map(|m| m.len()).sum();
+pub fn read(files: &[Input], options: &Options, watch: &Watch) -> Result<Store> {
+    let size = files.iter().map(Input::length).sum();
     watch.begin("reading", size);
-    let opened: Result<Vec<Opened>> = files.par_iter().map(|path| Opened::new(path, options)).collect();
+    let opened: Result<Vec<Opened>> = files.par_iter().map(|input| Opened::new(input, options)).collect();
     let opened = opened?;
-    let headers: Vec<(&Path, &[String])> = opened.iter().map(|o| (o.path.as_path(), &o.plan.names[..])).collect();
+    let headers: Vec<(&Path, &[String])> = opened.iter().map(|o| (o.input.path(), &o.plan.names[..])).collect();
     let united = unite(&headers)?;
     let sample = first_rows(&opened, &united)?;
     let chosen = layout::choose(&united.names, &sample, options)?;
@@ -67,11 +68,11 @@ pub fn read(files: &[PathBuf], options: &Options, watch: &Watch) -> Result<Store
     }
     let store = columnar::build(columns, rows, chosen, options, watch)?.with_faults(faults);
     let mut told = Vec::new();
-    for (file, plan) in opened.iter().map(|o| (&o.path, &o.plan)) {
+    for (file, plan) in opened.iter().map(|o| (o.input.path(), &o.plan)) {
         told.extend(plan.notes.iter().map(|note| (Some(file), note.clone())));
     }
     let several = opened.len() > 1;
-    let with_file = |(file, note): (Option<&PathBuf>, String)| match file {
+    let with_file = |(file, note): (Option<&Path>, String)| match file {
         Some(path) if several => format!("{}: {note}", path.display()),
         _ => note,
     };
@@ -82,25 +83,25 @@ pub fn read(files: &[PathBuf], options: &Options, watch: &Watch) -> Result<Store
 }
 
 /// What is decided about one text file before it is read.
-pub fn decisions(path: &Path, options: &Options) -> Result<Vec<Decision>> {
-    Ok(Opened::new(path, options)?.plan.decisions)
+pub fn decisions(input: &Input, options: &Options) -> Result<Vec<Decision>> {
+    Ok(Opened::new(input, options)?.plan.decisions)
 }
 
 /// One file with the plan of how it is split.
-struct Opened {
-    path: PathBuf,
+struct Opened<'a> {
+    input: &'a Input,
     plan: TextPlan,
     asked: Option<&'static Encoding>,
     /// What cells that are not UTF-8 are read as, where that was decided.
     other: Option<&'static Encoding>,
 }
 
-impl Opened {
-    fn new(path: &Path, options: &Options) -> Result<Opened> {
+impl Opened<'_> {
+    fn new<'a>(input: &'a Input, options: &Options) -> Result<Opened<'a>> {
         let asked = options.encoding.as_deref().map(encoding::named).transpose()?;
-        let (blocks, found) = Blocks::open(path, asked)?;
+        let (blocks, found) = Blocks::open(input, asked)?;
         let (sample, whole) = blocks.sample();
-        let mut plan = inspect(path, sample, whole, options)?;
+        let mut plan = inspect(input.path(), sample, whole, options)?;
         let name = found.encoding.name();
         if found.encoding != UTF_8 && asked.is_none() && found.mark == 0 {
             plan.notes.push(format!("the file is not UTF-8 and is read as {name}; pass encoding= to decide otherwise"));
@@ -108,11 +109,11 @@ impl Opened {
         plan.decisions.insert(0, Decision::new("encoding", name, found.why, "encoding="));
         // Decoded text is UTF-8 throughout.
         let other = (found.encoding != UTF_8).then_some(WINDOWS_1252);
-        Ok(Opened { path: path.to_owned(), plan, asked, other })
+        Ok(Opened { input, plan, asked, other })
     }
 
     fn blocks(&self, options: &Options) -> Result<Blocks> {
-        let (mut blocks, _) = Blocks::open(&self.path, self.asked)?;
+        let (mut blocks, _) = Blocks::open(self.input, self.asked)?;
         blocks.split_by(self.plan.rule.clone(), self.plan.length, options.block);
         Ok(blocks)
     }
@@ -125,7 +126,7 @@ fn first_rows(opened: &[Opened], united: &United) -> Result<Vec<Vec<Option<Strin
         if places.iter().all(|&at| columns[at].is_some()) {
             continue;
         }
-        let (mut blocks, _) = Blocks::open(&file.path, file.asked)?;
+        let (mut blocks, _) = Blocks::open(file.input, file.asked)?;
         blocks.split_by(file.plan.rule.clone(), file.plan.length, None);
         let (sample, whole) = blocks.sample();
         let stop = if whole { None } else { file.plan.rule.last_end(sample, false) };
@@ -253,7 +254,7 @@ impl Read {
         let rows: usize = blocks.iter().map(|b| b.rows).sum();
         if rows == 0 {
             return Err(Error::EmptyFile {
-                path: file.path.clone(),
+                path: file.input.path().to_owned(),
                 what: "there is a header line but no record below it",
             });
         }
@@ -261,7 +262,7 @@ impl Read {
         let ragged: usize = blocks.iter().map(odd).sum();
         if ragged * 2 > rows && rows > 1 {
             return Err(Error::Format {
-                path: file.path.clone(),
+                path: file.input.path().to_owned(),
                 detail: format!(
                     "{ragged} of {rows} rows do not have the {} cells of the header, which was split at {:?}; \
                      is the first line a header, and is that the delimiter? Pass header= (the line that names the \
@@ -290,7 +291,7 @@ impl Read {
         let found = if mixed { WINDOWS_1252 } else { guess_of(blocks) };
         self.notes.push(format!(
             "{}: cells that are not UTF-8 are read as {}; pass encoding= to decide otherwise",
-            file.path.display(),
+            file.input.path().display(),
             found.name()
         ));
         found

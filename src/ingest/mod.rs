@@ -5,19 +5,24 @@ mod bytes;
 mod caveats;
 mod chosen;
 mod columnar;
+mod compressed;
 mod content;
 mod countries;
 mod csv;
 mod decision;
 mod derive;
 mod encoding;
+mod guard;
 mod header;
 mod incoming;
+mod input;
 mod inspect;
 mod ipc;
 mod layout;
 mod names;
 mod parquet;
+mod paths;
+mod pipe;
 mod recipe;
 mod recognise;
 mod records;
@@ -28,7 +33,7 @@ mod united;
 mod whole;
 mod words;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub use columnar::{Reading, from_columns, reading, rebuild};
 pub use incoming::{Incoming, Stream};
@@ -39,6 +44,7 @@ pub use whole::whole;
 
 use bytes::Kind;
 
+use self::input::Input;
 use crate::error::{Error, Result};
 use crate::store::{DateOrder, Shipments};
 use crate::watch::Watch;
@@ -67,30 +73,32 @@ pub struct Options {
     pub block: Option<usize>,
 }
 
-/// Reads files given as paths and globs.
-pub fn read_files(sources: &[String], options: &Options, watch: &Watch) -> Result<Shipments> {
-    let files = expand(sources)?;
-    let store = match kind(&files)? {
-        Kind::Text => csv::read(&files, options, watch)?,
-        Kind::Workbook => sheet::read(&files, options, watch)?,
-        Kind::Parquet => parquet::read(&files, options, watch)?,
+/// Reads files given as paths and globs; `-` is the standard input.
+pub fn read_files(sources: &[PathBuf], options: &Options, watch: &Watch) -> Result<Shipments> {
+    let paths = paths::expand(sources)?;
+    let inputs: Result<Vec<Input>> = paths.iter().map(|path| Input::open(path, watch)).collect();
+    let inputs = inputs?;
+    let store = match kind(&inputs)? {
+        Kind::Text => csv::read(&inputs, options, watch)?,
+        Kind::Workbook => sheet::read(&inputs, options, watch)?,
+        Kind::Parquet => parquet::read(inputs, options, watch)?,
     };
-    let ships = Shipments::all(store.with_files(files));
+    let ships = Shipments::all(store.with_files(paths));
     check_faults(&ships, options, watch)?;
     Ok(ships)
 }
 
 /// The kind that all these files are.
-fn kind(files: &[PathBuf]) -> Result<Kind> {
-    let first = bytes::kind(&files[0])?;
-    for file in &files[1..] {
-        let other = bytes::kind(file)?;
+fn kind(inputs: &[Input]) -> Result<Kind> {
+    let first = Kind::of(&inputs[0])?;
+    for input in &inputs[1..] {
+        let other = Kind::of(input)?;
         if other != first {
             return Err(Error::Argument(format!(
                 "{} is {} and {} is {}; read each kind on its own",
-                files[0].display(),
+                inputs[0].path().display(),
                 first.name(),
-                file.display(),
+                input.path().display(),
                 other.name()
             )));
         }
@@ -120,32 +128,4 @@ pub fn check_faults(ships: &Shipments, options: &Options, watch: &Watch) -> Resu
 /// A reason that the reader of files gives, by its text.
 fn known_reason(text: &str) -> &'static str {
     records::REASONS.into_iter().find(|r| *r == text).unwrap_or(crate::store::NOT_A_NUMBER)
-}
-
-fn expand(sources: &[String]) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for source in sources {
-        let path = Path::new(source);
-        if path.is_dir() {
-            return Err(Error::Directory(path.to_owned()));
-        }
-        if path.exists() {
-            files.push(path.to_owned());
-            continue;
-        }
-        if !source.contains(['*', '?', '[']) {
-            return Err(Error::MissingFile(source.clone()));
-        }
-        let found = glob::glob(source).map_err(|e| Error::Argument(format!("{source:?} is not a glob: {e}")))?;
-        let mut found: Vec<PathBuf> = found.flatten().filter(|p| p.is_file()).collect();
-        found.sort();
-        if found.is_empty() {
-            return Err(Error::MissingFile(source.clone()));
-        }
-        files.extend(found);
-    }
-    if files.is_empty() {
-        return Err(Error::Argument("no files given".into()));
-    }
-    Ok(files)
 }

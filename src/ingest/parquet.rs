@@ -1,202 +1,143 @@
 //! Parquet files: row groups and columns are decoded side by side, columns with a role at once and
 //! the others when they are asked for. Text is kept as the dictionary the file already holds.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+mod file;
+mod footer;
+mod promote;
+mod unite;
+
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef};
-use arrow::compute::{cast, concat};
-use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
-use parquet::errors::ParquetError;
+use arrow::array::{ArrayRef, new_null_array};
+use arrow::datatypes::DataType;
 use rayon::prelude::*;
 
+pub use self::footer::ENCRYPTED;
+
+use self::file::ParquetFile;
+use self::promote::convert;
+use self::unite::{United, by_path, unite};
 use super::Options;
 use super::columnar::{self, Source, first_values, joined};
+use super::input::Input;
 use super::layout;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::store::{Loader, Store};
 use crate::watch::Watch;
 
-/// One file's metadata with text columns turned into dictionaries.
-struct Opened {
-    path: PathBuf,
-    metadata: ArrowReaderMetadata,
-}
+/// Files whose first rows show what a column holds, and how many rows of each.
+const SHOWN_FILES: usize = 8;
+const SHOWN_ROWS: usize = 500;
 
-fn failure(path: &Path, error: &ParquetError) -> Error {
-    let detail = error.to_string();
-    match error {
-        ParquetError::EOF(_) => Error::TruncatedFile { path: path.to_owned(), detail },
-        _ if detail.contains("Corrupt footer") || detail.contains("too small") => {
-            Error::TruncatedFile { path: path.to_owned(), detail: "the footer of the Parquet file is missing".into() }
-        }
-        _ => Error::Format { path: path.to_owned(), detail: format!("cannot be read as Parquet: {detail}") },
-    }
-}
-
-fn file(path: &Path) -> Result<File> {
-    File::open(path).map_err(|e| super::bytes::open_error(path, &e))
-}
-
-fn open(path: &Path) -> Result<Opened> {
-    let source = file(path)?;
-    let plain = ArrowReaderMetadata::load(&source, ArrowReaderOptions::new()).map_err(|e| failure(path, &e))?;
-    let groups = plain.metadata().row_groups();
-    let flat = groups.iter().all(|g| g.num_columns() == plain.schema().fields().len());
-    let fields =
-        plain.schema().fields().iter().enumerate().map(|(i, field)| {
-            text(field, flat && groups.iter().all(|g| g.column(i).dictionary_page_offset().is_some()))
-        });
-    let hinted = Arc::new(Schema::new(fields.collect::<Vec<FieldRef>>()));
-    let options = ArrowReaderOptions::new().with_schema(hinted);
-    // Where the reader cannot build dictionaries for a column, the file's own types will do.
-    let metadata = ArrowReaderMetadata::try_new(plain.metadata().clone(), options).unwrap_or(plain);
-    Ok(Opened { path: path.to_owned(), metadata })
-}
-
-/// Text that the file holds as dictionaries stays so; other text is read as views, because building
-/// a dictionary of mostly distinct names would cost more than it saves.
-fn text(field: &FieldRef, dictionary: bool) -> FieldRef {
-    match field.data_type() {
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
-            let kind = if dictionary {
-                DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
-            } else {
-                DataType::Utf8View
-            };
-            Arc::new(Field::new(field.name(), kind, field.is_nullable()))
-        }
-        _ => field.clone(),
-    }
-}
-
-/// The chunks of one column in one row group.
-fn decode(opened: &Opened, group: usize, column: usize, kind: &DataType) -> Result<Vec<ArrayRef>> {
-    let fail = |e: &ParquetError| failure(&opened.path, e);
-    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file(&opened.path)?, opened.metadata.clone());
-    let mask = ProjectionMask::roots(builder.parquet_schema(), [column]);
-    let rows = opened.metadata.metadata().row_group(group).num_rows().max(1) as usize;
-    let reader = builder
-        .with_projection(mask)
-        .with_row_groups(vec![group])
-        .with_batch_size(rows.min(1 << 20))
-        .build()
-        .map_err(|e| fail(&e))?;
-    reader
-        .map(|batch| {
-            let batch = batch.map_err(|e| Error::Format {
-                path: opened.path.clone(),
-                detail: format!("row group {group} cannot be decoded: {e}"),
-            })?;
-            let array = batch.column(0);
-            Ok(if array.data_type() == kind { array.clone() } else { cast(array, kind)? })
-        })
-        .collect()
+/// The files and their columns, for columns that are read later.
+struct Read {
+    files: Vec<ParquetFile>,
+    columns: Vec<United>,
 }
 
 struct Later {
-    files: Arc<Vec<Opened>>,
-    name: String,
-    kind: DataType,
+    read: Arc<Read>,
+    column: usize,
 }
 
 impl Loader for Later {
     fn load(&self, watch: &Watch) -> Result<Vec<ArrayRef>> {
-        let mut loaded = load(&self.files, &[(self.name.as_str(), &self.kind)], watch)?;
-        Ok(loaded.pop().unwrap_or_default())
+        Ok(self.read.load(&[self.column], watch)?.pop().unwrap_or_default())
     }
 }
 
-fn position(opened: &Opened, name: &str) -> Result<usize> {
-    opened.metadata.schema().fields().iter().position(|f| f.name() == name).ok_or_else(|| {
-        Error::Schema(format!(
-            "{}: there is no column {name:?}, which the first file has; read the files apart",
-            opened.path.display()
-        ))
-    })
-}
-
-/// The chunks of several columns over all files, in row order.
-fn load(files: &[Opened], wanted: &[(&str, &DataType)], watch: &Watch) -> Result<Vec<Vec<ArrayRef>>> {
-    let mut tasks = Vec::new();
-    for (c, (name, kind)) in wanted.iter().enumerate() {
-        for opened in files {
-            let column = position(opened, name)?;
-            for group in 0..opened.metadata.metadata().num_row_groups() {
-                tasks.push((c, opened, group, column, *kind));
+impl Read {
+    /// The chunks of several columns over all files, in row order.
+    fn load(&self, wanted: &[usize], watch: &Watch) -> Result<Vec<Vec<ArrayRef>>> {
+        let mut tasks = Vec::new();
+        for &column in wanted {
+            for (file, place) in self.files.iter().zip(&self.columns[column].places) {
+                tasks.extend((0..file.groups()).map(|group| (column, file, group, *place)));
             }
         }
-    }
-    let size =
-        tasks.iter().map(|(_, o, g, c, _)| o.metadata.metadata().row_group(*g).column(*c).compressed_size() as u64);
-    watch.begin("reading", size.sum());
-    let parts: Result<Vec<Vec<ArrayRef>>> = tasks
-        .par_iter()
-        .map(|(_, opened, group, column, kind)| {
-            watch.check()?;
-            let chunks = decode(opened, *group, *column, kind)?;
-            watch.advance(opened.metadata.metadata().row_group(*group).column(*column).compressed_size() as u64);
-            Ok(chunks)
-        })
-        .collect();
-    let mut columns: Vec<Vec<ArrayRef>> = wanted.iter().map(|_| Vec::new()).collect();
-    for ((c, ..), part) in tasks.iter().zip(parts?) {
-        columns[*c].extend(part);
-    }
-    columns.into_iter().map(joined).collect()
-}
-
-pub fn read(paths: &[PathBuf], options: &Options, watch: &Watch) -> Result<Store> {
-    let files: Result<Vec<Opened>> = paths.iter().map(|p| open(p)).collect();
-    let files = Arc::new(files?);
-    let schema: SchemaRef = files[0].metadata.schema().clone();
-    let rows = files.iter().map(|f| f.metadata.metadata().file_metadata().num_rows() as usize).sum();
-    let names: Vec<String> = schema.fields().iter().map(|f| f.name().clone()).collect();
-    for other in &files[1..] {
-        for name in &names {
-            position(other, name)?;
+        let size = |file: &ParquetFile, group, place: Option<usize>| place.map_or(0, |p| file.size(group, p));
+        watch.begin("reading", tasks.iter().map(|(_, file, group, place)| size(file, *group, *place)).sum());
+        let parts: Result<Vec<Vec<ArrayRef>>> = tasks
+            .par_iter()
+            .map(|&(column, file, group, place)| {
+                watch.check()?;
+                let kind = self.columns[column].field.data_type();
+                let chunks = match place {
+                    Some(place) => converted(file, file.chunks(group, place)?, kind)?,
+                    None => vec![new_null_array(kind, file.rows(group))],
+                };
+                watch.advance(size(file, group, place));
+                Ok(chunks)
+            })
+            .collect();
+        let parts = parts?;
+        // A file that was written to meanwhile may have given pieces of two states.
+        self.files.iter().try_for_each(|file| file.input.unchanged())?;
+        let mut columns: Vec<Vec<ArrayRef>> = wanted.iter().map(|_| Vec::new()).collect();
+        let per_column = tasks.len() / wanted.len().max(1);
+        for (task, part) in parts.into_iter().enumerate() {
+            columns[task / per_column.max(1)].extend(part);
         }
+        columns.into_iter().map(joined).collect()
     }
-    let sample = sample(&files[0], &schema)?;
-    let chosen = layout::choose(&names, &sample, options)?;
-    let eager: Vec<(&str, &DataType)> = schema
-        .fields()
-        .iter()
-        .enumerate()
-        .filter(|(i, _)| chosen.uses(*i))
-        .map(|(_, f)| (f.name().as_str(), f.data_type()))
-        .collect();
-    let mut loaded = eager.iter().map(|(n, _)| *n).zip(load(&files, &eager, watch)?).collect::<Vec<_>>();
-    let columns = schema
-        .fields()
-        .iter()
-        .map(|field| match loaded.iter().position(|(n, _)| n == field.name()) {
-            Some(at) => Source::Ready(field.clone(), std::mem::take(&mut loaded[at].1)),
-            None => {
-                let later = Later { files: files.clone(), name: field.name().clone(), kind: field.data_type().clone() };
-                Source::Later(field.clone(), Box::new(later))
+
+    /// The first rows of some files, for layouts that look at values. Which files does not depend on
+    /// the order they are given in; every column is shown by one at least.
+    fn shown(&self) -> Result<Vec<Vec<Option<String>>>> {
+        let order = by_path(&self.files);
+        let mut chosen: Vec<usize> = order.iter().copied().take(SHOWN_FILES).collect();
+        for column in &self.columns {
+            if !chosen.iter().any(|&f| column.places[f].is_some()) {
+                chosen.extend(order.iter().find(|&&f| column.places[f].is_some()));
             }
-        })
-        .collect();
-    columnar::build(columns, rows, chosen, options, watch)
+        }
+        let first: Result<Vec<Vec<Option<ArrayRef>>>> =
+            chosen.par_iter().map(|&f| self.files[f].first(SHOWN_ROWS)).collect();
+        let first = first?;
+        self.columns
+            .iter()
+            .map(|column| {
+                let mut values = Vec::new();
+                for (&f, arrays) in chosen.iter().zip(&first) {
+                    if let Some(array) = column.places[f].and_then(|place| arrays[place].as_ref()) {
+                        values.extend(first_values(array)?);
+                    }
+                }
+                Ok(values)
+            })
+            .collect()
+    }
 }
 
-/// The first rows of every column, for layouts that look at values.
-fn sample(opened: &Opened, schema: &SchemaRef) -> Result<Vec<Vec<Option<String>>>> {
-    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file(&opened.path)?, opened.metadata.clone());
-    let reader = builder.with_batch_size(500).with_limit(500).build().map_err(|e| failure(&opened.path, &e))?;
-    let batches: Result<Vec<_>, _> = reader.collect();
-    let batches = batches.map_err(|e| Error::Format {
-        path: opened.path.clone(),
-        detail: format!("the first row group cannot be decoded: {e}"),
-    })?;
-    (0..schema.fields().len())
-        .map(|c| {
-            let parts: Vec<&dyn Array> = batches.iter().map(|b| b.column(c).as_ref()).collect();
-            if parts.is_empty() { Ok(Vec::new()) } else { first_values(&concat(&parts)?) }
-        })
-        .collect()
+fn converted(file: &ParquetFile, chunks: Vec<ArrayRef>, kind: &DataType) -> Result<Vec<ArrayRef>> {
+    let each = chunks.iter().map(|chunk| {
+        convert(chunk, kind)
+            .map_err(|e| file.damaged(&format!("holds {} that cannot be read as {kind}: {e}", chunk.data_type())))
+    });
+    each.collect()
+}
+
+pub fn read(inputs: Vec<Input>, options: &Options, watch: &Watch) -> Result<Store> {
+    let files: Result<Vec<ParquetFile>> = inputs.into_par_iter().map(ParquetFile::open).collect();
+    let files = files?;
+    let (columns, notes) = unite(&files)?;
+    let rows = files.iter().map(ParquetFile::all_rows).sum();
+    let read = Arc::new(Read { files, columns });
+    let names: Vec<String> = read.columns.iter().map(|c| c.field.name().clone()).collect();
+    let chosen = layout::choose(&names, &read.shown()?, options)?;
+    let (now, later): (Vec<usize>, Vec<usize>) = (0..names.len()).partition(|&c| chosen.uses(c));
+    let mut sources: Vec<(usize, Source)> = Vec::new();
+    for (column, chunks) in now.iter().zip(read.load(&now, watch)?) {
+        sources.push((*column, Source::Ready(read.columns[*column].field.clone(), chunks)));
+    }
+    for column in later {
+        let field = read.columns[column].field.clone();
+        sources.push((column, Source::Later(field, Box::new(Later { read: read.clone(), column }))));
+    }
+    sources.sort_by_key(|(column, _)| *column);
+    let store = columnar::build(sources.into_iter().map(|(_, s)| s).collect(), rows, chosen, options, watch)?;
+    for note in notes {
+        store.note(note);
+    }
+    Ok(store)
 }

@@ -1,7 +1,7 @@
 //! Spreadsheets (`.xlsx`, `.xlsb`, `.xls`, `.ods`) into the store. A cell has the type that the
 //! workbook gives it: texts keep their leading zeros, dates are dates.
 
-use std::io::Cursor;
+use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use super::Options;
 use super::columnar::{self, Source};
 use super::decision::Decision;
 use super::header::{Line, above_note, header, stated_header, unique};
+use super::input::{Input, open_error};
 use super::layout;
 use super::united::unite;
 use crate::error::{Error, Result};
@@ -41,12 +42,12 @@ struct Sheet {
     decisions: Vec<Decision>,
 }
 
-pub fn read(files: &[PathBuf], options: &Options, watch: &Watch) -> Result<Store> {
+pub fn read(files: &[Input], options: &Options, watch: &Watch) -> Result<Store> {
     watch.begin("reading", files.len() as u64);
     let mut sheets = Vec::new();
-    for path in files {
+    for input in files {
         watch.check()?;
-        sheets.push(open(path, options)?);
+        sheets.push(open(input, options)?);
         watch.advance(1);
     }
     let headers: Vec<(&Path, &[String])> = sheets.iter().map(|s| (s.path.as_path(), s.names.as_slice())).collect();
@@ -80,18 +81,20 @@ pub fn read(files: &[PathBuf], options: &Options, watch: &Watch) -> Result<Store
 }
 
 /// What is decided about one spreadsheet before it is read.
-pub fn decisions(path: &Path, options: &Options) -> Result<Vec<Decision>> {
-    Ok(open(path, options)?.decisions)
+pub fn decisions(input: &Input, options: &Options) -> Result<Vec<Decision>> {
+    Ok(open(input, options)?.decisions)
 }
 
-fn open(path: &Path, options: &Options) -> Result<Sheet> {
+fn open(input: &Input, options: &Options) -> Result<Sheet> {
+    let path = input.path();
     let damaged = |e: &dyn std::fmt::Display| Error::Format {
         path: path.to_owned(),
         detail: format!(
             "cannot be read as a spreadsheet: {e}; save the sheet as CSV, or unpack it if it is a zip archive"
         ),
     };
-    let bytes = std::fs::read(path).map_err(|e| super::bytes::open_error(path, &e))?;
+    let mut bytes = Vec::new();
+    input.reader()?.read_to_end(&mut bytes).map_err(|e| open_error(path, &e))?;
     let mut book = calamine::open_workbook_auto_from_rs(Cursor::new(bytes)).map_err(|e| damaged(&e))?;
     let (name, range, notes, why) = choose(path, &mut book, options)?;
     records(path, &name, &range, options, notes, why)

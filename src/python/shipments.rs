@@ -1,5 +1,6 @@
 //! `Shipments`: reading, filtering, aggregating.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
@@ -83,7 +84,7 @@ impl TextOptions {
 #[allow(clippy::too_many_arguments)] // a keyword each in Python
 pub fn read_files(
     py: Python<'_>,
-    sources: Vec<String>,
+    sources: Vec<PathBuf>,
     columns: Vec<(String, String)>,
     layout: String,
     date_order: Option<&str>,

@@ -1,0 +1,301 @@
+//! Where the bytes of a source come from: a file, or what a pipe gave. Either can be read any number
+//! of times and from any place, and is the same each time.
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+
+use super::pipe;
+use crate::error::{Error, Result};
+use crate::watch::Watch;
+
+/// The name of the standard input.
+pub const STDIN: &str = "-";
+
+/// Files kept open at most, in the whole process: a system lets a process open about a thousand.
+const KEPT: usize = 100;
+static OPEN: AtomicUsize = AtomicUsize::new(0);
+
+/// What tells one state of a file from another.
+#[derive(Clone, PartialEq)]
+struct Stamp {
+    length: u64,
+    modified: Option<SystemTime>,
+    /// Device and number of the file, where the system has them.
+    place: Option<(u64, u64)>,
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Stamp {
+        Stamp { length: metadata.len(), modified: metadata.modified().ok(), place: place(metadata) }
+    }
+}
+
+#[cfg(unix)]
+pub fn place(metadata: &Metadata) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+#[cfg(not(unix))]
+pub fn place(_: &Metadata) -> Option<(u64, u64)> {
+    None
+}
+
+/// A file that stays open as long as this lives.
+struct Kept(Arc<File>);
+
+impl Kept {
+    /// Nothing where enough files are open already.
+    fn new(file: &Arc<File>) -> Option<Kept> {
+        let counted = OPEN.fetch_update(Relaxed, Relaxed, |n| (n < KEPT).then_some(n + 1));
+        counted.ok().map(|_| Kept(file.clone()))
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        OPEN.fetch_sub(1, Relaxed);
+    }
+}
+
+enum From {
+    /// A file. Kept open, it is read on even when another takes its name; else it is opened again
+    /// by its name. A change of its content is an error both ways.
+    File(Option<Kept>, Stamp),
+    /// What a pipe gave: in memory, or in a temporary file without a name.
+    Pipe(Handle),
+}
+
+/// One source of bytes.
+pub struct Input {
+    path: PathBuf,
+    from: From,
+}
+
+impl Input {
+    /// Opens a file. What cannot be read twice (a pipe, a terminal) is read here, to its end.
+    pub fn open(path: &Path, watch: &Watch) -> Result<Input> {
+        let fail = |e: io::Error| open_error(path, &e);
+        let from = if path == Path::new(STDIN) {
+            From::Pipe(pipe::read(path, pipe::stdin().map_err(fail)?, watch)?)
+        } else {
+            let metadata = fs::metadata(path).map_err(fail)?;
+            if metadata.is_dir() {
+                return Err(Error::Directory(path.to_owned()));
+            }
+            // The kernel's own files say that they hold nothing; only reading shows what they hold.
+            if metadata.is_file() && metadata.len() > 0 {
+                let file = Arc::new(File::open(path).map_err(fail)?);
+                let stamp = Stamp::of(&file.metadata().map_err(fail)?);
+                From::File(Kept::new(&file), stamp)
+            } else {
+                From::Pipe(pipe::read(path, pipe::open(path).map_err(fail)?, watch)?)
+            }
+        };
+        Ok(Input { path: path.to_owned(), from })
+    }
+
+    /// The name it was opened by, for messages.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn length(&self) -> u64 {
+        match &self.from {
+            From::File(_, stamp) => stamp.length,
+            From::Pipe(handle) => handle.length,
+        }
+    }
+
+    /// The bytes, if they are still those that were there when it was opened.
+    pub fn handle(&self) -> Result<Handle> {
+        match &self.from {
+            From::Pipe(handle) => Ok(handle.clone()),
+            From::File(kept, stamp) => {
+                let fail = |e: io::Error| open_error(&self.path, &e);
+                let file = match kept {
+                    Some(kept) => kept.0.clone(),
+                    None => Arc::new(File::open(&self.path).map_err(fail)?),
+                };
+                if Stamp::of(&file.metadata().map_err(fail)?) != *stamp {
+                    return Err(Error::Read {
+                        path: self.path.clone(),
+                        detail: "the file was changed after it was opened; read it again".into(),
+                    });
+                }
+                Ok(Handle { store: Store::File(file), length: stamp.length })
+            }
+        }
+    }
+
+    /// The bytes from the first one on.
+    pub fn reader(&self) -> Result<Reader> {
+        Ok(self.handle()?.reader(0))
+    }
+
+    /// An error if the file is no longer what it was.
+    pub fn unchanged(&self) -> Result<()> {
+        self.handle().map(|_| ())
+    }
+
+    /// The first bytes; a source without any is an error.
+    pub fn head(&self, length: usize) -> Result<Vec<u8>> {
+        let mut start = Vec::new();
+        let taken = self.reader()?.take(length as u64).read_to_end(&mut start);
+        taken.map_err(|e| open_error(&self.path, &e))?;
+        if start.is_empty() {
+            return Err(Error::EmptyFile { path: self.path.clone(), what: "the file is empty" });
+        }
+        Ok(start)
+    }
+}
+
+#[derive(Clone)]
+enum Store {
+    File(Arc<File>),
+    Memory(Bytes),
+}
+
+/// Bytes that can be read at any place, by many threads at once.
+#[derive(Clone)]
+pub struct Handle {
+    store: Store,
+    length: u64,
+}
+
+impl Handle {
+    pub fn of_file(file: File, length: u64) -> Handle {
+        Handle { store: Store::File(Arc::new(file)), length }
+    }
+
+    pub fn of_bytes(bytes: Vec<u8>) -> Handle {
+        Handle { length: bytes.len() as u64, store: Store::Memory(bytes.into()) }
+    }
+
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    pub fn reader(&self, start: u64) -> Reader {
+        Reader { handle: self.clone(), at: start }
+    }
+
+    /// So many bytes from `start` on; an error where the source has fewer.
+    pub fn bytes(&self, start: u64, length: usize) -> io::Result<Bytes> {
+        if start.checked_add(length as u64).is_none_or(|end| end > self.length) {
+            let text = format!("{length} bytes at {start} are wanted, and there are {} in all", self.length);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        }
+        if let Store::Memory(bytes) = &self.store {
+            return Ok(bytes.slice(start as usize..start as usize + length));
+        }
+        let mut taken = Vec::with_capacity(length);
+        self.reader(start).take(length as u64).read_to_end(&mut taken)?;
+        if taken.len() < length {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(taken.into())
+    }
+}
+
+/// Reads from a place on, without moving the place of any other reader.
+pub struct Reader {
+    handle: Handle,
+    at: u64,
+}
+
+impl Read for Reader {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        // What was added to a file after it was opened is not looked at.
+        let left = self.handle.length.saturating_sub(self.at);
+        let wanted = out.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let n = match &self.handle.store {
+            _ if wanted == 0 => 0,
+            Store::File(file) => read_at(file, &mut out[..wanted], self.at)?,
+            Store::Memory(bytes) => {
+                let from = self.at as usize;
+                out[..wanted].copy_from_slice(&bytes[from..from + wanted]);
+                wanted
+            }
+        };
+        self.at += n as u64;
+        Ok(n)
+    }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, out: &mut [u8], at: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, out, at)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, out: &mut [u8], at: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, out, at)
+}
+
+/// Why a file cannot be opened or read, in the words of a user.
+pub fn open_error(path: &Path, error: &io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::NotFound => Error::MissingFile(path.display().to_string()),
+        io::ErrorKind::PermissionDenied => Error::Access(path.to_owned()),
+        io::ErrorKind::UnexpectedEof => {
+            Error::TruncatedFile { path: path.to_owned(), detail: "the compressed data stops in the middle".into() }
+        }
+        _ => Error::Read { path: path.to_owned(), detail: error.to_string() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(input: &Input) -> [String; 2] {
+        [(); 2].map(|()| {
+            let mut text = String::new();
+            input.reader().unwrap().read_to_string(&mut text).unwrap();
+            text
+        })
+    }
+
+    #[test]
+    fn a_file_reads_the_same_each_time_and_a_change_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        fs::write(&path, "abc").unwrap();
+        let input = Input::open(&path, &Watch::default()).unwrap();
+        assert_eq!(texts(&input), ["abc", "abc"]);
+        assert_eq!(input.handle().unwrap().bytes(1, 2).unwrap(), "bc");
+        assert!(input.handle().unwrap().bytes(2, 2).is_err());
+        fs::write(folder.path().join("y"), "other").unwrap();
+        fs::rename(folder.path().join("y"), &path).unwrap();
+        assert_eq!(texts(&input), ["abc", "abc"]);
+        let input = Input::open(&path, &Watch::default()).unwrap();
+        fs::write(&path, "longer than before").unwrap();
+        assert!(matches!(input.reader(), Err(Error::Read { .. })));
+    }
+
+    #[test]
+    fn files_beyond_those_kept_open_are_opened_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |i: usize| {
+            let path = folder.path().join(i.to_string());
+            fs::write(&path, i.to_string()).unwrap();
+            Input::open(&path, &Watch::default()).unwrap()
+        };
+        let many: Vec<Input> = (0..3 * KEPT).map(open).collect();
+        assert!(many.iter().filter(|i| matches!(i.from, From::File(Some(_), _))).count() <= KEPT);
+        for (i, input) in many.iter().enumerate() {
+            assert_eq!(texts(input)[0], i.to_string());
+        }
+        let last = many.last().unwrap();
+        fs::write(folder.path().join("new"), "new").unwrap();
+        fs::rename(folder.path().join("new"), last.path()).unwrap();
+        assert!(last.reader().is_err());
+    }
+}
