@@ -18,7 +18,7 @@ pub use compare::{Comparison, compare};
 pub use lazy::{Lazy, SharedTable};
 use measure::{Ask, Operand};
 pub use measure::{Measure, Stat};
-pub use summary::{fault_table, summary};
+pub use summary::{fault_table, repair_table, summary};
 
 use crate::error::{Error, Result};
 use crate::group::{GroupIndex, IndexCache, resolve};

@@ -8,13 +8,14 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use super::table;
 use crate::error::Result;
 use crate::group::Key;
-use crate::store::{Fault, Role, RoleKind, Shipments, iso};
+use crate::store::{Fault, Repair, Role, RoleKind, Shipments, iso};
 use crate::watch::Watch;
 
-/// `column, role, type, nulls, faults, distinct, min, max`: texts for all but the counts.
+/// `column, role, type, nulls, faults, repairs, distinct, min, max`: texts for all but the counts.
 pub fn summary(ships: &Shipments, watch: &Watch) -> Result<RecordBatch> {
     let store = &ships.store;
     let faults = ships.faults(watch)?;
+    let repairs = ships.repairs(watch)?;
     let mut lines: Vec<Line> = Vec::new();
     watch.begin("summary", store.columns.len() as u64);
     for (i, column) in store.columns.iter().enumerate() {
@@ -33,6 +34,7 @@ pub fn summary(ships: &Shipments, watch: &Watch) -> Result<RecordBatch> {
                 None => column.value_kind().to_string().to_lowercase(),
             },
             faults: faults.iter().filter(|f| f.column == i as u32).count() as i64,
+            repairs: repairs.iter().filter(|r| r.column == i as u32).count() as i64,
             ..Line::default()
         };
         if let Ok(loaded) = key.load(store, watch) {
@@ -60,6 +62,7 @@ pub fn summary(ships: &Shipments, watch: &Watch) -> Result<RecordBatch> {
             ("type".into(), text(|l| Some(&l.kind))),
             ("nulls".into(), count(|l| l.nulls)),
             ("faults".into(), count(|l| l.faults)),
+            ("repairs".into(), count(|l| l.repairs)),
             ("distinct".into(), count(|l| l.distinct)),
             ("min".into(), text(|l| l.min.as_deref())),
             ("max".into(), text(|l| l.max.as_deref())),
@@ -75,6 +78,7 @@ struct Line {
     kind: String,
     nulls: i64,
     faults: i64,
+    repairs: i64,
     distinct: i64,
     min: Option<String>,
     max: Option<String>,
@@ -106,5 +110,26 @@ pub fn fault_table(ships: &Shipments, faults: &[Fault]) -> Result<RecordBatch> {
             ("reason".into(), Arc::new(reasons)),
         ],
         faults.len(),
+    )
+}
+
+/// `row, column, raw, value, reason`, by row and column.
+pub fn repair_table(ships: &Shipments, repairs: &[Repair]) -> Result<RecordBatch> {
+    let store = &ships.store;
+    let name = |r: &Repair| store.columns.get(r.column as usize).map(|c| c.name().to_owned());
+    let rows: Int64Array = repairs.iter().map(|r| Some(i64::from(r.row))).collect();
+    let columns: StringArray = repairs.iter().map(name).collect();
+    let raw: StringArray = repairs.iter().map(|r| store.raw_of_repair(r)).collect();
+    let values: StringArray = repairs.iter().map(|r| Some(&*r.value)).collect();
+    let reasons: StringArray = repairs.iter().map(|r| Some(r.reason)).collect();
+    table(
+        vec![
+            ("row".into(), Arc::new(rows)),
+            ("column".into(), Arc::new(columns)),
+            ("raw".into(), Arc::new(raw)),
+            ("value".into(), Arc::new(values)),
+            ("reason".into(), Arc::new(reasons)),
+        ],
+        repairs.len(),
     )
 }

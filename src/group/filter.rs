@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::key::Key;
 use crate::error::{Error, Result};
-use crate::store::{Period, Role, RoleKind, Shipments, label_texts};
+use crate::store::{Period, Role, RoleKind, Shipments, country, label_texts};
 use crate::watch::Watch;
 
 /// A value as a user wrote it.
@@ -90,7 +90,11 @@ fn by_label(ships: &Shipments, name: &str, key: Key, wanted: &Wanted, watch: &Wa
         _ => {
             let texts = cast(&column.labels, &DataType::Utf8View)?;
             let codes = crate::store::Codes { ids: Vec::new(), labels: texts };
-            texts_wanted(&label_texts(&codes)?, matches!(key, Key::Role(Role::Hs)), wanted)
+            let texts = label_texts(&codes)?;
+            match key {
+                Key::Role(role) if role.is_country() => countries_wanted(&texts, wanted),
+                _ => texts_wanted(&texts, matches!(key, Key::Role(Role::Hs)), wanted),
+            }
         }
     };
     let nulls = matches!(wanted, Wanted::AnyOf(list) if list.contains(&Literal::Null));
@@ -140,6 +144,14 @@ fn texts_wanted(texts: &[Option<String>], prefix: bool, wanted: &Wanted) -> Vec<
             texts.iter().map(|t| t.as_deref().is_some_and(within)).collect()
         }
     }
+}
+
+/// Countries by any of their codes and names, or as the column gives what is no country.
+fn countries_wanted(texts: &[Option<String>], wanted: &Wanted) -> Vec<bool> {
+    let exact = texts_wanted(texts, false, wanted);
+    let Wanted::AnyOf(list) = wanted else { return exact };
+    let keys: Vec<&str> = list.iter().filter_map(|l| country::key(&written(l))).collect();
+    texts.iter().zip(exact).map(|(t, exact)| exact || t.as_deref().is_some_and(|t| keys.contains(&t))).collect()
 }
 
 fn written(literal: &Literal) -> String {

@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
 use super::Options;
 use super::layout::{self, Chosen};
 use crate::error::Result;
-use crate::store::{Assigned, Column, DateOrder, Fault, Loader, Role, Shipments, Store};
+use crate::store::{Assigned, Column, DateOrder, Fault, Loader, Repair, Role, Shipments, Side, Store, reason};
 use crate::watch::Watch;
 
 pub enum Source {
@@ -35,7 +35,9 @@ pub fn from_columns(
         .enumerate()
         .map(|(c, field)| Source::Ready(field.clone(), batches.iter().map(|b| b.column(c).clone()).collect()))
         .collect();
-    let ships = Shipments::all(build(columns, rows, chosen, options, watch)?);
+    let store = build(columns, rows, chosen, options, watch)?;
+    store.settle(watch)?;
+    let ships = Shipments::all(store);
     super::check_faults(&ships, options, watch)?;
     Ok(ships)
 }
@@ -93,26 +95,33 @@ pub fn build(sources: Vec<Source>, rows: usize, chosen: Chosen, options: &Option
 }
 
 /// How a store read its columns: layout, roles with column and factor, HS digits, whether days come
-/// first, declared number columns, notes.
-pub type Reading = (String, Vec<(String, usize, f64)>, Option<usize>, Option<bool>, Vec<usize>, Vec<String>);
+/// first, declared number columns, notes, and what was decided from whole columns.
+pub type Reading =
+    (String, Vec<(String, usize, f64)>, Option<usize>, Option<bool>, Vec<usize>, Vec<String>, Vec<(String, String)>);
 
-pub fn reading(store: &Store) -> Reading {
-    (
+/// A mended cell: row, column, raw text, value, reason.
+pub type Mended = (u32, String, Option<String>, String, String);
+
+pub fn reading(store: &Store, watch: &Watch) -> Result<Reading> {
+    let decisions = store.decisions(watch)?;
+    Ok((
         store.layout.clone(),
         store.roles().map(|(r, a)| (r.name().to_owned(), a.column, a.factor)).collect(),
         store.hs_digits(),
         store.date_order().map(|o| o == DateOrder::DayFirst),
         store.declared_numbers().to_vec(),
         store.notes(),
-    )
+        decisions,
+    ))
 }
 
 /// A store from its own columns, read as they were read before.
 pub fn rebuild(
     schema: &SchemaRef,
     batches: &[RecordBatch],
-    (layout, roles, hs_digits, day_first, numbers, notes): Reading,
+    (layout, roles, hs_digits, day_first, numbers, notes, decisions): Reading,
     faults: Vec<(u32, String, Option<String>, String)>,
+    repairs: Vec<Mended>,
     watch: &Watch,
 ) -> Result<Shipments> {
     let rows = batches.iter().map(RecordBatch::num_rows).sum();
@@ -136,17 +145,28 @@ pub fn rebuild(
     chosen.hs_digits = hs_digits;
     chosen.numbers = numbers;
     chosen.notes = notes;
-    let store = build(columns, rows, chosen, &options, watch)?;
-    let faults = faults
+    let store = build(columns, rows, chosen, &options, watch)?.with_decisions(&decisions);
+    let place = |name: &String| names.iter().position(|n| n == name).map_or(Fault::BEYOND, |c| c as u32);
+    let repairs = repairs
         .into_iter()
-        .map(|(row, column, raw, reason)| Fault {
+        .map(|(row, column, raw, value, why)| Repair {
             row,
-            column: names.iter().position(|n| *n == column).map_or(Fault::BEYOND, |c| c as u32),
+            column: place(&column),
             raw: raw.map(Into::into),
-            reason: super::known_reason(&reason),
+            value: value.into(),
+            reason: reason(&why),
         })
         .collect();
-    Ok(Shipments::all(store.with_faults(faults)))
+    let faults = faults
+        .into_iter()
+        .map(|(row, column, raw, why)| Fault {
+            row,
+            column: place(&column),
+            raw: raw.map(Into::into),
+            reason: reason(&why),
+        })
+        .collect();
+    Ok(Shipments::all(store.with_faults(faults).with_repairs(repairs)))
 }
 
 /// The country of one end of the flow: one column for imports, the other for exports.
@@ -160,14 +180,8 @@ fn pick(
 ) -> Result<ArrayRef> {
     let sides = columns[side].codes(watch)?;
     let texts = crate::store::label_texts(&sides)?;
-    let import: Vec<Option<bool>> = texts
-        .iter()
-        .map(|t| match t.as_deref()?.trim().to_lowercase().as_str() {
-            "m" | "import" | "imports" | "1" | "rm" | "re-import" => Some(true),
-            "x" | "export" | "exports" | "2" | "rx" | "re-export" => Some(false),
-            _ => None,
-        })
-        .collect();
+    let import: Vec<Option<bool>> =
+        texts.iter().map(|t| Side::parse(t.as_deref()?).map(|side| side == Side::Importer)).collect();
     let (a, b) = (columns[on_import].codes(watch)?, columns[on_export].codes(watch)?);
     let (a_texts, b_texts) = (crate::store::label_texts(&a)?, crate::store::label_texts(&b)?);
     let mut builder = arrow::array::StringViewBuilder::new().with_deduplicate_strings();

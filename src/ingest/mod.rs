@@ -11,7 +11,7 @@ mod records;
 
 use std::path::{Path, PathBuf};
 
-pub use columnar::{Reading, from_columns, reading, rebuild};
+pub use columnar::{Mended, Reading, from_columns, reading, rebuild};
 pub use layout::layouts;
 pub use names::role_of_name;
 
@@ -47,6 +47,7 @@ pub fn read_files(sources: &[String], options: &Options, watch: &Watch) -> Resul
             ));
         }
     };
+    store.settle(watch)?;
     let ships = Shipments::all(store);
     check_faults(&ships, options, watch)?;
     Ok(ships)
@@ -69,11 +70,6 @@ pub fn check_faults(ships: &Shipments, options: &Options, watch: &Watch) -> Resu
     );
     let ragged = first.reason == records::SHORT || first.reason == records::LONG;
     Err(if ragged { Error::RaggedRow(text) } else { Error::Fault(text) })
-}
-
-/// A reason that the reader of files gives, by its text.
-fn known_reason(text: &str) -> &'static str {
-    [records::SHORT, records::LONG].into_iter().find(|r| *r == text).unwrap_or(crate::store::NOT_A_NUMBER)
 }
 
 fn expand(sources: &[String]) -> Result<Vec<PathBuf>> {

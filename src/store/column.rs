@@ -8,7 +8,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::codes::Codes;
 use super::encode;
-use super::number::Decimal;
+use super::number::{Decimal, NumberFormat};
 use super::numeric::{self, Numbers};
 use crate::error::Result;
 use crate::watch::Watch;
@@ -24,11 +24,23 @@ pub struct Column {
     loader: Option<Box<dyn Loader>>,
     codes: OnceLock<Arc<Codes>>,
     numbers: OnceLock<Arc<Numbers>>,
+    /// How its text spells numbers, where that is decided.
+    pub(super) number_format: OnceLock<NumberFormat>,
+    /// The decimal sign of the other columns, for text that shows none.
+    pub(super) others: OnceLock<Decimal>,
 }
 
 impl Column {
     pub fn new(field: FieldRef, chunks: Vec<ArrayRef>) -> Column {
-        Column { field, chunks: OnceLock::from(chunks), loader: None, codes: OnceLock::new(), numbers: OnceLock::new() }
+        Column {
+            field,
+            chunks: OnceLock::from(chunks),
+            loader: None,
+            codes: OnceLock::new(),
+            numbers: OnceLock::new(),
+            number_format: OnceLock::new(),
+            others: OnceLock::new(),
+        }
     }
 
     /// A column that `loader` fetches when it is first asked for.
@@ -39,6 +51,8 @@ impl Column {
             loader: Some(loader),
             codes: OnceLock::new(),
             numbers: OnceLock::new(),
+            number_format: OnceLock::new(),
+            others: OnceLock::new(),
         }
     }
 
@@ -96,7 +110,9 @@ impl Column {
         if let Some(numbers) = self.numbers.get() {
             return Ok(numbers.clone());
         }
-        let made = numeric::read(self.name(), self.chunks(watch)?, watch)?;
+        let format = self.number_format.get().copied();
+        let others = self.others.get().copied().unwrap_or_default();
+        let made = numeric::read(self.name(), self.chunks(watch)?, format, others, watch)?;
         Ok(self.numbers.get_or_init(|| Arc::new(made)).clone())
     }
 
@@ -121,8 +137,8 @@ impl Column {
         None
     }
 
-    /// The decimal sign its text was read with.
-    pub fn decimal(&self) -> Option<Decimal> {
-        self.numbers.get().map(|n| n.decimal)
+    /// How its text was read as numbers.
+    pub fn read_as(&self) -> Option<NumberFormat> {
+        self.numbers.get().map(|n| n.format)
     }
 }
