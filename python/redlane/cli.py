@@ -125,7 +125,7 @@ def summary(
     faults: bool = False,
     limit: Limit = 200,
 ) -> None:
-    """A line for each column: role, type, nulls, faults, distinct values, min and max.
+    """A line for each column: role, type, nulls, faults, repairs, distinct values, min and max.
 
     Parameters
     ----------

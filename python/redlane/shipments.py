@@ -65,13 +65,14 @@ def read(
     on_fault
         ``"keep"`` turns a cell that cannot be read into null and a line of `Shipments.faults`; ``"raise"``
         turns the first one into a `FaultError`. Blank cells and words for nothing (NA, null, -) are nulls,
-        not faults.
+        not faults; in the roles exporter, importer and description too, where the column keeps its text under its
+        own name. A cell that was mended is a line of `Shipments.repairs`, and no fault.
     progress
         ``None`` shows a bar on a terminal or in a notebook, ``True`` always, ``False`` never; or a callable
         that takes (stage, done, total).
     date_order
         ``"dmy"`` or ``"mdy"`` for dates such as 3/1/2023. Without it the days above 12 in the column decide,
-        and day first where there are none.
+        and day first where there are none. Dates lie between the years 1900 and 2100; all others are faults.
     encoding
         The encoding of text files, such as ``"windows-1251"``, ``"gb18030"`` or ``"shift_jis"``. Without it a
         mark at the beginning, valid UTF-8, or else the frequency of letters decides, and a note says so.
@@ -235,12 +236,26 @@ class Shipments:
     def faults(self) -> Table:
         """Cells that could not be read: `row` (0-based, in the source), `column`, `raw`, `reason`.
 
-        The cells are null, the rows are all there.
+        The cells are null, the rows are all there. Cells that were mended are in `repairs`.
         """
         return Table._of(self._core.faults(), self._files)
 
+    @property
+    def repairs(self) -> Table:
+        """Cells that were mended: `row` (0-based, in the source), `column`, `raw`, `value`, `reason`.
+
+        `raw` is the text of the source and `value` what it is read as. An HS code stored as a number gets back the
+        zero it lost in front.
+
+        >>> import pyarrow as pa, redlane as rl
+        >>> ships = rl.read(pa.table({"hs": [10121, 854231], "value": [1.0, 2.0]}))
+        >>> [(repair["row"], repair["raw"], repair["value"]) for repair in ships.repairs.to_pylist()]
+        [(0, '10121', '010121')]
+        """
+        return Table._of(self._core.repairs(), self._files)
+
     def summary(self) -> Table:
-        """A line a column: role, type, nulls, faults, distinct values, min and max.
+        """A line a column: role, type, nulls, faults, repairs, distinct values, min and max.
 
         >>> import redlane as rl
         >>> rl.samples.shipments(1_000).ships.summary().to_pylist()[0]["role"]
@@ -406,7 +421,8 @@ class Shipments:
         return self._core.__arrow_c_stream__(requested_schema)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (self._core.to_ipc(), self._core.reading(), self._core.read_faults())
+        core = self._core
+        return _rebuild, (core.to_ipc(), core.reading(), core.read_faults(), core.read_repairs())
 
     def __repr__(self) -> str:
         roles = ", ".join(f"{role}={column!r}" for role, column in self.roles.items())
@@ -429,5 +445,5 @@ class Shipments:
         )
 
 
-def _rebuild(ipc: bytes, reading: Any, faults: Any) -> Shipments:
-    return Shipments(_core.Shipments.rebuild(ipc, reading, faults))
+def _rebuild(ipc: bytes, reading: Any, faults: Any, repairs: Any) -> Shipments:
+    return Shipments(_core.Shipments.rebuild(ipc, reading, faults, repairs))

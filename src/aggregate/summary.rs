@@ -8,20 +8,26 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use super::table;
 use crate::error::Result;
 use crate::group::Key;
-use crate::store::{Fault, Role, RoleKind, Shipments, iso};
+use crate::store::{Fault, Repair, Role, RoleKind, Shipments, iso};
 use crate::watch::Watch;
 
-/// `column, role, type, nulls, faults, distinct, min, max`: texts for all but the counts.
+/// `column, role, type, nulls, faults, repairs, distinct, min, max`: texts for all but the counts.
 pub fn summary(ships: &Shipments, watch: &Watch) -> Result<RecordBatch> {
     let store = &ships.store;
     let faults = ships.faults(watch)?;
+    let repairs = ships.repairs(watch)?;
     let mut lines: Vec<Line> = Vec::new();
-    let mut bad = vec![0i64; store.columns.len()];
-    for fault in &faults {
-        if let Some(n) = bad.get_mut(fault.column as usize) {
-            *n += 1;
-        }
-    }
+    let counted = |columns: &mut dyn Iterator<Item = u32>| {
+        let mut counts = vec![0i64; store.columns.len()];
+        columns.filter_map(|c| usize::try_from(c).ok()).for_each(|c| {
+            if let Some(n) = counts.get_mut(c) {
+                *n += 1;
+            }
+        });
+        counts
+    };
+    let bad = counted(&mut faults.iter().map(|f| f.column));
+    let mended = counted(&mut repairs.iter().map(|r| r.column));
     watch.begin("summary", store.columns.len() as u64);
     for (i, column) in store.columns.iter().enumerate() {
         watch.check()?;
@@ -39,6 +45,7 @@ pub fn summary(ships: &Shipments, watch: &Watch) -> Result<RecordBatch> {
                 None => column.value_kind().to_string().to_lowercase(),
             },
             faults: bad[i],
+            repairs: mended[i],
             ..Line::default()
         };
         if let Ok(loaded) = key.load(store, watch) {
@@ -67,6 +74,7 @@ pub fn summary(ships: &Shipments, watch: &Watch) -> Result<RecordBatch> {
             ("type".into(), text(|l| Some(&l.kind))),
             ("nulls".into(), count(|l| l.nulls)),
             ("faults".into(), count(|l| l.faults)),
+            ("repairs".into(), count(|l| l.repairs)),
             ("distinct".into(), count(|l| l.distinct)),
             ("min".into(), text(|l| l.min.as_deref())),
             ("max".into(), text(|l| l.max.as_deref())),
@@ -82,6 +90,7 @@ struct Line {
     kind: String,
     nulls: i64,
     faults: i64,
+    repairs: i64,
     distinct: i64,
     min: Option<String>,
     max: Option<String>,
@@ -113,5 +122,26 @@ pub fn fault_table(ships: &Shipments, faults: &[Fault], watch: &Watch) -> Result
             ("reason".into(), Arc::new(reasons)),
         ],
         faults.len(),
+    )
+}
+
+/// `row, column, raw, value, reason`, by row and column.
+pub fn repair_table(ships: &Shipments, repairs: &[Repair]) -> Result<RecordBatch> {
+    let store = &ships.store;
+    let name = |r: &Repair| store.columns.get(r.column as usize).map(|c| c.name().to_owned());
+    let rows: Int64Array = repairs.iter().map(|r| Some(i64::from(r.row))).collect();
+    let columns: StringArray = repairs.iter().map(name).collect();
+    let raw: StringArray = repairs.iter().map(|r| store.raw_of_repair(r)).collect();
+    let values: StringArray = repairs.iter().map(|r| Some(&*r.value)).collect();
+    let reasons: StringArray = repairs.iter().map(|r| Some(r.reason)).collect();
+    table(
+        vec![
+            ("row".into(), Arc::new(rows)),
+            ("column".into(), Arc::new(columns)),
+            ("raw".into(), Arc::new(raw)),
+            ("value".into(), Arc::new(values)),
+            ("reason".into(), Arc::new(reasons)),
+        ],
+        repairs.len(),
     )
 }

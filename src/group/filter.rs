@@ -14,7 +14,7 @@ use super::literal::{Literal, Wanted};
 use super::moments;
 use super::spans::Spans;
 use crate::error::{Error, Result};
-use crate::store::{NULL_DAY, Role, RoleKind, RowList, Shipments, counted};
+use crate::store::{NULL_DAY, Role, RoleKind, RowList, Shipments, counted, country};
 use crate::watch::Watch;
 
 /// Rows looked at in one go.
@@ -151,6 +151,8 @@ fn by_label(ships: &Shipments, name: &str, key: Key, wanted: &Wanted, watch: &Wa
         passed.into_iter().for_each(|label| allowed[label as usize] = true);
     } else {
         let texts = cast(&column.labels, &DataType::Utf8View)?;
+        let country = matches!(key, Key::Role(role) if role.is_country());
+        let wanted = if country { &countries(name, wanted)? } else { wanted };
         let passed = texts_wanted(name, texts.as_string_view(), matches!(key, Key::Role(Role::Hs)), wanted)?;
         passed.iter().for_each(|(first, last)| allowed[first..=last].fill(true));
     }
@@ -191,6 +193,16 @@ fn texts_wanted(name: &str, texts: &StringViewArray, prefix: bool, wanted: &Want
             range(&tidy(low)?, high.as_deref()).into_iter().collect()
         }
     }))
+}
+
+/// Countries by any of their codes and names, beside what the column gives that is no country.
+fn countries(name: &str, wanted: &Wanted) -> Result<Wanted> {
+    let Wanted::AnyOf(list) = wanted else { return Ok(wanted.clone()) };
+    let mut all = list.clone();
+    for literal in list.iter().filter(|l| **l != Literal::Null) {
+        all.extend(country::key(&written(name, literal)?).map(|key| Literal::Text(key.into())));
+    }
+    Ok(Wanted::AnyOf(all))
 }
 
 /// A literal the way a text column holds it.

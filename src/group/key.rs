@@ -27,7 +27,10 @@ impl Key {
         }
         if let Some(column) = store.find(name) {
             // A column in other units than its role's keeps its own units under its own name.
-            let same = store.role_of(column).filter(|&role| store.role(role).is_some_and(|a| a.factor == 1.0));
+            // So does one whose texts the role reads as others: countries, words for nothing.
+            let same = store
+                .role_of(column)
+                .filter(|&role| !role.rewrites() && store.role(role).is_some_and(|a| a.factor == 1.0));
             return Ok(same.map_or(Key::Column(column), Key::Role));
         }
         if let Some(digits) = name.strip_prefix("hs").and_then(|d| d.parse::<usize>().ok())
@@ -38,6 +41,7 @@ impl Key {
         }
         if let Some(every) = Every::named(name) {
             store.require(Role::Date)?;
+            store.check_grain(every, &Watch::default())?;
             return Ok(Key::Period(every));
         }
         Err(match Role::named(name) {

@@ -11,7 +11,7 @@ use super::chosen::Chosen;
 use super::derive::derive;
 use super::layout;
 use crate::error::{Error, Result};
-use crate::store::{Assigned, Column, DateOrder, Fault, Loader, Role, Shipments, Store, without_nul};
+use crate::store::{Assigned, Column, DateOrder, Fault, Loader, Repair, Role, Shipments, Store, reason, without_nul};
 use crate::watch::Watch;
 
 pub enum Source {
@@ -37,7 +37,9 @@ pub fn from_columns(
         .enumerate()
         .map(|(c, field)| Source::Ready(field.clone(), batches.iter().map(|b| b.column(c).clone()).collect()))
         .collect();
-    let ships = Shipments::all(build(columns, rows, chosen, options, watch)?);
+    let store = build(columns, rows, chosen, options, watch)?;
+    store.settle(watch)?;
+    let ships = Shipments::all(store);
     super::check_faults(&ships, options, watch)?;
     Ok(ships)
 }
@@ -101,12 +103,24 @@ pub fn build(mut sources: Vec<Source>, rows: usize, chosen: Chosen, options: &Op
 }
 
 /// How a store read its columns: layout, roles with column and factor, HS digits, whether days come
-/// first, declared number columns, notes, and how derived columns are made.
-pub type Reading =
-    (String, Vec<(String, usize, f64)>, Option<usize>, Option<bool>, Vec<usize>, Vec<String>, Vec<String>);
+/// first, declared number columns, notes, how derived columns are made, and what was decided from whole columns.
+pub type Reading = (
+    String,
+    Vec<(String, usize, f64)>,
+    Option<usize>,
+    Option<bool>,
+    Vec<usize>,
+    Vec<String>,
+    Vec<String>,
+    Vec<(String, String)>,
+);
 
-pub fn reading(store: &Store) -> Reading {
-    (
+/// A mended cell: row, column, raw text, value, reason.
+pub type Mended = (u32, String, Option<String>, String, String);
+
+pub fn reading(store: &Store, watch: &Watch) -> Result<Reading> {
+    let decisions = store.decisions(watch)?;
+    Ok((
         store.layout.clone(),
         store.roles().map(|(r, a)| (r.name().to_owned(), a.column, a.factor)).collect(),
         store.hs_digits(),
@@ -114,15 +128,17 @@ pub fn reading(store: &Store) -> Reading {
         store.declared_numbers().to_vec(),
         store.notes(),
         store.recipes().to_vec(),
-    )
+        decisions,
+    ))
 }
 
 /// A store from its own columns, read as they were read before.
 pub fn rebuild(
     schema: &SchemaRef,
     batches: &[RecordBatch],
-    (layout, roles, hs_digits, day_first, numbers, notes, recipes): Reading,
+    (layout, roles, hs_digits, day_first, numbers, notes, recipes, decisions): Reading,
     faults: Vec<(u32, String, Option<String>, String)>,
+    repairs: Vec<Mended>,
     watch: &Watch,
 ) -> Result<Shipments> {
     let rows = batches.iter().map(RecordBatch::num_rows).sum();
@@ -157,15 +173,26 @@ pub fn rebuild(
     chosen.numbers = numbers;
     chosen.notes = notes;
     chosen.recipes = recipes.iter().filter_map(|text| toml::from_str(text).ok()).collect();
-    let store = build(columns, rows, chosen, &options, watch)?;
-    let faults = faults
+    let store = build(columns, rows, chosen, &options, watch)?.with_decisions(&decisions);
+    let place = |name: &String| names.iter().position(|n| n == name).map_or(Fault::BEYOND, |c| c as u32);
+    let repairs = repairs
         .into_iter()
-        .map(|(row, column, raw, reason)| Fault {
+        .map(|(row, column, raw, value, why)| Repair {
             row,
-            column: names.iter().position(|n| *n == column).map_or(Fault::BEYOND, |c| c as u32),
+            column: place(&column),
             raw: raw.map(Into::into),
-            reason: super::known_reason(&reason),
+            value: value.into(),
+            reason: reason(&why),
         })
         .collect();
-    Ok(Shipments::all(store.with_faults(faults)))
+    let faults = faults
+        .into_iter()
+        .map(|(row, column, raw, why)| Fault {
+            row,
+            column: place(&column),
+            raw: raw.map(Into::into),
+            reason: reason(&why),
+        })
+        .collect();
+    Ok(Shipments::all(store.with_faults(faults).with_repairs(repairs)))
 }

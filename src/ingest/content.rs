@@ -3,11 +3,16 @@
 
 use std::collections::BTreeSet;
 
-use super::countries::is_country;
 use super::words::{self, FlowWords};
 use crate::store::{
-    DateCell, DateOrder, Decimal, NumberCell, Role, RoleKind, is_missing, month_named, parse_date, parse_number,
+    DateCell, DateOrder, Decimal, NumberCell, Role, RoleKind, country, is_missing, month_named, parse_date,
+    parse_number,
 };
+
+/// Letters that name a country; a number may be anything.
+fn is_country(text: &str) -> bool {
+    text.chars().any(char::is_alphabetic) && country::key(text).is_some()
+}
 
 /// The cells of one column that were looked at.
 #[derive(Clone, Copy)]

@@ -7,7 +7,6 @@ mod chosen;
 mod columnar;
 mod compressed;
 mod content;
-mod countries;
 mod csv;
 mod decision;
 mod derive;
@@ -35,7 +34,7 @@ mod words;
 
 use std::path::PathBuf;
 
-pub use columnar::{Reading, from_columns, reading, rebuild};
+pub use columnar::{Mended, Reading, from_columns, reading, rebuild};
 pub use incoming::{Incoming, Stream};
 pub use ipc::{from_ipc, to_ipc};
 pub use layout::layouts;
@@ -83,6 +82,7 @@ pub fn read_files(sources: &[PathBuf], options: &Options, watch: &Watch) -> Resu
         Kind::Workbook => sheet::read(&inputs, options, watch)?,
         Kind::Parquet => parquet::read(inputs, options, watch)?,
     };
+    store.settle(watch)?;
     let ships = Shipments::all(store.with_files(paths));
     check_faults(&ships, options, watch)?;
     Ok(ships)
@@ -123,9 +123,4 @@ pub fn check_faults(ships: &Shipments, options: &Options, watch: &Watch) -> Resu
     );
     let ragged = first.reason == records::SHORT || first.reason == records::LONG;
     Err(if ragged { Error::RaggedRow(text) } else { Error::Fault(text) })
-}
-
-/// A reason that the reader of files gives, by its text.
-fn known_reason(text: &str) -> &'static str {
-    records::REASONS.into_iter().find(|r| *r == text).unwrap_or(crate::store::NOT_A_NUMBER)
 }

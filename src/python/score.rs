@@ -12,7 +12,7 @@ use super::whole::Whole;
 use crate::error::{Error, Result};
 use crate::score::{self, SharedFit, SharedScores};
 use crate::stats::{benjamini_hochberg, benjamini_yekutieli};
-use crate::store::{Every, Period};
+use crate::store::{self, Every, Period};
 
 /// A detector with its settings.
 #[pyclass(module = "redlane._core", frozen)]
@@ -237,6 +237,9 @@ pub fn diversion(
 ) -> PyResult<Detector> {
     let made = read_window("event", (event.clone(), event)).and_then(|event| {
         let (before, after) = (optional("before", before)?, optional("after", after)?);
+        let key = |name: String| store::country::key(&name).map_or(name, str::to_owned);
+        let keys = |list: Option<Vec<String>>| list.map(|l| l.into_iter().map(key).collect());
+        let (target, through, origins) = (key(target), keys(through), keys(origins));
         Ok(score::Diversion { target, event: event.first, by, through, origins, measure, before, after })
     });
     detector(py, made)

@@ -14,7 +14,7 @@ use crate::aggregate;
 use crate::error::{Error, Result};
 use crate::group::{IndexCache, Instant, Literal, Number, Wanted, filter};
 use crate::ingest::{self, Options};
-use crate::store::{self, DateOrder, Period, RowList, iso};
+use crate::store::{self, DateOrder, Period, iso};
 
 #[pyclass(module = "redlane._core", frozen)]
 pub struct Shipments {
@@ -215,8 +215,9 @@ impl Shipments {
     }
 
     #[getter]
-    fn notes(&self) -> Vec<String> {
-        self.ships.store.notes()
+    fn notes(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        let store = &self.ships.store;
+        run(py, None, |watch| store.settle_notes(watch).map(|()| store.notes()))
     }
 
     /// First and last day of the date role as ISO texts.
@@ -238,6 +239,13 @@ impl Shipments {
         run(py, None, |watch| {
             let faults = self.ships.faults(watch)?;
             Ok(Table::of(aggregate::fault_table(&self.ships, &faults, watch)?))
+        })
+    }
+
+    fn repairs(&self, py: Python<'_>) -> PyResult<Table> {
+        run(py, None, |watch| {
+            let repairs = self.ships.repairs(watch)?;
+            Ok(Table::of(aggregate::repair_table(&self.ships, &repairs)?))
         })
     }
 
@@ -324,35 +332,42 @@ impl Shipments {
     }
 
     /// Roles as pairs of role, column, factor, and what else a copy needs to read its columns alike.
-    fn reading(&self) -> ingest::Reading {
-        ingest::reading(&self.ships.store)
+    fn reading(&self, py: Python<'_>) -> PyResult<ingest::Reading> {
+        run(py, None, |watch| ingest::reading(&self.ships.store, watch))
     }
 
     /// Faults that only the file could show, as row of this view, column, raw text and reason.
     fn read_faults(&self, py: Python<'_>) -> PyResult<Vec<(u32, String, Option<String>, &'static str)>> {
         let store = &self.ships.store;
-        let position = |row: u32| match &self.ships.rows {
-            RowList::All(_) => Some(row),
-            RowList::Some(rows) => rows.binary_search(&row).ok().map(|p| p as u32),
-        };
-        let kept = store.read_faults().iter().filter_map(|f| Some((position(f.row)?, f)));
+        let kept = store.read_faults().iter().filter_map(|f| Some((self.ships.rows.position(f.row)?, f)));
         let (rows, kept): (Vec<u32>, Vec<store::Fault>) = kept.map(|(row, f)| (row, f.clone())).unzip();
         let raw = run(py, None, |watch| store.raws(&kept, watch))?;
         let cells = rows.into_iter().zip(&kept).zip(raw);
         Ok(cells.map(|((row, f), raw)| (row, store.fault_column(f).to_owned(), raw, f.reason)).collect())
     }
 
-    /// Rebuilds what `to_ipc`, `reading` and `faults` took apart.
+    /// Cells that the reader of the file mended, as row of this view, column, raw text, value and reason.
+    fn read_repairs(&self) -> Vec<ingest::Mended> {
+        let store = &self.ships.store;
+        let kept = store.read_repairs().iter().filter_map(|r| Some((self.ships.rows.position(r.row)?, r)));
+        let name = |column: u32| store.columns.get(column as usize).map_or("", |c| c.name()).to_owned();
+        kept.map(|(row, r)| (row, name(r.column), store.raw_of_repair(r), r.value.to_string(), r.reason.to_owned()))
+            .collect()
+    }
+
+    /// Rebuilds what `to_ipc`, `reading`, `read_faults` and `read_repairs` took apart.
     #[staticmethod]
+    #[pyo3(signature = (ipc, reading, faults, repairs))]
     fn rebuild(
         py: Python<'_>,
         ipc: Vec<u8>,
         reading: ingest::Reading,
         faults: Vec<(u32, String, Option<String>, String)>,
+        repairs: Vec<ingest::Mended>,
     ) -> PyResult<Shipments> {
         run(py, None, |watch| {
             let (schema, batches) = ingest::from_ipc(ipc)?;
-            Ok(Shipments::of(ingest::rebuild(&schema, &batches, reading, faults, watch)?))
+            Ok(Shipments::of(ingest::rebuild(&schema, &batches, reading, faults, repairs, watch)?))
         })
     }
 }

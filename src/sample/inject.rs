@@ -307,7 +307,7 @@ impl Injection {
         }
         let schema = Arc::new(Schema::new(fields));
         let whole = RecordBatch::try_new(schema.clone(), arrays)?;
-        let changed = rebuild(&schema, &[whole], reading(&ships.store), Vec::new(), watch)?;
+        let changed = rebuild(&schema, &[whole], reading(&ships.store, watch)?, Vec::new(), Vec::new(), watch)?;
         let rows: Int64Array = self.planted.iter().map(|&row| Some(row as i64)).collect();
         let patterns: StringArray = self.planted.iter().map(|_| Some(pattern)).collect();
         let truth = table(

@@ -8,7 +8,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::codes::Codes;
 use super::encode;
-use super::number::Decimal;
+use super::number::{Decimal, NumberFormat};
 use super::numeric::{self, Numbers};
 use super::whole::Whole;
 use crate::error::Result;
@@ -26,6 +26,10 @@ pub struct Column {
     codes: OnceLock<Arc<Codes>>,
     numbers: OnceLock<Arc<Numbers>>,
     whole: OnceLock<Option<Arc<Whole>>>,
+    /// How its text spells numbers, where that is decided.
+    pub(super) number_format: OnceLock<NumberFormat>,
+    /// The decimal sign of the other columns, for text that shows none.
+    pub(super) others: OnceLock<Decimal>,
 }
 
 impl Column {
@@ -37,6 +41,8 @@ impl Column {
             codes: OnceLock::new(),
             numbers: OnceLock::new(),
             whole: OnceLock::new(),
+            number_format: OnceLock::new(),
+            others: OnceLock::new(),
         }
     }
 
@@ -49,6 +55,8 @@ impl Column {
             codes: OnceLock::new(),
             numbers: OnceLock::new(),
             whole: OnceLock::new(),
+            number_format: OnceLock::new(),
+            others: OnceLock::new(),
         }
     }
 
@@ -106,7 +114,9 @@ impl Column {
         if let Some(numbers) = self.numbers.get() {
             return Ok(numbers.clone());
         }
-        let made = numeric::read(self.name(), self.chunks(watch)?, watch)?;
+        let format = self.number_format.get().copied();
+        let others = self.others.get().copied().unwrap_or_default();
+        let made = numeric::read(self.name(), self.chunks(watch)?, format, others, watch)?;
         Ok(self.numbers.get_or_init(|| Arc::new(made)).clone())
     }
 
@@ -150,8 +160,8 @@ impl Column {
         Ok(texts)
     }
 
-    /// The decimal sign its text was read with.
-    pub fn decimal(&self) -> Option<Decimal> {
-        self.numbers.get().map(|n| n.decimal)
+    /// How its text was read as numbers.
+    pub fn read_as(&self) -> Option<NumberFormat> {
+        self.numbers.get().map(|n| n.format)
     }
 }

@@ -1,53 +1,41 @@
 //! The date column as days.
 
-use arrow::array::{Array, AsArray};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Date32Type};
+use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray};
+use arrow::datatypes::{
+    ArrowTimestampType, DataType, Date32Type, Date64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampNanosecondType, TimestampSecondType,
+};
+use arrow::temporal_conversions::as_datetime_with_timezone;
+use chrono::Datelike;
 use rayon::prelude::*;
 
 use super::column::Column;
-use super::date::{DateCell, DateOrder, evidence, parse_date};
+use super::date::{CALENDAR, DateOrder, Grain, OUTSIDE, read as read_label, within};
+use super::digits::{DateFormat, Told};
 use super::shipments::{label_texts, rows_of};
 use crate::error::{Error, Result};
 use crate::watch::Watch;
 
 /// Stands for a null day; no calendar reaches it.
 pub const NULL_DAY: i32 = i32::MIN;
+const EPOCH_CE: i32 = 719_163;
+const DAY_SECONDS: i64 = 86_400;
 
-/// The years 1 to 9999, in days since 1970-01-01.
-pub const CALENDAR: std::ops::RangeInclusive<i32> = -719_162..=2_932_896;
-const OUTSIDE: &str = "not a date between the years 1 and 9999";
+pub struct Days {
+    pub values: Vec<i32>,
+    pub faults: Vec<(u32, &'static str)>,
+    /// The finest that any of the dates tells.
+    pub grain: Grain,
+    /// How texts and numbers were read; `None` for columns of dates.
+    pub format: Option<DateFormat>,
+    pub told: Vec<Told>,
+}
 
-type Days = (Vec<i32>, Vec<(u32, &'static str)>, Option<String>);
-
-/// Days, faults, and a note where the order of day and month had to be assumed.
-pub fn read(column: &Column, order: Option<DateOrder>, watch: &Watch) -> Result<Days> {
+/// Reads the column as `format` says, or as its own labels show.
+pub fn read(column: &Column, order: Option<DateOrder>, format: Option<DateFormat>, watch: &Watch) -> Result<Days> {
     match column.value_kind() {
-        DataType::Date32 | DataType::Date64 | DataType::Timestamp(_, _) => {
-            let (mut days, mut faults) = (Vec::new(), Vec::new());
-            for chunk in column.chunks(watch)? {
-                let dates = cast(chunk, &DataType::Date32)?;
-                let dates = dates.as_primitive::<Date32Type>();
-                let plain = dates.null_count() == 0
-                    && dates.values().par_chunks(1 << 16).all(|part| part.iter().all(|d| CALENDAR.contains(d)));
-                if plain {
-                    days.extend_from_slice(dates.values());
-                    continue;
-                }
-                for day in dates {
-                    match day {
-                        Some(day) if CALENDAR.contains(&day) => days.push(day),
-                        Some(_) => {
-                            faults.push((days.len() as u32, OUTSIDE));
-                            days.push(NULL_DAY);
-                        }
-                        None => days.push(NULL_DAY),
-                    }
-                }
-            }
-            Ok((days, faults, None))
-        }
-        kind if column.is_text() || kind.is_numeric() => labels(column, order, watch),
+        DataType::Date32 | DataType::Date64 | DataType::Timestamp(_, _) => dates(column, watch),
+        kind if column.is_text() || kind.is_numeric() => labels(column, order, format, watch),
         kind => Err(Error::Schema(format!(
             "column {:?} has the role \"date\" but holds {kind}; give it dates, timestamps, texts or whole numbers",
             column.name()
@@ -55,46 +43,105 @@ pub fn read(column: &Column, order: Option<DateOrder>, watch: &Watch) -> Result<
     }
 }
 
-fn labels(column: &Column, order: Option<DateOrder>, watch: &Watch) -> Result<Days> {
-    let codes = column.encode(watch)?;
-    let texts = label_texts(&codes)?;
-    let (order, note) = match order {
-        Some(order) => (order, None),
-        None => vote(column.name(), &texts),
-    };
-    let cells: Vec<DateCell> =
-        texts.iter().map(|t| t.as_ref().map_or(DateCell::Missing, |t| parse_date(t, order))).collect();
-    let mut days: Vec<i32> = cells.iter().map(|c| if let DateCell::Day(d) = c { *d } else { NULL_DAY }).collect();
-    days.push(NULL_DAY);
-    let faults = rows_of(&codes, |label| if let DateCell::Bad(reason) = cells[label] { Some(reason) } else { None });
-    Ok((codes.ids.iter().map(|&id| days[id as usize]).collect(), faults, note))
+fn dates(column: &Column, watch: &Watch) -> Result<Days> {
+    let mut values = Vec::new();
+    for chunk in column.chunks(watch)? {
+        watch.check()?;
+        // Dictionaries of dates are rare: their values are spread over the rows.
+        let plain = match chunk.as_any_dictionary_opt() {
+            Some(_) => arrow::compute::cast(chunk, column.value_kind())?,
+            None => chunk.clone(),
+        };
+        append(&plain, &mut values)?;
+    }
+    let parts: Vec<Vec<(u32, &'static str)>> = values
+        .par_chunks_mut(1 << 16)
+        .enumerate()
+        .map(|(part, days)| {
+            let outside = |day: i32| day != NULL_DAY && !CALENDAR.contains(&day);
+            if !days.iter().any(|&day| outside(day)) {
+                return Vec::new();
+            }
+            let start = (part << 16) as u32;
+            let rows = (start..).zip(days).filter(|(_, day)| outside(**day));
+            rows.map(|(row, day)| {
+                *day = NULL_DAY;
+                (row, OUTSIDE)
+            })
+            .collect()
+        })
+        .collect();
+    let faults = parts.concat();
+    Ok(Days { values, faults, grain: Grain::Day, format: None, told: Vec::new() })
 }
 
-/// The order that the unmistakable labels show (13/1 can only be a day first). Distinct labels
-/// vote, so rows may come in any order.
-fn vote(name: &str, texts: &[Option<String>]) -> (DateOrder, Option<String>) {
-    let (mut day_first, mut month_first, mut doubtful) = (0u32, 0u32, 0u32);
-    for text in texts.iter().flatten() {
-        match evidence(text) {
-            Some(Some(DateOrder::DayFirst)) => day_first += 1,
-            Some(Some(DateOrder::MonthFirst)) => month_first += 1,
-            Some(None) => doubtful += 1,
-            None => {}
+/// A day that is there but in no calendar.
+const NO_DAY: i32 = i32::MAX;
+
+fn append(chunk: &ArrayRef, days: &mut Vec<i32>) -> Result<()> {
+    if let Some(dates) = chunk.as_primitive_opt::<Date32Type>() {
+        if dates.null_count() == 0 {
+            days.extend_from_slice(dates.values());
+        } else {
+            days.extend(dates.iter().map(|d| d.map_or(NULL_DAY, |d| d.max(NULL_DAY + 1))));
         }
+        return Ok(());
     }
-    let order = if month_first > day_first { DateOrder::MonthFirst } else { DateOrder::DayFirst };
-    let note = match (day_first, month_first, doubtful) {
-        (0, 0, 0) => None,
-        (0, 0, _) => Some(format!(
-            "dates in {name:?} such as 3/1/2023 are read as day/month: nothing in the column shows the order; \
-             pass date_order=\"mdy\" if the month comes first"
-        )),
-        (0, _, _) => Some(format!("dates in {name:?} are read as month/day, as its days above 12 show")),
-        (_, 0, _) => Some(format!("dates in {name:?} are read as day/month, as its days above 12 show")),
-        _ => Some(format!(
-            "dates in {name:?} mix day/month ({day_first} spellings) and month/day ({month_first}); the more frequent \
-             order was used and the rest are faults; pass date_order= to decide"
-        )),
+    if let Some(dates) = chunk.as_primitive_opt::<Date64Type>() {
+        spread(dates, days, |ms| whole(ms.div_euclid(DAY_SECONDS * 1000)));
+        return Ok(());
+    }
+    match chunk.data_type() {
+        DataType::Timestamp(TimeUnit::Second, _) => timestamps::<TimestampSecondType>(chunk, 1, days),
+        DataType::Timestamp(TimeUnit::Millisecond, _) => timestamps::<TimestampMillisecondType>(chunk, 1_000, days),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => timestamps::<TimestampMicrosecondType>(chunk, 1_000_000, days),
+        _ => timestamps::<TimestampNanosecondType>(chunk, 1_000_000_000, days),
+    }
+}
+
+fn whole(day: i64) -> i32 {
+    within(day).unwrap_or(NO_DAY)
+}
+
+/// Timestamps by the clock of their own time zone, where they have one.
+fn timestamps<T: ArrowTimestampType>(chunk: &ArrayRef, second: i64, days: &mut Vec<i32>) -> Result<()> {
+    let times = chunk.as_primitive::<T>();
+    match times.timezone() {
+        Some(zone) if !matches!(zone, "UTC" | "Z" | "+00:00" | "Etc/UTC") => {
+            let zone: arrow::array::timezone::Tz = zone.parse()?;
+            spread(times, days, |t| match as_datetime_with_timezone::<T>(t, zone) {
+                Some(time) => whole(i64::from(time.date_naive().num_days_from_ce() - EPOCH_CE)),
+                None => NO_DAY,
+            });
+        }
+        _ => spread(times, days, |t| whole(t.div_euclid(second * DAY_SECONDS))),
+    }
+    Ok(())
+}
+
+fn spread<T: arrow::datatypes::ArrowPrimitiveType<Native = i64>>(
+    array: &PrimitiveArray<T>,
+    days: &mut Vec<i32>,
+    day: impl Fn(i64) -> i32 + Sync,
+) {
+    let nulls = array.nulls().filter(|n| n.null_count() > 0);
+    let values = array.values();
+    let of = |i: usize| if nulls.is_none_or(|n| n.is_valid(i)) { day(values[i]) } else { NULL_DAY };
+    days.par_extend((0..values.len()).into_par_iter().with_min_len(1 << 14).map(of));
+}
+
+fn labels(column: &Column, order: Option<DateOrder>, format: Option<DateFormat>, watch: &Watch) -> Result<Days> {
+    let codes = column.encode(watch)?;
+    let texts = label_texts(&codes)?;
+    let (format, told) = match format {
+        Some(format) => (format, Vec::new()),
+        None => DateFormat::of(texts.iter().flatten().map(String::as_str), order),
     };
-    (order, note)
+    let cells: Vec<_> = texts.iter().map(|t| t.as_deref().and_then(|t| read_label(t, &format))).collect();
+    let mut days: Vec<i32> = cells.iter().map(|c| if let Some(Ok((d, _))) = c { *d } else { NULL_DAY }).collect();
+    days.push(NULL_DAY);
+    let grain = cells.iter().flatten().filter_map(|c| c.ok()).map(|(_, grain)| grain).max().unwrap_or(Grain::Day);
+    let faults = rows_of(&codes, |label| cells[label].and_then(Result::err));
+    let values = codes.ids.par_iter().with_min_len(1 << 14).map(|&id| days[id as usize]).collect();
+    Ok(Days { values, faults, grain, format: Some(format), told })
 }

@@ -1,4 +1,8 @@
-//! Cells that could not be read. The row stays; the cell is null; the fault says why.
+//! Cells that could not be read, and cells that were mended. The row stays; a faulty cell is null
+//! and the fault says why; a mended cell has the value that the repair tells.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
 
 /// One unreadable cell of a row of the source.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,6 +17,29 @@ pub struct Fault {
 
 impl Fault {
     pub const BEYOND: u32 = u32::MAX;
+}
+
+/// One cell that was mended: what it said, what it is now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Repair {
+    pub row: u32,
+    pub column: u32,
+    /// The cell's text where the column no longer holds it.
+    pub raw: Option<Box<str>>,
+    pub value: Box<str>,
+    pub reason: &'static str,
+}
+
+/// A reason that comes as text, from a copy: each is kept once, for as long as the program runs.
+pub fn reason(text: &str) -> &'static str {
+    static KNOWN: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let mut known = KNOWN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Some(reason) = known.get(text) {
+        return reason;
+    }
+    let reason: &'static str = Box::leak(text.into());
+    known.insert(reason);
+    reason
 }
 
 /// Rows of the source in ascending order, or all of them.
@@ -39,6 +66,14 @@ impl RowList {
         match self {
             RowList::All(_) => position,
             RowList::Some(rows) => rows[position] as usize,
+        }
+    }
+
+    /// The position of a source row.
+    pub fn position(&self, row: u32) -> Option<u32> {
+        match self {
+            RowList::All(n) => Some(row).filter(|&r| (r as usize) < *n),
+            RowList::Some(rows) => rows.binary_search(&row).ok().map(|p| p as u32),
         }
     }
 

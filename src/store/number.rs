@@ -1,5 +1,7 @@
 //! Numbers as people write them in spreadsheets: `1234.5`, `+000012`, `1,234.50`, `1.234,50`,
-//! `(12.00)`, `$5`.
+//! `12,34,567`, `(12.00)`, `5-`, `$5`, `12 EUR`.
+
+use super::currency;
 
 /// Which sign separates the whole from the fraction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -10,16 +12,67 @@ pub enum Decimal {
 }
 
 impl Decimal {
-    /// The decimal sign that reads more of the distinct `texts`; the point where both do as well.
-    /// The count does not depend on the order of rows.
-    pub fn vote<'a>(texts: impl Iterator<Item = &'a [u8]>) -> Decimal {
-        let mut balance = 0i64;
-        for text in texts {
-            let point = matches!(parse_number(text, Decimal::Point), NumberCell::Value(_));
-            let comma = matches!(parse_number(text, Decimal::Comma), NumberCell::Value(_));
-            balance += i64::from(comma) - i64::from(point);
+    pub fn sign(self) -> char {
+        match self {
+            Decimal::Point => '.',
+            Decimal::Comma => ',',
         }
-        if balance > 0 { Decimal::Comma } else { Decimal::Point }
+    }
+
+    pub fn other(self) -> Decimal {
+        match self {
+            Decimal::Point => Decimal::Comma,
+            Decimal::Comma => Decimal::Point,
+        }
+    }
+}
+
+/// How the numbers of a column are spelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct NumberFormat {
+    pub decimal: Decimal,
+    /// The mark between thousands; without it any usual one will do: the other sign, blanks and
+    /// apostrophes.
+    pub thousands: Option<char>,
+}
+
+impl From<Decimal> for NumberFormat {
+    fn from(decimal: Decimal) -> NumberFormat {
+        NumberFormat { decimal, thousands: None }
+    }
+}
+
+impl NumberFormat {
+    /// What a user says of the decimal sign and the mark between thousands; `None` where he says
+    /// nothing, an explanation where it makes no sense.
+    pub fn given(decimal: Option<&str>, thousands: Option<&str>) -> Result<Option<NumberFormat>, String> {
+        let thousands = match thousands {
+            None => None,
+            Some(mark @ ("," | "." | " " | "'" | "\u{a0}" | "\u{202f}" | "_")) => mark.chars().next(),
+            Some(other) => {
+                return Err(format!("thousands={other:?} is not known; use \",\", \".\", \" \", \"'\" or \"_\""));
+            }
+        };
+        let decimal = match (decimal, thousands) {
+            (None, None) => return Ok(None),
+            (Some("."), _) => Decimal::Point,
+            (Some(","), _) => Decimal::Comma,
+            (None, Some('.')) => Decimal::Comma,
+            (None, _) => Decimal::Point,
+            (Some(other), _) => return Err(format!("decimal={other:?} is not known; use \".\" or \",\"")),
+        };
+        if thousands == Some(decimal.sign()) {
+            return Err(format!("decimal and thousands are both {:?}; they must differ", decimal.sign()));
+        }
+        Ok(Some(NumberFormat { decimal, thousands }))
+    }
+
+    fn is_mark(self, c: char) -> bool {
+        match self.thousands {
+            None => c == self.decimal.other().sign() || matches!(c, ' ' | '\u{a0}' | '\u{202f}' | '\''),
+            Some(' ') => matches!(c, ' ' | '\u{a0}' | '\u{202f}'),
+            Some(mark) => c == mark,
+        }
     }
 }
 
@@ -34,16 +87,17 @@ pub enum NumberCell {
 /// Spellings of "no value" that are nulls, not faults.
 pub fn is_missing(text: &[u8]) -> bool {
     text.is_empty()
-        || [&b"na"[..], b"n/a", b"nan", b"null", b"none", b"-", b"\\n", b"."]
-            .iter()
-            .any(|word| text.eq_ignore_ascii_case(word))
+        || (text.len() <= 5
+            && [&b"na"[..], b"n/a", b"n.a.", b"nan", b"null", b"none", b"nil", b"-", b"--", b"\\n", b".", b"#n/a"]
+                .iter()
+                .any(|word| text.eq_ignore_ascii_case(word)))
 }
 
 /// Reads one cell; faults are for the caller to record.
-pub fn parse_number(text: &[u8], decimal: Decimal) -> NumberCell {
-    let text = text.trim_ascii();
+pub fn parse_number(text: &[u8], format: impl Into<NumberFormat>) -> NumberCell {
+    let (text, format) = (text.trim_ascii(), format.into());
     // The common case first: plain digits with or without a point.
-    if decimal == Decimal::Point
+    if format.decimal == Decimal::Point
         && let Ok(value) = fast_float2::parse::<f64, _>(text)
         && value.is_finite()
     {
@@ -52,50 +106,85 @@ pub fn parse_number(text: &[u8], decimal: Decimal) -> NumberCell {
     if is_missing(text) {
         return NumberCell::Missing;
     }
-    match spreadsheet(text, decimal) {
-        Some(value) if value.is_finite() => NumberCell::Value(value + 0.0),
-        _ => NumberCell::Bad,
+    let Ok(text) = std::str::from_utf8(text) else { return NumberCell::Bad };
+    let read = spreadsheet(text, format).filter(|value| value.is_finite());
+    read.map_or(NumberCell::Bad, |value| NumberCell::Value(value + 0.0))
+}
+
+/// Thousands marks, currencies, percentage-free; parentheses and a minus behind the number mean minus.
+fn spreadsheet(text: &str, format: NumberFormat) -> Option<f64> {
+    if text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'.' | b',' | b'-')) {
+        return signed(text, format);
+    }
+    let (text, minus) = match text.strip_prefix(['-', '\u{2212}']) {
+        Some(rest) => (rest.trim_start(), true),
+        None => (text, false),
+    };
+    let (amount, currency) = currency::strip(text);
+    let (amount, brackets) = match amount.strip_prefix('(').and_then(|t| t.strip_suffix(')')) {
+        Some(inner) => (inner.trim(), true),
+        None => (amount, false),
+    };
+    let (amount, inner) = currency::strip(amount);
+    let negative = minus || brackets;
+    // Twice minus may mean plus or minus: nobody can tell.
+    if (minus && brackets) || (negative && amount.contains(['-', '+', '\u{2212}'])) {
+        return None;
+    }
+    let value = signed(amount, format).or_else(|| {
+        // An amount with a currency of its own may come from elsewhere and keep its own decimal sign.
+        let own = currency.or(inner).is_some() && format.thousands.is_none();
+        own.then(|| signed(amount, format.decimal.other().into())).flatten()
+    })?;
+    Some(if negative { -value } else { value })
+}
+
+/// A minus in front, or behind as some ledgers write it.
+fn signed(text: &str, format: NumberFormat) -> Option<f64> {
+    match text.strip_suffix('-') {
+        Some(rest) if rest.starts_with(['-', '+']) => None,
+        Some(rest) => unsigned(rest.trim_end(), format).map(|value| -value),
+        None => {
+            let (rest, negative) = match text.strip_prefix(['-', '\u{2212}']) {
+                Some(rest) => (rest, true),
+                None => (text.strip_prefix('+').unwrap_or(text), false),
+            };
+            unsigned(rest.trim_start(), format).map(|value| if negative { -value } else { value })
+        }
     }
 }
 
-/// Thousands marks, currency signs, percentage-free; parentheses mean minus.
-fn spreadsheet(text: &[u8], decimal: Decimal) -> Option<f64> {
-    let text = std::str::from_utf8(text).ok()?;
-    let (text, negative) = match text.strip_prefix('(').and_then(|t| t.strip_suffix(')')) {
-        Some(inner) => (inner, true),
-        None => (text, false),
-    };
-    let text = text.trim_matches(|c: char| c.is_whitespace() || "$€£¥".contains(c));
-    let (point, mark) = match decimal {
-        Decimal::Point => ('.', ','),
-        Decimal::Comma => (',', '.'),
-    };
-    let (whole, fraction) = match text.split_once(point) {
+fn unsigned(text: &str, format: NumberFormat) -> Option<f64> {
+    let (whole, fraction) = match text.split_once(format.decimal.sign()) {
         Some((whole, fraction)) => (whole, Some(fraction)),
         None => (text, None),
     };
-    let digits = whole.trim_start_matches(['+', '-']);
-    if digits.contains([mark, ' ', '\u{a0}', '\u{202f}', '\'']) {
-        let mut groups = digits.split([mark, ' ', '\u{a0}', '\u{202f}', '\'']);
-        let head = groups.next()?;
-        let sound = |g: &str, whole: bool| {
-            g.bytes().all(|b| b.is_ascii_digit()) && if whole { g.len() == 3 } else { (1..=3).contains(&g.len()) }
-        };
-        if !sound(head, false) || !groups.all(|g| sound(g, true)) {
-            return None;
-        }
-    }
-    let mut plain: String = whole.chars().filter(|c| c.is_ascii_digit() || "+-eE".contains(*c)).collect();
-    let stray = whole.chars().any(|c| !(c.is_ascii_digit() || "+-eE '\u{a0}\u{202f}".contains(c) || c == mark));
-    if stray {
-        return None;
+    let mut plain = String::with_capacity(text.len() + 1);
+    match whole.chars().find(|&c| format.is_mark(c)) {
+        Some(mark) => grouped(whole, mark, &mut plain)?,
+        None => plain.push_str(whole),
     }
     if let Some(fraction) = fraction {
         plain.push('.');
         plain.push_str(fraction);
     }
-    let value: f64 = fast_float2::parse(plain.as_bytes()).ok()?;
-    Some(if negative { -value } else { value })
+    if !plain.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+        return None; // a second sign, or a word such as inf
+    }
+    fast_float2::parse(plain.as_bytes()).ok()
+}
+
+/// Thousands (1,234,567) or lakhs and crores (12,34,567) without their marks.
+fn grouped(whole: &str, mark: char, plain: &mut String) -> Option<()> {
+    let groups: Vec<&str> = whole.split(mark).collect();
+    let (head, last) = (groups[0], groups[groups.len() - 1]);
+    let digits = |g: &&str| g.bytes().all(|b| b.is_ascii_digit());
+    let between = &groups[1..groups.len() - 1];
+    let thousands = (1..=3).contains(&head.len()) && between.iter().all(|g| g.len() == 3);
+    let lakhs = (1..=2).contains(&head.len()) && !between.is_empty() && between.iter().all(|g| g.len() == 2);
+    // A number with marks has no zero in front: 0.750 is a fraction.
+    let sound = groups.iter().all(digits) && last.len() == 3 && !head.starts_with('0') && (thousands || lakhs);
+    sound.then(|| groups.iter().for_each(|g| plain.push_str(g)))
 }
 
 #[cfg(test)]
@@ -123,10 +212,40 @@ mod tests {
             ("$1,234", 1234.0),
             ("(12.50)", -12.5),
             ("1 234.5", 1234.5),
+            ("1'234'567", 1234567.0),
+            ("1,23,456.50", 123456.5),
+            ("12,34,567", 1234567.0),
+            ("1,23,45,678", 12345678.0),
+            ("(5)", -5.0),
+            ("($5)", -5.0),
+            ("$(5)", -5.0),
+            ("-$5", -5.0),
+            ("$-5", -5.0),
+            ("5-", -5.0),
+            ("1,234.50-", -1234.5),
+            ("USD 1,234.50", 1234.5),
+            ("US$ 1,234.50", 1234.5),
+            ("12 EUR", 12.0),
+            ("EUR12", 12.0),
+            ("12.5€", 12.5),
+            ("₹ 7", 7.0),
+            ("Rs. 1,23,456", 123456.0),
+            ("R$ 5,00", 5.0),
+            ("kr 12", 12.0),
+            ("12 руб.", 12.0),
+            ("12 TL", 12.0),
         ] {
             assert_eq!(point(text), Value(value), "{text}");
         }
-        for (text, value) in [("1.234,5", 1234.5), ("12,75", 12.75), ("7", 7.0), ("-1.000", -1000.0)] {
+        for (text, value) in [
+            ("1.234,5", 1234.5),
+            ("12,75", 12.75),
+            ("7", 7.0),
+            ("-1.000", -1000.0),
+            ("1 234,5", 1234.5),
+            ("€ 1.234,50", 1234.5),
+            ("12,5-", -12.5),
+        ] {
             assert_eq!(comma(text), Value(value), "{text}");
         }
     }
@@ -136,16 +255,41 @@ mod tests {
         for text in ["", "  ", "NA", "n/a", "NaN", "-", "null"] {
             assert_eq!(point(text), NumberCell::Missing, "{text:?}");
         }
-        for text in ["Freight Included", "12,34", "1,2345", "12kg", "inf", "1e999", "(", "1..2", "--1", "12-13"] {
+        for text in [
+            "Freight Included",
+            "12,34",
+            "1,2345",
+            "12kg",
+            "12 kg",
+            "inf",
+            "1e999",
+            "(",
+            "1..2",
+            "--1",
+            "12-13",
+            "(-5)",
+            "-5-",
+            "1,234 567",
+            "$",
+            "EUR",
+            "5 EURO ZONE",
+            "1,23,45",
+            "0,123",
+            "-(-5)",
+            "- -5",
+        ] {
             assert_eq!(point(text), NumberCell::Bad, "{text:?}");
         }
     }
 
     #[test]
-    fn the_column_decides_the_decimal_sign() {
-        let vote = |texts: &[&str]| Decimal::vote(texts.iter().map(|t| t.as_bytes()));
-        assert_eq!(vote(&["1,5", "1.234,5", "7"]), Decimal::Comma);
-        assert_eq!(vote(&["1,234", "1.5", "7"]), Decimal::Point);
-        assert_eq!(vote(&["7", "8"]), Decimal::Point);
+    fn the_user_has_the_last_word_on_the_signs() {
+        let format = |d, t| NumberFormat::given(d, t).unwrap().unwrap();
+        assert_eq!(parse_number(b"1.234", format(None, Some("."))), NumberCell::Value(1234.0));
+        assert_eq!(parse_number(b"1.234", format(Some("."), None)), NumberCell::Value(1.234));
+        assert_eq!(parse_number(b"1,234", format(Some("."), Some(" "))), NumberCell::Bad);
+        assert_eq!(NumberFormat::given(None, None), Ok(None));
+        assert!(NumberFormat::given(Some(","), Some(",")).is_err());
+        assert!(NumberFormat::given(Some(";"), None).is_err());
     }
 }

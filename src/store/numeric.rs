@@ -7,7 +7,8 @@ use arrow::datatypes::{DataType, Float64Type};
 use rayon::prelude::*;
 
 use super::encode::{dictionary_values, is_text};
-use super::number::{Decimal, NumberCell, parse_number};
+use super::number::{Decimal, NumberCell, NumberFormat, parse_number};
+use super::vote::Ballot;
 use crate::error::{Error, Result};
 use crate::watch::Watch;
 
@@ -17,25 +18,66 @@ pub const NOT_A_NUMBER: &str = "not a number";
 pub struct Numbers {
     pub values: ScalarBuffer<f64>,
     pub faults: Vec<(u32, &'static str)>,
-    pub decimal: Decimal,
+    pub format: NumberFormat,
 }
 
-pub fn read(name: &str, chunks: &[ArrayRef], watch: &Watch) -> Result<Numbers> {
+/// Reads the column as `format` says, else as its own texts show, else with the decimal sign of `others`.
+pub fn read(
+    name: &str,
+    chunks: &[ArrayRef],
+    format: Option<NumberFormat>,
+    others: Decimal,
+    watch: &Watch,
+) -> Result<Numbers> {
     let text = chunks.first().is_some_and(|c| is_text(dictionary_values(c).data_type()));
     if !text {
-        return Ok(Numbers { values: plain(name, chunks, watch)?, faults: Vec::new(), decimal: Decimal::Point });
+        return Ok(Numbers {
+            values: plain(name, chunks, watch)?,
+            faults: Vec::new(),
+            format: NumberFormat::default(),
+        });
     }
-    let read = read_text(chunks, Decimal::Point, watch)?;
-    if read.faults.is_empty() {
-        return Ok(read);
+    let format = match format {
+        Some(format) => format,
+        None => {
+            let ballot = ballot(chunks, watch)?;
+            let own = Decimal::elect(&[ballot])[0].decimal;
+            NumberFormat::from(if ballot.point == ballot.comma { others } else { own })
+        }
+    };
+    read_text(chunks, format, watch)
+}
+
+/// What the texts of a column say of its decimal sign, a vote a row.
+pub fn ballot(chunks: &[ArrayRef], watch: &Watch) -> Result<Ballot> {
+    let parts: Result<Vec<Ballot>> = chunks
+        .par_iter()
+        .map(|chunk| {
+            watch.check()?;
+            let mut ballot = Ballot::default();
+            used_texts(chunk, |text, times| ballot.add(text, times))?;
+            Ok(ballot)
+        })
+        .collect();
+    Ok(parts?.into_iter().fold(Ballot::default(), Ballot::plus))
+}
+
+/// Every text of a chunk and how many rows have it; texts may come more than once.
+pub fn used_texts(chunk: &ArrayRef, mut put: impl FnMut(&[u8], u64)) -> Result<()> {
+    let distinct = cast(&dictionary_values(chunk), &DataType::Utf8View)?;
+    let texts = distinct.as_string_view();
+    if chunk.as_any_dictionary_opt().is_none() {
+        texts.iter().flatten().for_each(|text| put(text.as_bytes(), 1));
+        return Ok(());
     }
-    let cells: Result<Vec<ArrayRef>, _> = chunks.iter().map(|c| cast(c, &DataType::Utf8View)).collect();
-    let cells = cells?;
-    let texts = cells.iter().flat_map(|c| c.as_string_view().iter().flatten().map(str::as_bytes));
-    match Decimal::vote(texts) {
-        Decimal::Point => Ok(read),
-        Decimal::Comma => read_text(chunks, Decimal::Comma, watch),
-    }
+    let mut times = vec![0u64; texts.len()];
+    downcast_dictionary_array!(
+        chunk => chunk.keys_iter().flatten().for_each(|k| times[k] += 1),
+        _ => (),
+    );
+    let used = texts.iter().zip(times).filter(|(_, times)| *times > 0);
+    used.for_each(|(text, times)| text.into_iter().for_each(|text| put(text.as_bytes(), times)));
+    Ok(())
 }
 
 fn plain(name: &str, chunks: &[ArrayRef], watch: &Watch) -> Result<ScalarBuffer<f64>> {
@@ -65,7 +107,7 @@ fn plain(name: &str, chunks: &[ArrayRef], watch: &Watch) -> Result<ScalarBuffer<
     Ok(ScalarBuffer::from(values))
 }
 
-fn read_text(chunks: &[ArrayRef], decimal: Decimal, watch: &Watch) -> Result<Numbers> {
+fn read_text(chunks: &[ArrayRef], format: NumberFormat, watch: &Watch) -> Result<Numbers> {
     let mut starts = Vec::with_capacity(chunks.len());
     let mut rows = 0u32;
     for chunk in chunks {
@@ -87,7 +129,7 @@ fn read_text(chunks: &[ArrayRef], decimal: Decimal, watch: &Watch) -> Result<Num
             };
             let distinct = cast(&dictionary_values(chunk), &DataType::Utf8View)?;
             let mut cells = distinct.as_string_view().iter().map(|text| match text {
-                Some(text) => parse_number(text.as_bytes(), decimal),
+                Some(text) => parse_number(text.as_bytes(), format),
                 None => NumberCell::Missing,
             });
             if chunk.as_any_dictionary_opt().is_some() {
@@ -102,7 +144,7 @@ fn read_text(chunks: &[ArrayRef], decimal: Decimal, watch: &Watch) -> Result<Num
             Ok((values, faults))
         })
         .collect();
-    let mut all = Numbers { values: ScalarBuffer::from(Vec::new()), faults: Vec::new(), decimal };
+    let mut all = Numbers { values: ScalarBuffer::from(Vec::new()), faults: Vec::new(), format };
     let mut values = Vec::with_capacity(rows as usize);
     for (part, faults) in parts? {
         values.extend(part);

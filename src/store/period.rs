@@ -1,5 +1,6 @@
 //! Periods of the calendar, each known by its first day.
 
+use super::date::Grain;
 use crate::error::Error;
 use chrono::{Datelike, Months, NaiveDate};
 
@@ -61,6 +62,16 @@ impl Every {
             Every::Month => number(first(d.month())),
             Every::Quarter => number(first((d.month() - 1) / 3 * 3 + 1)),
             Every::Year => number(first(1)),
+        }
+    }
+
+    /// Whether dates that tell no more than `grain` tell this period.
+    pub fn told_by(self, grain: Grain) -> bool {
+        match self {
+            Every::Day | Every::Week => grain == Grain::Day,
+            Every::Month => grain >= Grain::Month,
+            Every::Quarter => grain >= Grain::Quarter,
+            Every::Year => true,
         }
     }
 
@@ -136,17 +147,12 @@ impl Period {
 
     /// Reads `2023`, `2023-Q2`, `2023Q2`, `2023-03` or `2023-03-01` as the days it covers.
     pub fn parse(text: &str) -> Option<Period> {
-        let text = text.trim();
-        let first = match super::date::parse_date(text, super::DateOrder::DayFirst) {
-            super::date::DateCell::Day(day) => day,
-            _ => return None,
-        };
-        let digits = text.bytes().filter(u8::is_ascii_digit).count();
-        let every = match digits {
-            4 => Every::Year,
-            5 if text.contains(['Q', 'q']) => Every::Quarter,
-            5 | 6 => Every::Month,
-            _ => Every::Day,
+        let (first, grain) = super::date::read(text, &super::digits::DateFormat::default())?.ok()?;
+        let every = match grain {
+            Grain::Year => Every::Year,
+            Grain::Quarter => Every::Quarter,
+            Grain::Month => Every::Month,
+            Grain::Day => Every::Day,
         };
         Some(Period { first, last: every.next(first) - 1 })
     }
@@ -189,6 +195,9 @@ mod tests {
         assert_eq!(window("2023-Q4"), pair("2023-10-01", "2023-12-31"));
         assert_eq!(window("2024-02"), pair("2024-02-01", "2024-02-29"));
         assert_eq!(window("2024-02-05"), pair("2024-02-05", "2024-02-05"));
+        assert_eq!(window("enero 2024"), pair("2024-01-01", "2024-01-31"));
+        assert_eq!(window("202352"), pair("2023-01-01", "2023-12-31"));
         assert_eq!(window("soon"), None);
+        assert_eq!(window("2301"), None);
     }
 }

@@ -87,4 +87,18 @@ impl Role {
             _ => RoleKind::Text,
         }
     }
+
+    pub fn is_country(self) -> bool {
+        matches!(self, Role::Origin | Role::Destination)
+    }
+
+    /// Whether it holds firms or descriptions, where words may stand for nothing.
+    pub fn is_words(self) -> bool {
+        matches!(self, Role::Exporter | Role::Importer | Role::Description)
+    }
+
+    /// Whether the role may read other texts than its column holds, which keeps its own under its own name.
+    pub fn rewrites(self) -> bool {
+        self.is_country() || self.is_words()
+    }
 }

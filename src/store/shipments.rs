@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use arrow::array::{Array, AsArray};
+use arrow::array::AsArray;
 use arrow::buffer::ScalarBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
@@ -11,9 +11,12 @@ use arrow::datatypes::DataType;
 use super::codes::Codes;
 use super::column::Column;
 use super::date::DateOrder;
-use super::fault::{Fault, RowList};
-use super::role::{Role, RoleKind};
-use super::{days, hs, number};
+use super::days::Days;
+use super::fault::{Fault, Repair, RowList};
+use super::number::NumberFormat;
+use super::reading::RoleReading;
+use super::role::Role;
+use super::settle::Decisions;
 use crate::error::{Error, Result};
 use crate::watch::Watch;
 
@@ -26,32 +29,34 @@ pub struct Assigned {
     pub factor: f64,
 }
 
-/// A role's reading of its column: codes or days, and the cells it could not read.
-type Reading<T> = OnceLock<(Arc<T>, Vec<(u32, &'static str)>)>;
-
 pub struct Store {
     pub columns: Vec<Column>,
     pub rows: usize,
     pub layout: String,
     roles: [Option<Assigned>; Role::ALL.len()],
-    /// Faults met while the file was read.
+    /// Faults met while the file was read, and cells mended then.
     read_faults: Vec<Fault>,
+    pub(super) read_repairs: Vec<Repair>,
     date_order: Option<DateOrder>,
+    /// The user's word on how numbers are spelled.
+    pub(super) number_format: Option<NumberFormat>,
+    /// What was decided when these rows were part of others.
+    pub(super) earlier: Decisions,
     /// HS codes are cut to this many digits, where the source adds its own behind them.
-    hs_digits: Option<usize>,
+    pub(super) hs_digits: Option<usize>,
     /// Columns of the source; those behind them were derived from it.
     own: usize,
     /// Columns without a role that the layout declares to be numbers.
-    numbers: Vec<usize>,
+    pub(super) numbers: Vec<usize>,
     /// How the derived columns are made, as text.
     recipes: Vec<String>,
     /// Cells of the source that a derived column could not use.
-    derived_faults: Vec<Fault>,
+    pub(super) derived_faults: Vec<Fault>,
     notes: Mutex<Vec<String>>,
     /// The files it was read from, which must stay as they are.
     pub files: Vec<PathBuf>,
-    codes: [Reading<Codes>; Role::ALL.len()],
-    days: Reading<Vec<i32>>,
+    pub(super) codes: [OnceLock<RoleReading>; Role::ALL.len()],
+    pub(super) days: OnceLock<(Arc<Vec<i32>>, Days)>,
     scaled: [OnceLock<ScalarBuffer<f64>>; Role::ALL.len()],
 }
 
@@ -73,7 +78,10 @@ impl Store {
             layout: String::new(),
             roles: [None; Role::ALL.len()],
             read_faults: Vec::new(),
+            read_repairs: Vec::new(),
             date_order: None,
+            number_format: None,
+            earlier: Decisions::default(),
             hs_digits: None,
             notes: Mutex::new(Vec::new()),
             files: Vec::new(),
@@ -128,6 +136,24 @@ impl Store {
         &self.recipes
     }
 
+    /// Cells that the reader of the source mended.
+    pub fn with_repairs(mut self, repairs: Vec<Repair>) -> Store {
+        self.read_repairs = repairs;
+        self
+    }
+
+    /// How the user says that numbers are spelled; it overrules what the columns show.
+    pub fn with_number_format(mut self, format: Option<NumberFormat>) -> Store {
+        self.number_format = format;
+        self
+    }
+
+    /// What was decided about the columns these rows are a part of.
+    pub fn with_decisions(mut self, decisions: &[(String, String)]) -> Store {
+        self.earlier = Decisions::from_written(decisions);
+        self
+    }
+
     pub fn with_date_order(mut self, order: Option<DateOrder>) -> Store {
         self.date_order = order;
         self
@@ -170,6 +196,10 @@ impl Store {
         &self.read_faults
     }
 
+    pub fn read_repairs(&self) -> &[Repair] {
+        &self.read_repairs
+    }
+
     /// The column of a role that a computation cannot do without.
     pub fn require(&self, role: Role) -> Result<(&Column, Assigned)> {
         let assigned = self.role(role).ok_or_else(|| {
@@ -207,6 +237,7 @@ impl Store {
             return Ok(values.clone());
         }
         let (column, assigned) = self.require(role)?;
+        self.settle_numbers(watch)?;
         let values = column.numbers(watch)?.values.clone();
         let values = if assigned.factor == 1.0 {
             values
@@ -219,78 +250,6 @@ impl Store {
     /// The same, if there is a column for the role.
     pub fn optional_numbers(&self, role: Role, watch: &Watch) -> Result<Option<ScalarBuffer<f64>>> {
         self.role(role).map(|_| self.role_numbers(role, watch)).transpose()
-    }
-
-    /// A text, HS or side role as codes of normalised texts.
-    pub fn role_codes(&self, role: Role, watch: &Watch) -> Result<Arc<Codes>> {
-        let cell = &self.codes[role as usize];
-        if let Some((codes, _)) = cell.get() {
-            return Ok(codes.clone());
-        }
-        let (column, _) = self.require(role)?;
-        let plain_text = column.is_text() && role.kind() == RoleKind::Text;
-        if plain_text {
-            let codes = column.codes(watch)?;
-            return Ok(cell.get_or_init(|| (codes, Vec::new())).0.clone());
-        }
-        let raw = column.encode(watch)?;
-        let whole = column.value_kind().is_integer();
-        let texts = label_texts(&raw)?;
-        let reading = match role.kind() {
-            RoleKind::Hs => hs::read(raw, &texts, whole, self.hs_digits),
-            RoleKind::Side => sides(raw, &texts),
-            _ => (raw.relabelled(&texts), Vec::new()),
-        };
-        Ok(cell.get_or_init(|| (Arc::new(reading.0), reading.1)).0.clone())
-    }
-
-    /// The date role as days since 1970-01-01, [`NULL_DAY`] for null.
-    pub fn days(&self, watch: &Watch) -> Result<Arc<Vec<i32>>> {
-        if let Some((days, _)) = self.days.get() {
-            return Ok(days.clone());
-        }
-        let (column, _) = self.require(Role::Date)?;
-        let (values, faults, note) = days::read(column, self.date_order, watch)?;
-        if let Some(note) = note {
-            self.note(note);
-        }
-        Ok(self.days.get_or_init(|| (Arc::new(values), faults)).0.clone())
-    }
-
-    /// Reads every role, then lists all faults by row and column.
-    pub fn faults(&self, watch: &Watch) -> Result<Vec<Fault>> {
-        let mut all = self.read_faults.clone();
-        all.extend_from_slice(&self.derived_faults);
-        let mut add = |column: usize, faults: &[(u32, &'static str)]| {
-            all.extend(faults.iter().map(|&(row, reason)| Fault { row, column: column as u32, raw: None, reason }));
-        };
-        for (role, assigned) in self.roles() {
-            match role.kind() {
-                RoleKind::Number => {
-                    self.role_numbers(role, watch)?;
-                    add(assigned.column, self.columns[assigned.column].number_faults());
-                }
-                RoleKind::Date => {
-                    self.days(watch)?;
-                    add(assigned.column, self.days.get().map_or(&[], |d| &d.1));
-                }
-                RoleKind::Hs | RoleKind::Side => {
-                    self.role_codes(role, watch)?;
-                    add(assigned.column, self.codes[role as usize].get().map_or(&[], |c| &c.1));
-                }
-                RoleKind::Text => {}
-            }
-        }
-        for &column in &self.numbers {
-            self.columns[column].numbers(watch)?;
-        }
-        for (i, column) in self.columns.iter().enumerate() {
-            if self.role_of(i).is_none() {
-                add(i, column.number_faults());
-            }
-        }
-        all.sort_by_key(|f| (f.row, f.column));
-        Ok(all)
     }
 
     /// The cell a fault is about, as text.
@@ -317,39 +276,30 @@ impl Store {
     pub fn fault_column(&self, fault: &Fault) -> &str {
         self.columns.get(fault.column as usize).map_or("(beyond the last column)", Column::name)
     }
+
+    /// The cell a repair is about, as it was.
+    pub fn raw_of_repair(&self, repair: &Repair) -> Option<String> {
+        match &repair.raw {
+            Some(raw) => Some(raw.to_string()),
+            None => self.columns.get(repair.column as usize)?.raw(repair.row as usize),
+        }
+    }
 }
 
 /// The labels of any column as texts; whole numbers without a point.
 pub fn label_texts(codes: &Codes) -> Result<Vec<Option<String>>> {
-    let floating = codes.labels.data_type().is_floating();
+    let kind = codes.labels.data_type();
+    let (floating, decimal) = (kind.is_floating(), kind.is_decimal());
     let texts = cast(&codes.labels, &DataType::Utf8View)?;
     let tidy = |text: &str| {
         let text = if floating { text.strip_suffix(".0").unwrap_or(text) } else { text };
+        let text = match text.split_once('.') {
+            Some((whole, zeros)) if decimal && zeros.bytes().all(|b| b == b'0') => whole,
+            _ => text,
+        };
         text.to_owned()
     };
     Ok(texts.as_string_view().iter().map(|t| t.map(tidy)).collect())
-}
-
-/// Which side of a mirrored flow reported the record.
-fn sides(raw: Codes, texts: &[Option<String>]) -> (Codes, Vec<(u32, &'static str)>) {
-    let read = |text: &String| match text.trim().to_lowercase().as_str() {
-        "x" | "export" | "exports" | "exporter" | "2" | "re-export" | "rx" | "e" => Ok(Some("exporter".to_owned())),
-        "m" | "import" | "imports" | "importer" | "1" | "re-import" | "rm" | "i" => Ok(Some("importer".to_owned())),
-        other if number::is_missing(other.as_bytes()) => Ok(None),
-        _ => Err(()),
-    };
-    let mut bad = vec![false; texts.len()];
-    let labels: Vec<Option<String>> = texts
-        .iter()
-        .zip(&mut bad)
-        .map(|(text, bad)| {
-            let side = text.as_ref().map_or(Ok(None), read);
-            *bad = side.is_err();
-            side.unwrap_or(None)
-        })
-        .collect();
-    let faults = rows_of(&raw, |label| bad[label].then_some("neither an export nor an import"));
-    (raw.relabelled(&labels), faults)
 }
 
 /// The rows whose label has a reason to be a fault.
@@ -407,5 +357,14 @@ impl Shipments {
             faults.retain(|f| self.rows.contains(f.row));
         }
         Ok(faults)
+    }
+
+    /// The mended cells in these rows.
+    pub fn repairs(&self, watch: &Watch) -> Result<Vec<Repair>> {
+        let mut repairs = self.store.repairs(watch)?;
+        if let RowList::Some(_) = self.rows {
+            repairs.retain(|r| self.rows.contains(r.row));
+        }
+        Ok(repairs)
     }
 }

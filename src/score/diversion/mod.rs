@@ -307,6 +307,8 @@ impl Detector for Diversion {
     fn fit(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedFit> {
         ships.store.require(Role::Origin)?;
         ships.store.require(Role::Destination)?;
+        ships.store.require(Role::Date)?;
+        ships.store.check_grain(Every::Month, watch)?;
         let by = self.products(ships.store.role(Role::Hs).is_some());
         Ok(Arc::new(self.model(self.ruler(&by).flows(ships, cache, watch)?, by, watch)?))
     }

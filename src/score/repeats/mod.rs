@@ -253,6 +253,8 @@ struct RepeatScores {
     columns: Columns,
     group: Vec<u32>,
     known: Vec<Option<u32>>,
+    /// Groups whose exporter and importer are both not known: their shipments have nothing in common.
+    nameless: Vec<bool>,
     own: bool,
 }
 
@@ -265,7 +267,12 @@ impl RepeatScores {
         own: bool,
         watch: &Watch,
     ) -> Result<RepeatScores> {
+        let parties = |key: &String| *key == Role::Exporter.name() || *key == Role::Importer.name();
+        let parties: Vec<usize> = (0..model.keys.len()).filter(|&k| parties(&model.keys[k])).collect();
+        let null = |g: usize, k: usize| index.keys.code(g, k) as usize == index.keys.distinct(k).len();
+        let nameless = (0..index.groups()).map(|g| parties.iter().all(|&k| null(g, k))).collect();
         Ok(RepeatScores {
+            nameless,
             model,
             ships: ships.clone(),
             columns: Columns::load(ships, watch)?,
@@ -276,7 +283,8 @@ impl RepeatScores {
     }
 
     fn record(&self, at: usize) -> Option<Record> {
-        self.columns.record(self.ships.rows.row(at))
+        let named = !self.nameless[self.group[at] as usize];
+        self.columns.record(self.ships.rows.row(at)).filter(|_| named)
     }
 
     fn verdict(&self, at: usize) -> Option<Verdict> {
@@ -326,6 +334,9 @@ impl Scores for RepeatScores {
         let row = self.ships.rows.row(at);
         if let Some(why) = unusable("value", self.columns.value[row]) {
             return why;
+        }
+        if self.nameless[self.group[at] as usize] {
+            return "not scored: the parties are not known".into();
         }
         let Some(record) = self.record(at) else { return "not scored: date is missing".into() };
         let days = self.model.settings.window;

@@ -67,6 +67,12 @@ struct Model {
 }
 
 impl Surge {
+    fn flows(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<Flows> {
+        let flows = self.ruler.flows(ships, cache, watch)?;
+        ships.store.check_grain(self.ruler.every, watch)?;
+        Ok(flows)
+    }
+
     fn check(&self, flows: &Flows) -> Result<()> {
         let every = self.ruler.every.name();
         if self.min_periods < 6 {
@@ -253,11 +259,11 @@ impl Model {
 
 impl Detector for Surge {
     fn fit(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedFit> {
-        Ok(Arc::new(self.model(Arc::new(self.ruler.flows(ships, cache, watch)?), watch)?))
+        Ok(Arc::new(self.model(Arc::new(self.flows(ships, cache, watch)?), watch)?))
     }
 
     fn fit_score(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<(SharedFit, SharedScores)> {
-        let flows = Arc::new(self.ruler.flows(ships, cache, watch)?);
+        let flows = Arc::new(self.flows(ships, cache, watch)?);
         let model = Arc::new(self.model(flows.clone(), watch)?);
         let known = (0..flows.groups() as u32).map(Some).collect();
         let scores = SurgeScores::new(model.clone(), flows, known, watch)?;

@@ -1,0 +1,216 @@
+//! What the roles read in their columns: codes, days, faults and repairs. Each is read once.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::codes::Codes;
+use super::country::{self, CountryFormat};
+use super::date::Grain;
+use super::fault::{Fault, Repair};
+use super::hs::{self, LostZeros, Stored};
+use super::period::Every;
+use super::role::{Role, RoleKind};
+use super::shipments::{Store, label_texts};
+use super::{days, nothing, side};
+use crate::error::{Error, Result};
+use crate::watch::Watch;
+
+/// A role's codes, the cells that it could not read, those it mended, and how it read.
+pub struct RoleReading {
+    pub codes: Arc<Codes>,
+    pub faults: Vec<(u32, &'static str)>,
+    pub repairs: Vec<(u32, &'static str)>,
+    pub lost_zeros: Option<LostZeros>,
+    pub countries: Option<CountryFormat>,
+}
+
+impl RoleReading {
+    fn of(codes: Arc<Codes>) -> RoleReading {
+        RoleReading { codes, faults: Vec::new(), repairs: Vec::new(), lost_zeros: None, countries: None }
+    }
+}
+
+impl Store {
+    /// A text, HS, country or side role as codes of normalised texts.
+    pub fn role_codes(&self, role: Role, watch: &Watch) -> Result<Arc<Codes>> {
+        let cell = &self.codes[role as usize];
+        if let Some(reading) = cell.get() {
+            return Ok(reading.codes.clone());
+        }
+        let made = self.read_role(role, watch)?;
+        Ok(cell.get_or_init(|| made).codes.clone())
+    }
+
+    fn read_role(&self, role: Role, watch: &Watch) -> Result<RoleReading> {
+        let (column, _) = self.require(role)?;
+        match role.kind() {
+            RoleKind::Hs => {
+                let kind = column.value_kind();
+                let stored = match kind {
+                    _ if column.is_text() => Stored::Text,
+                    kind if kind.is_integer() => Stored::Integer,
+                    _ => Stored::Float,
+                };
+                let raw = column.encode(watch)?;
+                let texts = label_texts(&raw)?;
+                let made = hs::read(raw, &texts, stored, self.hs_digits, self.earlier.lost_zeros);
+                Ok(RoleReading {
+                    faults: made.faults,
+                    repairs: made.repairs,
+                    lost_zeros: Some(made.lost),
+                    ..RoleReading::of(Arc::new(made.codes))
+                })
+            }
+            RoleKind::Side => {
+                let raw = column.encode(watch)?;
+                let texts = label_texts(&raw)?;
+                let (codes, faults) = side::read(raw, &texts);
+                Ok(RoleReading { faults, ..RoleReading::of(Arc::new(codes)) })
+            }
+            _ if role.is_country() => self.countries(role, watch),
+            _ if role.is_words() && column.is_text() => {
+                let raw = column.codes(watch)?;
+                let (made, note) = nothing::read(role, &raw)?;
+                note.into_iter().for_each(|note| self.note(note));
+                Ok(RoleReading::of(made.map_or(raw, Arc::new)))
+            }
+            _ if column.is_text() => Ok(RoleReading::of(column.codes(watch)?)),
+            _ => {
+                let raw = column.encode(watch)?;
+                let texts = label_texts(&raw)?;
+                Ok(RoleReading::of(Arc::new(raw.relabelled(&texts))))
+            }
+        }
+    }
+
+    fn countries(&self, role: Role, watch: &Watch) -> Result<RoleReading> {
+        let (column, _) = self.require(role)?;
+        let raw = column.codes(watch)?;
+        let texts = label_texts(&raw)?;
+        let made = country::read(&texts, self.earlier.countries[usize::from(role == Role::Destination)]);
+        if made.unknown.iter().any(|u| *u) || made.told.iter().any(Option::is_some) || made.format.m49 {
+            let rows = rows_of_labels(&raw);
+            for note in country::notes(role.name(), column.name(), &texts, &made, &rows) {
+                self.note(note);
+            }
+        }
+        let same = column.is_text() && texts.iter().eq(made.labels.iter());
+        let codes = if same {
+            raw
+        } else {
+            Arc::new(Codes { ids: raw.ids.clone(), labels: raw.labels.clone() }.relabelled(&made.labels))
+        };
+        Ok(RoleReading { countries: Some(made.format), ..RoleReading::of(codes) })
+    }
+
+    /// The date role as days since 1970-01-01, [`days::NULL_DAY`] for null.
+    pub fn days(&self, watch: &Watch) -> Result<Arc<Vec<i32>>> {
+        if let Some((days, _)) = self.days.get() {
+            return Ok(days.clone());
+        }
+        let (column, _) = self.require(Role::Date)?;
+        let mut made = days::read(column, self.date_order(), self.earlier.date, watch)?;
+        for told in &made.told {
+            self.note(told.sentence(column.name()));
+        }
+        let values = Arc::new(std::mem::take(&mut made.values));
+        Ok(self.days.get_or_init(|| (values, made)).0.clone())
+    }
+
+    /// The finest that any date tells: the day, or no more than its month, quarter or year.
+    pub fn date_grain(&self, watch: &Watch) -> Result<Grain> {
+        self.days(watch)?;
+        Ok(self.days.get().map_or(Grain::Day, |d| d.1.grain))
+    }
+
+    /// An error where the dates do not tell the periods wanted.
+    pub fn check_grain(&self, every: Every, watch: &Watch) -> Result<()> {
+        let grain = self.date_grain(watch)?;
+        if every.told_by(grain) {
+            return Ok(());
+        }
+        let column = self.require(Role::Date)?.0.name();
+        let coarser = match grain {
+            Grain::Year => "\"year\"",
+            Grain::Quarter => "\"quarter\" or \"year\"",
+            _ => "\"month\", \"quarter\" or \"year\"",
+        };
+        Err(Error::Schema(format!(
+            "the dates are {}: {column:?} does not tell the {}; take {coarser}, or name a column of dates with \
+             columns={{\"date\": ...}}",
+            grain.name(),
+            every.name()
+        )))
+    }
+
+    /// Reads every role, then lists all faults by row and column.
+    pub fn faults(&self, watch: &Watch) -> Result<Vec<Fault>> {
+        self.read_roles(watch)?;
+        let mut all = self.read_faults().to_vec();
+        all.extend_from_slice(&self.derived_faults);
+        let mut add = |column: usize, faults: &[(u32, &'static str)]| {
+            all.extend(faults.iter().map(|&(row, reason)| Fault { row, column: column as u32, raw: None, reason }));
+        };
+        for (role, assigned) in self.roles() {
+            match role.kind() {
+                RoleKind::Number => add(assigned.column, self.columns[assigned.column].number_faults()),
+                RoleKind::Date => add(assigned.column, self.days.get().map_or(&[], |d| &d.1.faults)),
+                _ => add(assigned.column, self.codes[role as usize].get().map_or(&[], |c| &c.faults)),
+            }
+        }
+        for &column in &self.numbers {
+            self.columns[column].numbers(watch)?;
+        }
+        for (i, column) in self.columns.iter().enumerate() {
+            if self.role_of(i).is_none() {
+                add(i, column.number_faults());
+            }
+        }
+        all.sort_by_key(|f| (f.row, f.column));
+        Ok(all)
+    }
+
+    /// Reads the roles that mend cells, then lists all mended cells by row and column.
+    pub fn repairs(&self, watch: &Watch) -> Result<Vec<Repair>> {
+        let mut all = self.read_repairs.clone();
+        if let Some(assigned) = self.role(Role::Hs) {
+            let codes = self.role_codes(Role::Hs, watch)?;
+            let texts = label_texts(&codes)?;
+            let cells = self.codes[Role::Hs as usize].get().map_or(&[][..], |c| &c.repairs);
+            all.extend(cells.iter().map(|&(row, reason)| {
+                let value = texts.get(codes.ids[row as usize] as usize).and_then(Option::as_deref).unwrap_or_default();
+                Repair { row, column: assigned.column as u32, raw: None, value: value.into(), reason }
+            }));
+        }
+        all.sort_by_key(|r| (r.row, r.column));
+        Ok(all)
+    }
+
+    fn read_roles(&self, watch: &Watch) -> Result<()> {
+        for (role, _) in self.roles() {
+            match role.kind() {
+                RoleKind::Number => drop(self.role_numbers(role, watch)?),
+                RoleKind::Date => drop(self.days(watch)?),
+                RoleKind::Hs | RoleKind::Side => drop(self.role_codes(role, watch)?),
+                RoleKind::Text => {} // nothing there can be wrong
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How many rows each label has.
+fn rows_of_labels(codes: &Codes) -> Vec<usize> {
+    let n = codes.labels.len() + 1;
+    let count = |mut rows: Vec<usize>, part: &[u32]| {
+        part.iter().for_each(|&id| rows[id as usize] += 1);
+        rows
+    };
+    let add = |mut a: Vec<usize>, b: Vec<usize>| {
+        a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
+        a
+    };
+    let parts = codes.ids.par_chunks(1 << 18);
+    parts.fold(|| vec![0; n], count).reduce(|| vec![0; n], add)
+}

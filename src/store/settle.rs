@@ -1,0 +1,168 @@
+//! Decisions that need whole columns: the order of day and month, the decimal sign. They are taken
+//! when a source has been read, so that its notes are complete, and go with every copy of its rows,
+//! which alone might show something else.
+
+use std::collections::BTreeSet;
+
+use super::country::CountryFormat;
+use super::currency;
+use super::digits::DateFormat;
+use super::hs::LostZeros;
+use super::number::{Decimal, NumberFormat};
+use super::numeric::{ballot, used_texts};
+use super::role::{Role, RoleKind};
+use super::shipments::Store;
+use super::vote::Ballot;
+use crate::error::{Error, Result};
+use crate::watch::Watch;
+
+/// How the columns of roles were read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Decisions {
+    pub date: Option<DateFormat>,
+    pub lost_zeros: Option<LostZeros>,
+    /// Of origin and destination.
+    pub countries: [Option<CountryFormat>; 2],
+    /// By column name.
+    pub numbers: Vec<(String, NumberFormat)>,
+}
+
+impl Decisions {
+    fn written(&self) -> Vec<(String, String)> {
+        let mut all = Vec::new();
+        all.extend(self.date.map(|d| ("date".to_owned(), d.written())));
+        all.extend(self.lost_zeros.map(|l| ("hs".to_owned(), l.written())));
+        for (name, format) in ["origin", "destination"].into_iter().zip(self.countries) {
+            let said = |f: CountryFormat| format!("{} {}", u8::from(f.m49), u8::from(f.na_is_null));
+            all.extend(format.map(|f| (name.to_owned(), said(f))));
+        }
+        for (name, format) in &self.numbers {
+            let said: String = std::iter::once(format.decimal.sign()).chain(format.thousands).collect();
+            all.push((format!("number {name}"), said));
+        }
+        all
+    }
+
+    pub fn from_written(all: &[(String, String)]) -> Decisions {
+        let mut made = Decisions::default();
+        for (what, said) in all {
+            let country = || CountryFormat { m49: said.starts_with('1'), na_is_null: said.ends_with('1') };
+            match what.as_str() {
+                "date" => made.date = DateFormat::from_written(said),
+                "hs" => made.lost_zeros = Some(LostZeros::from_written(said)),
+                "origin" => made.countries[0] = Some(country()),
+                "destination" => made.countries[1] = Some(country()),
+                other => {
+                    let mut signs = said.chars();
+                    let decimal = if signs.next() == Some(',') { Decimal::Comma } else { Decimal::Point };
+                    let name = other.strip_prefix("number ").unwrap_or(other);
+                    made.numbers.push((name.to_owned(), NumberFormat { decimal, thousands: signs.next() }));
+                }
+            }
+        }
+        made
+    }
+}
+
+impl Store {
+    /// Takes all decisions that need whole columns and tell a note about dates or numbers. It reads the
+    /// columns with a date or number role that are not dates or numbers already, and no others.
+    pub fn settle(&self, watch: &Watch) -> Result<()> {
+        self.settle_numbers(watch)?;
+        if self.role(Role::Date).is_some() {
+            let (column, _) = self.require(Role::Date)?;
+            if column.is_text() || column.value_kind().is_numeric() {
+                self.days(watch)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The same, and what is told of countries and firms. A column that cannot be read at all says so
+    /// when it is used.
+    pub fn settle_notes(&self, watch: &Watch) -> Result<()> {
+        self.settle(watch)?;
+        for role in [Role::Origin, Role::Destination, Role::Exporter, Role::Importer] {
+            if self.role(role).is_some() {
+                match self.role_codes(role, watch) {
+                    Err(error @ Error::Cancelled) => return Err(error),
+                    _ => continue,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How numbers in text columns are spelled: all columns with a number role vote together, so that
+    /// it does not matter which is read first.
+    pub(super) fn settle_numbers(&self, watch: &Watch) -> Result<()> {
+        let mut columns: Vec<usize> =
+            self.roles().filter(|(r, _)| r.kind() == RoleKind::Number).map(|(_, a)| a.column).collect();
+        columns.sort_unstable();
+        columns.dedup();
+        columns.retain(|&c| self.columns[c].is_text());
+        if columns.iter().all(|&c| self.columns[c].number_format.get().is_some()) && self.number_format.is_none() {
+            return Ok(());
+        }
+        if let Some(format) = self.number_format {
+            self.columns.iter().filter(|c| c.is_text()).for_each(|c| {
+                c.number_format.get_or_init(|| format);
+            });
+        }
+        for (name, format) in &self.earlier.numbers {
+            if let Some(column) = self.find(name) {
+                self.columns[column].number_format.get_or_init(|| *format);
+            }
+        }
+        columns.retain(|&c| self.columns[c].number_format.get().is_none());
+        let ballots: Result<Vec<Ballot>> =
+            columns.iter().map(|&c| ballot(self.columns[c].chunks(watch)?, watch)).collect();
+        let ballots = ballots?;
+        let elected = Decimal::elect(&ballots);
+        let open: Vec<&str> =
+            columns.iter().zip(&elected).filter(|(_, e)| e.open).map(|(&c, _)| self.columns[c].name()).collect();
+        if !open.is_empty() {
+            self.note(Decimal::default().open_note(&open));
+        }
+        let together = ballots.iter().fold(Ballot::default(), |a, &b| a.plus(b));
+        let others = Decimal::elect(&[together])[0].decimal;
+        self.columns.iter().filter(|c| c.is_text()).for_each(|c| {
+            c.others.get_or_init(|| others);
+        });
+        for (&c, elected) in columns.iter().zip(elected) {
+            let column = &self.columns[c];
+            column.number_format.get_or_init(|| elected.decimal.into());
+            let mut texts: BTreeSet<Vec<u8>> = BTreeSet::new();
+            for chunk in column.chunks(watch)? {
+                used_texts(chunk, |text, _| {
+                    if text.iter().any(|b| b.is_ascii_alphabetic() || *b == b'$' || *b >= 0x80) && texts.len() < 10_000
+                    {
+                        texts.insert(text.to_vec());
+                    }
+                })?;
+            }
+            currency::note(column.name(), texts.iter().map(Vec::as_slice)).into_iter().for_each(|n| self.note(n));
+        }
+        Ok(())
+    }
+
+    /// What has been decided so far, as pairs of texts, for copies of these rows.
+    pub fn decisions(&self, watch: &Watch) -> Result<Vec<(String, String)>> {
+        self.settle_notes(watch)?;
+        let mut made = self.earlier.clone();
+        if let Some((_, days)) = self.days.get() {
+            made.date = days.format.or(made.date);
+        }
+        if self.role(Role::Hs).is_some() {
+            self.role_codes(Role::Hs, watch)?;
+        }
+        let reading = |role: Role| self.codes[role as usize].get();
+        made.lost_zeros = reading(Role::Hs).and_then(|r| r.lost_zeros).or(made.lost_zeros);
+        for (made, role) in made.countries.iter_mut().zip([Role::Origin, Role::Destination]) {
+            *made = reading(role).and_then(|r| r.countries).or(*made);
+        }
+        made.numbers =
+            self.columns.iter().filter_map(|c| Some((c.name().to_owned(), *c.number_format.get()?))).collect();
+        Ok(made.written())
+    }
+}
