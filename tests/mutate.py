@@ -13,7 +13,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import redlane as rl

@@ -8,13 +8,14 @@ import random
 import pytest
 import redlane as rl
 from redlane import _core, errors
-from redlane.shipments import _text_options
+from redlane.reading import _asked
 
 
 def read_in_blocks(path, block):
     """Reads with blocks of so many bytes, so that their ends fall everywhere."""
-    options = _text_options(None, None, None, None, None, block)
-    return rl.Shipments(_core.read_files([str(path)], [], "auto", None, False, options))
+    texts = dict.fromkeys(("date_order", "decimal", "thousands", "encoding", "delimiter"))
+    asked = {**_asked(None, "auto", raise_faults=False, **texts), "block": block}
+    return rl.Shipments(_core.read_files([str(path)], asked))
 
 
 def write(path, text, encoding="utf-8"):

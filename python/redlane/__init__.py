@@ -32,7 +32,8 @@ from redlane.detectors import (
 from redlane.errors import FaultError, ReadError, RedlaneError, SchemaError
 from redlane.findings import Findings, screen
 from redlane.learning import evaluate, fdr, features, inject, leakage_report
-from redlane.shipments import Shipments, read
+from redlane.reading import inspect, read
+from redlane.shipments import Shipments
 from redlane.table import Table
 
 __version__ = _core.__version__
@@ -62,6 +63,7 @@ __all__ = [
     "fdr",
     "features",
     "inject",
+    "inspect",
     "leakage_report",
     "read",
     "samples",

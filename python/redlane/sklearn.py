@@ -9,7 +9,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from redlane.errors import NotFittedError
 from redlane.learning import features
-from redlane.shipments import Shipments, read
+from redlane.reading import read
+from redlane.shipments import Shipments
 
 
 class ShipmentFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]

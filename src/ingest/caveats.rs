@@ -7,7 +7,7 @@ use super::chosen::Chosen;
 use super::content::Sample;
 use super::recipe::{End, How};
 use super::words;
-use crate::store::{Role, plain};
+use crate::store::{Role, folded};
 
 /// Codes of another classification than the Harmonized System are no HS codes.
 pub fn classification(chosen: &mut Chosen, columns: &[String], sample: &[Vec<Option<String>>]) {
@@ -16,12 +16,12 @@ pub fn classification(chosen: &mut Chosen, columns: &[String], sample: &[Vec<Opt
     }
     let known = words::classification();
     for (column, name) in columns.iter().enumerate() {
-        if !known.columns.contains(&plain(name)) {
+        if !known.columns.contains(&folded(name)) {
             continue;
         }
         let cells = Sample::of(sample, column).distinct();
         let other = |cell: &str| {
-            let cell = plain(cell);
+            let cell = folded(cell);
             known.not_hs.contains(&cell) || cell.starts_with("sitc") || cell.starts_with("bec")
         };
         let others: Vec<&str> = cells.iter().copied().filter(|c| other(c)).collect();
@@ -47,20 +47,20 @@ pub fn classification(chosen: &mut Chosen, columns: &[String], sample: &[Vec<Opt
 /// Whether the column called like a value holds different things by another column.
 pub fn different_things(value: usize, columns: &[String], sample: &[Vec<Option<String>>]) -> Option<String> {
     let known = words::measure();
-    if !known.values.contains(&plain(&columns[value])) {
+    if !known.values.contains(&folded(&columns[value])) {
         return None;
     }
     let mut by: Vec<usize> = (0..columns.len())
         .filter(|&c| {
             let cells = Sample::of(sample, c);
             let kinds = cells.distinct();
-            known.columns.contains(&plain(&columns[c]))
+            known.columns.contains(&folded(&columns[c]))
                 && kinds.iter().any(|k| is_money(k))
                 && kinds.iter().any(|k| !is_money(k))
         })
         .collect();
     // The plainest column comes first in the list of words.
-    by.sort_by_key(|&c| known.columns.iter().position(|k| *k == plain(&columns[c])));
+    by.sort_by_key(|&c| known.columns.iter().position(|k| *k == folded(&columns[c])));
     let by = *by.first()?;
     let cells = Sample::of(sample, by);
     Some(mixed(&columns[value], &columns[by], cells, money(cells).as_deref()))

@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 
 use super::Options;
 use super::chosen::Chosen;
+use super::decision::{self, Decision};
 use super::derive::derive;
 use super::layout;
 use crate::error::{Error, Result};
@@ -27,10 +28,7 @@ pub fn from_columns(
     watch: &Watch,
 ) -> Result<Shipments> {
     let rows = batches.iter().map(RecordBatch::num_rows).sum();
-    let names: Vec<String> = schema.fields().iter().map(|f| f.name().clone()).collect();
-    let sample: Result<Vec<Vec<Option<String>>>> =
-        (0..names.len()).map(|c| batches.first().map_or(Ok(Vec::new()), |b| first_values(b.column(c)))).collect();
-    let chosen = layout::choose(&names, &sample?, options)?;
+    let (_, _, chosen) = look(schema, batches, options)?;
     let columns = schema
         .fields()
         .iter()
@@ -42,6 +40,27 @@ pub fn from_columns(
     let ships = Shipments::all(store);
     super::check_faults(&ships, options, watch)?;
     Ok(ships)
+}
+
+/// Names, first cells, and what they show.
+fn look(
+    schema: &SchemaRef,
+    batches: &[RecordBatch],
+    options: &Options,
+) -> Result<(Vec<String>, Vec<Vec<Option<String>>>, Chosen)> {
+    let names: Vec<String> = schema.fields().iter().map(|f| f.name().clone()).collect();
+    let first = |c: usize| batches.first().map_or(Ok(Vec::new()), |b| first_values(b.column(c)));
+    let sample = (0..names.len()).map(first).collect::<Result<Vec<_>>>()?;
+    let chosen = layout::choose(&names, &sample, options)?;
+    Ok((names, sample, chosen))
+}
+
+/// What is decided about Arrow batches.
+pub fn decisions(schema: &SchemaRef, batches: &[RecordBatch], options: &Options) -> Result<Vec<Decision>> {
+    let (names, sample, chosen) = look(schema, batches, options)?;
+    let mut all = vec![Decision::new("format", "Arrow", "it is a table in memory", "")];
+    all.extend(decision::of_columns(&chosen, &names, &sample, options));
+    Ok(all)
 }
 
 /// Numbers that were read in pieces as one piece, which computations then use without a copy of
@@ -95,6 +114,7 @@ pub fn build(mut sources: Vec<Source>, rows: usize, chosen: Chosen, options: &Op
         .with_layout(&chosen.layout, &roles, chosen.hs_digits)
         .with_own(own, chosen.numbers)
         .with_date_order(options.date_order)
+        .with_number_format(options.number_format)
         .with_derived(recipes.iter().filter_map(|r| toml::to_string(r).ok()).collect(), outcome.faults);
     for note in notes.into_iter().chain(outcome.notes) {
         store.note(note);

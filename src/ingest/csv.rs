@@ -13,33 +13,47 @@ use super::Options;
 use super::blocks::Blocks;
 use super::chosen::Chosen;
 use super::columnar::{self, Source};
-use super::decision::Decision;
+use super::decision::{self, Decision};
 use super::encoding::{self, Letters};
 use super::input::Input;
 use super::inspect::{TextPlan, inspect, named};
 use super::layout;
-use super::records::{Cells, LONG, Parsed, ReadAs, SHORT, looks_like_code, parse_block};
+use super::records::{Cells, Finished, LONG, Parsed, ReadAs, SHORT, looks_like_code, parse_block};
 use super::united::{United, unite};
 use crate::error::{Error, Result};
-use crate::store::{Decimal, Fault, NumberCell, Role, RoleKind, Store, parse_number};
+use crate::store::{Ballot, Decimal, Elected, Fault, NumberCell, Repair, RoleKind, Store, parse_number};
 use crate::watch::Watch;
 
-pub fn read(files: &[Input], options: &Options, watch: &Watch) -> Result<Store> {
-    let size = files.iter().map(Input::length).sum();
-    watch.begin("reading", size);
+/// What the first bytes of the files show.
+struct Look<'a> {
+    opened: Vec<Opened<'a>>,
+    united: United,
+    sample: Vec<Vec<Option<String>>>,
+    chosen: Chosen,
+}
+
+fn look<'a>(files: &'a [Input], options: &Options) -> Result<Look<'a>> {
     let opened: Result<Vec<Opened>> = files.par_iter().map(|input| Opened::new(input, options)).collect();
     let opened = opened?;
     let headers: Vec<(&Path, &[String])> = opened.iter().map(|o| (o.input.path(), &o.plan.names[..])).collect();
     let united = unite(&headers)?;
     let sample = first_rows(&opened, &united)?;
     let chosen = layout::choose(&united.names, &sample, options)?;
-    let mut plan = plan(&sample, &chosen);
+    Ok(Look { opened, united, sample, chosen })
+}
+
+pub fn read(files: &[Input], options: &Options, watch: &Watch) -> Result<Store> {
+    let size = files.iter().map(Input::length).sum();
+    watch.begin("reading", size);
+    let Look { opened, united, sample, chosen } = look(files, options)?;
+    let mut plan = plan(&sample, &chosen, options);
     let mut read = Read::new(plan.len());
     for (file, places) in opened.iter().zip(&united.places) {
         read.file(file, places, &plan, None, options, watch)?;
     }
     // Columns whose guess failed are read again, as what they turned out to be.
-    let again = read.wrong_guesses(&plan);
+    let again = read.wrong_guesses(&plan, options);
+    let open = read.open_note(&united.names, &plan, options);
     if !again.is_empty() {
         for &(column, how) in &again {
             plan[column] = how;
@@ -52,8 +66,9 @@ pub fn read(files: &[Input], options: &Options, watch: &Watch) -> Result<Store> 
         }
         read.replace(second, &again);
     }
-    let Read { rows, chunks, whole, mut faults, notes, .. } = read;
+    let Read { rows, chunks, whole, mut faults, mut repairs, notes, .. } = read;
     faults.sort_by_key(|f| (f.row, f.column));
+    repairs.sort_by_key(|r| (r.row, r.column));
     let mut columns = Vec::new();
     for ((name, parts), (how, whole)) in united.names.iter().zip(chunks).zip(plan.iter().zip(whole)) {
         let integers = matches!(how, ReadAs::Guess(_)) && whole;
@@ -66,7 +81,7 @@ pub fn read(files: &[Input], options: &Options, watch: &Watch) -> Result<Store> 
         let kind = if integers { DataType::Int64 } else { how.kind() };
         columns.push(Source::Ready(Arc::new(Field::new(name, kind, true)), columnar::joined(parts)?));
     }
-    let store = columnar::build(columns, rows, chosen, options, watch)?.with_faults(faults);
+    let store = columnar::build(columns, rows, chosen, options, watch)?.with_faults(faults).with_repairs(repairs);
     let mut told = Vec::new();
     for (file, plan) in opened.iter().map(|o| (o.input.path(), &o.plan)) {
         told.extend(plan.notes.iter().map(|note| (Some(file), note.clone())));
@@ -76,15 +91,18 @@ pub fn read(files: &[Input], options: &Options, watch: &Watch) -> Result<Store> 
         Some(path) if several => format!("{}: {note}", path.display()),
         _ => note,
     };
-    for note in told.into_iter().map(with_file).chain(united.notes).chain(notes) {
+    for note in told.into_iter().map(with_file).chain(united.notes).chain(notes).chain(open) {
         store.note(note);
     }
     Ok(store)
 }
 
-/// What is decided about one text file before it is read.
-pub fn decisions(input: &Input, options: &Options) -> Result<Vec<Decision>> {
-    Ok(Opened::new(input, options)?.plan.decisions)
+/// What is decided about text files before they are read.
+pub fn decisions(files: &[Input], options: &Options) -> Result<Vec<Decision>> {
+    let look = look(files, options)?;
+    let mut all = look.opened[0].plan.decisions.clone();
+    all.extend(decision::of_columns(&look.chosen, &look.united.names, &look.sample, options));
+    Ok(all)
 }
 
 /// One file with the plan of how it is split.
@@ -132,8 +150,8 @@ fn first_rows(opened: &[Opened], united: &United) -> Result<Vec<Vec<Option<Strin
         let stop = if whole { None } else { file.plan.rule.last_end(sample, false) };
         let text = without_trailer(&sample[..stop.unwrap_or(sample.len())], file);
         let plan = vec![ReadAs::Text; places.len()];
-        let (_, arrays, _) = parse_block(text, &plan, &file.plan.rule).finish(WINDOWS_1252)?;
-        for (array, &at) in arrays.into_iter().flatten().zip(places) {
+        let first = parse_block(text, &plan, &file.plan.rule).finish(WINDOWS_1252)?;
+        for (array, &at) in first.arrays.into_iter().flatten().zip(places) {
             if columns[at].is_none() {
                 let texts = cast(&array, &DataType::Utf8)?;
                 columns[at] = Some(texts.as_string::<i32>().iter().take(2000).map(|t| t.map(str::to_owned)).collect());
@@ -143,26 +161,33 @@ fn first_rows(opened: &[Opened], united: &United) -> Result<Vec<Vec<Option<Strin
     Ok(columns.into_iter().map(Option::unwrap_or_default).collect())
 }
 
-/// How each column is read: by its role, else as numbers if the first rows hold nothing else.
-fn plan(sample: &[Vec<Option<String>>], chosen: &Chosen) -> Vec<ReadAs> {
-    (0..sample.len())
-        .map(|i| {
-            let texts = || sample[i].iter().flatten();
-            let decimal = Decimal::vote(texts().map(|t| t.as_bytes()));
-            match chosen.role_of(i).map(Role::kind) {
-                Some(RoleKind::Number) => ReadAs::Number(decimal),
-                Some(_) => ReadAs::Text,
-                None if chosen.numbers.contains(&i) => ReadAs::Number(decimal),
-                None => {
-                    let number = |t: &String| {
-                        matches!(parse_number(t.as_bytes(), decimal), NumberCell::Value(_))
-                            && !looks_like_code(t.as_bytes())
-                    };
-                    if texts().next().is_some() && texts().all(number) { ReadAs::Guess(decimal) } else { ReadAs::Text }
-                }
+/// How each column is read: by its role, else as numbers if the first rows hold nothing else. The
+/// first rows of all columns decide the decimal sign together.
+fn plan(sample: &[Vec<Option<String>>], chosen: &Chosen, options: &Options) -> Vec<ReadAs> {
+    let texts = |i: usize| sample[i].iter().flatten().map(|t| t.as_bytes());
+    let either = |t: &[u8]| {
+        let value = |decimal| matches!(parse_number(t, decimal), NumberCell::Value(_));
+        value(Decimal::Point) || value(Decimal::Comma)
+    };
+    let declared = |i: usize| {
+        chosen.role_of(i).map(|r| r.kind() == RoleKind::Number).or(chosen.numbers.contains(&i).then_some(true))
+    };
+    let numbers = |i: usize| declared(i).unwrap_or_else(|| texts(i).next().is_some() && texts(i).all(either));
+    let ballot = |i: usize| if numbers(i) { Ballot::of(texts(i)) } else { Ballot::default() };
+    let elected = Decimal::elect(&(0..sample.len()).map(ballot).collect::<Vec<_>>());
+    let read_as = |(i, elected): (usize, Elected)| {
+        let format = options.number_format.unwrap_or(elected.decimal.into());
+        match declared(i) {
+            Some(true) => ReadAs::Number(format),
+            Some(false) => ReadAs::Text,
+            None => {
+                let number = |t: &[u8]| matches!(parse_number(t, format), NumberCell::Value(_)) && !looks_like_code(t);
+                let all = texts(i).next().is_some() && texts(i).all(number);
+                if all { ReadAs::Guess(format) } else { ReadAs::Text }
             }
-        })
-        .collect()
+        }
+    };
+    elected.into_iter().enumerate().map(read_as).collect()
 }
 
 struct Read {
@@ -171,7 +196,9 @@ struct Read {
     whole: Vec<bool>,
     broken: Vec<bool>,
     other_sign: Vec<usize>,
+    ballots: Vec<Ballot>,
     faults: Vec<Fault>,
+    repairs: Vec<Repair>,
     notes: Vec<String>,
 }
 
@@ -183,7 +210,9 @@ impl Read {
             whole: vec![true; columns],
             broken: vec![false; columns],
             other_sign: vec![0; columns],
+            ballots: vec![Ballot::default(); columns],
             faults: Vec::new(),
+            repairs: Vec::new(),
             notes: Vec::new(),
         }
     }
@@ -225,6 +254,7 @@ impl Read {
                     self.whole[at] &= numbers.whole;
                     self.broken[at] |= numbers.broken;
                     self.other_sign[at] += numbers.other_sign;
+                    self.ballots[at] = self.ballots[at].plus(numbers.ballot);
                 }
             }
         }
@@ -234,7 +264,7 @@ impl Read {
         };
         let finished: Result<Vec<_>> = blocks.into_par_iter().map(|block| block.finish(other)).collect();
         let lacking: Vec<usize> = (0..plan.len()).filter(|at| !places.contains(at)).collect();
-        for (rows, arrays, faults) in finished? {
+        for Finished { rows, arrays, faults, repairs } in finished? {
             for (array, &at) in arrays.into_iter().zip(places) {
                 self.chunks[at].extend(array);
             }
@@ -244,6 +274,11 @@ impl Read {
             let start = self.rows as u32;
             let column = |c: u32| places.get(c as usize).map_or(Fault::BEYOND, |&at| at as u32);
             self.faults.extend(faults.into_iter().map(|f| Fault { row: f.row + start, column: column(f.column), ..f }));
+            self.repairs.extend(repairs.into_iter().map(|r| Repair {
+                row: r.row + start,
+                column: column(r.column),
+                ..r
+            }));
             self.rows += rows;
         }
         Ok(())
@@ -297,16 +332,28 @@ impl Read {
         found
     }
 
-    fn wrong_guesses(&self, plan: &[ReadAs]) -> Vec<(usize, ReadAs)> {
-        plan.iter()
-            .enumerate()
-            .filter_map(|(i, how)| match how {
-                ReadAs::Guess(_) if self.broken[i] => Some((i, ReadAs::Text)),
-                // The first rows used one decimal sign and the rest another: let all cells vote.
-                ReadAs::Number(_) if self.other_sign[i] > 0 => Some((i, ReadAs::Text)),
-                _ => None,
-            })
-            .collect()
+    /// Columns that are to be read again, and how.
+    fn wrong_guesses(&self, plan: &[ReadAs], options: &Options) -> Vec<(usize, ReadAs)> {
+        let elected = Decimal::elect(&self.ballots);
+        let again = |(i, how): (usize, &ReadAs)| match how {
+            ReadAs::Guess(_) if self.broken[i] => Some((i, ReadAs::Text)),
+            // The first rows used one decimal sign and the rest another: let all cells vote.
+            ReadAs::Number(_) if self.other_sign[i] > 0 && options.number_format.is_none() => Some((i, ReadAs::Text)),
+            // Other columns show further down how this one is meant.
+            ReadAs::Number(format) if options.number_format.is_none() && format.decimal != elected[i].decimal => {
+                Some((i, ReadAs::Number(elected[i].decimal.into())))
+            }
+            _ => None,
+        };
+        plan.iter().enumerate().filter_map(again).collect()
+    }
+
+    /// Says where nothing shows the decimal sign.
+    fn open_note(&self, names: &[String], plan: &[ReadAs], options: &Options) -> Option<String> {
+        let elected = Decimal::elect(&self.ballots);
+        let numbers = |i: &usize| matches!(plan[*i], ReadAs::Number(_) | ReadAs::Guess(_)) && elected[*i].open;
+        let open: Vec<&str> = (0..plan.len()).filter(numbers).map(|i| names[i].as_str()).collect();
+        (!open.is_empty() && options.number_format.is_none()).then(|| Decimal::default().open_note(&open))
     }
 
     fn replace(&mut self, mut second: Read, again: &[(usize, ReadAs)]) {

@@ -287,7 +287,7 @@ fn only_where(
 ) -> Result<Made> {
     let (codes, texts) = cells(columns, by, watch)?;
     let same = |t: &Option<String>| {
-        t.as_ref().is_some_and(|t| words.iter().any(|w| crate::store::plain(w) == crate::store::plain(t)))
+        t.as_ref().is_some_and(|t| words.iter().any(|w| crate::store::folded(w) == crate::store::folded(t)))
     };
     let keep: Vec<bool> = texts.iter().map(same).collect();
     if keep.iter().all(|k| *k) && !codes.ids.par_iter().any(|id| *id == codes.null()) {

@@ -12,7 +12,7 @@ use super::recipe::{Cut, End, How, Recipe};
 use super::words::{self, FlowWords};
 use super::{caveats, recognise};
 use crate::error::{Error, Result};
-use crate::store::{Assigned, Role, closest, plain};
+use crate::store::{Assigned, Role, closest, folded};
 
 /// A known source. Column names are compared without case, blanks, punctuation and accents; where an
 /// entry holds several names with `|` between them, the first that is there is taken.
@@ -123,7 +123,7 @@ fn all() -> &'static [Layout] {
         let files = FILES.iter().filter_map(|text| toml::from_str::<File>(text).ok());
         let mut layouts: Vec<Layout> = files.flat_map(|f| f.layout).collect();
         for layout in &mut layouts {
-            layout.compared = layout.signs.iter().map(|s| s.split('|').map(plain).collect()).collect();
+            layout.compared = layout.signs.iter().map(|s| s.split('|').map(folded).collect()).collect();
         }
         layouts
     })
@@ -165,7 +165,7 @@ pub fn layouts() -> Vec<&'static str> {
 pub fn find(columns: &[String], name: &str) -> Option<usize> {
     name.split('|').find_map(|name| {
         let exact = columns.iter().position(|c| c == name);
-        exact.or_else(|| columns.iter().position(|c| plain(c) == plain(name)))
+        exact.or_else(|| columns.iter().position(|c| folded(c) == folded(name)))
     })
 }
 
@@ -177,7 +177,7 @@ pub fn choose(columns: &[String], sample: &[Vec<Option<String>>], options: &Opti
             recognise::by_names(columns, sample, &named.collect::<Vec<usize>>())
         }
     };
-    let compared: Vec<String> = columns.iter().map(|c| plain(c)).collect();
+    let compared: Vec<String> = columns.iter().map(|c| folded(c)).collect();
     let fitting = all().iter().filter(|l| !l.by_name_only && l.fits(&compared));
     chosen.other_layouts = fitting.map(|l| l.name.clone()).filter(|n| *n != chosen.layout).collect();
     chosen.other_layouts.dedup();
@@ -191,7 +191,7 @@ pub fn choose(columns: &[String], sample: &[Vec<Option<String>>], options: &Opti
 
 /// The layout the user named, or the first whose columns are there.
 fn known(columns: &[String], options: &Options) -> Result<Option<&'static Layout>> {
-    let compared: Vec<String> = columns.iter().map(|c| plain(c)).collect();
+    let compared: Vec<String> = columns.iter().map(|c| folded(c)).collect();
     let name = match options.layout.as_str() {
         "" | "auto" => return Ok(all().iter().find(|l| !l.by_name_only && l.fits(&compared))),
         name => name,
@@ -303,7 +303,7 @@ fn assign(
         && let Some(by) = find(columns, &only.column)
     {
         let kinds = Sample::of(sample, by);
-        let same = |cell: &str| only.words.iter().any(|w| plain(w) == plain(cell));
+        let same = |cell: &str| only.words.iter().any(|w| folded(w) == folded(cell));
         if kinds.distinct().iter().all(|c| same(c)) {
             chosen.recipes.push(recipe(How::Only { column, by, words: only.words.clone() }));
             chosen.numbers.push(column);

@@ -34,7 +34,8 @@ mod words;
 
 use std::path::PathBuf;
 
-pub use columnar::{Mended, Reading, from_columns, reading, rebuild};
+pub use columnar::{Mended, Reading, decisions as inspect_columns, from_columns, reading, rebuild};
+pub use decision::Decision;
 pub use incoming::{Incoming, Stream};
 pub use ipc::{from_ipc, to_ipc};
 pub use layout::layouts;
@@ -45,7 +46,7 @@ use bytes::Kind;
 
 use self::input::Input;
 use crate::error::{Error, Result};
-use crate::store::{DateOrder, Shipments};
+use crate::store::{DateOrder, NumberFormat, Shipments};
 use crate::watch::Watch;
 
 /// How a source is to be read.
@@ -56,6 +57,8 @@ pub struct Options {
     /// Roles the user named himself: role, column.
     pub columns: Vec<(String, String)>,
     pub date_order: Option<DateOrder>,
+    /// How numbers are spelled.
+    pub number_format: Option<NumberFormat>,
     /// Turn the first fault into an error.
     pub raise: bool,
     /// The encoding of text files, by its usual name.
@@ -86,6 +89,20 @@ pub fn read_files(sources: &[PathBuf], options: &Options, watch: &Watch) -> Resu
     let ships = Shipments::all(store.with_files(paths));
     check_faults(&ships, options, watch)?;
     Ok(ships)
+}
+
+/// What `read_files` would decide, before anything is read whole.
+pub fn inspect_files(sources: &[PathBuf], options: &Options, watch: &Watch) -> Result<Vec<Decision>> {
+    let inputs: Result<Vec<Input>> = paths::expand(sources)?.iter().map(|path| Input::open(path, watch)).collect();
+    let inputs = inputs?;
+    let kind = kind(&inputs)?;
+    let mut all = vec![Decision::new("format", kind.name(), "its first bytes say so", "")];
+    all.extend(match kind {
+        Kind::Text => csv::decisions(&inputs, options)?,
+        Kind::Workbook => sheet::decisions(&inputs, options, watch)?,
+        Kind::Parquet => parquet::decisions(inputs, options)?,
+    });
+    Ok(all)
 }
 
 /// The kind that all these files are.

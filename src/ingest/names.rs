@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 
 use super::words;
-use crate::store::{Role, plain};
+use crate::store::{Role, folded};
 
 const FILE: &str = include_str!("data/names.toml");
 
@@ -62,7 +62,7 @@ pub fn suggestion(name: &str) -> Option<(Role, usize)> {
     if let Some(role) = Role::named(name) {
         return Some((role, 0));
     }
-    let name = plain(name);
+    let name = folded(name);
     let found = spellings().all.iter().filter(|(_, spelling, _)| matches(spelling, &name));
     found.map(|(role, _, rank)| (*role, *rank)).min_by_key(|&(role, rank)| (rank, role))
 }
@@ -79,7 +79,7 @@ pub fn weight_unit(name: &str) -> Option<f64> {
     let short = ["g", "gr", "k", "q", "qt", "ct", "cts", "tn", "mg", "l"];
     let unit = |t: &String| (!short.contains(&t.as_str())).then(|| words::kilograms(t)).flatten();
     let joined = || {
-        let whole = plain(name);
+        let whole = folded(name);
         ["kg", "kgs", "kgm", "кг", "公斤", "千克"].iter().any(|unit| whole.ends_with(unit)).then_some(1.0)
     };
     tokens.iter().find_map(unit).or_else(joined)
@@ -114,7 +114,7 @@ mod tests {
             assert!(role == Role::ReportedBy || spellings().all.iter().any(|(r, ..)| *r == role), "{}", role.name());
         }
         for (_, spelling, _) in &spellings().all {
-            assert_eq!(plain(spelling), spelling.trim_end_matches('*'), "written as it is compared");
+            assert_eq!(folded(spelling), spelling.trim_end_matches('*'), "written as it is compared");
         }
     }
 

@@ -18,7 +18,9 @@ use self::file::ParquetFile;
 use self::promote::convert;
 use self::unite::{United, by_path, unite};
 use super::Options;
+use super::chosen::Chosen;
 use super::columnar::{self, Source, first_values, joined};
+use super::decision::{self, Decision};
 use super::input::Input;
 use super::layout;
 use crate::error::Result;
@@ -117,14 +119,36 @@ fn converted(file: &ParquetFile, chunks: Vec<ArrayRef>, kind: &DataType) -> Resu
     each.collect()
 }
 
-pub fn read(inputs: Vec<Input>, options: &Options, watch: &Watch) -> Result<Store> {
+/// What the metadata and the first rows of the files show.
+struct Look {
+    read: Read,
+    notes: Vec<String>,
+    names: Vec<String>,
+    sample: Vec<Vec<Option<String>>>,
+    chosen: Chosen,
+}
+
+fn look(inputs: Vec<Input>, options: &Options) -> Result<Look> {
     let files: Result<Vec<ParquetFile>> = inputs.into_par_iter().map(ParquetFile::open).collect();
     let files = files?;
     let (columns, notes) = unite(&files)?;
-    let rows = files.iter().map(ParquetFile::all_rows).sum();
-    let read = Arc::new(Read { files, columns });
+    let read = Read { files, columns };
     let names: Vec<String> = read.columns.iter().map(|c| c.field.name().clone()).collect();
-    let chosen = layout::choose(&names, &read.shown()?, options)?;
+    let sample = read.shown()?;
+    let chosen = layout::choose(&names, &sample, options)?;
+    Ok(Look { read, notes, names, sample, chosen })
+}
+
+/// What is decided about Parquet files before they are read.
+pub fn decisions(inputs: Vec<Input>, options: &Options) -> Result<Vec<Decision>> {
+    let look = look(inputs, options)?;
+    Ok(decision::of_columns(&look.chosen, &look.names, &look.sample, options))
+}
+
+pub fn read(inputs: Vec<Input>, options: &Options, watch: &Watch) -> Result<Store> {
+    let Look { read, notes, names, chosen, .. } = look(inputs, options)?;
+    let rows = read.files.iter().map(ParquetFile::all_rows).sum();
+    let read = Arc::new(read);
     let (now, later): (Vec<usize>, Vec<usize>) = (0..names.len()).partition(|&c| chosen.uses(c));
     let mut sources: Vec<(usize, Source)> = Vec::new();
     for (column, chunks) in now.iter().zip(read.load(&now, watch)?) {

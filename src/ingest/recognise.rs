@@ -7,7 +7,7 @@ use super::content::Sample;
 use super::names::{factor, suggestion, weight_unit};
 use super::recipe::{End, How, Recipe};
 use super::words::{self, FlowWords};
-use crate::store::{Assigned, Role, plain};
+use crate::store::{Assigned, Role, folded};
 
 /// A column that could play a role; of several the least `order` is taken, then the first name.
 struct Candidate {
@@ -136,7 +136,7 @@ fn order(role: Role, name: &str, rank: usize, currency: Option<&str>) -> [usize;
         }
         Role::NetWeight | Role::GrossWeight => {
             let unit = usize::from(weight_unit(name).is_none());
-            let name = plain(name);
+            let name = folded(name);
             let net = ["net", "нетто", "liquido", "순중량", "净", "淨", "正味"].iter().any(|w| name.contains(w));
             let net = usize::from(!net);
             [whole, unit, net, rank, 0]
@@ -190,7 +190,7 @@ fn weight_units(columns: &[String], chosen: &mut Chosen) {
         if weight_unit(&columns[column]).is_some() {
             continue;
         }
-        let kind = |c: usize| match (plain(&columns[c]).contains("net"), plain(&columns[c]).contains("gross")) {
+        let kind = |c: usize| match (folded(&columns[c]).contains("net"), folded(&columns[c]).contains("gross")) {
             (true, false) => Some(Role::NetWeight),
             (false, true) => Some(Role::GrossWeight),
             _ => None,
@@ -276,7 +276,7 @@ fn rivals(columns: &[String], chosen: &mut Chosen) {
     let held = |role| chosen.roles.iter().find(|(r, _)| *r == role).map(|(_, a): &(Role, Assigned)| a.column);
     if let Some(weight) = held(Role::NetWeight)
         && let Some(id) = held(Role::Id)
-        && !plain(&columns[weight]).contains("net")
+        && !folded(&columns[weight]).contains("net")
         && ["bl", "lading"].iter().any(|w| words::tokens(&columns[id]).iter().any(|t| t == w))
     {
         let text = format!(
@@ -295,7 +295,7 @@ fn last_resorts(columns: &[String], chosen: &mut Chosen) {
     ] {
         let held = chosen.roles.iter().find(|(r, _)| *r == role).map(|(_, a)| a.column);
         if let Some(column) = held
-            && weak.contains(&plain(&columns[column]).as_str())
+            && weak.contains(&folded(&columns[column]).as_str())
         {
             let text = format!(
                 "{} is {:?} for want of a plainer name; in some files such a column names the other end",
@@ -311,7 +311,7 @@ fn last_resorts(columns: &[String], chosen: &mut Chosen) {
 fn sides(columns: &[String], sample: &[Vec<Option<String>>], chosen: &mut Chosen) {
     let Some(side) = chosen.roles.iter().find(|(r, _)| *r == Role::Flow).map(|(_, a)| a.column) else { return };
     let names = words::sides();
-    let called = |list: &[String]| list.iter().find_map(|n| columns.iter().position(|c| plain(c) == *n));
+    let called = |list: &[String]| list.iter().find_map(|n| columns.iter().position(|c| folded(c) == *n));
     let open = !chosen.has(Role::Origin) && !chosen.has(Role::Destination);
     if let (true, Some(reporter), Some(partner)) = (open, called(&names.reporter), called(&names.partner))
         && !Sample::of(sample, side).distinct().is_empty()

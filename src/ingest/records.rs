@@ -14,7 +14,7 @@ use encoding_rs::Encoding;
 use super::encoding::{self, Letters, shown};
 use super::rule::{Opening, Rule, unquoted};
 use crate::error::Result;
-use crate::store::{Decimal, Fault, NOT_A_NUMBER, NumberCell, parse_number};
+use crate::store::{Ballot, Fault, NOT_A_NUMBER, NumberCell, NumberFormat, Repair, parse_number};
 
 pub const SHORT: &str = "the row is too short: this cell and those after it are missing";
 pub const LONG: &str = "the row has more cells than the header";
@@ -22,17 +22,14 @@ pub const OPEN_QUOTE: &str = "a quote opens this cell and none closes it: the qu
 pub const ZERO_BYTES: &str = "zero bytes were left out of this cell";
 pub const BLANK: &str = "the record is blank";
 
-/// All reasons that the reader of text gives.
-pub const REASONS: [&str; 5] = [SHORT, LONG, OPEN_QUOTE, ZERO_BYTES, BLANK];
-
 /// How a column of the file is read.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ReadAs {
     Text,
     /// A number by its role: what cannot be read is a fault.
-    Number(Decimal),
+    Number(NumberFormat),
     /// A number as long as every cell is one.
-    Guess(Decimal),
+    Guess(NumberFormat),
     Skip,
 }
 
@@ -134,8 +131,10 @@ impl TextCells {
 pub struct NumberCells {
     values: Vec<f64>,
     nulls: usize,
-    decimal: Decimal,
+    format: NumberFormat,
     guess: bool,
+    /// What the cells say of the decimal sign, up to the first clear one.
+    pub ballot: Ballot,
     /// Every cell was a plain whole number.
     pub whole: bool,
     /// A cell was not a number, or a code with a leading zero: the guess was wrong.
@@ -146,7 +145,10 @@ pub struct NumberCells {
 
 impl NumberCells {
     fn push(&mut self, text: &[u8]) -> bool {
-        match parse_number(text, self.decimal) {
+        if self.ballot.point == 0 && self.ballot.comma == 0 {
+            self.ballot.add(text, 1);
+        }
+        match parse_number(text, self.format) {
             NumberCell::Value(value) => {
                 if self.whole {
                     let digits = text.strip_prefix(b"-").unwrap_or(text);
@@ -168,7 +170,7 @@ impl NumberCells {
             NumberCell::Bad => {
                 self.nulls += 1;
                 self.broken = true;
-                let other = if self.decimal == Decimal::Point { Decimal::Comma } else { Decimal::Point };
+                let other = self.format.decimal.other();
                 self.other_sign += usize::from(matches!(parse_number(text, other), NumberCell::Value(_)));
                 self.values.push(f64::NAN);
                 false
@@ -188,12 +190,21 @@ pub fn looks_like_code(text: &[u8]) -> bool {
     matches!(digits, [b'0', b'0'..=b'9', ..]) || text.first() == Some(&b'+') || digits.len() > 15
 }
 
+/// A block as arrays, [`None`] for a column that was skipped.
+pub struct Finished {
+    pub rows: usize,
+    pub arrays: Vec<Option<ArrayRef>>,
+    pub faults: Vec<Fault>,
+    pub repairs: Vec<Repair>,
+}
+
 /// A parsed block.
 pub struct Parsed {
     pub rows: usize,
     pub cells: Vec<Cells>,
     /// Rows counted from the start of the block.
     pub faults: Vec<Fault>,
+    pub repairs: Vec<Repair>,
 }
 
 impl Parsed {
@@ -224,8 +235,7 @@ impl Parsed {
         all
     }
 
-    /// The columns as arrays, [`None`] where they were skipped.
-    pub fn finish(self, other: &'static Encoding) -> Result<(usize, Vec<Option<ArrayRef>>, Vec<Fault>)> {
+    pub fn finish(self, other: &'static Encoding) -> Result<Finished> {
         let arrays: Result<Vec<_>> = self
             .cells
             .into_iter()
@@ -237,18 +247,19 @@ impl Parsed {
                 })
             })
             .collect();
-        Ok((self.rows, arrays?, self.faults))
+        Ok(Finished { rows: self.rows, arrays: arrays?, faults: self.faults, repairs: self.repairs })
     }
 }
 
 /// Parses a block that begins with a record and ends with one.
 pub fn parse_block(block: &[u8], plan: &[ReadAs], rule: &Rule) -> Parsed {
-    let number = |decimal, guess| {
+    let number = |format, guess| {
         Cells::Number(NumberCells {
             values: Vec::new(),
             nulls: 0,
-            decimal,
+            format,
             guess,
+            ballot: Ballot::default(),
             whole: true,
             broken: false,
             other_sign: 0,
@@ -258,12 +269,12 @@ pub fn parse_block(block: &[u8], plan: &[ReadAs], rule: &Rule) -> Parsed {
         .iter()
         .map(|how| match *how {
             ReadAs::Text => Cells::Text(TextCells::new()),
-            ReadAs::Number(decimal) => number(decimal, false),
-            ReadAs::Guess(decimal) => number(decimal, true),
+            ReadAs::Number(format) => number(format, false),
+            ReadAs::Guess(format) => number(format, true),
             ReadAs::Skip => Cells::Skip,
         })
         .collect();
-    let parsed = Parsed { rows: 0, cells, faults: Vec::new() };
+    let parsed = Parsed { rows: 0, cells, faults: Vec::new(), repairs: Vec::new() };
     let zeros = memchr::memchr(0, block).is_some();
     let mut sink = Sink { parsed, plan, zeros, filled: false, beyond: false };
     if memchr::memchr(b'"', block).is_none() {
@@ -293,10 +304,19 @@ impl Sink<'_> {
         self.parsed.faults.push(Fault { row, column, raw: Some(shown(text).into()), reason });
     }
 
+    /// Tells a cell that is kept otherwise than it stands in the file.
+    fn mend(&mut self, column: usize, raw: &[u8], value: &[u8], reason: &'static str) {
+        if column < self.plan.len() {
+            let row = self.parsed.rows as u32;
+            let (raw, value) = (Some(shown(raw).into()), shown(value).into());
+            self.parsed.repairs.push(Repair { row, column: column as u32, raw, value, reason });
+        }
+    }
+
     fn cell(&mut self, column: usize, text: &[u8]) {
         if self.zeros && text.contains(&0) {
-            self.tell(column, text, ZERO_BYTES);
             let kept: Vec<u8> = text.iter().copied().filter(|&b| b != 0).collect();
+            self.mend(column, text, &kept, ZERO_BYTES);
             return self.plain(column, &kept);
         }
         self.plain(column, text);
@@ -312,12 +332,12 @@ impl Sink<'_> {
             }
             return;
         }
-        let Parsed { cells, faults, rows } = &mut self.parsed;
+        let Parsed { cells, faults, rows, .. } = &mut self.parsed;
         match cells.get_mut(column) {
             Some(Cells::Text(cells)) => cells.push(text),
             Some(Cells::Number(cells)) => {
                 let read = cells.push(text);
-                if read || self.plan[column] == ReadAs::Guess(cells.decimal) {
+                if read || cells.guess {
                     return;
                 }
                 faults.push(Fault {
@@ -405,7 +425,7 @@ fn quoted_block(block: &[u8], rule: &Rule, sink: &mut Sink) {
             match kind {
                 Opening::Quoted(_) => sink.cell(column, &unquoted(cell)),
                 Opening::Literal => {
-                    sink.tell(column, cell, OPEN_QUOTE);
+                    sink.mend(column, cell, cell, OPEN_QUOTE);
                     sink.cell(column, cell);
                 }
                 Opening::Unknown => sink.cell(column, cell),
@@ -425,7 +445,7 @@ mod tests {
     use arrow::datatypes::Float64Type;
     use encoding_rs::WINDOWS_1252;
 
-    fn parse(text: &str, plan: &[ReadAs]) -> (usize, Vec<Option<ArrayRef>>, Vec<Fault>) {
+    fn parse(text: &str, plan: &[ReadAs]) -> Finished {
         let rule = Rule::new(b',', LineEnd::detect(text.as_bytes()), plan.len());
         parse_block(text.as_bytes(), plan, &rule).finish(WINDOWS_1252).unwrap()
     }
@@ -437,18 +457,19 @@ mod tests {
 
     #[test]
     fn quoted_and_unquoted_blocks_agree() {
-        let plan = [ReadAs::Text, ReadAs::Number(Decimal::Point)];
+        let plan = [ReadAs::Text, ReadAs::Number(NumberFormat::default())];
         for (a, b) in [("x,1\ny,\n,3\n", "\"x\",1\ny,\n,\"3\"\n"), ("x,1\r\ny,\r\n,3", "\"x\",1\r\n\"y\",\r\n,3")] {
             let (a, b) = (parse(a, &plan), parse(b, &plan));
-            assert_eq!((a.0, texts(a.1[0].as_ref().unwrap())), (3, texts(b.1[0].as_ref().unwrap())));
-            assert_eq!(a.1[1].as_ref().unwrap().as_ref(), b.1[1].as_ref().unwrap().as_ref());
+            let column = |f: &Finished, i: usize| f.arrays[i].clone().unwrap();
+            assert_eq!((a.rows, texts(&column(&a, 0))), (3, texts(&column(&b, 0))));
+            assert_eq!(column(&a, 1).as_ref(), column(&b, 1).as_ref());
         }
     }
 
     #[test]
     fn ragged_rows_stay_and_are_told() {
-        let plan = [ReadAs::Text, ReadAs::Text, ReadAs::Number(Decimal::Point)];
-        let (rows, columns, faults) = parse("a,b,1\nc\nd,e,2,extra\nf,g,oops\n", &plan);
+        let plan = [ReadAs::Text, ReadAs::Text, ReadAs::Number(NumberFormat::default())];
+        let Finished { rows, arrays: columns, faults, .. } = parse("a,b,1\nc\nd,e,2,extra\nf,g,oops\n", &plan);
         assert_eq!(rows, 4);
         assert_eq!(columns[2].as_ref().unwrap().null_count(), 2);
         let told: Vec<_> = faults.iter().map(|f| (f.row, f.column, f.reason)).collect();
@@ -461,7 +482,7 @@ mod tests {
         let block = b"caf\xe9,\xc3\xa9t\xc3\xa9\n";
         let parsed = parse_block(block, &[ReadAs::Text, ReadAs::Text], &Rule::new(b',', LineEnd::Newline, 2));
         let parsed = parsed.finish(WINDOWS_1252).unwrap();
-        assert_eq!(texts(parsed.1[0].as_ref().unwrap()), [Some("café".into())]);
-        assert_eq!(texts(parsed.1[1].as_ref().unwrap()), [Some("été".into())]);
+        assert_eq!(texts(parsed.arrays[0].as_ref().unwrap()), [Some("café".into())]);
+        assert_eq!(texts(parsed.arrays[1].as_ref().unwrap()), [Some("été".into())]);
     }
 }

@@ -13,11 +13,11 @@ use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 
 use super::Options;
 use super::columnar::{self, Source};
-use super::decision::Decision;
+use super::decision::{self, Decision};
 use super::header::{Line, above_note, header, stated_header, unique};
 use super::input::{Input, open_error};
 use super::layout;
-use super::united::unite;
+use super::united::{United, unite};
 use crate::error::{Error, Result};
 use crate::store::{Decimal, NumberCell, Store, parse_number};
 use crate::watch::Watch;
@@ -43,27 +43,14 @@ struct Sheet {
 }
 
 pub fn read(files: &[Input], options: &Options, watch: &Watch) -> Result<Store> {
-    watch.begin("reading", files.len() as u64);
-    let mut sheets = Vec::new();
-    for input in files {
-        watch.check()?;
-        sheets.push(open(input, options)?);
-        watch.advance(1);
-    }
-    let headers: Vec<(&Path, &[String])> = sheets.iter().map(|s| (s.path.as_path(), s.names.as_slice())).collect();
-    let united = unite(&headers)?;
+    let sheets = open_all(files, options, watch)?;
+    let united = united(&sheets)?;
     let rows = sheets.iter().map(|s| s.rows.len()).sum();
     let mut columns = Vec::new();
     let mut sample = Vec::new();
     for (at, name) in united.names.iter().enumerate() {
         watch.check()?;
-        let mut cells: Vec<&Data> = Vec::with_capacity(rows);
-        for (sheet, places) in sheets.iter().zip(&united.places) {
-            match places.iter().position(|&place| place == at) {
-                Some(column) => cells.extend(sheet.rows.iter().map(|row| row.get(column).unwrap_or(&Data::Empty))),
-                None => cells.extend(std::iter::repeat_n(&Data::Empty, sheet.rows.len())),
-            }
-        }
+        let cells = cells(&sheets, &united, at);
         sample.push(cells.iter().take(SAMPLE).map(|cell| text(cell)).collect());
         let array = column(&cells);
         columns.push(Source::Ready(Arc::new(Field::new(name, array.data_type().clone(), true)), vec![array]));
@@ -80,9 +67,45 @@ pub fn read(files: &[Input], options: &Options, watch: &Watch) -> Result<Store> 
     Ok(store)
 }
 
-/// What is decided about one spreadsheet before it is read.
-pub fn decisions(input: &Input, options: &Options) -> Result<Vec<Decision>> {
-    Ok(open(input, options)?.decisions)
+/// What is decided about spreadsheets before their columns are made.
+pub fn decisions(files: &[Input], options: &Options, watch: &Watch) -> Result<Vec<Decision>> {
+    let sheets = open_all(files, options, watch)?;
+    let united = united(&sheets)?;
+    let sample: Vec<Vec<Option<String>>> = (0..united.names.len())
+        .map(|at| cells(&sheets, &united, at).into_iter().take(SAMPLE).map(text).collect())
+        .collect();
+    let chosen = layout::choose(&united.names, &sample, options)?;
+    let mut all = sheets[0].decisions.clone();
+    all.extend(decision::of_columns(&chosen, &united.names, &sample, options));
+    Ok(all)
+}
+
+fn open_all(files: &[Input], options: &Options, watch: &Watch) -> Result<Vec<Sheet>> {
+    watch.begin("reading", files.len() as u64);
+    let mut sheets = Vec::new();
+    for input in files {
+        watch.check()?;
+        sheets.push(open(input, options)?);
+        watch.advance(1);
+    }
+    Ok(sheets)
+}
+
+fn united(sheets: &[Sheet]) -> Result<United> {
+    let headers: Vec<(&Path, &[String])> = sheets.iter().map(|s| (s.path.as_path(), s.names.as_slice())).collect();
+    unite(&headers)
+}
+
+/// The cells of one column of all sheets.
+fn cells<'a>(sheets: &'a [Sheet], united: &United, at: usize) -> Vec<&'a Data> {
+    let mut cells = Vec::new();
+    for (sheet, places) in sheets.iter().zip(&united.places) {
+        match places.iter().position(|&place| place == at) {
+            Some(column) => cells.extend(sheet.rows.iter().map(|row| row.get(column).unwrap_or(&Data::Empty))),
+            None => cells.extend(std::iter::repeat_n(&Data::Empty, sheet.rows.len())),
+        }
+    }
+    cells
 }
 
 fn open(input: &Input, options: &Options) -> Result<Sheet> {

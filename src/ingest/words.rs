@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::plain;
+use crate::store::folded;
 
 const FILE: &str = include_str!("data/words.toml");
 
@@ -104,7 +104,7 @@ fn file() -> &'static File {
 /// Lower-case runs of letters and digits.
 pub fn tokens(text: &str) -> Vec<String> {
     let lower: String = text.chars().flat_map(char::to_lowercase).collect();
-    lower.split(|c: char| !c.is_alphanumeric()).filter(|t| !t.is_empty()).map(plain).collect()
+    lower.split(|c: char| !c.is_alphanumeric()).filter(|t| !t.is_empty()).map(folded).collect()
 }
 
 /// A source's own words for the two directions; empty where the usual ones do.
@@ -114,12 +114,12 @@ pub struct FlowWords {
     pub export: Vec<String>,
 }
 
-/// The usual words: plain text and whether it is an import.
+/// The usual words: folded text and whether it is an import.
 fn directions() -> &'static HashMap<String, bool> {
     static WORDS: OnceLock<HashMap<String, bool>> = OnceLock::new();
     WORDS.get_or_init(|| {
         let all = file().direction.iter();
-        all.flat_map(|d| d.import.iter().map(|w| (plain(w), true)).chain(d.export.iter().map(|w| (plain(w), false))))
+        all.flat_map(|d| d.import.iter().map(|w| (folded(w), true)).chain(d.export.iter().map(|w| (folded(w), false))))
             .collect()
     })
 }
@@ -127,9 +127,9 @@ fn directions() -> &'static HashMap<String, bool> {
 /// Whether a cell names an import (`Some(true)`) or an export. The whole cell is tried first, then its
 /// words; numbers count only where no word does, and words that disagree say nothing.
 pub fn direction(text: &str, own: &FlowWords) -> Option<bool> {
-    let whole = plain(text);
+    let whole = folded(text);
     let tokens = tokens(text);
-    let has = |list: &[String], word: &str| list.iter().any(|w| plain(w) == word);
+    let has = |list: &[String], word: &str| list.iter().any(|w| folded(w) == word);
     let of_source = |word: &str| match (has(&own.import, word), has(&own.export, word)) {
         (true, false) => Some(true),
         (false, true) => Some(false),
@@ -169,8 +169,8 @@ fn begins(word: &str) -> Option<bool> {
 pub fn kilograms(unit: &str) -> Option<f64> {
     static UNITS: OnceLock<HashMap<String, f64>> = OnceLock::new();
     let units = UNITS
-        .get_or_init(|| file().weight.iter().flat_map(|u| u.words.iter().map(|w| (plain(w), u.kilograms))).collect());
-    units.get(&plain(unit)).copied()
+        .get_or_init(|| file().weight.iter().flat_map(|u| u.words.iter().map(|w| (folded(w), u.kilograms))).collect());
+    units.get(&folded(unit)).copied()
 }
 
 /// The currency a column's name states.
@@ -179,15 +179,15 @@ pub fn currency_of(name: &str) -> Option<&'static Currency> {
         return file().currency.iter().find(|c| c.code == "USD");
     }
     let tokens = tokens(name);
-    let whole = plain(name);
-    let by_word = file().currency.iter().find(|c| c.words.iter().any(|w| tokens.contains(&plain(w))));
+    let whole = folded(name);
+    let by_word = file().currency.iter().find(|c| c.words.iter().any(|w| tokens.contains(&folded(w))));
     // `CargoValueEUR`, `TOTALVALUEUSD` and `USDFOB` join the code to the name.
     by_word.or_else(|| {
         let joined = |c: &&Currency| {
             c.code.len() == 3
                 && c.words
                     .iter()
-                    .map(|w| plain(w))
+                    .map(|w| folded(w))
                     .any(|w| (w.len() >= 3 && whole.ends_with(&w)) || (!w.is_ascii() && whole.contains(&w)))
         };
         let currencies = &file().currency;
@@ -204,7 +204,7 @@ pub fn currency_code(name: &str) -> Option<String> {
     match stated.code.as_str() {
         "local" | "mixed" => None,
         "other" => {
-            let words = || stated.words.iter().map(|w| plain(w));
+            let words = || stated.words.iter().map(|w| folded(w));
             let token = tokens(name).into_iter().find(|t| t.len() == 3 && words().any(|w| w == *t))?;
             Some(token.to_uppercase())
         }
@@ -224,14 +224,14 @@ pub fn currency_label(name: &str) -> Option<String> {
 
 /// The currency a cell of a currency column names.
 pub fn currency_named(cell: &str) -> Option<&'static Currency> {
-    let cell = plain(cell);
-    file().currency.iter().find(|c| c.words.iter().any(|w| plain(w) == cell))
+    let cell = folded(cell);
+    file().currency.iter().find(|c| c.words.iter().any(|w| folded(w) == cell))
 }
 
 /// Whether a column of this name holds the `year`, the `month` or the `day` of a date.
 pub fn is_date_part(name: &str, part: &str) -> bool {
-    let name = plain(name);
-    file().date_part.iter().any(|d| d.part == part && d.words.iter().any(|w| plain(w) == name))
+    let name = folded(name);
+    file().date_part.iter().any(|d| d.part == part && d.words.iter().any(|w| folded(w) == name))
 }
 
 pub fn classification() -> &'static Classification {
@@ -253,13 +253,13 @@ pub fn derived_keys() -> &'static [String] {
 
 /// Whether a cell of a party says that there is no firm.
 pub fn no_firm(cell: &str) -> bool {
-    let cell = plain(cell);
+    let cell = folded(cell);
     cell.is_empty() || file().no_firm.words.iter().any(|w| *w == cell)
 }
 
 /// Whether a cell stands for all countries or all goods.
 pub fn is_total(cell: &str) -> bool {
-    let cell = plain(cell);
+    let cell = folded(cell);
     file().total.words.iter().any(|w| *w == cell)
 }
 

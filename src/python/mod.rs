@@ -2,6 +2,7 @@
 
 mod errors;
 mod incoming;
+mod reading;
 mod run;
 mod sample;
 mod score;
@@ -25,8 +26,10 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<score::Detector>()?;
     m.add_class::<score::Fit>()?;
     m.add_class::<score::Scores>()?;
-    m.add_function(wrap_pyfunction!(shipments::read_files, m)?)?;
-    m.add_function(wrap_pyfunction!(shipments::read_arrow, m)?)?;
+    m.add_function(wrap_pyfunction!(reading::read_files, m)?)?;
+    m.add_function(wrap_pyfunction!(reading::read_arrow, m)?)?;
+    m.add_function(wrap_pyfunction!(reading::inspect_files, m)?)?;
+    m.add_function(wrap_pyfunction!(reading::inspect_arrow, m)?)?;
     m.add_function(wrap_pyfunction!(shipments::layouts, m)?)?;
     m.add_function(wrap_pyfunction!(shipments::role_of_name, m)?)?;
     m.add_function(wrap_pyfunction!(score::unit_value, m)?)?;

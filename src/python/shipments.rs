@@ -1,20 +1,18 @@
 //! `Shipments`: reading, filtering, aggregating.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule};
 
 use super::errors::raise;
-use super::incoming::Arrow;
 use super::run::run;
 use super::table::{Content, Table};
 use crate::aggregate;
 use crate::error::{Error, Result};
 use crate::group::{IndexCache, Instant, Literal, Number, Wanted, filter};
-use crate::ingest::{self, Options};
-use crate::store::{self, DateOrder, Period, iso};
+use crate::ingest;
+use crate::store::{self, Period, iso};
 
 #[pyclass(module = "redlane._core", frozen)]
 pub struct Shipments {
@@ -26,93 +24,6 @@ impl Shipments {
     pub fn of(ships: store::Shipments) -> Shipments {
         Shipments { ships, cache: Arc::default() }
     }
-}
-
-fn options(layout: String, columns: Vec<(String, String)>, date_order: Option<&str>, raise: bool) -> Result<Options> {
-    let date_order = match date_order {
-        None => None,
-        Some("dmy") => Some(DateOrder::DayFirst),
-        Some("mdy") => Some(DateOrder::MonthFirst),
-        Some(other) => {
-            return Err(Error::Argument(format!("date_order={other:?} is not known; use \"dmy\" or \"mdy\"")));
-        }
-    };
-    Ok(Options { layout, columns, date_order, raise, ..Options::default() })
-}
-
-/// How text files are split, where the user decides it.
-#[derive(FromPyObject, Default)]
-#[pyo3(from_item_all)]
-pub struct TextOptions {
-    encoding: Option<String>,
-    delimiter: Option<String>,
-    header: Option<usize>,
-    skip: Option<usize>,
-    sheet: Option<String>,
-    block: Option<usize>,
-}
-
-impl TextOptions {
-    fn put(self, options: &mut Options) -> Result<()> {
-        options.delimiter = match self.delimiter.as_deref().map(str::as_bytes) {
-            None => None,
-            Some(&[byte]) if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => Some(byte),
-            Some(_) => {
-                return Err(Error::Argument(format!(
-                    "delimiter={:?}: one character that is no quote and no line end is expected, such as \";\"",
-                    self.delimiter.unwrap_or_default()
-                )));
-            }
-        };
-        if self.header == Some(0) {
-            return Err(Error::Argument("header= is the number of the line that names the columns, from 1".into()));
-        }
-        if self.header.is_some() && self.skip.is_some() {
-            return Err(Error::Argument("header= and skip= say the same; pass one of them".into()));
-        }
-        options.encoding = self.encoding;
-        options.header = self.header;
-        options.skip = self.skip;
-        options.sheet = self.sheet;
-        options.block = self.block;
-        Ok(())
-    }
-}
-
-#[pyfunction]
-#[pyo3(signature = (sources, columns, layout, date_order, raise_faults, text, progress=None))]
-#[allow(clippy::too_many_arguments)] // a keyword each in Python
-pub fn read_files(
-    py: Python<'_>,
-    sources: Vec<PathBuf>,
-    columns: Vec<(String, String)>,
-    layout: String,
-    date_order: Option<&str>,
-    raise_faults: bool,
-    text: TextOptions,
-    progress: Option<Py<PyAny>>,
-) -> PyResult<Shipments> {
-    let mut options = options(layout, columns, date_order, raise_faults).map_err(|e| raise(py, e))?;
-    text.put(&mut options).map_err(|e| raise(py, e))?;
-    run(py, progress.as_ref(), |watch| Ok(Shipments::of(ingest::read_files(&sources, &options, watch)?)))
-}
-
-#[pyfunction]
-#[pyo3(signature = (table, columns, layout, date_order, raise_faults, progress=None))]
-pub fn read_arrow(
-    py: Python<'_>,
-    table: Arrow,
-    columns: Vec<(String, String)>,
-    layout: String,
-    date_order: Option<&str>,
-    raise_faults: bool,
-    progress: Option<Py<PyAny>>,
-) -> PyResult<Shipments> {
-    let options = options(layout, columns, date_order, raise_faults).map_err(|e| raise(py, e))?;
-    run(py, progress.as_ref(), |watch| {
-        let (schema, batches) = table.batches(watch)?;
-        Ok(Shipments::of(ingest::from_columns(&schema, &batches, &options, watch)?))
-    })
 }
 
 #[pyfunction]

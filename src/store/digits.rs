@@ -252,6 +252,18 @@ impl Told {
     }
 }
 
+/// How the dates among these texts of a column are read: a sentence, and which comes first where that matters.
+pub fn date_spelling<'a>(name: &str, texts: impl Iterator<Item = &'a str>) -> (String, Option<DateOrder>) {
+    let texts: Vec<&str> = texts.collect();
+    let (format, told) = DateFormat::of(texts.iter().copied(), None);
+    let ordered = texts.iter().any(|t| super::date::doubtful(t).is_some());
+    let why = match told.first() {
+        Some(told) => told.sentence(name),
+        None => "the first cells are read one way only".to_owned(),
+    };
+    (why, ordered.then_some(format.order))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::date::read;

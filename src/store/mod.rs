@@ -24,7 +24,6 @@ mod settle;
 mod shipments;
 mod side;
 mod spelling;
-mod text;
 mod vote;
 mod whole;
 
@@ -33,6 +32,7 @@ pub use column::{Column, Loader};
 pub use currency::note as currency_note;
 pub use date::{CALENDAR, DateCell, DateOrder, Grain, parse_date};
 
+pub use digits::date_spelling;
 pub use encode::{counted, encode};
 pub use fault::{Fault, Repair, RowList, reason};
 pub use month::month_named;
@@ -45,6 +45,5 @@ pub use role::{Role, RoleKind};
 pub use shipments::{Assigned, NULL_DAY, Shipments, Store, closest, label_texts};
 pub use side::Side;
 pub use spelling::folded;
-pub use text::plain;
 pub use vote::{Ballot, Elected};
 pub use whole::Whole;

@@ -1,0 +1,229 @@
+"""Reading shipment records, and the plan of how a source is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from redlane import _core
+from redlane._arguments import whole
+from redlane.errors import ArgumentError
+from redlane.paths import is_path, local
+from redlane.progress import Report, reporting
+from redlane.shipments import Shipments
+from redlane.table import Table
+
+
+def read(
+    source: Any,
+    *,
+    columns: Mapping[str, str] | None = None,
+    layout: str = "auto",
+    on_fault: Literal["keep", "raise"] = "keep",
+    progress: bool | Report | None = None,
+    date_order: Literal["dmy", "mdy"] | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    header: int | None = None,
+    skip: int | None = None,
+    sheet: str | int | None = None,
+    decimal: Literal[".", ","] | None = None,
+    thousands: Literal[",", ".", " ", "'", "_"] | None = None,
+) -> Shipments:
+    """Read shipment records.
+
+    Parameters
+    ----------
+    source
+        A path, a glob or a list of them (CSV, plain or compressed with gzip or zstd, in UTF-8, UTF-16 or
+        Latin-1, with any of the usual delimiters and line ends; Parquet), or any object with
+        `__arrow_c_stream__`: pandas, polars, pyarrow, DuckDB, arro3. Pipes are read too, and ``"-"`` is the
+        standard input. A file that is given twice, or cannot be reached, is an error.
+
+        The columns of several Parquet files are united by name. Types become one that holds all values, text
+        if no number or date does; a column that a file lacks is null for its rows; `Shipments.notes` says so.
+        Columns without a role are read when they are first asked for. A Parquet file that is changed before
+        that is a `ReadError`; one whose name another file has taken is read on, or is a `ReadError` where very
+        many files are in use.
+    columns
+        Roles by name, such as ``{"value": "CIF_USD"}``; they go before what the layout finds. The roles are
+        id, date, hs, description, origin, destination, exporter, importer, value, quantity, quantity_unit,
+        net_weight and gross_weight (kilograms), reported_by, currency, weight_unit and flow.
+    layout
+        ``"auto"`` recognises the source by its column names. A name asks for one: ``comtrade``, ``baci``, ``wits``,
+        ``faostat``, ``cites``, ``sipri``, ``atlas``, ``oec``, ``scms``; Europe: ``comext``, ``hmrc``, ``hmrc_api``,
+        ``turkey``, ``russia``, ``ukraine``, ``ukraine_statistics``, ``kazakhstan``; the Americas: ``comexstat``,
+        ``comexstat_imports``, ``indec``, ``chile``, ``peru``, ``colombia``, ``mexico``, ``mexico_bcmm``, ``census``,
+        ``usatrade``, ``otexa``, ``statcan``; Asia: ``korea``, ``kstat``, ``kstat_imports``, ``unipass``,
+        ``unipass_imports``, ``japan``, ``taiwan``, ``china``, ``india``, ``india_shipping_bills``, ``dgcis``. A layout
+        brings value to whole currency units and net weight to kilograms; `Shipments.notes` says so. Where no layout
+        fits, the names of the columns and their first cells decide, in English and ten other languages; notes name
+        what else a value, a weight or a party could have been.
+    on_fault
+        ``"keep"`` turns a cell that cannot be read into null and a line of `Shipments.faults`; ``"raise"``
+        turns the first one into a `FaultError`. Blank cells and words for nothing (NA, null, -) are nulls,
+        not faults; in the roles exporter, importer and description too, where the column keeps its text under its
+        own name. A cell that was mended is a line of `Shipments.repairs`, and no fault.
+    progress
+        ``None`` shows a bar on a terminal or in a notebook, ``True`` always, ``False`` never; or a callable
+        that takes (stage, done, total).
+    date_order
+        ``"dmy"`` or ``"mdy"`` for dates such as 3/1/2023. Without it the days above 12 in the column decide,
+        and day first where there are none. Dates lie between the years 1900 and 2100; all others are faults.
+    encoding
+        The encoding of text files, such as ``"windows-1251"``, ``"gb18030"`` or ``"shift_jis"``. Without it a
+        mark at the beginning, valid UTF-8, or else the frequency of letters decides, and a note says so.
+    delimiter
+        The character between the cells of text files. Without it the one that splits most lines alike.
+    header
+        The number of the line that names the columns, from 1. Without it the first line with as many filled
+        cells as the records; a note says which lines above it were left out.
+    skip
+        How many lines to leave out above the header, instead of `header`.
+    sheet
+        The name or the number (from 1) of a spreadsheet's sheet. Without it the one that holds the most cells,
+        and a note names the others.
+    decimal, thousands
+        The decimal sign and the mark between thousands, such as ``","`` and ``"."``. Without them the number
+        columns decide together, and a note says where nothing shows it.
+
+    Returns
+    -------
+    Shipments
+        As many as the source has rows: no row is dropped.
+
+    Raises
+    ------
+    ReadError
+        Its subclasses tell a missing, closed, empty, truncated or mistaken file.
+    SchemaError
+        A column that is not there, a role given twice, an unknown role, columns that no type unites.
+    FaultError
+        With ``on_fault="raise"``.
+
+    Examples
+    --------
+    >>> import io, tempfile, pathlib, redlane as rl
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "imports.csv"
+    >>> _ = path.write_text("HS_CODE;CIF_USD;NET_WEIGHT\\n8806.22;1.200,50;3,5\\n690912;n/a;oops\\n")
+    >>> ships = rl.read(path)
+    >>> ships.roles
+    {'hs': 'HS_CODE', 'value': 'CIF_USD', 'net_weight': 'NET_WEIGHT'}
+    >>> ships.faults.to_pylist()
+    [{'row': 1, 'column': 'NET_WEIGHT', 'raw': 'oops', 'reason': 'not a number'}]
+    """
+    if on_fault not in ("keep", "raise"):
+        raise ArgumentError(f'on_fault={on_fault!r} is not known; use "keep" or "raise"')
+    asked = _asked(
+        columns,
+        layout,
+        raise_faults=on_fault == "raise",
+        date_order=date_order,
+        decimal=decimal,
+        thousands=thousands,
+        encoding=encoding,
+        delimiter=delimiter,
+        header=header,
+        skip=skip,
+        sheet=sheet,
+    )
+    with reporting(progress) as report:
+        if hasattr(source, "__arrow_c_stream__"):
+            return Shipments(_core.read_arrow(source, asked, report))
+        return Shipments(_core.read_files(_paths(source), asked, report))
+
+
+def inspect(
+    source: Any,
+    *,
+    columns: Mapping[str, str] | None = None,
+    layout: str = "auto",
+    date_order: Literal["dmy", "mdy"] | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    header: int | None = None,
+    skip: int | None = None,
+    sheet: str | int | None = None,
+    decimal: Literal[".", ","] | None = None,
+    thousands: Literal[",", ".", " ", "'", "_"] | None = None,
+) -> Table:
+    """The plan by which `read` would read a source, before anything is read whole.
+
+    It looks at the first bytes of text files, at the metadata and the first rows of Parquet files, and at the sheet
+    of a spreadsheet. What the rest of the file shows otherwise is told in `Shipments.notes`.
+
+    Parameters
+    ----------
+    source, columns, layout, date_order, encoding, delimiter, header, skip, sheet, decimal, thousands
+        As for `read`.
+
+    Returns
+    -------
+    Table
+        A line a decision: `item` (format, encoding, delimiter, header line, decimal sign, date order, layout, or a
+        role), `decision`, `why`, and `alternatives`: what else it could be, or the argument that decides it.
+
+    Raises
+    ------
+    ReadError, SchemaError, ArgumentError
+        As `read` does.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib, redlane as rl
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "imports.csv"
+    >>> _ = path.write_text("HS_CODE;CIF_USD;NET_WEIGHT\\n8806.22;1.200,50;3,5\\n690912;12;1\\n")
+    >>> plan = rl.inspect(path)
+    >>> {line["item"]: line["decision"] for line in plan.to_pylist() if line["item"] in ("delimiter", "value")}
+    {'delimiter': ';', 'value': 'CIF_USD'}
+    """
+    asked = _asked(
+        columns,
+        layout,
+        raise_faults=False,
+        date_order=date_order,
+        decimal=decimal,
+        thousands=thousands,
+        encoding=encoding,
+        delimiter=delimiter,
+        header=header,
+        skip=skip,
+        sheet=sheet,
+    )
+    if hasattr(source, "__arrow_c_stream__"):
+        return Table(_core.inspect_arrow(source, asked))
+    return Table(_core.inspect_files(_paths(source), asked))
+
+
+def _asked(
+    columns: Mapping[str, str] | None,
+    layout: str,
+    *,
+    header: int | None = None,
+    skip: int | None = None,
+    sheet: str | int | None = None,
+    **texts: Any,
+) -> dict[str, Any]:
+    """What the user decides, as the core takes it."""
+    return {
+        "columns": [(str(role), str(column)) for role, column in (columns or {}).items()],
+        "layout": layout,
+        "header": None if header is None else whole("header", header, 1),
+        "skip": None if skip is None else whole("skip", skip, 0),
+        "sheet": None if sheet is None else str(sheet),
+        "block": None,
+        **texts,
+    }
+
+
+def _paths(source: Any) -> list[str]:
+    if is_path(source):
+        return [local(source)]
+    if isinstance(source, Iterable) and not isinstance(source, Mapping):
+        paths = list(source)
+        if all(is_path(path) for path in paths):
+            return [local(path) for path in paths]
+    raise ArgumentError(
+        f"cannot read a {type(source).__name__}; pass a path, a glob, a list of paths, or a table with "
+        "__arrow_c_stream__ (pandas, polars, pyarrow, DuckDB)"
+    )
