@@ -10,10 +10,9 @@ use rayon::prelude::*;
 
 use super::Options;
 use super::bytes::Blocks;
-use super::chosen::Chosen;
 use super::columnar::{self, Source};
 use super::inspect::{Header, inspect};
-use super::layout;
+use super::layout::{self, Chosen};
 use super::records::{Cells, Parsed, ReadAs, looks_like_code, parse_block};
 use crate::error::{Error, Result};
 use crate::store::{Decimal, Fault, NumberCell, Role, RoleKind, Store, parse_number};
