@@ -1,6 +1,7 @@
 //! Columns that the source does not have and a role needs: made of the source's own columns.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::{Array, ArrayRef, Date32Array, DictionaryArray, Float64Array, StringArray, UInt32Array};
 use arrow::buffer::{NullBuffer, ScalarBuffer};
@@ -80,16 +81,17 @@ enum Made {
 
 /// Rows as numbers of their labels, nulls where there is no label; labels that no row has are left out.
 fn labelled(ids: Vec<u32>, labels: &[Option<String>]) -> ArrayRef {
-    let mut used = vec![false; labels.len()];
-    for &id in &ids {
-        if let Some(mark) = used.get_mut(id as usize) {
-            *mark = true;
+    let used: Vec<AtomicBool> = labels.iter().map(|_| AtomicBool::new(false)).collect();
+    ids.par_iter().for_each(|&id| {
+        // Most marks stand already: reading is cheaper than writing over.
+        if let Some(mark) = used.get(id as usize).filter(|mark| !mark.load(Ordering::Relaxed)) {
+            mark.store(true, Ordering::Relaxed);
         }
-    }
+    });
     let mut place = vec![u32::MAX; labels.len() + 1];
     let mut kept: Vec<&str> = Vec::new();
     for (i, label) in labels.iter().enumerate() {
-        if let (true, Some(label)) = (used[i], label) {
+        if let (true, Some(label)) = (used[i].load(Ordering::Relaxed), label) {
             place[i] = kept.len() as u32;
             kept.push(label);
         }
