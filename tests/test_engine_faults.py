@@ -52,7 +52,8 @@ MADE = """
             "origin": places[rng.integers(0, 3, n)], "destination": places[rng.integers(3, 8, n)],
             "exporter": firms[rng.integers(0, 50, n)], "importer": firms[rng.integers(0, 50, n)],
             "reported_by": np.array(["exporter", "importer"])[rng.integers(0, 2, n)],
-            "value": value, "net_weight": rng.lognormal(3, 1, n), "quantity": rng.integers(1, 50, n).astype(float)})
+            "value": value, "net_weight": rng.lognormal(3, 1, n), "quantity": rng.integers(1, 50, n).astype(float),
+            "fraud": rng.integers(0, 2, n)})
     def detectors():
         return [rl.UnitValue(min_peers=5), rl.ValueWeight(by=("hs6",)), rl.Rarity(), rl.Repeats(threshold=10_000.0),
                 rl.Digits(entity="importer", min_products=1), rl.Isolation(), rl.Ecod(), rl.Surge(by=("hs6",)),
@@ -65,11 +66,11 @@ MADE = """
 def test_no_thread_waits_for_itself(threads):
     script = f"""
     rl.set_threads({threads})
-    small = frame(4_000)
+    some = frame(140_000)  # enough that a column is read by several threads
     for i in range(200):
-        rl.screen(rl.read(small, progress=False), progress=False)
-    ships = rl.read(frame(20_000), progress=False)
+        rl.screen(rl.read(some, progress=False), progress=False)
     for detector in detectors():
+        ships = rl.read(frame(20_000) if type(detector).__name__ == "Isolation" else some, progress=False)
         table = detector.fit_score(ships)
         answers = []
         def ask():
@@ -159,7 +160,7 @@ INTERRUPTS = """
         "split": lambda: rl.inject(ships, "split", n=20_000),
         "screen": lambda: rl.screen(ships, detectors()[:4], fdr=0.5, progress=False),
         "sample": lambda: rl.samples.shipments(300_000),
-        "leakage": lambda: rl.leakage_report(ships, ships, "quantity"),
+        "leakage": lambda: rl.leakage_report(ships, ships, "fraud"),
     }
     for detector in detectors():
         name = type(detector).__name__
@@ -211,7 +212,7 @@ def test_fill_counts_its_rows_before_it_makes_them():
     )
     ships = rl.read(frame, progress=False)
     begun = time.perf_counter()
-    with pytest.raises(rl.errors.ArgumentError, match=r"29134\d\d\d rows of 20 .* 2023-01-01 to 9999-12-31"):
+    with pytest.raises(rl.errors.ArgumentError, match=r"29135390 rows of 20 .* from 2023-01-01 to 9999-12-31"):
         ships.aggregate(["hs", "day"], "shipments", fill="zero")
     assert time.perf_counter() - begun < 5
     assert len(ships.aggregate(["hs", "year"], "shipments", fill="zero")) == 10 * (9999 - 2023 + 1)
@@ -396,7 +397,8 @@ def test_every_way_to_read_scores_gives_the_same():
     assert whole.equals(pl.DataFrame(table))
     assert whole.equals(pl.DataFrame(table.to_arrow()))
     assert table["reason"].to_pylist() == whole["reason"].to_list()
-    assert duckdb.sql("select count(reason), sum(row) from table").fetchone() == (150_000, 150_000 * 149_999 // 2)
+    counted = duckdb.connect().register("scores", table).sql("select count(reason), sum(row) from scores")
+    assert counted.fetchall() == [(150_000, 150_000 * 149_999 // 2)]
     part = table.slice(65_000, 2_000)
     assert whole[65_000:67_000].equals(part.to_polars())
     assert arro3.core.Table.from_arrow(table.slice(5, 0)).num_rows == 0
@@ -501,3 +503,47 @@ def test_a_weight_of_zero_is_no_weight():
     )
     found = ships.aggregate([], ["unit_value", "unit_value.median"]).to_pylist()
     assert found == [{"unit_value": 10.0, "unit_value_median": 10.0}]
+
+
+@pytest.fixture(scope="module")
+def unweighed(tmp_path_factory):
+    n = 60
+    frame = pl.DataFrame(
+        {
+            "HS": ["690721"] * n,
+            "ORIGIN": ["CN"] * n,
+            "DATE": [str(D(2023, 1, 1) + datetime.timedelta(i)) for i in range(n)],
+            "VALUE": [1000.0 + i for i in range(n - 1)] + [90_000.0],
+            "QUANTITY": [100] * n,
+            "UNIT": ["PCE"] * n,
+        }
+    )
+    path = tmp_path_factory.mktemp("unweighed") / "imports.csv"
+    frame.write_csv(path)
+    return str(path)
+
+
+def test_without_a_weight_the_screen_takes_prices_by_quantity(unweighed):
+    columns = {"quantity": "QUANTITY", "quantity_unit": "UNIT"}
+    ships = rl.read(unweighed, columns=columns, progress=False)
+    assert "net_weight" not in ships.roles
+    findings = rl.screen(ships, progress=False)
+    assert findings.table["subject"].to_pylist()[0] == "row 59"
+    assert findings.notes == ["no column has the role net_weight: prices are values by quantity, within one unit"]
+    assert findings.notes[0] in repr(findings)
+    with pytest.raises(rl.errors.MissingColumnError, match='measure="value/quantity"'):
+        rl.UnitValue().fit(ships)
+    assert rl.screen(ships, [rl.UnitValue(measure="value/quantity")], progress=False).notes == []
+
+
+def test_the_command_line_takes_a_measure(unweighed, capsys):
+    from redlane.cli import main
+
+    roles = ["--column", "quantity=QUANTITY", "--column", "quantity_unit=UNIT"]
+    main(["screen", unweighed, *roles])
+    shown = capsys.readouterr()
+    assert "value per unit" in shown.out
+    assert "prices are values by quantity, within one unit" in shown.err
+    main(["screen", unweighed, *roles, "--measure", "value/quantity"])
+    again = capsys.readouterr()
+    assert (again.out, "note" in again.err or "prices are" in again.err) == (shown.out, False)
