@@ -78,3 +78,20 @@ pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().cloned();
     text.or_else(|| panic.downcast_ref::<&str>().map(|t| (*t).to_owned())).unwrap_or_else(|| "no message".into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_keeps_its_words() {
+        for (panic, words) in [
+            (std::panic::catch_unwind(|| panic!("plain")), "plain"),
+            (std::panic::catch_unwind(|| panic!("number {}", 7)), "number 7"),
+        ] {
+            let error = Error::Internal(panic_text(&*panic.unwrap_err()));
+            assert_eq!(error.to_string(), format!("internal error, please report it: {words}"));
+            assert_eq!(error.class(), "RedlaneError");
+        }
+    }
+}

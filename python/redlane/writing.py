@@ -71,8 +71,8 @@ def refuse(path: str, sources: Iterable[Any]) -> None:
             same = same or os.path.samefile(path, source)
         if same:
             raise WriteError(
-                f"{path}: the data were read from this file, and columns that were not needed yet are still in it; "
-                "write to another name"
+                f"{path}: the data were read from this file, and may have to be read from it again; write to another "
+                "name"
             )
 
 

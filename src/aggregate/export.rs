@@ -32,7 +32,10 @@ pub fn write_csv(table: &dyn Lazy, rows: Range<usize>, out: impl Write, escape: 
 
 /// Writes Parquet.
 pub fn write_parquet(table: &dyn Lazy, rows: Range<usize>, out: impl Write + Send, watch: &Watch) -> Result<()> {
-    let fail = |e: parquet::errors::ParquetError| Error::Write(format!("cannot be written: {e}"));
+    let fail = |e: parquet::errors::ParquetError| {
+        let text = e.to_string();
+        Error::Write(format!("cannot be written: {}", text.strip_prefix("External: ").unwrap_or(&text)))
+    };
     let mut writer = parquet::arrow::ArrowWriter::try_new(out, table.schema(), None).map_err(fail)?;
     for piece in pieces(rows, false) {
         watch.check()?;

@@ -7,6 +7,8 @@ use arrow::datatypes::DataType;
 
 /// Texts of so many bytes lie in the view itself.
 const INLINE: u32 = 12;
+/// Bytes a row that texts seldom exceed.
+const LONG: usize = 64;
 
 /// The array, if it is sound: the offsets, texts, codes and children of it.
 pub fn sound(data: &ArrayData) -> Result<ArrayData, String> {
@@ -74,11 +76,15 @@ fn not_text(row: usize) -> String {
 
 fn views(data: &ArrayData, text: bool) -> Result<ArrayData, String> {
     data.validate().map_err(|e| e.to_string())?;
-    let buffers = &data.buffers()[1..];
+    let buffers: Vec<Texts> = data.buffers()[1..].iter().map(|b| Texts::of(b)).collect();
     let views = &data.buffers()[0].typed_data::<u128>()[data.offset()..data.offset() + data.len()];
+    let held: usize = buffers.iter().map(|b| b.bytes.len()).sum();
+    // Buffers that the views mostly use are read at once; of others, only what the views lead to.
+    let whole = text && held <= LONG * views.len();
+    let buffers: Vec<Texts> = buffers.into_iter().map(|b| if whole { b.read() } else { b }).collect();
     let mut stray = false;
     for (row, view) in views.iter().enumerate() {
-        if let Err(what) = check_view(*view, buffers, text) {
+        if let Err(what) = check_view(*view, &buffers, text) {
             if !data.is_null(row) {
                 return Err(if what.is_empty() { not_text(row) } else { format!("row {row} of a batch {what}") });
             }
@@ -86,6 +92,29 @@ fn views(data: &ArrayData, text: bool) -> Result<ArrayData, String> {
         }
     }
     Ok(if stray { cleared(data) } else { data.clone() })
+}
+
+/// A buffer of texts, and what is known of all its bytes.
+struct Texts<'a> {
+    bytes: &'a [u8],
+    ascii: bool,
+    utf8: bool,
+}
+
+impl<'a> Texts<'a> {
+    fn of(buffer: &'a Buffer) -> Texts<'a> {
+        Texts { bytes: buffer.as_slice(), ascii: false, utf8: false }
+    }
+
+    fn read(self) -> Texts<'a> {
+        let ascii = self.bytes.is_ascii();
+        Texts { ascii, utf8: ascii || simdutf8::basic::from_utf8(self.bytes).is_ok(), ..self }
+    }
+
+    /// Whether a letter begins at a place, or the buffer ends there.
+    fn begins(&self, at: usize) -> bool {
+        self.bytes.get(at).is_none_or(|byte| (*byte as i8) >= -0x40)
+    }
 }
 
 /// Views of nulls may be anything; here they are empty, because kernels look at them.
@@ -102,8 +131,8 @@ fn cleared(data: &ArrayData) -> ArrayData {
 }
 
 /// An error without words is one of UTF-8.
-#[inline]
-fn check_view(view: u128, buffers: &[Buffer], text: bool) -> Result<(), &'static str> {
+#[inline(always)]
+fn check_view(view: u128, buffers: &[Texts], text: bool) -> Result<(), &'static str> {
     let length = view as u32;
     if length <= INLINE {
         let content = view >> 32;
@@ -115,12 +144,16 @@ fn check_view(view: u128, buffers: &[Buffer], text: bool) -> Result<(), &'static
         return if !text || ascii || std::str::from_utf8(bytes).is_ok() { Ok(()) } else { Err("") };
     }
     let (buffer, from) = ((view >> 64) as u32 as usize, (view >> 96) as u32 as usize);
-    let bytes = buffers.get(buffer).and_then(|b| b.as_slice().get(from..from + length as usize));
-    let Some(bytes) = bytes else { return Err("leads out of the column's texts") };
+    let to = from + length as usize;
+    let found = buffers.get(buffer).and_then(|texts| Some((texts, texts.bytes.get(from..to)?)));
+    let Some((texts, bytes)) = found else { return Err("leads out of the column's texts") };
     if bytes[..4] != ((view >> 32) as u32).to_le_bytes() {
         return Err("does not begin like the text it leads to");
     }
-    if !text || bytes.is_ascii() || simdutf8::basic::from_utf8(bytes).is_ok() { Ok(()) } else { Err("") }
+    let fine = !text
+        || texts.ascii
+        || if texts.utf8 { texts.begins(from) && texts.begins(to) } else { simdutf8::basic::from_utf8(bytes).is_ok() };
+    if fine { Ok(()) } else { Err("") }
 }
 
 #[cfg(test)]
@@ -177,19 +210,23 @@ mod tests {
                 | u128::from(from) << 96
         };
         let held = Buffer::from(&b"a text of twenty bytes, and more"[..]);
+        let accented = Buffer::from("\u{e9}xyz and so on, on and on".as_bytes());
         for bad in [
             view(u32::MAX, b"aaaa", 0, 0),
             view(20, b"a te", 1, 0),
+            view(20, b"a te", 2, 0),
             view(20, b"a te", 0, 20),
             view(20, b"b te", 0, 0),
             view(2, b"ab\0x", 0, 0),
             view(2, b"\xff\xfe\0\0", 0, 0),
+            view(13, "\u{e9}xyz".as_bytes()[1..].try_into().unwrap(), 1, 1),
         ] {
             let views = Buffer::from_vec(vec![view(20, b"a te", 0, 0), bad]);
-            assert!(sound(&broken(DataType::Utf8View, 2, vec![views.clone(), held.clone()])).is_err(), "{bad:x}");
+            let buffers = vec![views.clone(), held.clone(), accented.clone()];
+            assert!(sound(&broken(DataType::Utf8View, 2, buffers.clone())).is_err(), "{bad:x}");
             let nulls = NullBuffer::from(vec![true, false]);
             let builder = ArrayData::builder(DataType::Utf8View).len(2).nulls(Some(nulls));
-            let data = unsafe { builder.buffers(vec![views, held.clone()]).build_unchecked() };
+            let data = unsafe { builder.buffers(buffers).build_unchecked() };
             let mended = sound(&data).unwrap();
             mended.validate_full().unwrap();
             assert_eq!(mended.null_count(), 1);

@@ -257,34 +257,6 @@ impl Ruler {
     }
 }
 
-impl Ruler {
-    /// The first and the last period of a state's cells, all of which must be beginnings of periods.
-    fn span(&self, days: &List, detector: &str) -> Result<(i32, i32)> {
-        let mut span: Option<(i32, i32)> = None;
-        for day in days.values.iter().map(|day| *day as i32) {
-            if self.every.start(day) != day {
-                let what =
-                    format!("the column \"periods\" holds {}, on which no {} begins", iso(day), self.every.name());
-                return Err(wrong(&what, detector));
-            }
-            span = Some(span.map_or((day, day), |(first, last)| (first.min(day), last.max(day))));
-        }
-        let (first, last) = span.ok_or_else(|| wrong("the state holds no records", detector))?;
-        let about = f64::from(last - first) / self.every.days();
-        if about > self.most {
-            let what = format!(
-                "the column \"periods\" goes from {} to {}, about {about:.0} {}s, more than the {} that can be compared",
-                iso(first),
-                iso(last),
-                self.every.name(),
-                self.most
-            );
-            return Err(wrong(&what, detector));
-        }
-        Ok((first, last))
-    }
-}
-
 /// A correctly rounded sum of numbers, what rounding left over, and what that left over, until nothing is.
 pub fn expansion(sum: f64, mut numbers: Vec<f64>) -> Vec<f64> {
     let (mut parts, mut part) = (vec![sum], sum);

@@ -21,6 +21,7 @@ mod rarity;
 mod repeats;
 mod scores;
 mod screen;
+mod span;
 mod surge;
 mod tails;
 mod unit_value;
