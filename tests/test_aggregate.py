@@ -28,7 +28,7 @@ STATS = ["sum", "mean", "std", "min", "max", "median", "mad", "q05", "q25", "q75
 
 
 def frame(rows):
-    names = ["importer", "origin", "value", "net_weight"]
+    names = ["firm", "place", "value", "net_weight"]
     kinds = [pa.string(), pa.string(), pa.float64(), pa.float64()]
     columns = list(zip(*rows, strict=True)) if rows else [[], [], [], []]
     return pa.table({n: pa.array(list(c), k, from_pandas=False) for n, k, c in zip(names, kinds, columns, strict=True)})
@@ -78,8 +78,8 @@ def test_statistics_equal_numpy(rows, batches):
     step = max(1, -(-len(rows) // batches))
     chunked = pa.Table.from_batches(table.to_batches(max_chunksize=step), table.schema)
     ships = rl.read(chunked)
-    measures = ["shipments", "importer.distinct"] + [f"{c}.{s}" for c in ("value", "net_weight") for s in STATS]
-    got = {(r["origin"]): r for r in ships.aggregate("origin", measures).to_pylist()}
+    measures = ["shipments", "firm.distinct"] + [f"{c}.{s}" for c in ("value", "net_weight") for s in STATS]
+    got = {(r["place"]): r for r in ships.aggregate("place", measures).to_pylist()}
     groups = {}
     for row in rows:
         groups.setdefault(row[1], []).append(row)
@@ -88,7 +88,7 @@ def test_statistics_equal_numpy(rows, batches):
     )
     for key, members in groups.items():
         assert got[key]["shipments"] == len(members)
-        assert got[key]["importer_distinct"] == len({m[0] for m in members if m[0] is not None})
+        assert got[key]["firm_distinct"] == len({m[0] for m in members if m[0] is not None})
         for at, column in ((2, "value"), (3, "net_weight")):
             for stat in STATS:
                 mine = got[key][column if stat == "sum" else f"{column}_{stat}"]

@@ -217,9 +217,9 @@ def test_na_is_namibia_among_codes_and_nothing_among_names():
 
 def test_diversion_takes_any_name_of_a_country():
     sample = rl.samples.shipments(20_000).ships
-    by_code = rl.Diversion("RU", "2022-03").fit_score(sample)
-    by_name = rl.Diversion("Russian Federation", "2022-03").fit_score(sample)
-    assert by_code.to_table().to_pylist() == by_name.to_table().to_pylist()
+    by_code = rl.Diversion(target="RU", event="2022-03").fit_score(sample)
+    by_name = rl.Diversion(target="Russian Federation", event="2022-03").fit_score(sample)
+    assert by_code.to_pylist() == by_name.to_pylist()
 
 
 # Firms
@@ -243,7 +243,7 @@ def test_repeats_of_unknown_parties_are_not_scored(tmp_path):
     text = "HS,DATE,IMPORTER,EXPORTER,VALUE,NET_WEIGHT\n"
     text += "".join(f"690721,2023-01-0{d},,NULL,500,5\n" for d in (1, 3, 5))
     text += "690721,2023-01-06,Orion,Beta,700,7\n"
-    scores = rl.Repeats().fit_score(read_csv(tmp_path, text)).to_table().to_pylist()
+    scores = rl.Repeats().fit_score(read_csv(tmp_path, text)).to_pylist()
     assert [s["reason"] for s in scores[:3]] == ["not scored: the parties are not known"] * 3
     assert all(s["score"] is None for s in scores[:3])
     assert scores[3]["score"] is not None

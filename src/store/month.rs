@@ -54,7 +54,7 @@ mod tests {
             (6, "Jun junio junho juin Juni июн haziran"),
             (7, "Jul julio juil. juillet июль temmuz"),
             (8, "Aug agosto AGO août aout август ağu"),
-            (9, "Sep sept setembro SET септ. eylül"),
+            (9, "Sep sept setembro SET сент. eylül"),
             (10, "Oct octubre outubro OUT Okt октябрь ekim"),
             (11, "Nov noviembre ноя kasım KASIM"),
             (12, "Dec DIC dez déc. дек aralık"),
