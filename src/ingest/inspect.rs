@@ -211,21 +211,20 @@ fn names(path: &Path, line: &[u8], rule: &Rule, notes: &mut Vec<String>) -> Resu
     unique(path, raw, &named(rule.delimiter), notes)
 }
 
-/// Columns that hold numbers in every record of the sample without quotes.
+/// Columns that hold numbers in every record of the sample.
 fn numeric(sample: &[u8], lines: &[Line], rule: &Rule) -> Vec<bool> {
     let mut numbers = vec![0usize; rule.columns];
     let mut others = vec![false; rule.columns];
-    for line in lines.iter().take(200) {
-        let text = &sample[line.start..line.next];
-        if text.contains(&b'"') || line.cells != rule.columns {
-            continue;
-        }
+    // Here a quoted cell may hold lines, whatever they look like.
+    let open = Rule::new(rule.delimiter, rule.end, usize::MAX);
+    for line in lines.iter().take(200).filter(|l| l.cells == rule.columns) {
         let mut column = 0;
-        rule.cells_of(text.strip_suffix(&[rule.end.byte()]).unwrap_or(text), |cell| {
+        open.quoted_record(&sample[..line.next], line.start, |from, to, _| {
             if let (Some(n), Some(other)) = (numbers.get_mut(column), others.get_mut(column)) {
-                let cell = cell.trim_ascii();
-                *n += usize::from(is_number(cell));
-                *other |= !cell.is_empty() && !is_number(cell);
+                let cell = unquoted(sample[from..to].trim_ascii());
+                let number = is_number(&cell);
+                *n += usize::from(number);
+                *other |= !cell.is_empty() && !number;
             }
             column += 1;
         });
