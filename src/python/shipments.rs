@@ -108,6 +108,8 @@ pub(super) fn window(name: &str, (first, last): (String, String)) -> Result<Peri
     Ok(Period { first: a.first, last: b.last })
 }
 
+/// Row, column, raw text, reason.
+type ReadFault = (u32, String, Option<String>, &'static str);
 type Condition = (String, Vec<Option<Value>>, bool);
 
 fn conditions(list: Vec<Condition>) -> Vec<(String, Wanted)> {
@@ -265,7 +267,7 @@ impl Shipments {
     }
 
     /// Faults that only the file could show, as row of this view, column, raw text and reason.
-    fn read_faults(&self, py: Python<'_>) -> PyResult<Vec<(u32, String, Option<String>, &'static str)>> {
+    fn read_faults(&self, py: Python<'_>) -> PyResult<Vec<ReadFault>> {
         let store = &self.ships.store;
         let position = |row: u32| match &self.ships.rows {
             RowList::All(_) => Some(row),
