@@ -79,6 +79,8 @@ pub(super) fn window(name: &str, (first, last): (String, String)) -> Result<Peri
     Ok(Period { first: a.first, last: b.last })
 }
 
+/// Row, column, raw text, reason.
+type ReadFault = (u32, String, Option<String>, &'static str);
 type Condition = (String, Vec<Option<Value>>, bool);
 
 fn conditions(list: Vec<Condition>) -> Result<Vec<(String, Wanted)>> {
@@ -248,7 +250,7 @@ impl Shipments {
     }
 
     /// Faults that only the file could show, as row of this view, column, raw text and reason.
-    fn read_faults(&self, py: Python<'_>) -> PyResult<Vec<(u32, String, Option<String>, &'static str)>> {
+    fn read_faults(&self, py: Python<'_>) -> PyResult<Vec<ReadFault>> {
         let store = &self.ships.store;
         let kept = store.read_faults().iter().filter_map(|f| Some((self.ships.rows.position(f.row)?, f)));
         let (rows, kept): (Vec<u32>, Vec<store::Fault>) = kept.map(|(row, f)| (row, f.clone())).unzip();
