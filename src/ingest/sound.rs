@@ -76,7 +76,7 @@ fn not_text(row: usize) -> String {
 
 fn views(data: &ArrayData, text: bool) -> Result<ArrayData, String> {
     data.validate().map_err(|e| e.to_string())?;
-    let buffers: Vec<Texts> = data.buffers()[1..].iter().map(|b| Texts::of(b)).collect();
+    let buffers: Vec<Texts> = data.buffers()[1..].iter().map(Texts::of).collect();
     let views = &data.buffers()[0].typed_data::<u128>()[data.offset()..data.offset() + data.len()];
     let held: usize = buffers.iter().map(|b| b.bytes.len()).sum();
     // Buffers that the views mostly use are read at once; of others, only what the views lead to.
