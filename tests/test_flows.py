@@ -261,7 +261,7 @@ def test_exports_to_russia_go_round(exports):
     members, with_sums = exports
     scores = rl.Diversion(target="Russian Federation", event="2022-02-24").fit_score(members).to_pylist()
     ranked = sorted(scores, key=lambda r: -r["score"])
-    assert [r["through"] for r in ranked[:3]] == ["Kyrgyzstan", "Armenia", "Kazakhstan"]
+    assert [r["through"] for r in ranked[:3]] == ["KG", "AM", "KZ"]
     for r, (before, after) in zip(ranked, [(263, 2734), (757, 2162), (5487, 12110)], strict=False):
         assert round(r["in_before"] / 1e6) == before
         assert round(r["in_after"] / 1e6) == after
@@ -285,10 +285,10 @@ def test_exports_to_russia_go_round(exports):
 
 def test_the_shifts_of_2022_are_dated(exports):
     state = {r["destination"]: r for r in rl.Surge(by=("destination",)).fit(exports[0]).state().to_pylist()}
-    assert state["Kyrgyzstan"]["shift"].year == 2022
-    assert state["Armenia"]["shift"].year == 2022
-    assert state["Russian Federation"]["shift"] in (dt.date(2022, 3, 1), dt.date(2022, 4, 1))
-    assert state["Russian Federation"]["after"] < 0.5 * state["Russian Federation"]["before"]
+    assert state["KG"]["shift"].year == 2022
+    assert state["AM"]["shift"].year == 2022
+    assert state["RU"]["shift"] in (dt.date(2022, 3, 1), dt.date(2022, 4, 1))
+    assert state["RU"]["after"] < 0.5 * state["RU"]["before"]
 
 
 # Newcomer and mirror gap by hand
@@ -401,7 +401,7 @@ def test_bad_input():
         with pytest.raises(rl.errors.ArgumentError, match=words):
             detector.fit(month)
     for detector, words in [
-        (rl.Diversion(target="Rusia", event="2022-03-01"), 'target "Rusia" is not in the data.*there are'),
+        (rl.Diversion(target="Rossia", event="2022-03-01"), 'target "Rossia" is not in the data.*there are'),
         (
             rl.Diversion(target="RU", event="2031-03-01"),
             "event 2031-03-01 lies outside the data: the data go from 2020-01",
@@ -418,6 +418,6 @@ def test_bad_input():
     ]:
         with pytest.raises(rl.RedlaneError, match=words):
             detector.fit(ships)
-    far = pl.concat([ships.to_polars().head(50), ships.to_polars().head(1).with_columns(date=dt.date(1, 1, 1))])
-    with pytest.raises(rl.errors.ArgumentError, match="dates go from 0001-01-01"):
-        rl.Surge().fit(rl.read(far))
+    far = pl.concat([ships.to_polars().head(50), ships.to_polars().head(1).with_columns(date=dt.date(1900, 1, 1))])
+    with pytest.raises(rl.errors.ArgumentError, match="dates go from 1900-01-01"):
+        rl.Surge(every="day").fit(rl.read(far))
