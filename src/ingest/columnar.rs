@@ -42,12 +42,10 @@ pub fn from_columns(
     Ok(ships)
 }
 
-/// Names, first cells, and what they show.
-fn look(
-    schema: &SchemaRef,
-    batches: &[RecordBatch],
-    options: &Options,
-) -> Result<(Vec<String>, Vec<Vec<Option<String>>>, Chosen)> {
+/// The names of columns, their first cells, and what these show.
+type Look = (Vec<String>, Vec<Vec<Option<String>>>, Chosen);
+
+fn look(schema: &SchemaRef, batches: &[RecordBatch], options: &Options) -> Result<Look> {
     let names: Vec<String> = schema.fields().iter().map(|f| f.name().clone()).collect();
     let first = |c: usize| batches.first().map_or(Ok(Vec::new()), |b| first_values(b.column(c)));
     let sample = (0..names.len()).map(first).collect::<Result<Vec<_>>>()?;

@@ -315,6 +315,9 @@ const PARTS: [(&str, &str); 3] = [
 ];
 const IMPOSSIBLE: &str = "no such day in the calendar";
 
+/// A column's codes, and for each label the number it stands for.
+type Piece = (Arc<Codes>, Vec<Option<u32>>);
+
 fn day_of(
     columns: &[Column],
     parts: [Option<usize>; 3],
@@ -322,7 +325,7 @@ fn day_of(
     outcome: &mut Outcome,
     watch: &Watch,
 ) -> Result<Made> {
-    let mut read: Vec<Option<(Arc<Codes>, Vec<Option<u32>>)>> = Vec::new();
+    let mut read: Vec<Option<Piece>> = Vec::new();
     for (column, (part, reason)) in parts.into_iter().zip(PARTS) {
         let Some(column) = column else {
             read.push(None);

@@ -49,9 +49,12 @@ pub fn expand(sources: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// What tells one file from another: its device and number, or the path behind all links.
+type Identity = (Option<(u64, u64)>, PathBuf);
+
 /// Rows of a file given twice would count twice.
 fn given_once(files: &[PathBuf]) -> Result<()> {
-    let mut seen: HashMap<(Option<(u64, u64)>, PathBuf), &PathBuf> = HashMap::new();
+    let mut seen: HashMap<Identity, &PathBuf> = HashMap::new();
     for file in files {
         let number = fs::metadata(file).ok().and_then(|m| place(&m));
         // Without a number, the path behind all links tells one file from another.

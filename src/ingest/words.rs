@@ -254,13 +254,13 @@ pub fn derived_keys() -> &'static [String] {
 /// Whether a cell of a party says that there is no firm.
 pub fn no_firm(cell: &str) -> bool {
     let cell = folded(cell);
-    cell.is_empty() || file().no_firm.words.iter().any(|w| *w == cell)
+    cell.is_empty() || file().no_firm.words.contains(&cell)
 }
 
 /// Whether a cell stands for all countries or all goods.
 pub fn is_total(cell: &str) -> bool {
     let cell = folded(cell);
-    file().total.words.iter().any(|w| *w == cell)
+    file().total.words.contains(&cell)
 }
 
 #[cfg(test)]

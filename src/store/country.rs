@@ -192,9 +192,9 @@ impl CountryFormat {
 /// is no country, with the number of rows of each label in `rows`.
 pub fn notes(role: &str, column: &str, texts: &[Option<String>], made: &Countries, rows: &[usize]) -> Vec<String> {
     let mut notes = Vec::new();
-    let example = texts.iter().flatten().zip(&made.labels).filter(|(t, _)| number(t.trim()).is_some());
+    let told = |(t, l): &(&String, &Option<String>)| number(t.trim()).is_some() && l.as_ref().is_some_and(|l| l != *t);
     if made.format.m49
-        && let Some((text, Some(label))) = example.filter(|(t, l)| l.as_ref().is_some_and(|l| l != *t)).next()
+        && let Some((text, Some(label))) = texts.iter().flatten().zip(&made.labels).find(told)
     {
         notes.push(format!("the numbers in {column:?} are read as M49 codes of countries: {role} {text} is {label}"));
     }

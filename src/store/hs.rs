@@ -42,7 +42,8 @@ pub fn parse_hs(text: &str) -> HsCode {
     // `0202: Meat`, `02 Meat`, `01012100-Pure-bred horses`: something parts the code from the words.
     let parted = code.ends_with(is_gap) || rest.starts_with([':', ';', ',', '_', '/', '|', '(', '\t']);
     let words = rest.trim_start_matches(|c: char| !c.is_alphanumeric());
-    if !rest.is_empty() && !(parted && words.starts_with(char::is_alphabetic)) {
+    let worded = parted && words.starts_with(char::is_alphabetic);
+    if !(rest.is_empty() || worded) {
         return HsCode::Bad(NOT_DIGITS);
     }
     let code = code.trim_matches(is_gap);
