@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -56,7 +57,6 @@ Formulas = Annotated[
     Literal["keep", "escape"],
     Parameter(help="escape puts an apostrophe before texts of a CSV file that a spreadsheet would run"),
 ]
-Order = Annotated[str | None, Parameter(help="dmy or mdy, for dates such as 3/1/2023")]
 Where = Annotated[
     list[str] | None,
     Parameter(name="--where", negative="", help="name=value[,value] or name=first..last; may be repeated"),
@@ -84,10 +84,32 @@ def _conditions(options: list[str] | None, flag: str = "--where") -> dict[str, A
     return chosen
 
 
-def _read(
-    files: list[str], layout: str, column: list[str] | None, date_order: str | None, where: list[str] | None
-) -> Shipments:
-    ships = rl.read(files, layout=layout, columns=_pairs(column, "--column"), date_order=date_order)  # type: ignore[arg-type]
+@Parameter(name="*")
+@dataclass
+class Reading:
+    """How the files are read, where the plan of `redlane inspect` is not what is wanted."""
+
+    layout: Layout = "auto"
+    column: Columns = None
+    date_order: Annotated[Literal["dmy", "mdy"] | None, Parameter(help="dmy or mdy, for dates such as 3/1/2023")] = None
+    encoding: Annotated[str | None, Parameter(help="of text files, such as windows-1251")] = None
+    delimiter: Annotated[str | None, Parameter(help="the character between cells, or tab")] = None
+    decimal: Annotated[Literal[".", ","] | None, Parameter(help="the decimal sign")] = None
+    thousands: Annotated[str | None, Parameter(help="the mark between thousands")] = None
+    header: Annotated[int | None, Parameter(help="the line that names the columns, from 1")] = None
+    skip: Annotated[int | None, Parameter(help="lines to leave out above the header")] = None
+    sheet: Annotated[str | None, Parameter(help="the sheet of a spreadsheet, by name or number")] = None
+
+    def arguments(self) -> dict[str, Any]:
+        """As `redlane.read` and `redlane.inspect` take them."""
+        given = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "column"}
+        if given["delimiter"] in ("tab", "\\t"):
+            given["delimiter"] = "\t"
+        return {**given, "columns": _pairs(self.column, "--column")}
+
+
+def _read(files: list[str], reading: Reading | None, where: list[str] | None) -> Shipments:
+    ships = rl.read(files, **(reading or Reading()).arguments())
     return ships.where(**_conditions(where)) if where else ships
 
 
@@ -112,13 +134,23 @@ def _put(table: Table, output: str | None, limit: int, formulas: Literal["keep",
 
 
 @app.command
+def inspect(files: Files, /, *, reading: Reading | None = None, output: Out = None, limit: Limit = 200) -> None:
+    """How the files would be read: every decision, why, and what else it could be.
+
+    Parameters
+    ----------
+    files
+        CSV (plain, .gz, .zst), spreadsheets or Parquet files; - is the standard input.
+    """
+    _put(rl.inspect(files, **(reading or Reading()).arguments()), output, limit)
+
+
+@app.command
 def summary(
     files: Files,
     /,
     *,
-    layout: Layout = "auto",
-    column: Columns = None,
-    date_order: Order = None,
+    reading: Reading | None = None,
     where: Where = None,
     output: Out = None,
     formulas: Formulas = "keep",
@@ -134,7 +166,7 @@ def summary(
     faults
         List the cells that could not be read instead.
     """
-    ships = _read(files, layout, column, date_order, where)
+    ships = _read(files, reading, where)
     if output is None and not faults:
         print(f"{len(ships):,} shipments, layout {ships.layout}")
         for note in ships.notes:
@@ -150,9 +182,7 @@ def aggregate(
     by: str = "",
     measures: str = "shipments,value,net_weight",
     fill: bool = False,
-    layout: Layout = "auto",
-    column: Columns = None,
-    date_order: Order = None,
+    reading: Reading | None = None,
     where: Where = None,
     output: Out = None,
     formulas: Formulas = "keep",
@@ -171,7 +201,7 @@ def aggregate(
     fill
         Complete missing periods with zero.
     """
-    ships = _read(files, layout, column, date_order, where)
+    ships = _read(files, reading, where)
     keys = [key for key in by.split(",") if key]
     _put(ships.aggregate(keys, measures.split(","), fill="zero" if fill else None), output, limit, formulas)
 
@@ -186,9 +216,7 @@ def compare(
     by: str = "",
     measure: str = "value",
     against: Annotated[list[str] | None, Parameter(negative="", help="name=value; may be repeated")] = None,
-    layout: Layout = "auto",
-    column: Columns = None,
-    date_order: Order = None,
+    reading: Reading | None = None,
     where: Where = None,
     output: Out = None,
     formulas: Formulas = "keep",
@@ -209,7 +237,7 @@ def compare(
     measure
         What is compared.
     """
-    ships = _read(files, layout, column, date_order, where)
+    ships = _read(files, reading, where)
 
     def window(text: str) -> str | tuple[str, str]:
         first, dots, last = text.partition("..")
@@ -230,9 +258,7 @@ def screen(
     by: str = "hs6,origin",
     backoff: str = "hs6;hs4",
     min_peers: int = 20,
-    layout: Layout = "auto",
-    column: Columns = None,
-    date_order: Order = None,
+    reading: Reading | None = None,
     where: Where = None,
     output: Out = None,
     formulas: Formulas = "keep",
@@ -256,7 +282,7 @@ def screen(
     min_peers
         Fewest peers with a price.
     """
-    ships = _read(files, layout, column, date_order, where)
+    ships = _read(files, reading, where)
     levels = [level.split(",") for level in backoff.split(";") if level]
     price, notes = (measure, []) if measure else price_of(ships)
     for note in notes:

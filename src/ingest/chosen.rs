@@ -34,6 +34,8 @@ pub struct Chosen {
     /// Other columns that are made from those of the source.
     pub recipes: Vec<Recipe>,
     pub hs_digits: Option<usize>,
+    /// Numbers in columns of countries may be those of the UN (M49).
+    pub m49: bool,
     pub numbers: Vec<usize>,
     /// The currency of the values by ISO 4217, where the layout or the column's name states it.
     pub currency: Option<String>,
@@ -61,6 +63,7 @@ impl Chosen {
             date_parts: None,
             recipes: Vec::new(),
             hs_digits: None,
+            m49: true,
             numbers: Vec::new(),
             currency: None,
             valuation: None,

@@ -112,6 +112,7 @@ pub fn build(mut sources: Vec<Source>, rows: usize, chosen: Chosen, options: &Op
         .with_layout(&chosen.layout, &roles, chosen.hs_digits)
         .with_own(own, chosen.numbers)
         .with_date_order(options.date_order)
+        .with_m49(chosen.m49)
         .with_number_format(options.number_format)
         .with_derived(recipes.iter().filter_map(|r| toml::to_string(r).ok()).collect(), outcome.faults);
     for note in notes.into_iter().chain(outcome.notes) {

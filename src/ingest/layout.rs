@@ -38,6 +38,10 @@ pub struct Layout {
     /// A period that is made of several columns.
     date: Option<DateEntry>,
     hs_digits: Option<usize>,
+    /// Numbers that stand for countries are those of the UN (M49). Elsewhere they are a country's own
+    /// and stay as they are.
+    #[serde(default)]
+    m49: bool,
     /// Further columns that hold numbers with text among them.
     #[serde(default)]
     numbers: Vec<String>,
@@ -229,6 +233,7 @@ fn by_layout(layout: &Layout, columns: &[String], sample: &[Vec<Option<String>>]
     let mut chosen = Chosen::new(&layout.name);
     chosen.notes = layout.notes.clone();
     chosen.hs_digits = layout.hs_digits;
+    chosen.m49 = layout.m49;
     chosen.currency = layout.currency.clone();
     chosen.valuation = layout.valuation.clone();
     chosen.numbers = layout.numbers.iter().filter_map(|n| find(columns, n)).collect();

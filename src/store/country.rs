@@ -140,8 +140,10 @@ pub struct Countries {
 }
 
 /// Reads the distinct texts of a column.
-pub fn read(texts: &[Option<String>], format: Option<CountryFormat>) -> Countries {
-    let format = format.unwrap_or_else(|| CountryFormat::of(texts.iter().flatten().map(|t| t.trim())));
+pub fn read(texts: &[Option<String>], format: Option<CountryFormat>, m49: bool) -> Countries {
+    let shown = || CountryFormat::of(texts.iter().flatten().map(|t| t.trim()));
+    let mut format = format.unwrap_or_else(shown);
+    format.m49 &= m49;
     let mut made = Countries {
         labels: Vec::with_capacity(texts.len()),
         unknown: vec![false; texts.len()],
@@ -268,7 +270,7 @@ mod tests {
     }
 
     fn labels(texts: &[&str]) -> Vec<Option<String>> {
-        read(&texts.iter().map(|t| Some((*t).to_owned())).collect::<Vec<_>>(), None).labels
+        read(&texts.iter().map(|t| Some((*t).to_owned())).collect::<Vec<_>>(), None, true).labels
     }
 
     #[test]

@@ -88,7 +88,8 @@ impl Store {
         let (column, _) = self.require(role)?;
         let raw = column.codes(watch)?;
         let texts = label_texts(&raw)?;
-        let made = country::read(&texts, self.earlier.countries[usize::from(role == Role::Destination)]);
+        let earlier = self.earlier.countries[usize::from(role == Role::Destination)];
+        let made = country::read(&texts, earlier, self.m49);
         if made.unknown.iter().any(|u| *u) || made.told.iter().any(Option::is_some) || made.format.m49 {
             let rows = rows_of_labels(&raw);
             for note in country::notes(role.name(), column.name(), &texts, &made, &rows) {

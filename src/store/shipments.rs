@@ -44,6 +44,8 @@ pub struct Store {
     pub(super) earlier: Decisions,
     /// HS codes are cut to this many digits, where the source adds its own behind them.
     pub(super) hs_digits: Option<usize>,
+    /// Numbers in columns of countries may be those of the UN.
+    pub(super) m49: bool,
     /// Columns of the source; those behind them were derived from it.
     own: usize,
     /// Columns without a role that the layout declares to be numbers.
@@ -83,6 +85,7 @@ impl Store {
             number_format: None,
             earlier: Decisions::default(),
             hs_digits: None,
+            m49: true,
             notes: Mutex::new(Vec::new()),
             files: Vec::new(),
             codes: std::array::from_fn(|_| OnceLock::new()),
@@ -139,6 +142,12 @@ impl Store {
     /// Cells that the reader of the source mended.
     pub fn with_repairs(mut self, repairs: Vec<Repair>) -> Store {
         self.read_repairs = repairs;
+        self
+    }
+
+    /// Whether numbers in columns of countries may be those of the UN (M49).
+    pub fn with_m49(mut self, m49: bool) -> Store {
+        self.m49 = m49;
         self
     }
 
