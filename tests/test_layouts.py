@@ -16,7 +16,13 @@ def read(tmp_path, text, **options):
 
 
 def months(ships):
-    rows = ships.aggregate(by="month", measures="shipments").to_pylist()
+    """The months of the shipments, or the years where their dates are years."""
+    try:
+        rows = ships.aggregate(by="month", measures="shipments").to_pylist()
+    except rl.errors.SchemaError as error:
+        assert "the dates are years" in str(error)
+        rows = ships.aggregate(by="year", measures="shipments").to_pylist()
+        return [row["year"].strftime("%Y") for row in rows if row["year"] is not None]
     return [row["month"].strftime("%Y-%m") for row in rows if row["month"] is not None]
 
 
@@ -130,7 +136,7 @@ SOURCES = {
         ["2023-01", "2023-02"],
         120,
         None,
-        {("CHN", "MX"), ("MX", "USA")},
+        {("CN", "MX"), ("MX", "US")},
     ),
     "mexico bcmm": (
         "ANIO,MES,TIPO,FRACCION,PAIS,VAL_USD,PESO_KG\n2023,1,Exportaciones,07020003,USA,20,5\n"
@@ -139,7 +145,7 @@ SOURCES = {
         ["2023-01", "2023-02"],
         120,
         6,
-        {("CHN", "MX"), ("MX", "USA")},
+        {("CN", "MX"), ("MX", "US")},
     ),
     "ukraine": (
         "Номер МД;Дата оформлення;Відправник;Одержувач;Код товару;Опис товару;Країна походження;Кількість;"
@@ -158,7 +164,7 @@ SOURCES = {
         ["2023-01", "2023-02"],
         12_000,
         32_000,
-        {("Китай", "UA"), ("UA", "Єгипет")},
+        {("CN", "UA"), ("UA", "Єгипет")},
     ),
     "russia": (
         "NAPR\tPERIOD\tSTRANA\tTNVED\tEDIZM\tSTOIM\tNETTO\tKOL\tREGION\tREGION_S\n"
@@ -176,7 +182,7 @@ SOURCES = {
         ["2023-03", "2023-04"],
         70_000,
         7_000,
-        {("KZ", "Италия"), ("Китай", "KZ")},
+        {("KZ", "IT"), ("CN", "KZ")},
     ),
     "turkey": (
         "Yıl;Ay;Akım;Ülke;GTİP;Miktar (kg);Değer (Dolar)\n2023;Ocak;İhracat;Almanya;870323;100;500\n"
@@ -185,7 +191,7 @@ SOURCES = {
         ["2023-01", "2023-02"],
         800,
         107,
-        {("TR", "Almanya"), ("Çin", "TR")},
+        {("TR", "DE"), ("CN", "TR")},
     ),
     "india imports": (
         "Date,HS Code,Description,Origin Country,Port of Discharge,Unit,Quantity,Value (INR),Per Unit (INR)\n"
@@ -194,7 +200,7 @@ SOURCES = {
         ["2016-11"],
         5_000,
         None,
-        {("China", "IN")},
+        {("CN", "IN")},
     ),
     "india exports": (
         "Date,HS Code,Description,Destination Country,Port of Loading,Unit,Quantity,Value (INR),Per Unit (INR)\n"
@@ -203,7 +209,7 @@ SOURCES = {
         ["2016-10"],
         700,
         None,
-        {("IN", "Kenya")},
+        {("IN", "KE")},
     ),
     "india shipping bills": (
         "SB NO,SB DATE,RITC,ITEM DESC,QTY,UQC,FOB INR,COUNTRY OF DESTINATION,EXPORTER NAME,CONSIGNEE NAME\n"
@@ -212,7 +218,7 @@ SOURCES = {
         ["2022-06"],
         1_000,
         None,
-        {("IN", "Kenya")},
+        {("IN", "KE")},
     ),
     "dgcis": (
         "Year,Month,Trade Type,ITC HS,Commodity,Country,Unit,Quantity,Value (US$ Mill)\n"
@@ -221,7 +227,7 @@ SOURCES = {
         ["2023-01", "2023-02"],
         3_500_000,
         None,
-        {("IN", "KENYA"), ("IRAQ", "IN")},
+        {("IN", "KE"), ("IQ", "IN")},
     ),
     "japan": (
         "Exp or Imp,Year,HS,Country,Unit1,Unit2,Quantity1-Year,Quantity2-Year,Value-Year,Quantity1-Jan,Quantity2-Jan,Value-Jan\n"
@@ -281,7 +287,7 @@ SOURCES = {
         ["2013-02"],
         70,
         None,
-        {("US", "CANADA")},
+        {("US", "CA")},
     ),
     "usa trade online imports": (
         'Commodity,Country,Time,Customs Value (Gen) ($US)\n"010121 Horses, live, purebred",Canada,Jan 2023,"1,200"\n',
@@ -289,7 +295,7 @@ SOURCES = {
         ["2023-01"],
         1_200,
         None,
-        {("Canada", "US")},
+        {("CA", "US")},
     ),
     "usa trade online exports": (
         'Commodity,Country,Time,Value ($US)\n"010121 Horses, live, purebred",Canada,Feb 2023,"1,500"\n',
@@ -297,7 +303,7 @@ SOURCES = {
         ["2023-02"],
         1_500,
         None,
-        {("US", "Canada")},
+        {("US", "CA")},
     ),
     "otexa": (
         "Country,Category,HTS,Description,Year,Month,SME,Value ($)\nVietnam,338,6109100012,T-SHIRTS,2023,4,10,250\n",
@@ -305,7 +311,7 @@ SOURCES = {
         ["2023-04"],
         250,
         None,
-        {("Vietnam", "US")},
+        {("VN", "US")},
     ),
     "statcan imports": (
         "YearMonth/AnnéeMois,HS10,Country/Pays,Province,State/État,Value/Valeur,Quantity/Quantité,Unit of Measure/Unité de Mesure\n"
@@ -322,7 +328,7 @@ SOURCES = {
         "H5,AAA,010121,Freedonia,BBB,Sylvania,2019,Gross Imports,5,12.5,3,5,400\n"
         "H5,AAA,010121,Freedonia,BBB,Sylvania,2019,Export,6,2,3,5,100\n",
         "wits",
-        ["2019-01"],
+        ["2019"],
         14_500,
         500,
         {("BBB", "AAA"), ("AAA", "BBB")},
@@ -332,7 +338,7 @@ SOURCES = {
         '"Freedonia","Sylvania","Export Value","0111","Wheat","2019","1000 US$","250"\n'
         '"Freedonia","Sylvania","Import Value","0111","Wheat","2020","1000 US$","50"\n',
         "faostat",
-        ["2019-01", "2020-01"],
+        ["2019", "2020"],
         300_000,
         None,
         {("Freedonia", "Sylvania"), ("Sylvania", "Freedonia")},
@@ -341,7 +347,7 @@ SOURCES = {
         "SIPRI AT Database ID,Supplier,Recipient,Designation,Description,Armament category,Order date,Numbers delivered,"
         "Delivery year,Status,TIV deal unit,TIV delivery values\n1,Freedonia,Sylvania,X-1,Trainer,Aircraft,2019,2,2020,New,5,10\n",
         "sipri",
-        ["2020-01"],
+        ["2020"],
         10,
         None,
         {("Freedonia", "Sylvania")},
@@ -349,7 +355,7 @@ SOURCES = {
     "atlas": (
         "location_code,partner_code,hs_product_code,year,export_value,import_value\nAAA,BBB,0101,2019,70,20\n",
         "atlas",
-        ["2019-01"],
+        ["2019"],
         70,
         None,
         {("AAA", "BBB")},
@@ -357,7 +363,7 @@ SOURCES = {
     "oec": (
         "year,origin,dest,hs92,export_val,import_val\n2019,aaa,bbb,010121,70,20\n",
         "oec",
-        ["2019-01"],
+        ["2019"],
         70,
         None,
         {("aaa", "bbb")},
@@ -366,7 +372,7 @@ SOURCES = {
         "HS6 ID,HS6,Exporter Country ID,Exporter Country,Importer Country ID,Importer Country,Year,Trade Value\n"
         "1010121,Horses,euaaa,Freedonia,eubbb,Sylvania,2019,70\n",
         "oec",
-        ["2019-01"],
+        ["2019"],
         70,
         None,
         {("euaaa", "eubbb")},
@@ -379,7 +385,7 @@ SOURCES = {
         ["2023-01", "2023-02"],
         153_895,
         150,
-        {("Germany", "Sylvania"), ("Osterlich", "Germany")},
+        {("DE", "Sylvania"), ("Osterlich", "DE")},
     ),
     "hmrc api": (
         "MonthId,FlowTypeId,SuppressionIndex,CommodityId,CommoditySitcId,CountryId,PortId,Value,NetMass,SuppUnit\n"
