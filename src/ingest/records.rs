@@ -184,10 +184,15 @@ impl NumberCells {
     }
 }
 
-/// `007`, or anything a spreadsheet would not write as a number: an identifier that must keep its spelling.
+/// `007`, `1000 US$`, or anything else that is no plain number: a code or a text that must keep its spelling.
 pub fn looks_like_code(text: &[u8]) -> bool {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
-    matches!(digits, [b'0', b'0'..=b'9', ..]) || text.first() == Some(&b'+') || digits.len() > 15
+    if matches!(digits, [b'0', b'0'..=b'9', ..]) || text.first() == Some(&b'+') || digits.len() > 15 {
+        return true;
+    }
+    let plain = |c: char| c.is_ascii_digit() || "+-.,eE ()'\u{a0}\u{202f}".contains(c);
+    !digits.iter().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b','))
+        && !std::str::from_utf8(digits).is_ok_and(|t| t.chars().all(plain))
 }
 
 /// A block as arrays, [`None`] for a column that was skipped.
