@@ -128,7 +128,7 @@ def test_unit_value_and_hhi_equal_duckdb(rows):
     db = duckdb.connect()
     db.register("t", table.to_arrow())
     expected = db.sql("""
-        with r as (select origin, fsum(value) v, fsum(net_weight) w from t where value is not null and net_weight is not null group by 1),
+        with r as (select origin, fsum(value) v, fsum(net_weight) w from t where value is not null and net_weight <> 0 group by 1),
         m as (select origin, median(value / net_weight) m from t where net_weight <> 0 group by 1),
         s as (select origin, importer, fsum(value) s from t where importer is not null group by 1, 2 having s > 0),
         h as (select origin, sum(power(s, 2)) / power(sum(s), 2) h from s group by 1)

@@ -125,8 +125,11 @@ def test_on_fault_raise(tmp_path):
 def test_files_that_do_not_match(tmp_path):
     a = write(tmp_path / "a.csv", "hs,value\n0101,5\n")
     b = write(tmp_path / "b.csv", "hs,valeur\n0101,5\n")
-    with pytest.raises(errors.SchemaError, match="valeur"):
-        rl.read([a, b])
+    ships = rl.read([a, b])
+    assert ships.columns == ["hs", "value", "valeur"]
+    assert any("valeur" in note for note in ships.notes)
+    with pytest.raises(errors.SchemaError, match="no column in common"):
+        rl.read([a, write(tmp_path / "c.csv", "x,valeur\n1,5\n")])
 
 
 def test_arguments():
