@@ -156,7 +156,7 @@ def test_aggregate_equals_duckdb(data, source):
         "count(*)",
         f'count(distinct "{firm}")',
         None,
-        f"fsum({v}) filter ({w} is not null) / nullif(fsum({w}) filter ({v} is not null), 0)",
+        f"fsum({v}) filter ({w} <> 0) / nullif(fsum({w}) filter ({v} is not null), 0)",
         f"median({v} / nullif({w}, 0))",
     ] + [sql[stat].format(column) for column in (v, w) for stat in stats]
     chosen = ", ".join(c if c else "0" for c in columns)
