@@ -43,7 +43,8 @@ fn spellings() -> &'static Spellings {
             let Some(role) = Role::named(&entry.role) else { continue };
             for spelling in entry.spellings {
                 counts[role as usize] += 1;
-                all.push((role, spelling, counts[role as usize]));
+                let ending = if spelling.ends_with('*') { "*" } else { "" };
+                all.push((role, folded(&spelling) + ending, counts[role as usize]));
             }
         }
         Spellings { endings: file.endings, all }
@@ -113,9 +114,7 @@ mod tests {
         for role in Role::ALL {
             assert!(role == Role::ReportedBy || spellings().all.iter().any(|(r, ..)| *r == role), "{}", role.name());
         }
-        for (_, spelling, _) in &spellings().all {
-            assert_eq!(folded(spelling), spelling.trim_end_matches('*'), "written as it is compared");
-        }
+        assert_eq!(role_of_name("Экспортёр"), Some(Role::Exporter));
     }
 
     #[test]

