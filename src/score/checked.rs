@@ -8,7 +8,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Float64Type, Int64Type};
 use rayon::prelude::*;
 
-use super::members::plain;
+use super::members::plain_key;
 use crate::error::{Error, Result};
 use crate::store::CALENDAR;
 
@@ -154,7 +154,8 @@ pub fn flag(states: &[RecordBatch], name: &str, detector: &str) -> Result<bool> 
 /// The chunks of a key, all of one type that a key can have.
 pub fn key(chunks: &[ArrayRef], name: &str, detector: &str) -> Result<Vec<ArrayRef>> {
     let bad = |what: String| wrong(&format!("the key {name:?} holds {what}"), detector);
-    let plain: Result<Vec<ArrayRef>> = chunks.iter().map(|c| plain(c).map_err(|e| bad(e.to_string()))).collect();
+    let plain: Result<Vec<ArrayRef>> =
+        chunks.iter().map(|c| plain_key(name, c).map_err(|e| bad(e.to_string()))).collect();
     let plain = plain?;
     let mut kinds: Vec<&DataType> = plain.iter().map(|c| c.data_type()).filter(|k| *k != &DataType::Null).collect();
     kinds.sort_unstable();
@@ -166,7 +167,8 @@ pub fn key(chunks: &[ArrayRef], name: &str, detector: &str) -> Result<Vec<ArrayR
         _ if kinds.iter().all(|k| k.is_integer()) => &DataType::Int64,
         _ => return Err(bad(format!("{} in one state and {} in another", kinds[0], kinds[1]))),
     };
-    let fine = kind == &text || is_number(kind) || matches!(kind, DataType::Boolean | DataType::Date32);
+    let counted = is_number(kind) || kind.is_decimal() || kind.is_temporal();
+    let fine = kind == &text || kind == &DataType::Boolean || (counted && !matches!(kind, DataType::Interval(_)));
     if !fine {
         return Err(bad(format!("{kind}, which no key has")));
     }

@@ -17,7 +17,10 @@ impl Side {
     /// Reads `X`, `export`, `2`, `2-EXPORT`, `экспорт` and their like.
     pub fn parse(text: &str) -> Option<Side> {
         let word = folded(text);
-        let word = word.strip_prefix(|c: char| matches!(c, '1' | '2')).filter(|w| w.starts_with(char::is_alphabetic)).unwrap_or(&word);
+        let word = word
+            .strip_prefix(|c: char| matches!(c, '1' | '2'))
+            .filter(|w| w.starts_with(char::is_alphabetic))
+            .unwrap_or(&word);
         Some(match word {
             "x" | "export" | "exports" | "exporter" | "2" | "reexport" | "reexports" | "rx" | "dx" | "e" | "exp"
             | "exportacion" | "exportaciones" | "exportacao" | "exportacoes" | "exportation" | "exportations"
