@@ -19,8 +19,7 @@ def months(ships):
     """The months of the shipments, or the years where their dates are years."""
     try:
         rows = ships.aggregate(by="month", measures="shipments").to_pylist()
-    except rl.errors.SchemaError as error:
-        assert "the dates are years" in str(error)
+    except rl.errors.SchemaError:
         rows = ships.aggregate(by="year", measures="shipments").to_pylist()
         return [row["year"].strftime("%Y") for row in rows if row["year"] is not None]
     return [row["month"].strftime("%Y-%m") for row in rows if row["month"] is not None]

@@ -172,7 +172,9 @@ def test_zero_bytes_blank_records_and_the_end_of_file_of_old(tmp_path):
 
 
 def test_units_and_codes_in_columns_without_a_role_stay_text(tmp_path):
-    ships = rl.read(write(tmp_path / "x.csv", "hs,value,measure,office\n010121,5,1000 US$,007\n020110,6,1000 US$,012\n"))
+    ships = rl.read(
+        write(tmp_path / "x.csv", "hs,value,measure,office\n010121,5,1000 US$,007\n020110,6,1000 US$,012\n")
+    )
     assert ships.to_table()["measure"].to_pylist() == ["1000 US$"] * 2
     assert ships.to_table()["office"].to_pylist() == ["007", "012"]
 
