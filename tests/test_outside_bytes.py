@@ -194,18 +194,18 @@ def test_a_pickle_that_states_more_than_it_holds(ships):
 
 
 def test_a_rebuilt_view_with_wrong_columns(ships):
-    make, (ipc, reading, faults) = ships.__reduce__()
-    layout, roles, digits, first, _, notes = reading
+    make, (ipc, reading, faults, repairs) = ships.__reduce__()
+    layout, roles, digits, first, _, *rest = reading
     for wrong in (
-        (layout, roles, digits, first, [99], notes),
-        (layout, [("value", 0, float("nan"))], digits, first, [], notes),
-        (layout, [("valeur", 0, 1.0)], digits, first, [], notes),
+        (layout, roles, digits, first, [99], *rest),
+        (layout, [("value", 0, float("nan"))], digits, first, [], *rest),
+        (layout, [("valeur", 0, 1.0)], digits, first, [], *rest),
     ):
         with pytest.raises(errors.FormatError):
-            make(ipc, wrong, faults)
+            make(ipc, wrong, faults, repairs)
     with pytest.raises(errors.FormatError):
-        make(ipc, reading, [(10**6, "value", None, "not a number")])
-    assert len(make(ipc, reading, faults)) == len(ships)
+        make(ipc, reading, [(10**6, "value", None, "not a number")], repairs)
+    assert len(make(ipc, reading, faults, repairs)) == len(ships)
 
 
 def detectors():

@@ -13,8 +13,9 @@ thread_local! {
 }
 static HOOK: Once = Once::new();
 
-/// Runs `decode`, which works in this thread alone and leaves nothing half done behind.
-pub fn guarded<T>(path: &Path, decode: impl FnOnce() -> Result<T>) -> Result<T> {
+/// Runs `work`, which works in this thread alone and leaves nothing half done behind; a panic ends
+/// here without a word on the standard error.
+pub fn quietly<T>(work: impl FnOnce() -> T) -> std::thread::Result<T> {
     HOOK.call_once(|| {
         let loud = take_hook();
         set_hook(Box::new(move |panic| {
@@ -24,9 +25,14 @@ pub fn guarded<T>(path: &Path, decode: impl FnOnce() -> Result<T>) -> Result<T> 
         }));
     });
     let before = QUIET.replace(true);
-    let outcome = catch_unwind(AssertUnwindSafe(decode));
+    let outcome = catch_unwind(AssertUnwindSafe(work));
     QUIET.set(before);
-    outcome.unwrap_or_else(|panic| {
+    outcome
+}
+
+/// The same, with a panic as an error that names the file.
+pub fn guarded<T>(path: &Path, decode: impl FnOnce() -> Result<T>) -> Result<T> {
+    quietly(decode).unwrap_or_else(|panic| {
         Err(Error::Format { path: path.to_owned(), detail: format!("is damaged: {}", words(panic.as_ref())) })
     })
 }

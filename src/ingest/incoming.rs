@@ -3,7 +3,6 @@
 //! children, lengths that are lengths), then, in the pool, all that the arrays say themselves.
 
 use std::ffi::{CStr, c_char, c_void};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow::array::{ArrayData, RecordBatch, RecordBatchOptions, layout, make_array};
@@ -12,6 +11,7 @@ use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi_and_data_type};
 use arrow::ffi_stream::FFI_ArrowArrayStream;
 use rayon::prelude::*;
 
+use super::guard::quietly;
 use super::sound::{sound, sound_labels};
 use crate::error::{Error, Result, panic_text};
 use crate::watch::Watch;
@@ -40,7 +40,7 @@ fn wrong(what: impl std::fmt::Display) -> Error {
 
 /// The foreign code, and Arrow's reading of what it gave, by panics that end here.
 fn guarded<T>(what: &str, read: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| Err(wrong(format!("{what} ({})", panic_text(&*panic)))))
+    quietly(read).unwrap_or_else(|panic| Err(wrong(format!("{what} ({})", panic_text(&*panic)))))
 }
 
 impl Stream {

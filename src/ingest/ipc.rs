@@ -1,7 +1,6 @@
 //! Arrow IPC streams, as pickles hold them: bytes that may come from anywhere. Every length that the
 //! bytes state is held against the bytes there are before anything is made of it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, RecordBatchOptions};
@@ -11,6 +10,7 @@ use arrow::ipc::reader::StreamDecoder;
 use arrow::ipc::writer::StreamWriter;
 use arrow::ipc::{self, MessageHeader};
 
+use super::guard::quietly;
 use crate::error::{Error, Result, panic_text};
 use crate::store::without_nul;
 
@@ -35,7 +35,7 @@ pub fn to_ipc(batch: &RecordBatch) -> Result<Vec<u8>> {
 pub fn from_ipc(bytes: Vec<u8>) -> Result<(SchemaRef, Vec<RecordBatch>)> {
     walk(&bytes)?;
     // What the walk does not look at is checked by assertions in the reader.
-    let read = catch_unwind(AssertUnwindSafe(|| decode(bytes)));
+    let read = quietly(|| decode(bytes));
     let (schema, batches) = read.unwrap_or_else(|panic| Err(wrong(panic_text(&*panic))))?;
     let names = without_nul(schema.fields().iter().map(|f| f.name().as_str()));
     if names.iter().all(Option::is_none) {

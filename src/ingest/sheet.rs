@@ -14,6 +14,7 @@ use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use super::Options;
 use super::columnar::{self, Source};
 use super::decision::{self, Decision};
+use super::guard::guarded;
 use super::header::{Line, above_note, header, stated_header, unique};
 use super::input::{Input, open_error};
 use super::layout;
@@ -110,14 +111,18 @@ fn cells<'a>(sheets: &'a [Sheet], united: &United, at: usize) -> Vec<&'a Data> {
 
 fn open(input: &Input, options: &Options) -> Result<Sheet> {
     let path = input.path();
+    let mut bytes = Vec::new();
+    input.reader()?.read_to_end(&mut bytes).map_err(|e| open_error(path, &e))?;
+    guarded(path, || open_book(path, bytes, options))
+}
+
+fn open_book(path: &Path, bytes: Vec<u8>, options: &Options) -> Result<Sheet> {
     let damaged = |e: &dyn std::fmt::Display| Error::Format {
         path: path.to_owned(),
         detail: format!(
             "cannot be read as a spreadsheet: {e}; save the sheet as CSV, or unpack it if it is a zip archive"
         ),
     };
-    let mut bytes = Vec::new();
-    input.reader()?.read_to_end(&mut bytes).map_err(|e| open_error(path, &e))?;
     let mut book = calamine::open_workbook_auto_from_rs(Cursor::new(bytes)).map_err(|e| damaged(&e))?;
     let (name, range, notes, why) = choose(path, &mut book, options)?;
     records(path, &name, &range, options, notes, why)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from redlane import _core
-from redlane._arguments import days
+from redlane._arguments import days, number
 from redlane.detectors.base import Detector
 
 
@@ -72,5 +72,6 @@ class Repeats(Detector):
         self.band = band
 
     def _settings(self) -> _core.Detector:
-        threshold = None if self.threshold is None else float(self.threshold)
-        return _core.repeats(days("window", self.window), float(self.tolerance), threshold, float(self.band))
+        threshold = None if self.threshold is None else number("threshold", self.threshold)
+        tolerance, band = number("tolerance", self.tolerance), number("band", self.band)
+        return _core.repeats(days("window", self.window), tolerance, threshold, band)
