@@ -1,7 +1,7 @@
 # Everything a new machine needs beyond Rust, Python 3.10+ with pip, and make is installed here.
 PYTHON ?= python3
 BIN := .venv/bin
-RUST := $(shell find src benches -name '*.rs' 2>/dev/null) Cargo.toml Cargo.lock
+RUST := $(shell find src benches -type f 2>/dev/null) Cargo.toml Cargo.lock
 
 .PHONY: demo test bench lint clean setup
 
