@@ -179,6 +179,12 @@ def test_units_and_codes_in_columns_without_a_role_stay_text(tmp_path):
     assert ships.to_table()["office"].to_pylist() == ["007", "012"]
 
 
+def test_several_currencies_in_one_column_are_told(tmp_path):
+    ships = rl.read(write(tmp_path / "x.csv", "HS,VALUE\n690912,USD 12\n690912,EUR 5\n690912,7\n"))
+    assert ships.aggregate([], "value")["value"].to_pylist() == [24.0]
+    assert any("VALUE" in note and "EUR" in note for note in ships.notes)
+
+
 def test_headers_of_any_width(tmp_path):
     names = [f"column number {i}" for i in range(20_000)]
     path = write(tmp_path / "x.csv", ",".join(names) + "\n" + ",".join(["1"] * 20_000) + "\n")

@@ -21,7 +21,7 @@ use super::layout;
 use super::records::{Cells, Finished, LONG, Parsed, ReadAs, SHORT, looks_like_code, parse_block};
 use super::united::{United, unite};
 use crate::error::{Error, Result};
-use crate::store::{Ballot, Decimal, Elected, Fault, NumberCell, Repair, RoleKind, Store, parse_number};
+use crate::store::{Ballot, Decimal, Elected, Fault, NumberCell, Repair, RoleKind, Store, currency_note, parse_number};
 use crate::watch::Watch;
 
 /// What the first bytes of the files show.
@@ -47,6 +47,7 @@ pub fn read(files: &[Input], options: &Options, watch: &Watch) -> Result<Store> 
     watch.begin("reading", size);
     let Look { opened, united, sample, chosen } = look(files, options)?;
     let mut plan = plan(&sample, &chosen, options);
+    let currencies = currencies(&united.names, &sample, &chosen);
     let mut read = Read::new(plan.len());
     for (file, places) in opened.iter().zip(&united.places) {
         read.file(file, places, &plan, None, options, watch)?;
@@ -91,7 +92,7 @@ pub fn read(files: &[Input], options: &Options, watch: &Watch) -> Result<Store> 
         Some(path) if several => format!("{}: {note}", path.display()),
         _ => note,
     };
-    for note in told.into_iter().map(with_file).chain(united.notes).chain(notes).chain(open) {
+    for note in told.into_iter().map(with_file).chain(united.notes).chain(notes).chain(open).chain(currencies) {
         store.note(note);
     }
     Ok(store)
@@ -159,6 +160,13 @@ fn first_rows(opened: &[Opened], united: &United) -> Result<Vec<Vec<Option<Strin
         }
     }
     Ok(columns.into_iter().map(Option::unwrap_or_default).collect())
+}
+
+/// Says which columns of numbers state several currencies in their first cells.
+fn currencies(names: &[String], sample: &[Vec<Option<String>>], chosen: &Chosen) -> Vec<String> {
+    let numbers = (0..names.len()).filter(|&i| chosen.role_of(i).is_some_and(|r| r.kind() == RoleKind::Number));
+    let texts = |i: usize| sample[i].iter().flatten().map(|t| t.as_bytes());
+    numbers.filter_map(|i| currency_note(&names[i], texts(i))).collect()
 }
 
 /// How each column is read: by its role, else as numbers if the first rows hold nothing else. The
