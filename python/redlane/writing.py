@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from redlane.errors import ArgumentError, WriteError
+from redlane.paths import local
 
 STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 STDERR = ("/dev/stderr", "/dev/fd/2", "/proc/self/fd/2")
@@ -25,7 +26,7 @@ def place(path: Any) -> str:
     """A path as the file system takes it."""
     if not isinstance(path, (str, os.PathLike)):
         raise ArgumentError(f"a path is a text or a pathlib.Path, not {type(path).__name__}")
-    text = os.path.expanduser(os.fsdecode(path))
+    text = local(path)
     if not text or "\0" in text:
         raise ArgumentError(f"path={text!r} names no file")
     return text
