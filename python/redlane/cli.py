@@ -108,8 +108,18 @@ class Reading:
         return {**given, "columns": _pairs(self.column, "--column")}
 
 
-def _read(files: list[str], reading: Reading | None, where: list[str] | None) -> Shipments:
-    ships = rl.read(files, **(reading or Reading()).arguments())
+@Parameter(name="*")
+@dataclass
+class Rows(Reading):
+    """How the files are read, and which of their rows are taken."""
+
+    totals: Annotated[
+        Literal["keep", "drop"], Parameter(help="drop leaves rows out that are totals of other rows")
+    ] = "keep"
+
+
+def _read(files: list[str], reading: Rows | None, where: list[str] | None) -> Shipments:
+    ships = rl.read(files, **(reading or Rows()).arguments())
     return ships.where(**_conditions(where)) if where else ships
 
 
@@ -150,7 +160,7 @@ def summary(
     files: Files,
     /,
     *,
-    reading: Reading | None = None,
+    reading: Rows | None = None,
     where: Where = None,
     output: Out = None,
     formulas: Formulas = "keep",
@@ -182,7 +192,7 @@ def aggregate(
     by: str = "",
     measures: str = "shipments,value,net_weight",
     fill: bool = False,
-    reading: Reading | None = None,
+    reading: Rows | None = None,
     where: Where = None,
     output: Out = None,
     formulas: Formulas = "keep",
@@ -216,7 +226,7 @@ def compare(
     by: str = "",
     measure: str = "value",
     against: Annotated[list[str] | None, Parameter(negative="", help="name=value; may be repeated")] = None,
-    reading: Reading | None = None,
+    reading: Rows | None = None,
     where: Where = None,
     output: Out = None,
     formulas: Formulas = "keep",
@@ -258,7 +268,7 @@ def screen(
     by: str = "hs6,origin",
     backoff: str = "hs6;hs4",
     min_peers: int = 20,
-    reading: Reading | None = None,
+    reading: Rows | None = None,
     where: Where = None,
     output: Out = None,
     formulas: Formulas = "keep",

@@ -29,6 +29,7 @@ def read(
     sheet: str | int | None = None,
     decimal: Literal[".", ","] | None = None,
     thousands: Literal[",", ".", " ", "'", "_"] | None = None,
+    totals: Literal["keep", "drop"] = "keep",
 ) -> Shipments:
     """Read shipment records.
 
@@ -86,11 +87,14 @@ def read(
     decimal, thousands
         The decimal sign and the mark between thousands, such as ``","`` and ``"."``. Without them the number
         columns decide together, and a note says where nothing shows it.
+    totals
+        ``"drop"`` leaves rows out that are totals of other rows, as `Shipments.without_totals` does. With ``"keep"``
+        they stay, `Shipments.notes` counts them, and detectors leave them out of peer groups.
 
     Returns
     -------
     Shipments
-        As many as the source has rows: no row is dropped.
+        As many as the source has rows: no row is dropped, but with ``totals="drop"``.
 
     Raises
     ------
@@ -114,6 +118,8 @@ def read(
     """
     if on_fault not in ("keep", "raise"):
         raise ArgumentError(f'on_fault={on_fault!r} is not known; use "keep" or "raise"')
+    if totals not in ("keep", "drop"):
+        raise ArgumentError(f'totals={totals!r} is not known; use "keep" or "drop"')
     asked = _asked(
         columns,
         layout,
@@ -129,8 +135,10 @@ def read(
     )
     with reporting(progress) as report:
         if hasattr(source, "__arrow_c_stream__"):
-            return Shipments(_core.read_arrow(source, asked, report))
-        return Shipments(_core.read_files(_paths(source), asked, report))
+            ships = Shipments(_core.read_arrow(source, asked, report))
+        else:
+            ships = Shipments(_core.read_files(_paths(source), asked, report))
+    return ships.without_totals() if totals == "drop" else ships
 
 
 def inspect(

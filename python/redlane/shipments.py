@@ -119,6 +119,34 @@ class Shipments:
         """
         return Table._of(self._core.repairs(), self._files)
 
+    @property
+    def totals(self) -> Table:
+        """Rows that are totals of other rows: `row` (0-based, in the source), `reason`.
+
+        Tables of statistics hold them: all partners ("World"), all goods ("TOTAL"), chapters beside their codes,
+        re-exports beside the exports that hold them, all modes of transport, the line of totals below a table. They
+        are found by what their cells say, and chapters and re-exports by their figures, which must add up. Sums count
+        them like other rows; detectors leave them out of peer groups and give them no score; `without_totals` leaves
+        them out of everything.
+
+        >>> import pyarrow as pa, redlane as rl
+        >>> ships = rl.read(pa.table({"origin": ["World", "DE", "FR"], "hs": ["01"] * 3, "value": [30.0, 10.0, 20.0]}))
+        >>> ships.totals.to_pylist()
+        [{'row': 0, 'reason': '"origin" is "World"'}]
+        >>> ships.without_totals().aggregate([], "value").to_pylist()
+        [{'value': 30.0}]
+        """
+        return Table._of(self._core.totals(), self._files)
+
+    def without_totals(self) -> Shipments:
+        """The shipments without the rows that are totals of others, which `totals` lists.
+
+        >>> import redlane as rl
+        >>> len(rl.samples.shipments(1_000).ships.without_totals())
+        1000
+        """
+        return Shipments(self._core.without_totals())
+
     def summary(self) -> Table:
         """A line a column: role, type, nulls, faults, repairs, distinct values, min and max.
 
@@ -287,7 +315,8 @@ class Shipments:
 
     def __reduce__(self) -> tuple[Any, ...]:
         core = self._core
-        return _rebuild, (core.to_ipc(), core.reading(), core.read_faults(), core.read_repairs())
+        parts = core.to_ipc(), core.reading(), core.read_faults(), core.read_repairs(), core.total_rows()
+        return _rebuild, parts
 
     def __repr__(self) -> str:
         roles = ", ".join(f"{role}={column!r}" for role, column in self.roles.items())
@@ -310,5 +339,5 @@ class Shipments:
         )
 
 
-def _rebuild(ipc: bytes, reading: Any, faults: Any, repairs: Any) -> Shipments:
-    return Shipments(_core.Shipments.rebuild(ipc, reading, faults, repairs))
+def _rebuild(ipc: bytes, reading: Any, faults: Any, repairs: Any, totals: Any = ()) -> Shipments:
+    return Shipments(_core.Shipments.rebuild(ipc, reading, faults, repairs, list(totals)))

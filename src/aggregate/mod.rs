@@ -20,7 +20,7 @@ pub use export::{write_csv, write_parquet};
 pub use lazy::{Lazy, Pieces, SharedTable};
 use measure::{Ask, Operand};
 pub use measure::{Measure, Stat};
-pub use summary::{fault_table, repair_table, summary};
+pub use summary::{fault_table, repair_table, summary, total_table};
 
 use crate::error::{Error, Result};
 use crate::group::{GroupIndex, IndexCache, resolve};

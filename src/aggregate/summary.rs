@@ -1,4 +1,4 @@
-//! A line a column, and the list of faults.
+//! A line a column, and the lists of faults, repairs and totals.
 
 use std::sync::Arc;
 
@@ -144,4 +144,13 @@ pub fn repair_table(ships: &Shipments, repairs: &[Repair]) -> Result<RecordBatch
         ],
         repairs.len(),
     )
+}
+
+/// `row, reason`, by row.
+pub fn total_table(ships: &Shipments) -> Result<RecordBatch> {
+    let totals = ships.store.totals();
+    let found: Vec<(i64, &str)> = ships.rows.iter().filter_map(|row| Some((row as i64, totals.reason(row)?))).collect();
+    let rows: Int64Array = found.iter().map(|(row, _)| Some(*row)).collect();
+    let reasons: StringArray = found.iter().map(|(_, reason)| Some(*reason)).collect();
+    table(vec![("row".into(), Arc::new(rows)), ("reason".into(), Arc::new(reasons))], found.len())
 }

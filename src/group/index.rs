@@ -5,7 +5,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU32};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use arrow::array::{Array, ArrayRef, AsArray, StringViewArray, UInt32Array};
 use arrow::compute::take;
@@ -469,11 +469,15 @@ fn boundaries<K: Packed>(items: &[K], row_bits: u32, out: &mut [u32]) -> (Vec<u3
 /// not sort again. Nobody waits for the lock: who finds it taken does without the cache. A process that was
 /// forked while another thread held it finds it taken for ever.
 #[derive(Default)]
-pub struct IndexCache(Mutex<Option<(Vec<Key>, Arc<GroupIndex>)>>);
+pub struct IndexCache {
+    held: Mutex<Option<(Vec<Key>, Arc<GroupIndex>)>>,
+    /// That of the same shipments without the rows that are totals of others.
+    parts: OnceLock<Arc<IndexCache>>,
+}
 
 impl IndexCache {
     pub fn get(&self, ships: &Shipments, keys: &[Key], watch: &Watch) -> Result<Arc<GroupIndex>> {
-        if let Some(held) = self.0.try_lock().ok().as_deref()
+        if let Some(held) = self.held.try_lock().ok().as_deref()
             && let Some((cached, index)) = held
             && cached == keys
         {
@@ -485,8 +489,13 @@ impl IndexCache {
         Ok(index)
     }
 
+    /// The cache of the same shipments without the rows that are totals of others.
+    pub fn without_totals(&self) -> Arc<IndexCache> {
+        self.parts.get_or_init(Arc::default).clone()
+    }
+
     fn put(&self, new: Option<(Vec<Key>, Arc<GroupIndex>)>) {
-        let old = self.0.try_lock().ok().map(|mut held| std::mem::replace(&mut *held, new));
+        let old = self.held.try_lock().ok().map(|mut held| std::mem::replace(&mut *held, new));
         drop(old); // it may take a while, so the lock is free again
     }
 }

@@ -1,11 +1,8 @@
 //! What can make a role wrong though its name fits: another classification, a column whose meaning
-//! differs from row to row, a column that hides a key, rows that are totals of others.
-
-use std::collections::BTreeSet;
+//! differs from row to row, a column that hides a key.
 
 use super::chosen::Chosen;
 use super::content::Sample;
-use super::recipe::{End, How};
 use super::words;
 use crate::store::{Role, folded};
 
@@ -107,49 +104,6 @@ pub fn hidden_keys(chosen: &mut Chosen, columns: &[String]) {
     }
 }
 
-/// Rows that are totals of others: of all countries, of all goods, of longer codes.
-pub fn totals(chosen: &mut Chosen, columns: &[String], sample: &[Vec<Option<String>>]) {
-    let mut ends: Vec<usize> = Vec::new();
-    for role in [Role::Origin, Role::Destination] {
-        ends.extend(chosen.roles.iter().filter(|(r, _)| *r == role).map(|(_, a)| a.column));
-    }
-    for recipe in chosen.all_recipes() {
-        if let How::Flow { on_import, on_export, .. } = recipe.how {
-            ends.extend(
-                [on_import, on_export].into_iter().filter_map(|e| if let End::Column(c) = e { Some(c) } else { None }),
-            );
-        }
-    }
-    ends.sort_unstable();
-    ends.dedup();
-    for column in ends {
-        let cells = Sample::of(sample, column).distinct();
-        let Some(total) = cells.iter().find(|c| words::is_total(c)).filter(|_| cells.len() > 1) else { continue };
-        chosen.notes.push(format!(
-            "{:?} holds {total:?}: those rows are totals of the others and sums count them twice; leave them out by \
-             naming the countries to keep in .where(...)",
-            columns[column]
-        ));
-    }
-    let codes = chosen.roles.iter().find(|(r, _)| *r == Role::Hs).map(|(_, a)| a.column);
-    let Some(column) = codes else { return };
-    let cells = Sample::of(sample, column).distinct();
-    let digits = |c: &str| -> String { c.chars().filter(char::is_ascii_digit).collect() };
-    let all: BTreeSet<String> =
-        cells.iter().map(|c| digits(c)).filter(|c| matches!(c.len(), 2 | 4 | 6 | 8 | 10)).collect();
-    // In sorted order the codes that a shorter one begins follow it at once.
-    let short = all.iter().zip(all.iter().skip(1)).find(|(a, b)| b.starts_with(a.as_str())).map(|(a, _)| a);
-    let total = cells.iter().find(|c| words::is_total(c)).filter(|_| cells.len() > 1);
-    let held = short.map(String::as_str).or(total.copied());
-    if let Some(held) = held {
-        chosen.notes.push(format!(
-            "{:?} holds codes of several lengths (such as {held:?}): where the shorter are totals of the longer, sums over all \
-             rows count them twice; keep the rows of one level",
-            columns[column]
-        ));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::Options;
@@ -175,14 +129,6 @@ mod tests {
         assert!(told.iter().any(|n| n.contains(".where(Element=\"Export Value\")")), "{told:?}");
         let (roles, _) = notes(&[("Unit", &["KG", "PCS"]), ("Value", &["1", "2"])]);
         assert!(roles.contains(&Role::Value));
-    }
-
-    #[test]
-    fn totals_of_other_rows_are_told() {
-        let (_, told) = notes(&[("Origin", &["World", "Sylvania"]), ("HS", &["01", "0101", "010121", "TOTAL"])]);
-        assert!(told.iter().any(|n| n.contains("\"World\"")) && told.iter().any(|n| n.contains("\"01\"")), "{told:?}");
-        let (_, told) = notes(&[("Origin", &["Sylvania"]), ("HS", &["010121", "020110"])]);
-        assert!(!told.iter().any(|n| n.contains("twice")), "{told:?}");
     }
 
     #[test]

@@ -12,7 +12,9 @@ use super::decision::{self, Decision};
 use super::derive::derive;
 use super::layout;
 use crate::error::{Error, Result};
-use crate::store::{Assigned, Column, DateOrder, Fault, Loader, Repair, Role, Shipments, Store, reason, without_nul};
+use crate::store::{
+    Assigned, Column, DateOrder, Fault, Loader, Repair, Role, Shipments, Store, Totals, reason, without_nul,
+};
 use crate::watch::Watch;
 
 pub enum Source {
@@ -27,6 +29,7 @@ pub fn from_columns(
     options: &Options,
     watch: &Watch,
 ) -> Result<Shipments> {
+    options.check(None)?;
     let rows = batches.iter().map(RecordBatch::num_rows).sum();
     let (_, _, chosen) = look(schema, batches, options)?;
     let columns = schema
@@ -37,7 +40,7 @@ pub fn from_columns(
         .collect();
     let store = build(columns, rows, chosen, options, watch)?;
     store.settle(watch)?;
-    let ships = Shipments::all(store);
+    let ships = Shipments::all(super::totals::recognise(store, watch)?);
     super::check_faults(&ships, options, watch)?;
     Ok(ships)
 }
@@ -55,6 +58,7 @@ fn look(schema: &SchemaRef, batches: &[RecordBatch], options: &Options) -> Resul
 
 /// What is decided about Arrow batches.
 pub fn decisions(schema: &SchemaRef, batches: &[RecordBatch], options: &Options) -> Result<Vec<Decision>> {
+    options.check(None)?;
     let (names, sample, chosen) = look(schema, batches, options)?;
     let mut all = vec![Decision::new("format", "Arrow", "it is a table in memory", "")];
     all.extend(decision::of_columns(&chosen, &names, &sample, options));
@@ -158,6 +162,7 @@ pub fn rebuild(
     (layout, roles, hs_digits, day_first, numbers, notes, recipes, decisions): Reading,
     faults: Vec<(u32, String, Option<String>, String)>,
     repairs: Vec<Mended>,
+    totals: Vec<(String, Vec<u32>)>,
     watch: &Watch,
 ) -> Result<Shipments> {
     let rows = batches.iter().map(RecordBatch::num_rows).sum();
@@ -171,6 +176,9 @@ pub fn rebuild(
     }
     if let Some((row, ..)) = faults.iter().find(|f| f.0 as usize >= rows) {
         return Err(wrong(format!("a fault is in row {row} of {rows}")));
+    }
+    if let Some(row) = totals.iter().flat_map(|(_, of)| of).find(|row| **row as usize >= rows) {
+        return Err(wrong(format!("a total is in row {row} of {rows}")));
     }
     let columns = schema
         .fields()
@@ -213,5 +221,6 @@ pub fn rebuild(
             reason: reason(&why),
         })
         .collect();
-    Ok(Shipments::all(store.with_faults(faults).with_repairs(repairs)))
+    let totals = Totals::of(rows, totals);
+    Ok(Shipments::all(store.with_faults(faults).with_repairs(repairs).with_totals(totals)))
 }

@@ -188,7 +188,6 @@ pub fn choose(columns: &[String], sample: &[Vec<Option<String>>], options: &Opti
     caveats::classification(&mut chosen, columns, sample);
     chosen.by_user(columns, options)?;
     caveats::hidden_keys(&mut chosen, columns);
-    caveats::totals(&mut chosen, columns, sample);
     chosen.conclude(columns, options);
     Ok(chosen)
 }

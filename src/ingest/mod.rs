@@ -28,6 +28,7 @@ mod records;
 mod rule;
 mod sheet;
 mod sound;
+mod totals;
 mod united;
 mod whole;
 mod words;
@@ -75,17 +76,38 @@ pub struct Options {
     pub block: Option<usize>,
 }
 
+impl Options {
+    /// An error where an argument says nothing about a source of this kind; none is a table in memory.
+    fn check(&self, kind: Option<Kind>) -> Result<()> {
+        let text = kind == Some(Kind::Text);
+        let lines = text || kind == Some(Kind::Workbook);
+        let given = [
+            ("encoding", self.encoding.is_some(), text, "text files"),
+            ("delimiter", self.delimiter.is_some(), text, "text files"),
+            ("header", self.header.is_some(), lines, "text files and spreadsheets"),
+            ("skip", self.skip.is_some(), lines, "text files and spreadsheets"),
+            ("sheet", self.sheet.is_some(), kind == Some(Kind::Workbook), "spreadsheets"),
+        ];
+        let Some((name, .., of)) = given.into_iter().find(|(_, given, fits, _)| *given && !fits) else { return Ok(()) };
+        let this = kind.map_or("a table in memory", |k| k.name());
+        Err(Error::Argument(format!("{name}= is for {of}; the source is {this}")))
+    }
+}
+
 /// Reads files given as paths and globs; `-` is the standard input.
 pub fn read_files(sources: &[PathBuf], options: &Options, watch: &Watch) -> Result<Shipments> {
     let paths = paths::expand(sources)?;
     let inputs: Result<Vec<Input>> = paths.iter().map(|path| Input::open(path, watch)).collect();
     let inputs = inputs?;
-    let store = match kind(&inputs)? {
+    let kind = kind(&inputs)?;
+    options.check(Some(kind))?;
+    let store = match kind {
         Kind::Text => csv::read(&inputs, options, watch)?,
         Kind::Workbook => sheet::read(&inputs, options, watch)?,
         Kind::Parquet => parquet::read(inputs, options, watch)?,
     };
     store.settle(watch)?;
+    let store = totals::recognise(store, watch)?;
     let ships = Shipments::all(store.with_files(paths));
     check_faults(&ships, options, watch)?;
     Ok(ships)
@@ -96,6 +118,7 @@ pub fn inspect_files(sources: &[PathBuf], options: &Options, watch: &Watch) -> R
     let inputs: Result<Vec<Input>> = paths::expand(sources)?.iter().map(|path| Input::open(path, watch)).collect();
     let inputs = inputs?;
     let kind = kind(&inputs)?;
+    options.check(Some(kind))?;
     let mut all = vec![Decision::new("format", kind.name(), "its first bytes say so", "")];
     all.extend(match kind {
         Kind::Text => csv::decisions(&inputs, options)?,

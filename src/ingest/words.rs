@@ -21,6 +21,9 @@ struct File {
     derived: Derived,
     no_firm: List,
     total: List,
+    region: List,
+    part_of_flow: List,
+    breakdown: Vec<Breakdown>,
     sides: Sides,
 }
 
@@ -84,6 +87,15 @@ struct Derived {
 #[derive(Deserialize, Default)]
 struct List {
     words: Vec<String>,
+    #[serde(rename = "source")]
+    _source: String,
+}
+
+/// A column that splits the trade of a row further, and the cells that stand for all of it.
+#[derive(Deserialize)]
+struct Breakdown {
+    columns: Vec<String>,
+    totals: Vec<String>,
     #[serde(rename = "source")]
     _source: String,
 }
@@ -261,6 +273,29 @@ pub fn no_firm(cell: &str) -> bool {
 pub fn is_total(cell: &str) -> bool {
     let cell = folded(cell);
     file().total.words.contains(&cell)
+}
+
+/// Whether a cell begins with a word for a total, as `Total general` and `Итого:` do.
+pub fn begins_with_total(cell: &str) -> bool {
+    is_total(cell) || tokens(cell).first().is_some_and(|t| file().total.words.contains(t))
+}
+
+/// Whether a cell stands for several countries.
+pub fn is_region(cell: &str) -> bool {
+    let cell = folded(cell);
+    file().region.words.contains(&cell)
+}
+
+/// Whether a direction is a part of the exports or imports, as re-exports are in statistics.
+pub fn is_part_of_flow(cell: &str) -> bool {
+    let cell = folded(cell);
+    file().part_of_flow.words.contains(&cell)
+}
+
+/// The cells of a column of this name that stand for all of its kinds.
+pub fn breakdown(name: &str) -> Option<&'static [String]> {
+    let name = folded(name);
+    file().breakdown.iter().find(|b| b.columns.contains(&name)).map(|b| &b.totals[..])
 }
 
 #[cfg(test)]

@@ -78,7 +78,7 @@ impl Fit {
 }
 
 fn detector(py: Python<'_>, made: Result<impl score::Detector + 'static>) -> PyResult<Detector> {
-    Ok(Detector { detector: Box::new(made.map_err(|e| raise(py, e))?) })
+    Ok(Detector { detector: Box::new(score::Apart(made.map_err(|e| raise(py, e))?)) })
 }
 
 #[pyfunction]

@@ -162,6 +162,15 @@ impl Shipments {
         })
     }
 
+    /// Rows that are totals of others.
+    fn totals(&self, py: Python<'_>) -> PyResult<Table> {
+        run(py, None, |_| Ok(Table::of(aggregate::total_table(&self.ships)?)))
+    }
+
+    fn without_totals(&self, py: Python<'_>) -> PyResult<Shipments> {
+        run(py, None, |_| Ok(Shipments::of(self.ships.without_totals())))
+    }
+
     fn filter(&self, py: Python<'_>, list: Vec<Condition>) -> PyResult<Shipments> {
         run(py, None, |watch| Ok(Shipments::of(filter(&self.ships, &conditions(list)?, watch)?)))
     }
@@ -268,19 +277,25 @@ impl Shipments {
             .collect()
     }
 
-    /// Rebuilds what `to_ipc`, `reading`, `read_faults` and `read_repairs` took apart.
+    /// Why rows are totals of others, each with the rows of this view.
+    fn total_rows(&self) -> Vec<(String, Vec<u32>)> {
+        self.ships.total_rows()
+    }
+
+    /// Rebuilds what `to_ipc`, `reading`, `read_faults`, `read_repairs` and `total_rows` took apart.
     #[staticmethod]
-    #[pyo3(signature = (ipc, reading, faults, repairs))]
+    #[pyo3(signature = (ipc, reading, faults, repairs, totals))]
     fn rebuild(
         py: Python<'_>,
         ipc: Vec<u8>,
         reading: ingest::Reading,
         faults: Vec<(u32, String, Option<String>, String)>,
         repairs: Vec<ingest::Mended>,
+        totals: Vec<(String, Vec<u32>)>,
     ) -> PyResult<Shipments> {
         run(py, None, |watch| {
             let (schema, batches) = ingest::from_ipc(ipc)?;
-            Ok(Shipments::of(ingest::rebuild(&schema, &batches, reading, faults, repairs, watch)?))
+            Ok(Shipments::of(ingest::rebuild(&schema, &batches, reading, faults, repairs, totals, watch)?))
         })
     }
 }

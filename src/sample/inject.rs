@@ -307,7 +307,9 @@ impl Injection {
         }
         let schema = Arc::new(Schema::new(fields));
         let whole = RecordBatch::try_new(schema.clone(), arrays)?;
-        let changed = rebuild(&schema, &[whole], reading(&ships.store, watch)?, Vec::new(), Vec::new(), watch)?;
+        let read = reading(&ships.store, watch)?;
+        let totals = self.totals(ships);
+        let changed = rebuild(&schema, &[whole], read, Vec::new(), Vec::new(), totals, watch)?;
         let rows: Int64Array = self.planted.iter().map(|&row| Some(row as i64)).collect();
         let patterns: StringArray = self.planted.iter().map(|_| Some(pattern)).collect();
         let truth = table(
@@ -315,6 +317,16 @@ impl Injection {
             self.planted.len(),
         )?;
         Ok(Sample { ships: changed, truth })
+    }
+
+    /// Copies of totals are totals.
+    fn totals(&self, ships: &Shipments) -> Vec<(String, Vec<u32>)> {
+        let old = ships.total_rows();
+        let copies = |rows: Vec<u32>| {
+            let is = |at: &usize| rows.binary_search(&self.from[*at]).is_ok();
+            (0..self.from.len()).filter(is).map(|at| at as u32).collect()
+        };
+        old.into_iter().map(|(reason, rows)| (reason, copies(rows))).collect()
     }
 }
 

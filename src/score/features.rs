@@ -14,11 +14,24 @@ use crate::group::{Combos, GroupIndex, IndexCache, resolve};
 use crate::stats::ln;
 use crate::store::{NULL_DAY, Role, Shipments};
 use crate::watch::Watch;
-use arrow::array::{ArrayRef, Float64Array, RecordBatch};
+use arrow::array::{ArrayRef, Float64Array, RecordBatch, UInt32Array};
 use arrow::buffer::ScalarBuffer;
+use arrow::compute::take_record_batch;
 
-/// One row a shipment; every column is a number, null where it cannot be told.
+/// One row a shipment; every column is a number, null where it cannot be told. Rows that are totals of others
+/// describe no shipment: they have nulls.
 pub fn features(ships: &Shipments, history: Option<&Shipments>, watch: &Watch) -> Result<RecordBatch> {
+    let history = history.map(Shipments::without_totals);
+    if !ships.has_totals() {
+        return described(ships, history.as_ref(), watch);
+    }
+    let kept = ships.without_totals();
+    let made = described(&kept, history.as_ref(), watch)?;
+    let places: UInt32Array = ships.rows.iter().map(|row| kept.rows.position(row as u32)).collect();
+    Ok(take_record_batch(&made, &places)?)
+}
+
+fn described(ships: &Shipments, history: Option<&Shipments>, watch: &Watch) -> Result<RecordBatch> {
     let has = |role: Role| ships.store.role(role).is_some() && history.is_none_or(|h| h.store.role(role).is_some());
     let mut made = Made { ships, history, columns: Vec::new() };
     watch.begin("describing", 6);

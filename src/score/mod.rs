@@ -1,5 +1,6 @@
 //! Detectors, one file or folder each, and the screen that combines them.
 
+mod apart;
 mod checked;
 mod content;
 mod digits;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
+pub use apart::Apart;
 pub use content::contents;
 pub use digits::Digits;
 pub use divergence::Divergence;

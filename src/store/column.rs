@@ -60,6 +60,16 @@ impl Column {
         }
     }
 
+    /// The same column with other values, read in the same way.
+    pub fn with_chunks(&self, field: FieldRef, chunks: Vec<ArrayRef>) -> Column {
+        Column { number_format: self.number_format.clone(), others: self.others.clone(), ..Column::new(field, chunks) }
+    }
+
+    /// Whether its values are at hand.
+    pub fn is_loaded(&self) -> bool {
+        self.chunks.get().is_some()
+    }
+
     pub fn name(&self) -> &str {
         self.field.name()
     }

@@ -24,6 +24,7 @@ mod settle;
 mod shipments;
 mod side;
 mod spelling;
+mod totals;
 mod vote;
 mod whole;
 
@@ -45,5 +46,6 @@ pub use role::{Role, RoleKind};
 pub use shipments::{Assigned, NULL_DAY, Shipments, Store, closest, label_texts};
 pub use side::Side;
 pub use spelling::folded;
+pub use totals::Totals;
 pub use vote::{Ballot, Elected};
 pub use whole::Whole;

@@ -17,6 +17,7 @@ use super::number::NumberFormat;
 use super::reading::RoleReading;
 use super::role::Role;
 use super::settle::Decisions;
+use super::totals::Totals;
 use crate::error::{Error, Result};
 use crate::watch::Watch;
 
@@ -54,6 +55,8 @@ pub struct Store {
     recipes: Vec<String>,
     /// Cells of the source that a derived column could not use.
     pub(super) derived_faults: Vec<Fault>,
+    /// Rows that are sums of other rows.
+    totals: Totals,
     notes: Mutex<Vec<String>>,
     /// The files it was read from, which must stay as they are.
     pub files: Vec<PathBuf>,
@@ -86,6 +89,7 @@ impl Store {
             earlier: Decisions::default(),
             hs_digits: None,
             m49: true,
+            totals: Totals::default(),
             notes: Mutex::new(Vec::new()),
             files: Vec::new(),
             codes: std::array::from_fn(|_| OnceLock::new()),
@@ -128,6 +132,17 @@ impl Store {
         self
     }
 
+    /// Further faults that only the whole source could show.
+    pub fn add_faults(&mut self, faults: Vec<Fault>) {
+        self.read_faults.extend(faults);
+        self.read_faults.sort_by_key(|f| (f.row, f.column));
+    }
+
+    /// Whether a number in a column of countries may be one of the UN's.
+    pub fn counts_by_m49(&self) -> bool {
+        self.m49
+    }
+
     /// How the derived columns are made, and the cells that they could not use.
     pub fn with_derived(mut self, recipes: Vec<String>, faults: Vec<Fault>) -> Store {
         self.recipes = recipes;
@@ -166,6 +181,15 @@ impl Store {
     pub fn with_date_order(mut self, order: Option<DateOrder>) -> Store {
         self.date_order = order;
         self
+    }
+
+    pub fn with_totals(mut self, totals: Totals) -> Store {
+        self.totals = totals;
+        self
+    }
+
+    pub fn totals(&self) -> &Totals {
+        &self.totals
     }
 
     pub fn note(&self, text: String) {

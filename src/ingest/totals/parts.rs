@@ -1,0 +1,195 @@
+//! Rows whose parts are in the table, too: a chapter beside its codes, exports beside the re-exports in
+//! them. Sums show it: a table is taken for nested only where its figures add up.
+
+use arrow::array::Array;
+use rayon::prelude::*;
+
+use super::super::recipe::{How, Recipe};
+use super::super::words::{self, FlowWords};
+use super::Found;
+use crate::error::Result;
+use crate::store::{NULL_DAY, Role, Store, label_texts};
+use crate::watch::Watch;
+
+/// How far the sum of published parts may be from the published total.
+const TOLERANCE: f64 = 0.005;
+/// The share of totals that must be the sum of their parts.
+const MOST: f64 = 0.5;
+/// The share of parts that must fit into the flow they belong to.
+const NEARLY_ALL: f64 = 0.95;
+
+/// A row with what it has in common with its parts, and what tells it from them.
+struct Entry {
+    common: [u32; 5],
+    part: u32,
+    value: f64,
+    row: u32,
+}
+
+/// The rows chosen by `part`, those that have the same date, countries and `further` together.
+fn entries(
+    store: &Store,
+    further: &[Role],
+    watch: &Watch,
+    part: impl Fn(usize) -> Option<u32> + Sync,
+) -> Result<Vec<Entry>> {
+    let measure = [Role::Value, Role::NetWeight, Role::Quantity].into_iter().find(|r| store.role(*r).is_some());
+    let Some(measure) = measure else { return Ok(Vec::new()) };
+    let values = store.role_numbers(measure, watch)?;
+    let days = if store.role(Role::Date).is_some() { Some(store.days(watch)?) } else { None };
+    let mut keys = Vec::new();
+    for role in [Role::Origin, Role::Destination].iter().chain(further) {
+        if store.role(*role).is_some() {
+            keys.push(store.role_codes(*role, watch)?);
+        }
+    }
+    let entry = |row: usize| {
+        let part = part(row)?;
+        let mut common = [0; 5];
+        common[0] = days.as_ref().map_or(NULL_DAY, |d| d[row]) as u32;
+        common[1..].iter_mut().zip(&keys).for_each(|(place, codes)| *place = codes.ids[row]);
+        Some(Entry { common, part, value: values[row], row: row as u32 })
+    };
+    let mut all: Vec<Entry> = (0..store.rows).into_par_iter().filter_map(entry).collect();
+    watch.check()?;
+    all.par_sort_unstable_by_key(|e| (e.common, e.part, e.value.to_bits(), e.row));
+    Ok(all)
+}
+
+fn sum(entries: &[Entry]) -> f64 {
+    entries.iter().map(|e| e.value).filter(|v| !v.is_nan()).sum()
+}
+
+/// Rows of HS codes whose longer codes are there and add up to them.
+pub fn of_goods(store: &Store, watch: &Watch) -> Result<Found> {
+    let Some(assigned) = store.role(Role::Hs) else { return Ok(Vec::new()) };
+    let codes = store.role_codes(Role::Hs, watch)?;
+    let Some(labels) = codes.text() else { return Ok(Vec::new()) };
+    // In sorted order the codes that a shorter one begins follow it at once.
+    let begins = |a: usize, b: usize| b < labels.len() && labels.value(b).starts_with(labels.value(a));
+    let longer: Vec<bool> = (0..labels.len()).map(|a| begins(a, a + 1)).collect();
+    let Some(shortest) = longer.iter().position(|l| *l) else { return Ok(Vec::new()) };
+    let entries = entries(store, &[Role::Flow, Role::ReportedBy], watch, |row| {
+        let code = codes.ids[row];
+        (code != codes.null()).then_some(code)
+    })?;
+    // (total, sum of its parts, the entries of the total)
+    let mut nested: Vec<Nested> = Vec::new();
+    for group in entries.chunk_by(|a, b| a.common == b.common) {
+        watch.check()?;
+        let mut open: Vec<Nested> = Vec::new();
+        for same in group.chunk_by(|a, b| a.part == b.part) {
+            let code = labels.value(same[0].part as usize);
+            while let Some(top) = open.pop_if(|top| !code.starts_with(labels.value(top.part as usize))) {
+                nested.push(top);
+            }
+            let total = sum(same);
+            if let Some(over) = open.last_mut() {
+                over.parts += total;
+                over.count += 1;
+            }
+            open.push(Nested {
+                part: same[0].part,
+                total,
+                parts: 0.0,
+                count: 0,
+                rows: same.iter().map(|e| e.row).collect(),
+            });
+        }
+        nested.extend(open);
+    }
+    nested.retain(|n| n.count > 0);
+    let adding_up = nested.iter().filter(|n| n.adds_up()).count();
+    let column = store.columns[assigned.column].name();
+    if nested.is_empty() {
+        return Ok(Vec::new());
+    }
+    if (adding_up as f64) < MOST * nested.len() as f64 {
+        store.note(format!(
+            "{column:?} holds codes of several lengths (such as {:?}), whose figures do not add up to one another: \
+             where a shorter code holds longer ones, sums over all rows count their trade twice",
+            labels.value(shortest)
+        ));
+        return Ok(Vec::new());
+    }
+    let mut rows: Vec<u32> = nested.into_iter().flat_map(|n| n.rows).collect();
+    rows.sort_unstable();
+    Ok(vec![(format!("{column:?} holds the beginning of codes that are there, too"), rows)])
+}
+
+/// A total with the sum of what is directly below it.
+struct Nested {
+    part: u32,
+    total: f64,
+    parts: f64,
+    count: usize,
+    rows: Vec<u32>,
+}
+
+impl Nested {
+    fn adds_up(&self) -> bool {
+        let whole = self.total.fract() == 0.0 && self.parts.fract() == 0.0;
+        // Each figure may be rounded by half a unit.
+        let rounding = if whole { 0.5 * (self.count + 1) as f64 } else { 0.0 };
+        (self.total - self.parts).abs() <= (TOLERANCE * self.total.abs()).max(rounding.min(0.05 * self.total.abs()))
+    }
+}
+
+/// Re-exports and domestic exports beside the exports that hold them.
+pub fn of_flows(store: &Store, watch: &Watch) -> Result<Found> {
+    let (Some(assigned), Some(_)) = (store.role(Role::Flow), store.role(Role::Hs)) else { return Ok(Vec::new()) };
+    let words = own_words(store);
+    let codes = store.columns[assigned.column].codes(watch)?;
+    let texts = label_texts(&codes)?;
+    let kinds: Vec<Option<u32>> = texts
+        .iter()
+        .map(|text| {
+            let text = text.as_deref()?;
+            let import = words::direction(text, &words)?;
+            Some(2 * u32::from(import) + u32::from(words::is_part_of_flow(text)))
+        })
+        .collect();
+    let both = |import: u32| kinds.contains(&Some(2 * import)) && kinds.contains(&Some(2 * import + 1));
+    if !both(0) && !both(1) {
+        return Ok(Vec::new());
+    }
+    let entries = entries(store, &[Role::Hs], watch, |row| kinds.get(codes.ids[row] as usize).copied().flatten())?;
+    let (mut fitting, mut all) = (0usize, 0usize);
+    let mut rows: Vec<u32> = Vec::new();
+    for group in entries.chunk_by(|a, b| a.common == b.common) {
+        watch.check()?;
+        for direction in group.chunk_by(|a, b| a.part / 2 == b.part / 2) {
+            let split = direction.partition_point(|e| e.part % 2 == 0);
+            let (whole, parts) = direction.split_at(split);
+            let total = sum(whole);
+            all += parts.len();
+            fitting += parts.iter().filter(|p| !whole.is_empty() && p.value <= total * (1.0 + TOLERANCE)).count();
+            if !whole.is_empty() {
+                rows.extend(parts.iter().map(|p| p.row));
+            }
+        }
+    }
+    if all == 0 || (fitting as f64) < NEARLY_ALL * all as f64 {
+        return Ok(Vec::new());
+    }
+    rows.sort_unstable();
+    let names: Vec<String> = texts
+        .iter()
+        .flatten()
+        .filter(|t| {
+            words::is_part_of_flow(t) && words::direction(t, &words).is_some_and(|import| both(u32::from(import)))
+        })
+        .map(|t| format!("{t:?}"))
+        .collect();
+    let column = store.columns[assigned.column].name();
+    Ok(vec![(format!("{column:?} is {}, which other rows hold already", names.join(" or ")), rows)])
+}
+
+/// The source's own words for the directions.
+fn own_words(store: &Store) -> FlowWords {
+    let recipes = store.recipes().iter().filter_map(|text| toml::from_str::<Recipe>(text).ok());
+    recipes
+        .map(|r| r.how)
+        .find_map(|how| if let How::Flow { words, .. } = how { Some(words) } else { None })
+        .unwrap_or_default()
+}

@@ -1,0 +1,124 @@
+//! Rows that are sums of other rows: all partners, all goods, the line of totals below a table.
+
+use rayon::prelude::*;
+
+use super::fault::RowList;
+use super::shipments::Shipments;
+
+/// The rows of a source that are totals of its other rows, and why.
+#[derive(Debug, Default)]
+pub struct Totals {
+    /// Why rows are totals, in words that fit behind "the row".
+    reasons: Vec<String>,
+    /// For each row of the source, 0 or one more than the place of its reason. Empty where there are none.
+    marks: Vec<u8>,
+}
+
+/// Reasons that are kept apart; further ones are told as the last of them.
+const MOST: usize = u8::MAX as usize;
+
+impl Totals {
+    /// Rows with their reasons; the first reason of a row stays.
+    pub fn of(rows: usize, reasons: impl IntoIterator<Item = (String, Vec<u32>)>) -> Totals {
+        let mut made = Totals::default();
+        for (reason, marked) in reasons {
+            if marked.is_empty() {
+                continue;
+            }
+            if made.marks.is_empty() {
+                made.marks = vec![0; rows];
+            }
+            if made.reasons.len() < MOST {
+                made.reasons.push(reason);
+            }
+            let mark = made.reasons.len() as u8;
+            for row in marked {
+                if let Some(place) = made.marks.get_mut(row as usize).filter(|m| **m == 0) {
+                    *place = mark;
+                }
+            }
+        }
+        made
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.marks.is_empty()
+    }
+
+    pub fn contains(&self, row: usize) -> bool {
+        self.marks.get(row).is_some_and(|m| *m > 0)
+    }
+
+    /// Why a row is a total, if it is one.
+    pub fn reason(&self, row: usize) -> Option<&str> {
+        let mark = self.marks.get(row).copied().filter(|m| *m > 0)?;
+        self.reasons.get(usize::from(mark) - 1).map(String::as_str)
+    }
+
+    /// How many rows each reason has.
+    pub fn counts(&self) -> Vec<(&str, usize)> {
+        let counts: Vec<usize> = (1..=self.reasons.len())
+            .map(|mark| self.marks.par_iter().filter(|m| usize::from(**m) == mark).count())
+            .collect();
+        let all = self.reasons.iter().map(String::as_str).zip(counts);
+        all.filter(|(_, count)| *count > 0).collect()
+    }
+}
+
+impl Shipments {
+    /// Whether some of these rows are totals of others.
+    pub fn has_totals(&self) -> bool {
+        let totals = self.store.totals();
+        match &self.rows {
+            _ if totals.is_empty() => false,
+            RowList::All(_) => true,
+            RowList::Some(rows) => rows.par_iter().any(|row| totals.contains(*row as usize)),
+        }
+    }
+
+    /// These shipments without rows that are totals of others.
+    pub fn without_totals(&self) -> Shipments {
+        if !self.has_totals() {
+            return self.clone();
+        }
+        let totals = self.store.totals();
+        let rows = (0..self.len() as u32).into_par_iter().map(|at| self.rows.row(at as usize) as u32);
+        self.subset(rows.filter(|row| !totals.contains(*row as usize)).collect())
+    }
+
+    /// The reasons, each with its rows, as positions among these shipments.
+    pub fn total_rows(&self) -> Vec<(String, Vec<u32>)> {
+        let totals = self.store.totals();
+        let mut found: Vec<(String, Vec<u32>)> = Vec::new();
+        if totals.is_empty() {
+            return found;
+        }
+        for (at, row) in self.rows.iter().enumerate() {
+            let Some(reason) = totals.reason(row) else { continue };
+            match found.iter_mut().find(|(r, _)| r == reason) {
+                Some((_, rows)) => rows.push(at as u32),
+                None => found.push((reason.to_owned(), vec![at as u32])),
+            }
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+
+    #[test]
+    fn rows_keep_their_first_reason_and_views_leave_them_out() {
+        let totals = Totals::of(5, [("is a".to_owned(), vec![1, 3]), ("is b".to_owned(), vec![3, 4])]);
+        assert_eq!(totals.counts(), [("is a", 2), ("is b", 1)]);
+        assert_eq!((totals.reason(3), totals.reason(0)), (Some("is a"), None));
+        let ships = Shipments::all(Store::new(Vec::new(), 5).unwrap().with_totals(totals));
+        let kept = ships.without_totals();
+        assert_eq!(kept.rows.iter().collect::<Vec<_>>(), [0, 2]);
+        assert!(ships.has_totals() && !kept.has_totals());
+        let part = ships.subset(vec![0, 3, 4]);
+        assert_eq!(part.total_rows(), [("is a".to_owned(), vec![1]), ("is b".to_owned(), vec![2])]);
+    }
+}

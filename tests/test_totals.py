@@ -1,0 +1,181 @@
+"""Rows that are sums of other rows: recognised, counted, left out of peer groups."""
+
+from __future__ import annotations
+
+import pickle
+import random
+from itertools import compress
+from operator import not_
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+import redlane as rl
+
+CODES = ["010121", "010129", "020110", "020120", "020130", "854231"]
+PARTNERS = [(276, "DEU", "Germany"), (251, "FRA", "France"), (616, "POL", "Poland")]
+WORLD = (0, "W00", "World")
+
+
+def _comtrade(seed: int, *, re_exports: bool = True) -> tuple[pa.Table, float]:
+    """A table in the form of UN Comtrade with all its totals, and the value of its detail."""
+    draw = random.Random(seed)
+    lines, detail = [], 0
+    for year in (2021, 2022):
+        for flow in ("M", "X", "RX") if re_exports else ("M", "X"):
+            cells = {
+                (partner, code): draw.randint(1, 50) if flow == "RX" else draw.randint(1000, 10**6)
+                for partner in PARTNERS
+                for code in CODES
+            }
+            detail += 0 if flow == "RX" else sum(cells.values())
+            for partner in [*PARTNERS, WORLD]:
+                sums: dict[str, int] = {}
+                for (of, code), value in cells.items():
+                    if partner in (WORLD, of):
+                        for level in ("TOTAL", code[:2], code[:4], code):
+                            sums[level] = sums.get(level, 0) + value
+                for code, value in sums.items():
+                    for mode in (0, 1000):
+                        lines.append((year, 804, flow, *partner, code, mode, value / 10, float(value)))
+    draw.shuffle(lines)
+    names = (
+        ["period", "reporterCode", "flowCode", "partnerCode", "partnerISO", "partnerDesc", "cmdCode", "motCode", "netWgt", "primaryValue"]
+    )
+    table = pa.table(dict(zip(names, map(list, zip(*lines, strict=True)), strict=True)))
+    return table, float(detail)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_totals_of_a_published_table_are_found(seed: int, tmp_path: Path) -> None:
+    table, detail = _comtrade(seed)
+    path = tmp_path / "trade.csv"
+    duckdb.from_arrow(table).write_csv(str(path))
+    for ships in (rl.read(table), rl.read(path)):
+        assert len(ships) == len(table)
+        kept = ships.without_totals()
+        assert kept.aggregate([], "value")["value"].to_pylist() == [detail]
+        told = [note for note in ships.notes if "totals of other rows" in note]
+        assert len(told) == 1 and told[0].startswith(f"{len(ships) - len(kept)} rows are totals")
+        assert len(ships.totals) == len(ships) - len(kept)
+        assert set(kept.to_table().to_arrow()["motCode"].to_pylist()) == {1000}
+    assert rl.read(path, totals="drop").aggregate([], "value")["value"].to_pylist() == [detail]
+
+
+def test_what_a_table_does_not_sum_up_is_no_total() -> None:
+    # Only the world: its rows are the detail.
+    world = {"origin": ["World"] * 3, "hs": ["010121", "020110", "854231"], "value": [1.0, 2.0, 3.0]}
+    assert len(rl.read(pa.table(world)).totals) == 0
+    # Codes of several lengths whose figures do not add up.
+    ships = rl.read(pa.table({"origin": ["DE"] * 3, "hs": ["01", "010121", "010129"], "value": [7.0, 500.0, 900.0]}))
+    assert len(ships.totals) == 0 and any("do not add up" in note for note in ships.notes)
+    # Declarations of firms are no statistics.
+    firms = {"importer": ["A", "B", "C"], "hs": ["01", "0101", "010121"], "value": [100.0, 100.0, 100.0]}
+    assert len(rl.read(pa.table(firms)).totals) == 0
+    # Re-exports larger than the exports are not in them.
+    trade = {"flow": ["Export", "Re-Export"], "origin": ["DE"] * 2, "destination": ["FR"] * 2, "hs": ["010121"] * 2}
+    assert len(rl.read(pa.table({**trade, "value": [100.0, 400.0]})).totals) == 0
+    assert rl.read(pa.table({**trade, "value": [400.0, 100.0]})).totals["row"].to_pylist() == [1]
+
+
+def test_regions_are_totals_beside_their_countries() -> None:
+    origins = ["World", "Africa", "EU27_2020", "KE", "DE", "Areas, nes"]
+    ships = rl.read(pa.table({"origin": origins, "hs": ["010121"] * 6, "value": [3.0, 1.0, 1.0, 1.0, 1.0, 1.0]}))
+    assert ships.totals["row"].to_pylist() == [0, 1, 2]
+    # Regions alone are the detail of the world.
+    ships = rl.read(pa.table({"origin": ["World", "Extra-EU", "Intra-EU"], "hs": ["01"] * 3, "value": [3.0, 1.0, 2.0]}))
+    assert ships.totals["row"].to_pylist() == [0]
+
+
+LINES = "hs,origin,destination,value,net_weight\n010121,DE,FR,100.5,10\n020110,PL,FR,200.25,20\n854231,DE,FR,300,30\n"
+
+
+@pytest.mark.parametrize(
+    "line", [",,,600.75,60", "Total,,,600.75,60", "TOTAL GENERAL,,,601,60", "Итого:,,,600.75,60", ",Total,,600.75,60"]
+)
+@pytest.mark.parametrize("above", [False, True])
+def test_a_line_of_totals_gives_faults(line: str, above: bool, tmp_path: Path) -> None:
+    path = tmp_path / "trade.csv"
+    header, rows = LINES.split("\n", 1)
+    path.write_text(f"{header}\n{line}\n{rows}" if above else f"{LINES}{line}\n", encoding="utf-8")
+    ships = rl.read(path)
+    row = 0 if above else 3
+    assert len(ships) == 4
+    assert ships.aggregate([], ["value", "net_weight"]).to_pylist() == [{"value": 600.75, "net_weight": 60.0}]
+    told = [
+        (f["row"], f["column"]) for f in ships.faults.to_pylist() if f["reason"] == "looks like the total of the column"
+    ]
+    assert told == [(row, "value"), (row, "net_weight")]
+    assert ships.totals["row"].to_pylist() == [row] and len(ships.without_totals()) == 3
+    copy = pickle.loads(pickle.dumps(ships))
+    assert copy.faults.to_pylist() == ships.faults.to_pylist() and copy.totals.to_pylist() == ships.totals.to_pylist()
+
+
+def test_subtotals_are_lines_of_totals_too(tmp_path: Path) -> None:
+    path = tmp_path / "trade.csv"
+    path.write_text("hs,origin,value\n01,DE,10\n02,DE,20\n,,30\n03,FR,5\n04,FR,6\n,,11\nTotal,,41\n")
+    ships = rl.read(path)
+    assert ships.totals["row"].to_pylist() == [2, 5, 6]
+    assert ships.aggregate([], "value")["value"].to_pylist() == [41.0]
+
+
+@pytest.mark.parametrize("line", [",,,77,7", ",DE,FR,600.75,60", "999999,,,600.75,60"])
+def test_other_rows_without_keys_are_no_totals(line: str, tmp_path: Path) -> None:
+    path = tmp_path / "trade.csv"
+    path.write_text(f"{LINES}{line}\n")
+    ships = rl.read(path)
+    assert len(ships.totals) == 0 and not any("total" in f["reason"] for f in ships.faults.to_pylist())
+
+
+def test_totals_are_in_no_peer_group() -> None:
+    draw = random.Random(3)
+    n = 200
+    origins = [draw.choice(["DE", "FR", "PL"]) for _ in range(n)]
+    weights = [draw.uniform(5, 50) for _ in range(n)]
+    values = [w * draw.uniform(9, 11) for w in weights]
+    dates = [f"2023-{1 + i % 12:02d}-01" for i in range(n)]
+    world = [i % 4 == 0 for i in range(n)]
+    origins = ["World" if w else o for w, o in zip(world, origins, strict=True)]
+    values = [v * (30 if w else 1) for w, v in zip(world, values, strict=True)]
+    table = pa.table({"hs": ["010121"] * n, "origin": origins, "date": dates, "value": values, "net_weight": weights})
+    ships = rl.read(table)
+    kept = ships.without_totals()
+    assert len(kept) == n - sum(world)
+    for detector in (
+        rl.UnitValue(by=("hs6",), backoff=()),
+        rl.ValueWeight(by=("hs6",)),
+        rl.Ecod(),
+        rl.Isolation(trees=20),
+        rl.Rarity(of="origin", given=("hs6",)),
+    ):
+        whole = detector.fit_score(ships).to_pylist()
+        assert [line["row"] for line in whole] == list(range(n))
+        for line in compress(whole, world):
+            assert line["score"] is None and line["p_value"] is None and line["n_peers"] is None
+            assert line["reason"] == 'not scored: the row is a total of other rows ("origin" is "World")'
+        assert list(compress(whole, map(not_, world))) == detector.fit_score(kept).to_pylist()
+        # A fit and its copy score apart, too.
+        assert pickle.loads(pickle.dumps(detector.fit(ships))).score(ships).to_pylist() == whole
+    surge = rl.Surge(by=("hs6", "origin"), every="month")
+    assert surge.fit_score(ships).to_pylist() == surge.fit_score(kept).to_pylist()
+    made, described = rl.features(ships).to_pandas(), rl.features(kept).to_pandas()
+    assert len(made) == n and made[world].isna().all().all()
+    assert made[[not w for w in world]].reset_index(drop=True).equals(described)
+    # A part of the shipments knows its totals.
+    part = ships.where(origin="World")
+    assert len(part.totals) == len(part) == sum(world) and len(part.without_totals()) == 0
+
+
+def test_arguments_that_say_nothing_about_a_source_are_errors(tmp_path: Path) -> None:
+    table = pa.table({"hs": ["010121"], "value": [1.0]})
+    for name, value in [("encoding", "utf-8"), ("delimiter", ";"), ("header", 1), ("skip", 1), ("sheet", 1)]:
+        for ask in (rl.read, rl.inspect):
+            with pytest.raises(rl.errors.ArgumentError, match=f"{name}= is for"):
+                ask(table, **{name: value})  # type: ignore[operator]
+    path = tmp_path / "x.parquet"
+    rl.read(table).to_table().to_parquet(path)
+    with pytest.raises(rl.errors.ArgumentError, match="the source is Parquet"):
+        rl.read(path, delimiter=";")
+    with pytest.raises(rl.errors.ArgumentError, match="totals='all' is not known"):
+        rl.read(table, totals="all")  # type: ignore[arg-type]
