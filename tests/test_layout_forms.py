@@ -82,8 +82,8 @@ def months(ships):
         rows = ships.aggregate("month", "shipments").to_pylist()
         return " ".join(row["month"].strftime("%Y-%m") for row in rows)
     except rl.errors.SchemaError:
-        rows = ships.aggregate("year", "shipments").to_pylist()
-        return " ".join(row["year"].strftime("%Y") for row in rows)
+        rows = ships.aggregate("date", "shipments").to_pylist()
+        return " ".join(row["date"].strftime("%Y") for row in rows)
 
 
 def check(ships, source):
@@ -154,6 +154,7 @@ def test_other_directions_are_asked_for_by_name():
         ("kstat", "kstat_imports", 2_000, ("미국", "KR")),
         ("unipass", "unipass_imports", 2, ("US", "KR")),
         ("comexstat_exports", "comexstat_imports", 1_100, ("160", "BR")),
+        ("comexstat_base_dos_dados", "comexstat_imports", 1_100, ("CN", "BR")),
     ):
         ships = rl.read(FOLDER / f"{source}.csv", layout=layout)
         assert total(ships, "value") == value
