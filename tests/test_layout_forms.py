@@ -50,7 +50,9 @@ def as_text(source, encoding, titles):
 
 def typed(cell, comma):
     """The cell as a workbook holds it: a number, or text where it is a code with a zero in front or a word."""
-    plain = cell.replace(",", ".") if comma else re.sub(r"(?<=\d),(?=\d{3}\b)", "", cell)
+    mark = r"\." if comma else ","
+    plain = re.sub(rf"(?<=\d){mark}(?=\d{{3}}(?!\d))", "", cell)
+    plain = plain.replace(",", ".") if comma else plain
     if re.fullmatch(r"-?(0|[1-9]\d*)(\.\d+)?", plain):
         return float(plain)
     return cell
