@@ -26,6 +26,15 @@ def data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def cases() -> Path:
+    """The folder of small files that are easily read wrongly, beside that of the real data."""
+    folder = data_folder()
+    if folder is None or not (folder.parent / "cases").is_dir():
+        pytest.skip("the cases are not beside the real data (REDLANE_DATA or ../shared/data)")
+    return folder.parent / "cases"
+
+
+@pytest.fixture(scope="session")
 def sample() -> rl.samples.Sample:
     return rl.samples.shipments(50_000, seed=3)
 

@@ -52,14 +52,15 @@ def read(
         net_weight and gross_weight (kilograms), reported_by, currency, weight_unit and flow.
     layout
         ``"auto"`` recognises the source by its column names. A name asks for one: ``comtrade``, ``baci``, ``wits``,
-        ``faostat``, ``cites``, ``sipri``, ``atlas``, ``oec``, ``scms``; Europe: ``comext``, ``hmrc``, ``hmrc_api``,
-        ``turkey``, ``russia``, ``ukraine``, ``ukraine_statistics``, ``kazakhstan``; the Americas: ``comexstat``,
-        ``comexstat_imports``, ``indec``, ``chile``, ``peru``, ``colombia``, ``mexico``, ``mexico_bcmm``, ``census``,
-        ``usatrade``, ``otexa``, ``statcan``; Asia: ``korea``, ``kstat``, ``kstat_imports``, ``unipass``,
-        ``unipass_imports``, ``japan``, ``taiwan``, ``china``, ``india``, ``india_shipping_bills``, ``dgcis``. A layout
-        brings value to whole currency units and net weight to kilograms; `Shipments.notes` says so. Where no layout
-        fits, the names of the columns and their first cells decide, in English and ten other languages; notes name
-        what else a value, a weight or a party could have been.
+        ``faostat``, ``undata``, ``open_trade_statistics``, ``cites``, ``sipri``, ``atlas``, ``oec``, ``scms``; Europe:
+        ``comext``, ``hmrc``, ``hmrc_api``, ``datacomex``, ``turkey``, ``turkey_imports``, ``russia``, ``ukraine``,
+        ``ukraine_statistics``, ``kazakhstan``; the Americas: ``comexstat``, ``comexstat_imports``, ``indec``,
+        ``chile``, ``peru``, ``colombia``, ``mexico``, ``mexico_bcmm``, ``census``, ``usatrade``, ``dataweb``,
+        ``transborder``, ``otexa``, ``statcan``; Asia: ``korea``, ``kstat``, ``kstat_imports``, ``unipass``,
+        ``unipass_imports``, ``japan``, ``taiwan``, ``china``, ``india``, ``india_shipping_bills``, ``dgcis``;
+        elsewhere: ``south_africa``, ``stats_nz``. A layout brings value to whole currency units and net weight to
+        kilograms; `Shipments.notes` says so. Where no layout fits, the names of the columns and their first cells
+        decide, in English and ten other languages; notes name what else a value, a weight or a party could have been.
     on_fault
         ``"keep"`` turns a cell that cannot be read into null and a line of `Shipments.faults`; ``"raise"``
         turns the first one into a `FaultError`. Blank cells and words for nothing (NA, null, -) are nulls,
