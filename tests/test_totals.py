@@ -40,9 +40,18 @@ def _comtrade(seed: int, *, re_exports: bool = True) -> tuple[pa.Table, float]:
                     for mode in (0, 1000):
                         lines.append((year, 804, flow, *partner, code, mode, value / 10, float(value)))
     draw.shuffle(lines)
-    names = (
-        ["period", "reporterCode", "flowCode", "partnerCode", "partnerISO", "partnerDesc", "cmdCode", "motCode", "netWgt", "primaryValue"]
-    )
+    names = [
+        "period",
+        "reporterCode",
+        "flowCode",
+        "partnerCode",
+        "partnerISO",
+        "partnerDesc",
+        "cmdCode",
+        "motCode",
+        "netWgt",
+        "primaryValue",
+    ]
     table = pa.table(dict(zip(names, map(list, zip(*lines, strict=True)), strict=True)))
     return table, float(detail)
 
@@ -57,7 +66,8 @@ def test_the_totals_of_a_published_table_are_found(seed: int, tmp_path: Path) ->
         kept = ships.without_totals()
         assert kept.aggregate([], "value")["value"].to_pylist() == [detail]
         told = [note for note in ships.notes if "totals of other rows" in note]
-        assert len(told) == 1 and told[0].startswith(f"{len(ships) - len(kept)} rows are totals")
+        assert len(told) == 1
+        assert told[0].startswith(f"{len(ships) - len(kept)} rows are totals")
         assert len(ships.totals) == len(ships) - len(kept)
         assert set(kept.to_table().to_arrow()["motCode"].to_pylist()) == {1000}
     assert rl.read(path, totals="drop").aggregate([], "value")["value"].to_pylist() == [detail]
@@ -69,7 +79,8 @@ def test_what_a_table_does_not_sum_up_is_no_total() -> None:
     assert len(rl.read(pa.table(world)).totals) == 0
     # Codes of several lengths whose figures do not add up.
     ships = rl.read(pa.table({"origin": ["DE"] * 3, "hs": ["01", "010121", "010129"], "value": [7.0, 500.0, 900.0]}))
-    assert len(ships.totals) == 0 and any("do not add up" in note for note in ships.notes)
+    assert len(ships.totals) == 0
+    assert any("do not add up" in note for note in ships.notes)
     # Declarations of firms are no statistics.
     firms = {"importer": ["A", "B", "C"], "hs": ["01", "0101", "010121"], "value": [100.0, 100.0, 100.0]}
     assert len(rl.read(pa.table(firms)).totals) == 0
@@ -107,9 +118,11 @@ def test_a_line_of_totals_gives_faults(line: str, above: bool, tmp_path: Path) -
         (f["row"], f["column"]) for f in ships.faults.to_pylist() if f["reason"] == "looks like the total of the column"
     ]
     assert told == [(row, "value"), (row, "net_weight")]
-    assert ships.totals["row"].to_pylist() == [row] and len(ships.without_totals()) == 3
+    assert ships.totals["row"].to_pylist() == [row]
+    assert len(ships.without_totals()) == 3
     copy = pickle.loads(pickle.dumps(ships))
-    assert copy.faults.to_pylist() == ships.faults.to_pylist() and copy.totals.to_pylist() == ships.totals.to_pylist()
+    assert copy.faults.to_pylist() == ships.faults.to_pylist()
+    assert copy.totals.to_pylist() == ships.totals.to_pylist()
 
 
 def test_subtotals_are_lines_of_totals_too(tmp_path: Path) -> None:
@@ -125,7 +138,19 @@ def test_other_rows_without_keys_are_no_totals(line: str, tmp_path: Path) -> Non
     path = tmp_path / "trade.csv"
     path.write_text(f"{LINES}{line}\n")
     ships = rl.read(path)
-    assert len(ships.totals) == 0 and not any("total" in f["reason"] for f in ships.faults.to_pylist())
+    assert len(ships.totals) == 0
+    assert not any("total" in f["reason"] for f in ships.faults.to_pylist())
+
+
+def test_years_beside_their_months_are_totals() -> None:
+    periods = ["2023-01", "2023-02", "2023", "2022", "2023-Q1"]
+    table = pa.table({"date": periods, "origin": ["DE"] * 5, "hs": ["010121"] * 5, "value": [1.0, 2.0, 3.0, 9.0, 3.0]})
+    ships = rl.read(table)
+    assert ships.totals["row"].to_pylist() == [2, 4]
+    assert ships.without_totals().aggregate("year", "value")["value"].to_pylist() == [9.0, 3.0]
+    # The months of another trade are no parts of this one.
+    table = pa.table({"date": ["2023-01", "2023"], "origin": ["DE", "FR"], "hs": ["010121"] * 2, "value": [1.0, 2.0]})
+    assert len(rl.read(table).totals) == 0
 
 
 def test_totals_are_in_no_peer_group() -> None:
@@ -134,7 +159,7 @@ def test_totals_are_in_no_peer_group() -> None:
     origins = [draw.choice(["DE", "FR", "PL"]) for _ in range(n)]
     weights = [draw.uniform(5, 50) for _ in range(n)]
     values = [w * draw.uniform(9, 11) for w in weights]
-    dates = [f"2023-{1 + i % 12:02d}-01" for i in range(n)]
+    dates = [f"2023-{1 + i // 4 % 12:02d}-01" for i in range(n)]
     world = [i % 4 == 0 for i in range(n)]
     origins = ["World" if w else o for w, o in zip(world, origins, strict=True)]
     values = [v * (30 if w else 1) for w, v in zip(world, values, strict=True)]
@@ -152,19 +177,26 @@ def test_totals_are_in_no_peer_group() -> None:
         whole = detector.fit_score(ships).to_pylist()
         assert [line["row"] for line in whole] == list(range(n))
         for line in compress(whole, world):
-            assert line["score"] is None and line["p_value"] is None and line["n_peers"] is None
+            assert line["score"] is None
+            assert line["p_value"] is None
+            assert line["n_peers"] is None
             assert line["reason"] == 'not scored: the row is a total of other rows ("origin" is "World")'
         assert list(compress(whole, map(not_, world))) == detector.fit_score(kept).to_pylist()
         # A fit and its copy score apart, too.
-        assert pickle.loads(pickle.dumps(detector.fit(ships))).score(ships).to_pylist() == whole
+        fit = detector.fit(ships)
+        again = pickle.loads(pickle.dumps(fit)).score(ships).to_pylist()
+        assert again == fit.score(ships).to_pylist()
+        assert [line["score"] for line in again] == [line["score"] for line in whole]
     surge = rl.Surge(by=("hs6", "origin"), every="month")
     assert surge.fit_score(ships).to_pylist() == surge.fit_score(kept).to_pylist()
     made, described = rl.features(ships).to_pandas(), rl.features(kept).to_pandas()
-    assert len(made) == n and made[world].isna().all().all()
+    assert len(made) == n
+    assert made[world].isna().all().all()
     assert made[[not w for w in world]].reset_index(drop=True).equals(described)
     # A part of the shipments knows its totals.
     part = ships.where(origin="World")
-    assert len(part.totals) == len(part) == sum(world) and len(part.without_totals()) == 0
+    assert len(part.totals) == len(part) == sum(world)
+    assert len(part.without_totals()) == 0
 
 
 def test_arguments_that_say_nothing_about_a_source_are_errors(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ class Reading:
     delimiter: Annotated[str | None, Parameter(help="the character between cells, or tab")] = None
     decimal: Annotated[Literal[".", ","] | None, Parameter(help="the decimal sign")] = None
     thousands: Annotated[str | None, Parameter(help="the mark between thousands")] = None
-    header: Annotated[int | None, Parameter(help="the line that names the columns, from 1")] = None
+    header: Annotated[int | None, Parameter(help="the line that names the columns, from 1; 0 for none")] = None
     skip: Annotated[int | None, Parameter(help="lines to leave out above the header")] = None
     sheet: Annotated[str | None, Parameter(help="the sheet of a spreadsheet, by name or number")] = None
 

@@ -79,7 +79,8 @@ def read(
         The character between the cells of text files. Without it the one that splits most lines alike.
     header
         The number of the line that names the columns, from 1. Without it the first line with as many filled
-        cells as the records; a note says which lines above it were left out.
+        cells as the records; a note says which lines above it were left out. 0 says that no line does: the columns
+        are then called column_1, column_2 and so on.
     skip
         How many lines to leave out above the header, instead of `header`.
     sheet
@@ -217,7 +218,7 @@ def _asked(
     return {
         "columns": [(str(role), str(column)) for role, column in (columns or {}).items()],
         "layout": layout,
-        "header": None if header is None else whole("header", header, 1),
+        "header": None if header is None else whole("header", header, 0),
         "skip": None if skip is None else whole("skip", skip, 0),
         "sheet": None if sheet is None else str(sheet),
         "block": None,

@@ -51,9 +51,11 @@ pub fn different_things(value: usize, columns: &[String], sample: &[Vec<Option<S
         .filter(|&c| {
             let cells = Sample::of(sample, c);
             let kinds = cells.distinct();
-            known.columns.contains(&folded(&columns[c]))
-                && kinds.iter().any(|k| is_money(k))
-                && kinds.iter().any(|k| !is_money(k))
+            let name = folded(&columns[c]);
+            let money = kinds.iter().filter(|k| is_money(k)).count();
+            // An indicator says what the figure is; a unit of money may differ and the figure be a value still.
+            let several = known.indicators.contains(&name) && kinds.len() > 1;
+            known.columns.contains(&name) && money > 0 && (several || money < kinds.len())
         })
         .collect();
     // The plainest column comes first in the list of words.
@@ -84,6 +86,45 @@ pub fn mixed(value: &str, by: &str, kinds: Sample, money: Option<&str>) -> Strin
          columns={{\"value\": {value:?}}} and keep one kind with {condition}",
         kinds.some()
     )
+}
+
+/// A country whose side nothing tells, where no side is known.
+pub fn open_side(chosen: &mut Chosen, columns: &[String], sample: &[Vec<Option<String>>]) {
+    if chosen.has(Role::Origin) || chosen.has(Role::Destination) {
+        return;
+    }
+    let open =
+        (0..columns.len()).find(|c| words::is_some_country(&columns[*c]) && Sample::of(sample, *c).holds_countries());
+    if let Some(name) = open.map(|c| &columns[c]) {
+        chosen.notes.push(format!(
+            "{name:?} holds countries, and nothing says of which side: pass columns={{\"origin\": {name:?}}} or \
+             columns={{\"destination\": {name:?}}}"
+        ));
+    }
+}
+
+/// Columns that are called like periods hold several periods in one row, which no role can name.
+pub fn wide(chosen: &mut Chosen, columns: &[String], sample: &[Vec<Option<String>>]) {
+    let year = |token: &str| token.len() == 4 && token.parse::<u32>().is_ok_and(|y| (1900..=2100).contains(&y));
+    let period = |name: &str| {
+        let text = name.replace(|c: char| matches!(c, 'M' | 'm' | 'Q' | 'q'), " ");
+        words::tokens(&text).iter().any(|t| year(t) || (t.len() == 6 && t.get(..4).is_some_and(year)))
+    };
+    let figures = |c: usize| Sample::of(sample, c).fits(Role::Value);
+    let named: Vec<&str> =
+        (0..columns.len()).filter(|c| period(&columns[*c]) && figures(*c)).map(|c| columns[c].as_str()).collect();
+    if named.len() < 2 || chosen.has(Role::Value) {
+        return;
+    }
+    let shown: Vec<String> = named.iter().take(3).map(|n| format!("{n:?}")).collect();
+    chosen.notes.push(format!(
+        "{} columns are called like periods ({}{}): a row holds several periods; turn them into rows first \
+         (melt in pandas, unpivot in polars and DuckDB) and read the result, or name one with columns={{\"value\": {:?}}}",
+        named.len(),
+        shown.join(", "),
+        if named.len() > 3 { ", ..." } else { "" },
+        named[0]
+    ));
 }
 
 /// A column that is called like a derived key hides it.

@@ -99,6 +99,8 @@ fn is_date(text: &str) -> bool {
 /// The number of a year, a month or a day that stands in a column of its own.
 pub fn date_part(text: &str, part: &str) -> Option<u32> {
     let text = text.trim();
+    // `[01] January`
+    let text = text.strip_prefix('[').and_then(|t| t.split_once(']')).map_or(text, |(code, _)| code.trim());
     let digits = text.strip_suffix(".0").unwrap_or(text).trim_end_matches(['年', '月', '日', '년', '월', '일']);
     let number: Option<u32> = digits.parse().ok();
     match part {

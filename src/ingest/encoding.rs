@@ -78,8 +78,37 @@ pub fn guess(parts: &[&[u8]]) -> &'static Encoding {
     }
     detector.feed(b"", true);
     let found = detector.guess(None, chardetng::Utf8Detection::Deny);
+    if LATIN.contains(&found) && words_beyond_ascii(parts) {
+        return encoding_rs::WINDOWS_1251;
+    }
     // GB18030 holds all that GBK holds.
     if found == encoding_rs::GBK { encoding_rs::GB18030 } else { found }
+}
+
+/// Encodings of languages that write most letters in ASCII.
+const LATIN: [&Encoding; 8] = [
+    WINDOWS_1252,
+    encoding_rs::WINDOWS_1250,
+    encoding_rs::WINDOWS_1254,
+    encoding_rs::WINDOWS_1257,
+    encoding_rs::WINDOWS_1258,
+    encoding_rs::ISO_8859_2,
+    encoding_rs::ISO_8859_4,
+    encoding_rs::MACINTOSH,
+];
+
+/// Whether most words with a letter beyond ASCII have no other letters. Such words are of another script than
+/// Latin; in tables of codes they may be few and in capitals (`ИМ`, `ЭК`, `ШТ`), which tells a guess by frequency little.
+fn words_beyond_ascii(parts: &[&[u8]]) -> bool {
+    let (mut pure, mut mixed) = (0usize, 0usize);
+    for part in parts {
+        for word in part.split(|b| !(b.is_ascii_alphabetic() || *b >= 0x80)) {
+            let beyond = word.iter().filter(|b| **b >= 0xa0).count();
+            pure += usize::from(beyond > 1 && beyond == word.len());
+            mixed += usize::from(beyond > 0 && beyond < word.len());
+        }
+    }
+    pure > 2 * mixed
 }
 
 /// Whether the bytes are UTF-8, but for a character that the end of a sample cuts.
@@ -207,6 +236,10 @@ mod tests {
             let (bytes, used, _) = encoding.encode(&line(text, 5)).into_owned_parts();
             assert_eq!(detect(&bytes, None, true).encoding, used, "{text}");
         }
+        // Few words, all in capitals, among codes.
+        let table = line("ИМ;2023-01;DE;0101;ШТ;12\nЭК;2023-02;CN;0201;КГ;15", 50);
+        let (bytes, used, _) = encoding_rs::WINDOWS_1251.encode(&table).into_owned_parts();
+        assert_eq!(detect(&bytes, None, true).encoding, used);
         assert_eq!(detect("naïve,café\n".as_bytes(), None, true).encoding, UTF_8);
         assert_eq!(detect(&"naïve".as_bytes()[..3], None, false).encoding, UTF_8);
         let wide: Vec<u8> = "hs,value\n010121,5\n".encode_utf16().flat_map(u16::to_le_bytes).collect();

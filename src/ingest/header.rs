@@ -5,6 +5,7 @@ use std::path::Path;
 
 use hashbrown::{HashMap, HashSet};
 
+use super::Options;
 use crate::error::{Error, Result};
 
 /// More columns than a file of records has.
@@ -34,7 +35,7 @@ pub fn usual_cells(lines: &[Line]) -> (usize, usize) {
 }
 
 /// The line that names the columns: the first with as many filled cells as the records.
-pub fn header(lines: &[Line]) -> usize {
+fn header(lines: &[Line]) -> usize {
     let (cells, _) = usual_cells(lines);
     let body = || lines.iter().filter(|l| l.cells == cells);
     // The header of such a file has one cell less than its records, or an empty last one.
@@ -53,8 +54,48 @@ pub fn header(lines: &[Line]) -> usize {
         .unwrap_or(0)
 }
 
+/// What the user says of the header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    Nothing,
+    /// The records have none.
+    None,
+    Line(usize),
+}
+
+/// Which of the lines is the header, or without one the first record.
+pub fn place(lines: &[Line], options: &Options) -> Result<(usize, Asked)> {
+    Ok(match (options.header, options.skip) {
+        (Some(0), _) => {
+            let (cells, _) = usual_cells(lines);
+            (lines.iter().position(|l| l.cells == cells).unwrap_or(0), Asked::None)
+        }
+        (Some(number), _) => (stated_header(lines, number, "header")?, Asked::Line(number)),
+        (None, Some(skip)) => (stated_header(lines, skip + 1, "skip")?, Asked::Line(skip + 1)),
+        (None, None) => (header(lines), Asked::Nothing),
+    })
+}
+
+/// Names of columns that the source does not name.
+pub fn numbered(columns: usize) -> Vec<String> {
+    (1..=columns).map(|n| format!("column_{n}")).collect()
+}
+
+/// Says that the line taken for a header may be a record: it holds numbers that are no years.
+pub fn record_note(number: usize, names: &[String], is_number: impl Fn(&str) -> bool) -> Option<String> {
+    let period = |name: &str| {
+        let year = name.get(..4).and_then(|y| y.parse::<u32>().ok());
+        matches!(name.len(), 4 | 6) && year.is_some_and(|y| (1900..=2100).contains(&y))
+    };
+    let held = names.iter().find(|name| is_number(name) && !period(name))?;
+    Some(format!(
+        "line {number} is taken for the header and holds a number ({held}); if the source names no columns, pass \
+         header=0, and they are called column_1, column_2 and so on"
+    ))
+}
+
 /// The line with this number, as the user counts.
-pub fn stated_header(lines: &[Line], number: usize, argument: &str) -> Result<usize> {
+fn stated_header(lines: &[Line], number: usize, argument: &str) -> Result<usize> {
     // Blank lines are no header: the next line that holds something is.
     lines.iter().position(|l| l.number >= number).ok_or_else(|| {
         Error::Argument(format!(

@@ -6,7 +6,7 @@ use super::Options;
 use super::bytes::LineEnd;
 use super::decision::Decision;
 use super::encoding::shown;
-use super::header::{Line, above_note, header, stated_header, unique, usual_cells};
+use super::header::{Asked, Line, above_note, numbered, place, record_note, unique, usual_cells};
 use super::rule::{Rule, unquoted};
 use crate::error::{Error, Result};
 use crate::store::{Decimal, NumberCell, parse_number};
@@ -50,21 +50,23 @@ pub fn inspect(path: &Path, sample: &[u8], whole: bool, options: &Options) -> Re
     if lines.is_empty() {
         return Err(nothing("the file has no header line"));
     }
-    let at = match (options.header, options.skip) {
-        (Some(number), _) => stated_header(&lines, number, "header")?,
-        (None, Some(skip)) => stated_header(&lines, skip + 1, "skip")?,
-        (None, None) => header(&lines),
-    };
+    let (at, asked) = place(&lines, options)?;
     let head = &lines[at];
-    if head.next >= sample.len() && whole {
+    let body = if asked == Asked::None { at } else { at + 1 };
+    if head.next >= sample.len() && whole && asked != Asked::None {
         return Err(nothing("there is a header line but no record below it"));
     }
     let mut notes = Vec::new();
-    let names = names(path, &sample[head.start..head.next], &rule, &mut notes)?;
+    let names = match asked {
+        Asked::None => numbered(head.cells),
+        _ => names(path, &sample[head.start..head.next], &rule, &mut notes)?,
+    };
+    if asked == Asked::Nothing {
+        notes.extend(record_note(head.number, &names, |name| is_number(name.as_bytes())));
+    }
     let mut rule = Rule { columns: names.len(), ..rule };
-    rule.numeric = numeric(sample, &lines[at + 1..], &rule);
-    let asked = options.header.is_some() || options.skip.is_some();
-    if at > 0 && !asked {
+    rule.numeric = numeric(sample, &lines[body..], &rule);
+    if at > 0 && asked == Asked::Nothing {
         let above = &sample[lines[0].start..lines[0].next];
         notes.push(above_note(at, shown(above).trim_end()));
     }
@@ -78,13 +80,18 @@ pub fn inspect(path: &Path, sample: &[u8], whole: bool, options: &Options) -> Re
         ),
         Decision::new(
             "header line",
-            head.number.to_string(),
-            if asked { "you said so" } else { "the first line with as many filled cells as the records" },
-            "header= (its line number) or skip=",
+            if asked == Asked::None { "none".to_owned() } else { head.number.to_string() },
+            if asked == Asked::Nothing {
+                "the first line with as many filled cells as the records"
+            } else {
+                "you said so"
+            },
+            "header= (its line number, 0 for none) or skip=",
         ),
         Decision::new("lines skipped above", (head.number - 1).to_string(), "they are above the header", "skip="),
     ];
-    Ok(TextPlan { rule, names, length: head.next, trailer: None, notes, decisions })
+    let length = if asked == Asked::None { head.start } else { head.next };
+    Ok(TextPlan { rule, names, length, trailer: None, notes, decisions })
 }
 
 fn hmrc(sample: &[u8], end: LineEnd) -> TextPlan {

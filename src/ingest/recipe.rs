@@ -46,16 +46,19 @@ pub enum Cut {
     After(String),
     /// Years of the Republic of China, which count from 1912.
     Minguo,
+    /// The last digits, behind a number that the source puts before its codes.
+    Last(usize),
 }
 
 impl Cut {
-    /// Reads `code before -`, `text after blank`, `minguo year`.
+    /// Reads `code before -`, `text after blank`, `minguo year`, `last 6 digits`.
     pub fn parse(text: &str) -> Option<Cut> {
         let mark = |mark: &str| if mark == "blank" { " ".to_owned() } else { mark.to_owned() };
         match text.split(' ').collect::<Vec<_>>()[..] {
             ["code", "before", sign] => Some(Cut::Before(mark(sign))),
             ["text", "after", sign] => Some(Cut::After(mark(sign))),
             ["minguo", "year"] => Some(Cut::Minguo),
+            ["last", n, "digits"] => n.parse().ok().map(Cut::Last),
             _ => None,
         }
     }
@@ -64,6 +67,7 @@ impl Cut {
         match self {
             Cut::Before(mark) | Cut::After(mark) => split(cell.trim(), mark).is_some(),
             Cut::Minguo => minguo(cell).is_some(),
+            Cut::Last(n) => cell.trim().len() > *n,
         }
     }
 
@@ -78,6 +82,7 @@ impl Cut {
             Cut::Before(mark) => Some(split(cell, mark).map_or(cell, |(code, _)| code.trim_end()).to_owned()),
             Cut::After(mark) => split(cell, mark).map(|(_, text)| text.trim().to_owned()),
             Cut::Minguo => Some(minguo(cell).unwrap_or_else(|| cell.to_owned())),
+            Cut::Last(n) => Some(cell.get(cell.len().saturating_sub(*n)..).unwrap_or(cell).to_owned()),
         }
     }
 }

@@ -15,7 +15,7 @@ use super::Options;
 use super::columnar::{self, Source};
 use super::decision::{self, Decision};
 use super::guard::guarded;
-use super::header::{Line, above_note, header, stated_header, unique};
+use super::header::{Asked, Line, above_note, numbered, place, record_note, unique};
 use super::input::{Input, open_error};
 use super::layout;
 use super::united::{United, unite};
@@ -212,17 +212,20 @@ fn records(
     if lines.is_empty() {
         return Err(nothing("the sheet is empty"));
     }
-    let asked = options.header.is_some() || options.skip.is_some();
-    let at = match (options.header, options.skip) {
-        (Some(number), _) => stated_header(&lines, number, "header")?,
-        (None, Some(skip)) => stated_header(&lines, skip + 1, "skip")?,
-        (None, None) => header(&lines),
-    };
+    let (at, asked) = place(&lines, options)?;
     let head = &lines[at];
     let mut rows = range.rows().skip(head.start);
     let title = |cell: &Data| text(cell).unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
-    let raw: Vec<String> = rows.next().unwrap_or_default().iter().map(title).collect();
-    if at > 0 && !asked {
+    let raw: Vec<String> = match asked {
+        Asked::None => numbered(range.width()),
+        _ => rows.next().unwrap_or_default().iter().map(title).collect(),
+    };
+    if asked == Asked::Nothing {
+        notes.extend(record_note(head.number, &raw, |name| {
+            matches!(parse_number(name.as_bytes(), Decimal::Point), NumberCell::Value(_))
+        }));
+    }
+    if at > 0 && asked == Asked::Nothing {
         let above = range.rows().nth(lines[0].start).unwrap_or_default();
         notes.push(above_note(at, &above.iter().map(title).collect::<Vec<_>>().join(" ")));
     }
@@ -237,7 +240,11 @@ fn records(
         Decision::new(
             "header line",
             head.number.to_string(),
-            if asked { "you said so" } else { "the first row with as many filled cells as the records" },
+            if asked == Asked::Nothing {
+                "the first row with as many filled cells as the records"
+            } else {
+                "you said so"
+            },
             "header= (its row number) or skip=",
         ),
     ];

@@ -25,6 +25,7 @@ struct File {
     part_of_flow: List,
     breakdown: Vec<Breakdown>,
     sides: Sides,
+    country: List,
 }
 
 #[derive(Deserialize)]
@@ -71,6 +72,8 @@ pub struct Classification {
 #[derive(Deserialize, Default)]
 pub struct Measure {
     pub columns: Vec<String>,
+    /// Those of them that name what the figure is.
+    pub indicators: Vec<String>,
     pub values: Vec<String>,
     pub money: Vec<String>,
     #[serde(rename = "source")]
@@ -284,6 +287,12 @@ pub fn begins_with_total(cell: &str) -> bool {
 pub fn is_region(cell: &str) -> bool {
     let cell = folded(cell);
     file().region.words.contains(&cell)
+}
+
+/// Whether a column of this name holds the country of a record, and does not say which side's.
+pub fn is_some_country(name: &str) -> bool {
+    let name = folded(name);
+    file().country.words.contains(&name)
 }
 
 /// Whether a direction is a part of the exports or imports, as re-exports are in statistics.

@@ -54,9 +54,6 @@ impl Asked {
                 )));
             }
         };
-        if self.header == Some(0) {
-            return Err(Error::Argument("header= is the number of the line that names the columns, from 1".into()));
-        }
         if self.header.is_some() && self.skip.is_some() {
             return Err(Error::Argument("header= and skip= say the same; pass one of them".into()));
         }

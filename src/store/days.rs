@@ -1,5 +1,7 @@
 //! The date column as days.
 
+use std::collections::BTreeSet;
+
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray};
 use arrow::datatypes::{
     ArrowTimestampType, DataType, Date32Type, Date64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
@@ -9,9 +11,11 @@ use arrow::temporal_conversions::as_datetime_with_timezone;
 use chrono::Datelike;
 use rayon::prelude::*;
 
+use super::codes::Codes;
 use super::column::Column;
-use super::date::{CALENDAR, DateOrder, Grain, OUTSIDE, read as read_label, within};
+use super::date::{CALENDAR, DateOrder, Grain, OUTSIDE, Spelled, read as read_label, within};
 use super::digits::{DateFormat, Told};
+use super::period::Every;
 use super::shipments::{label_texts, rows_of};
 use crate::error::{Error, Result};
 use crate::watch::Watch;
@@ -29,6 +33,8 @@ pub struct Days {
     /// How texts and numbers were read; `None` for columns of dates.
     pub format: Option<DateFormat>,
     pub told: Vec<Told>,
+    /// Labels of whole years or quarters of which other labels name parts, with their rows.
+    pub wider: Vec<(String, Vec<u32>)>,
 }
 
 /// Reads the column as `format` says, or as its own labels show.
@@ -72,7 +78,7 @@ fn dates(column: &Column, watch: &Watch) -> Result<Days> {
         })
         .collect();
     let faults = parts.concat();
-    Ok(Days { values, faults, grain: Grain::Day, format: None, told: Vec::new() })
+    Ok(Days { values, faults, grain: Grain::Day, format: None, told: Vec::new(), wider: Vec::new() })
 }
 
 /// A day that is there but in no calendar.
@@ -143,5 +149,26 @@ fn labels(column: &Column, order: Option<DateOrder>, format: Option<DateFormat>,
     let grain = cells.iter().flatten().filter_map(|c| c.ok()).map(|(_, grain)| grain).max().unwrap_or(Grain::Day);
     let faults = rows_of(&codes, |label| cells[label].and_then(Result::err));
     let values = codes.ids.par_iter().with_min_len(1 << 14).map(|&id| days[id as usize]).collect();
-    Ok(Days { values, faults, grain, format: Some(format), told })
+    let wider = wider(&cells, &texts, &codes);
+    Ok(Days { values, faults, grain, format: Some(format), told, wider })
+}
+
+/// The labels of whole periods of which other labels name parts.
+fn wider(cells: &[Option<Spelled>], texts: &[Option<String>], codes: &Codes) -> Vec<(String, Vec<u32>)> {
+    let known = || cells.iter().enumerate().filter_map(|(at, cell)| Some((at, cell.as_ref()?.ok()?)));
+    let of = |grain: Grain, day: i32| match grain {
+        Grain::Year => Every::Year.start(day),
+        _ => Every::Quarter.start(day),
+    };
+    let mut found: Vec<(String, Vec<u32>)> = Vec::new();
+    for grain in [Grain::Year, Grain::Quarter] {
+        let split: BTreeSet<i32> =
+            known().filter(|(_, (_, g))| *g > grain).map(|(_, (day, _))| of(grain, day)).collect();
+        for (at, _) in known().filter(|(_, (day, g))| *g == grain && split.contains(day)) {
+            let rows =
+                (0..codes.ids.len() as u32).into_par_iter().filter(|row| codes.ids[*row as usize] as usize == at);
+            found.push((texts[at].clone().unwrap_or_default(), rows.collect()));
+        }
+    }
+    found
 }

@@ -33,6 +33,7 @@ pub fn parse_hs(text: &str) -> HsCode {
         return HsCode::Missing;
     }
     let text = unquoted(text);
+    let text = text.strip_prefix('[').filter(|t| t.contains(']')).unwrap_or(text); // `[0202] Meat`
     let text = text.strip_suffix(".0").unwrap_or(text); // a number column that held a null once
     if text.strip_prefix(['-', '\u{2212}']).is_some_and(|t| t.starts_with(|c: char| c.is_ascii_digit())) {
         return HsCode::Bad(NEGATIVE);
@@ -40,9 +41,9 @@ pub fn parse_hs(text: &str) -> HsCode {
     let end = text.find(|c: char| !(c.is_ascii_digit() || is_gap(c))).unwrap_or(text.len());
     let (code, rest) = text.split_at(end);
     // `0202: Meat`, `02 Meat`, `01012100-Pure-bred horses`: something parts the code from the words.
-    let parted = code.ends_with(is_gap) || rest.starts_with([':', ';', ',', '_', '/', '|', '(', '\t']);
+    let parted = code.ends_with(is_gap) || rest.starts_with([':', ';', ',', '_', '/', '|', '(', ']', '\t']);
     let words = rest.trim_start_matches(|c: char| !c.is_alphanumeric());
-    let worded = parted && words.starts_with(char::is_alphabetic);
+    let worded = parted && (words.starts_with(char::is_alphabetic) || rest == "]");
     if !(rest.is_empty() || worded) {
         return HsCode::Bad(NOT_DIGITS);
     }

@@ -119,6 +119,15 @@ impl Store {
         Ok(self.days.get_or_init(|| (values, made)).0.clone())
     }
 
+    /// Labels of whole years or quarters beside labels of their parts, with their rows.
+    pub fn wider_dates(&self, watch: &Watch) -> Result<&[(String, Vec<u32>)]> {
+        if self.role(Role::Date).is_none() {
+            return Ok(&[]);
+        }
+        self.days(watch)?;
+        Ok(self.days.get().map_or(&[], |d| &d.1.wider))
+    }
+
     /// The finest that any date tells: the day, or no more than its month, quarter or year.
     pub fn date_grain(&self, watch: &Watch) -> Result<Grain> {
         self.days(watch)?;

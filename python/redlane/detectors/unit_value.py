@@ -27,7 +27,9 @@ class UnitValue(Detector):
     Parameters
     ----------
     measure
-        `value/net_weight`, `value/quantity` or `net_weight/quantity`; quantities are compared within one unit.
+        `value/net_weight`, `value/quantity` or `net_weight/quantity`; quantities are compared within one unit. Where
+        the shipments have a quantity and no net weight, `value/net_weight` means `value/quantity`, and their notes
+        say so.
     by
         Keys of the finest peer group, as in `Shipments.aggregate`.
     min_peers
@@ -71,7 +73,7 @@ class UnitValue(Detector):
     -----
     A row a group of each level: `level`, the keys, `n`, `centre` and `scale` (of the log price; `scale_below`,
     `scale_above` and `medcouple` with ``scale="adjusted"``), `one_price` (the scale is the parent's), `stretch`, the
-    coefficients of the tails, `tail_below_a` to `tail_above_c`, `tail_freedom`, `members` (the sorted log prices of
+    coefficients of the tails, `tail_below_a` to `tail_above_c`, `tail_freedom`, `measure`, `members` (the sorted log prices of
     the finest groups) and `facts` (of these: first and last day since 1970-01-01, smallest and largest weight /
     quantity, and how many have that ratio).
 

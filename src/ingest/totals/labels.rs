@@ -62,7 +62,7 @@ fn may_hold_totals(store: &Store, column: usize) -> bool {
     match store.role_of(column) {
         Some(Role::Description | Role::QuantityUnit | Role::WeightUnit | Role::Currency) => false,
         Some(Role::Value | Role::Quantity | Role::NetWeight | Role::GrossWeight) => false,
-        Some(Role::Origin | Role::Destination) => true,
+        Some(Role::Origin | Role::Destination | Role::Hs) => true,
         _ => of.is_text() || words::breakdown(of.name()).is_some(),
     }
 }
@@ -70,7 +70,9 @@ fn may_hold_totals(store: &Store, column: usize) -> bool {
 fn reach(label: &str, store: &Store, column: usize, is_end: bool) -> Reach {
     let folded = folded(label);
     let listed = words::breakdown(store.columns[column].name()).is_some_and(|totals| totals.contains(&folded));
-    let number = is_end && store.counts_by_m49() && folded.bytes().all(|b| b == b'0') && !folded.is_empty();
+    let zeros = !folded.is_empty() && folded.bytes().all(|b| b == b'0');
+    // 0 is the world in M49, and 00 is no chapter.
+    let number = zeros && ((is_end && store.counts_by_m49()) || store.role_of(column) == Some(Role::Hs));
     if words::is_total(label) || listed || number {
         Reach::All
     } else if is_end && words::is_region(label) {

@@ -19,6 +19,7 @@ pub fn recognise(mut store: Store, watch: &Watch) -> Result<Store> {
     let mut found = line::take_out(&mut store, watch)?;
     if is_statistics(&store) {
         found.extend(labels::totals(&store, &recipes, watch)?);
+        found.extend(parts::of_periods(&store, watch)?);
         found.extend(parts::of_goods(&store, watch)?);
         found.extend(parts::of_flows(&store, watch)?);
     }

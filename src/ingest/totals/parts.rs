@@ -8,7 +8,7 @@ use super::super::recipe::{How, Recipe};
 use super::super::words::{self, FlowWords};
 use super::Found;
 use crate::error::Result;
-use crate::store::{NULL_DAY, Role, Store, label_texts};
+use crate::store::{Every, NULL_DAY, Role, Store, label_texts};
 use crate::watch::Watch;
 
 /// How far the sum of published parts may be from the published total.
@@ -54,6 +54,34 @@ fn entries(
     watch.check()?;
     all.par_sort_unstable_by_key(|e| (e.common, e.part, e.value.to_bits(), e.row));
     Ok(all)
+}
+
+/// Rows of years or quarters whose months are there for the same trade.
+pub fn of_periods(store: &Store, watch: &Watch) -> Result<Found> {
+    let wider = store.wider_dates(watch)?;
+    if wider.is_empty() {
+        return Ok(Vec::new());
+    }
+    let column = store.require(Role::Date)?.0.name();
+    let mut marked = vec![false; store.rows];
+    wider.iter().flat_map(|(_, rows)| rows).for_each(|row| marked[*row as usize] = true);
+    let days = store.days(watch)?;
+    let mut entries = entries(store, &[Role::Hs, Role::Flow], watch, |row| Some(u32::from(marked[row])))?;
+    entries.iter_mut().for_each(|e| e.common[0] = Every::Year.start(days[e.row as usize]) as u32);
+    entries.par_sort_unstable_by_key(|e| (e.common, e.part, e.row));
+    let mut total = vec![false; store.rows];
+    for group in entries.chunk_by(|a, b| a.common == b.common) {
+        watch.check()?;
+        let split = group.partition_point(|e| e.part == 0);
+        if split > 0 {
+            group[split..].iter().for_each(|e| total[e.row as usize] = true);
+        }
+    }
+    let kept = |rows: &[u32]| rows.iter().copied().filter(|row| total[*row as usize]).collect();
+    Ok(wider
+        .iter()
+        .map(|(text, rows)| (format!("{column:?} is {text:?}, whose parts are there, too"), kept(rows)))
+        .collect())
 }
 
 fn sum(entries: &[Entry]) -> f64 {

@@ -92,23 +92,24 @@ impl UnitValue {
         levels
     }
 
-    /// Says what else to ask where there is no weight but a quantity.
-    fn require(&self, ships: &Shipments, role: Role) -> Result<()> {
-        match ships.store.require(role) {
-            Err(Error::MissingColumn(text))
-                if role == Role::NetWeight && ships.store.role(Role::Quantity).is_some() =>
-            {
-                Err(Error::MissingColumn(format!("{text}; or take prices by quantity: measure=\"value/quantity\"")))
-            }
-            other => other.map(|_| ()),
+    /// The same with prices by quantity, where there is a quantity and no weight; the shipments' notes say so.
+    fn suited(&self, ships: &Shipments) -> UnitValue {
+        let has = |role| ships.store.role(role).is_some();
+        let mut suited = self.clone();
+        if self.measure == "value/net_weight" && !has(Role::NetWeight) && has(Role::Quantity) {
+            suited.measure = "value/quantity".into();
+            let unit =
+                if has(Role::QuantityUnit) { "within one unit" } else { "whatever its unit, which no column tells" };
+            ships.store.note(format!("no column has the role net_weight: UnitValue takes prices by quantity, {unit}"));
         }
+        suited
     }
 
     fn levels_for(&self, ships: &Shipments) -> Result<Vec<Vec<String>>> {
         self.check()?;
         let (over, under) = self.roles()?;
-        self.require(ships, over)?;
-        self.require(ships, under)?;
+        ships.store.require(over)?;
+        ships.store.require(under)?;
         let with_unit = under == Role::Quantity && ships.store.role(Role::QuantityUnit).is_some();
         let levels = self.levels(with_unit);
         for keys in &levels {
@@ -120,13 +121,15 @@ impl UnitValue {
 
 impl Detector for UnitValue {
     fn fit(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedFit> {
-        let prices = Prices::load(self, ships, watch)?;
-        Ok(Arc::new(Fitted::of_shipments(self, ships, &prices, cache, watch)?.0))
+        let suited = self.suited(ships);
+        let prices = Prices::load(&suited, ships, watch)?;
+        Ok(Arc::new(Fitted::of_shipments(&suited, ships, &prices, cache, watch)?.0))
     }
 
     fn fit_score(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<(SharedFit, SharedScores)> {
-        let prices = Prices::load(self, ships, watch)?;
-        let (fitted, index) = Fitted::of_shipments(self, ships, &prices, cache, watch)?;
+        let suited = self.suited(ships);
+        let prices = Prices::load(&suited, ships, watch)?;
+        let (fitted, index) = Fitted::of_shipments(&suited, ships, &prices, cache, watch)?;
         let fitted = Arc::new(fitted);
         let scores = scores::of_fitted(fitted.clone(), ships, prices, &index);
         Ok((fitted, Arc::new(scores)))
@@ -159,7 +162,6 @@ struct Prices {
 impl Prices {
     fn load(settings: &UnitValue, ships: &Shipments, watch: &Watch) -> Result<Prices> {
         let (over, under) = settings.roles()?;
-        settings.require(ships, under)?;
         let over = ships.store.role_numbers(over, watch)?;
         let under = ships.store.role_numbers(under, watch)?;
         let mut x = vec![0.0; over.len()];

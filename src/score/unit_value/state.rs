@@ -5,15 +5,16 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch};
-use arrow::compute::concat;
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow::compute::{cast, concat};
+use arrow::datatypes::DataType;
 
 use super::fit::{Fitted, Group, Members, skewness};
 use super::{Scale, UnitValue};
 use crate::aggregate::table;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::group::{Combos, finest};
-use crate::score::checked::Rule;
+use crate::score::checked::{Rule, wrong};
 use crate::score::guards::Facts;
 use crate::score::members::{lists, read_lists};
 use crate::score::tails::{Tail, Tails};
@@ -106,6 +107,7 @@ pub fn table_of(fitted: &Fitted, watch: &Watch) -> Result<RecordBatch> {
         watch.check()?;
         sorted[members.starts[g]..members.starts[g + 1]].sort_unstable_by(f64::total_cmp);
     }
+    columns.push(("measure".into(), Arc::new(StringArray::from(vec![fitted.settings.measure.as_str(); rows]))));
     columns.push(("members".into(), lists(&members.starts, sorted, rows)));
     columns.push(("facts".into(), fitted.facts.column(members.starts.len() - 1, rows, watch)?));
     table(columns, rows)
@@ -126,6 +128,7 @@ fn medcouples(fitted: &Fitted, apart: bool) -> ArrayRef {
 
 /// The fit of all data that the states were made of.
 pub fn restore(settings: &UnitValue, states: &[RecordBatch], watch: &Watch) -> Result<Fitted> {
+    let settings = &UnitValue { measure: measure(settings, states)?, ..settings.clone() };
     let unit = Role::QuantityUnit.name();
     let with_unit = states.iter().any(|s| s.column_by_name(unit).is_some());
     let levels = settings.levels(with_unit);
@@ -133,4 +136,25 @@ pub fn restore(settings: &UnitValue, states: &[RecordBatch], watch: &Watch) -> R
     let (combos, [members, facts]) = read_lists(states, &finest(&levels), names, "UnitValue", watch)?;
     let facts = Facts::restored(&facts, "UnitValue")?;
     Fitted::of_members(settings, Members { combos, starts: members.starts, x: members.values }, &levels, facts, watch)
+}
+
+/// What the states measure: prices by quantity, too, where the shipments that were fitted had no weight.
+fn measure(settings: &UnitValue, states: &[RecordBatch]) -> Result<String> {
+    let mut found: Option<String> = None;
+    for state in states {
+        let Some(column) = state.column_by_name("measure") else { continue };
+        let texts = cast(column, &DataType::Utf8View)?;
+        for text in texts.as_string_view().iter().flatten() {
+            if found.as_ref().is_some_and(|f| f != text) {
+                return Err(Error::Argument(format!(
+                    "states of UnitValue by {} and by {text} do not merge",
+                    found.unwrap_or_default()
+                )));
+            }
+            found.get_or_insert_with(|| text.to_owned());
+        }
+    }
+    let found = found.unwrap_or_else(|| settings.measure.clone());
+    let fits = found == settings.measure || (settings.measure == "value/net_weight" && found == "value/quantity");
+    if fits { Ok(found) } else { Err(wrong(&format!("it measures {found}, not {}", settings.measure), "UnitValue")) }
 }

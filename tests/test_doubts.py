@@ -1,0 +1,92 @@
+"""What a file leaves open is told, with the argument that decides it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+import xlsxwriter
+
+import redlane as rl
+
+
+def _written(folder: Path, text: str, encoding: str = "utf-8") -> Path:
+    path = folder / "trade.csv"
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+RECORDS = [["E", "1", "2023", "01012100", "DE", "5000", "120"], ["I", "1", "2023", "02013000", "FR", "700", "80"]]
+
+
+def test_a_file_without_a_header_is_told_and_read_by_its_places(tmp_path: Path) -> None:
+    path = _written(tmp_path, "".join(";".join(record) + "\n" for record in RECORDS * 3))
+    assert any("pass header=0" in note for note in rl.read(path).notes)
+    roles = {"hs": "column_4", "value": "column_6", "net_weight": "column_7"}
+    ships = rl.read(path, header=0, columns=roles)
+    assert ships.columns == [f"column_{n}" for n in range(1, 8)]
+    assert ships.aggregate("hs2", ["shipments", "value"]).to_pylist() == [
+        {"hs2": "01", "shipments": 3, "value": 15000.0},
+        {"hs2": "02", "shipments": 3, "value": 2100.0},
+    ]
+    sheet = tmp_path / "trade.xlsx"
+    with xlsxwriter.Workbook(sheet) as book:
+        page = book.add_worksheet()
+        for row, record in enumerate(RECORDS):
+            page.write_row(row, 0, record)
+    assert any("pass header=0" in note for note in rl.read(sheet).notes)
+    assert len(rl.read(sheet, header=0, columns=roles)) == 2
+
+
+def test_names_that_are_years_are_no_records(tmp_path: Path) -> None:
+    path = _written(tmp_path, "HTS Number,Country,2022,2023,2024\n010121,Germany,1,2,3\n020110,France,4,5,6\n")
+    ships = rl.read(path)
+    assert ships.columns[2:] == ["2022", "2023", "2024"]
+    assert not any("header=0" in note for note in ships.notes)
+    assert any("3 columns are called like periods" in note and "unpivot" in note for note in ships.notes)
+    assert any('"Country" holds countries' in note for note in ships.notes)
+
+
+def test_indicators_of_different_flows_give_no_value(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "Country Name": ["Germany"] * 2,
+            "Indicator Name": ["Goods, Value of Exports, US Dollars", "Goods, Value of Imports, US Dollars"],
+            "Counterpart Country Name": ["China"] * 2,
+            "Time Period": ["2023M1"] * 2,
+            "Value": [500.5, 700.25],
+        }
+    )
+    ships = rl.read(table)
+    assert "value" not in ships.roles
+    assert any("Indicator Name" in note and ".where(" in note for note in ships.notes)
+
+
+def test_few_words_of_another_script_are_read(tmp_path: Path) -> None:
+    lines = "".join(f"{'ИМ' if n % 2 else 'ЭК'};2023-{1 + n % 12:02d};DE;010121;ШТ;{n};{n}\n" for n in range(200))
+    ships = rl.read(_written(tmp_path, "FLOW;PERIOD;STRANA;TNVED;EDIZM;STOIM;NETTO\n" + lines, "windows-1251"))
+    assert {"ИМ", "ЭК"} == set(ships.to_table()["FLOW"].to_pylist())
+
+
+def test_codes_in_brackets_are_read(tmp_path: Path) -> None:
+    path = _written(tmp_path, 'value,kodehs,tahun,bulan\n5,"[01012100] Horses",2023,"[01] Januari"\n6,[02013000] Beef,2023,[02] Februari\n')
+    ships = rl.read(path, columns={"hs": "kodehs"})
+    assert ships.aggregate(["hs2", "month"], "value").to_pandas()["hs2"].tolist() == ["01", "02"]
+    assert [str(day)[:7] for day in ships.aggregate("month", "value")["month"].to_pylist()] == ["2023-01", "2023-02"]
+
+
+@pytest.mark.parametrize("unit", [None, "KG"])
+def test_prices_fall_back_to_quantities(unit: str | None) -> None:
+    n = 60
+    columns = {"hs": ["010121"] * n, "value": [10.0 + i % 7 for i in range(n)], "quantity": [1.0] * n}
+    if unit:
+        columns["quantity_unit"] = [unit] * n
+    ships = rl.read(pa.table(columns))
+    detector = rl.UnitValue(by=("hs6",), backoff=())
+    scores = detector.fit_score(ships).to_pylist()
+    asked = rl.UnitValue(measure="value/quantity", by=("hs6",), backoff=()).fit_score(ships).to_pylist()
+    assert scores == asked
+    assert any("UnitValue takes prices by quantity" in note for note in ships.notes)
+    copy = rl.UnitValue.from_state(detector.state(), by=("hs6",), backoff=())
+    assert copy.score(ships).to_pylist() == detector.score(ships).to_pylist()
