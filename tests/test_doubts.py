@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-import xlsxwriter
-
 import redlane as rl
+import xlsxwriter
 
 
 def _written(folder: Path, text: str, encoding: str = "utf-8") -> Path:
@@ -70,7 +69,10 @@ def test_few_words_of_another_script_are_read(tmp_path: Path) -> None:
 
 
 def test_codes_in_brackets_are_read(tmp_path: Path) -> None:
-    path = _written(tmp_path, 'value,kodehs,tahun,bulan\n5,"[01012100] Horses",2023,"[01] Januari"\n6,[02013000] Beef,2023,[02] Februari\n')
+    path = _written(
+        tmp_path,
+        'value,kodehs,tahun,bulan\n5,"[01012100] Horses",2023,"[01] Januari"\n6,[02013000] Beef,2023,[02] Februari\n',
+    )
     ships = rl.read(path, columns={"hs": "kodehs"})
     assert ships.aggregate(["hs2", "month"], "value").to_pandas()["hs2"].tolist() == ["01", "02"]
     assert [str(day)[:7] for day in ships.aggregate("month", "value")["month"].to_pylist()] == ["2023-01", "2023-02"]
