@@ -3,7 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::AsArray;
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int64Type};
+use hashbrown::HashSet;
 use rayon::prelude::*;
 
 use super::super::recipe::{End, How, Recipe};
@@ -72,7 +75,8 @@ fn reach(label: &str, store: &Store, column: usize, is_end: bool) -> Reach {
     let listed = words::breakdown(store.columns[column].name()).is_some_and(|totals| totals.contains(&folded));
     let zeros = !folded.is_empty() && folded.bytes().all(|b| b == b'0');
     // 0 is the world in M49, and 00 is no chapter.
-    let number = zeros && ((is_end && store.counts_by_m49()) || store.role_of(column) == Some(Role::Hs));
+    let number =
+        zeros && ((is_end && store.counts_by_m49()) || (folded.len() > 1 && store.role_of(column) == Some(Role::Hs)));
     if words::is_total(label) || listed || number {
         Reach::All
     } else if is_end && words::is_region(label) {
@@ -82,15 +86,49 @@ fn reach(label: &str, store: &Store, column: usize, is_end: bool) -> Reach {
     }
 }
 
-/// Whether a look at the distinct texts of each chunk finds a total. Only dictionaries tell that at once.
+/// Whether a look at the texts of each chunk finds a total: most columns hold none and need no codes.
 fn could(column: &Column, reach: &(impl Fn(&str) -> Reach + Sync), watch: &Watch) -> Result<bool> {
-    let chunk = |chunk: &arrow::array::ArrayRef| {
-        let Some(texts) = chunk.as_any_dictionary_opt().and_then(|d| d.values().as_string_opt::<i32>().cloned()) else {
-            return true;
+    let total = |text: &str| reach(text) > Reach::One;
+    for chunk in column.chunks(watch)? {
+        watch.check()?;
+        let held = match chunk.as_any_dictionary_opt() {
+            Some(dictionary) => any_text(dictionary.values(), &total)?,
+            None => any_text(chunk, &total)?,
         };
-        texts.iter().flatten().any(|text| reach(text) > Reach::One)
+        if held {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Rows that a thread looks at together.
+const STEP: usize = 1 << 16;
+
+fn any_text(values: &ArrayRef, test: &(impl Fn(&str) -> bool + Sync)) -> Result<bool> {
+    if values.data_type().is_integer() {
+        // Of numbers only zero is a total.
+        let numbers = cast(values, &DataType::Int64)?;
+        let zero = numbers.as_primitive::<Int64Type>().values().par_chunks(STEP).any(|part| part.contains(&0));
+        return Ok(zero && test("0"));
+    }
+    if !matches!(values.data_type(), DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View) {
+        return Ok(true);
+    }
+    let texts = cast(values, &DataType::Utf8View)?;
+    let texts = texts.as_string_view();
+    let part = |start: usize| {
+        let mut seen: HashSet<&str> = HashSet::new();
+        let mut last = "";
+        (start..texts.len().min(start + STEP)).any(|at| {
+            if texts.is_null(at) || texts.value(at) == last {
+                return false;
+            }
+            last = texts.value(at);
+            seen.insert(last) && test(last)
+        })
     };
-    Ok(column.chunks(watch)?.par_iter().any(chunk))
+    Ok((0..texts.len()).into_par_iter().step_by(STEP).any(part))
 }
 
 /// The rows of each label that is a total.

@@ -1,14 +1,16 @@
 //! Rows whose parts are in the table, too: a chapter beside its codes, exports beside the re-exports in
 //! them. Sums show it: a table is taken for nested only where its figures add up.
 
-use arrow::array::Array;
+use arrow::array::{Array, AsArray};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
 use rayon::prelude::*;
 
 use super::super::recipe::{How, Recipe};
 use super::super::words::{self, FlowWords};
 use super::Found;
 use crate::error::Result;
-use crate::store::{Every, NULL_DAY, Role, Store, label_texts};
+use crate::store::{Column, Every, NULL_DAY, Role, Store, label_texts};
 use crate::watch::Watch;
 
 /// How far the sum of published parts may be from the published total.
@@ -91,6 +93,9 @@ fn sum(entries: &[Entry]) -> f64 {
 /// Rows of HS codes whose longer codes are there and add up to them.
 pub fn of_goods(store: &Store, watch: &Watch) -> Result<Found> {
     let Some(assigned) = store.role(Role::Hs) else { return Ok(Vec::new()) };
+    if one_length(&store.columns[assigned.column], watch)? {
+        return Ok(Vec::new());
+    }
     let codes = store.role_codes(Role::Hs, watch)?;
     let Some(labels) = codes.text() else { return Ok(Vec::new()) };
     // In sorted order the codes that a shorter one begins follow it at once.
@@ -143,6 +148,26 @@ pub fn of_goods(store: &Store, watch: &Watch) -> Result<Found> {
     let mut rows: Vec<u32> = nested.into_iter().flat_map(|n| n.rows).collect();
     rows.sort_unstable();
     Ok(vec![(format!("{column:?} holds the beginning of codes that are there, too"), rows)])
+}
+
+/// Whether all codes have as many digits, as far as a look at their texts tells.
+fn one_length(column: &Column, watch: &Watch) -> Result<bool> {
+    let mut found: Option<usize> = None;
+    for chunk in column.chunks(watch)? {
+        let values = chunk.as_any_dictionary_opt().map_or(chunk, |d| d.values());
+        if !matches!(values.data_type(), DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View) {
+            return Ok(false);
+        }
+        let texts = cast(values, &DataType::Utf8View)?;
+        let texts = texts.as_string_view();
+        let Some(first) = found.or_else(|| texts.iter().flatten().map(str::len).next()) else { continue };
+        found = Some(first);
+        let same = |at: usize| texts.is_null(at) || texts.value(at).len() == first;
+        if !(0..texts.len()).into_par_iter().with_min_len(1 << 14).all(same) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// A total with the sum of what is directly below it.
