@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use super::Options;
 use super::blocks::Blocks;
+use super::cells::{Cells, ReadAs, looks_like_code};
 use super::chosen::Chosen;
 use super::columnar::{self, Source};
 use super::decision::{self, Decision};
@@ -18,7 +19,7 @@ use super::encoding::{self, Letters};
 use super::input::Input;
 use super::inspect::{TextPlan, inspect, named};
 use super::layout;
-use super::records::{Cells, Finished, LONG, Parsed, ReadAs, SHORT, looks_like_code, parse_block};
+use super::records::{Finished, LONG, Parsed, SHORT, parse_block};
 use super::united::{United, unite};
 use crate::error::{Error, Result};
 use crate::store::{Ballot, Decimal, Elected, Fault, NumberCell, Repair, RoleKind, Store, currency_note, parse_number};

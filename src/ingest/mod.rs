@@ -3,6 +3,7 @@
 mod blocks;
 mod bytes;
 mod caveats;
+mod cells;
 mod chosen;
 mod columnar;
 mod compressed;
@@ -18,6 +19,7 @@ mod input;
 mod inspect;
 mod ipc;
 mod layout;
+mod marks;
 mod names;
 mod parquet;
 mod paths;
