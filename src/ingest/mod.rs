@@ -1,5 +1,7 @@
 //! Everything that becomes shipments: Arrow batches, CSV and Parquet files.
 
+#[cfg(test)]
+mod against_csv;
 mod blocks;
 mod bytes;
 mod caveats;
