@@ -194,7 +194,7 @@ fn records(block: &[u8], rule: &Rule, marks: &mut Marks, sink: &mut Sink) {
     let (mut record, mut from, mut column) = (0, 0, 0);
     while record < block.len() {
         let stop = if block.get(from) == Some(&b'"') {
-            let stop = match enclosed(block, rule, marks, from) {
+            match enclosed(block, rule, marks, from) {
                 Some((stop, inner)) => {
                     sink.cell(column, inner);
                     stop
@@ -204,8 +204,7 @@ fn records(block: &[u8], rule: &Rule, marks: &mut Marks, sink: &mut Sink) {
                     marks.go_to(stop + 1);
                     stop
                 }
-            };
-            stop
+            }
         } else {
             let stop = loop {
                 match marks.take() {
