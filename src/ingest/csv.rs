@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use super::Options;
 use super::blocks::Blocks;
+use super::cells::{Cells, ReadAs, looks_like_code};
 use super::chosen::Chosen;
 use super::columnar::{self, Source};
 use super::decision::{self, Decision};
@@ -18,7 +19,7 @@ use super::encoding::{self, Letters};
 use super::input::Input;
 use super::inspect::{TextPlan, inspect, named};
 use super::layout;
-use super::records::{Cells, Finished, LONG, Parsed, ReadAs, SHORT, looks_like_code, parse_block};
+use super::records::{Finished, LONG, Parsed, SHORT, parse_block};
 use super::united::{United, unite};
 use crate::error::{Error, Result};
 use crate::store::{Ballot, Decimal, Elected, Fault, NumberCell, Repair, RoleKind, Store, currency_note, parse_number};
@@ -70,8 +71,8 @@ pub fn read(files: &[Input], options: &Options, watch: &Watch) -> Result<Store> 
     let Read { rows, chunks, whole, mut faults, mut repairs, notes, .. } = read;
     faults.sort_by_key(|f| (f.row, f.column));
     repairs.sort_by_key(|r| (r.row, r.column));
-    let mut columns = Vec::new();
-    for ((name, parts), (how, whole)) in united.names.iter().zip(chunks).zip(plan.iter().zip(whole)) {
+    let columns = united.names.par_iter().zip(chunks).zip(plan.par_iter().zip(whole));
+    let columns = columns.map(|((name, parts), (how, whole))| {
         let integers = matches!(how, ReadAs::Guess(_)) && whole;
         let parts = if integers {
             let cast: Result<Vec<ArrayRef>, _> = parts.par_iter().map(|p| cast(p, &DataType::Int64)).collect();
@@ -80,8 +81,10 @@ pub fn read(files: &[Input], options: &Options, watch: &Watch) -> Result<Store> 
             parts
         };
         let kind = if integers { DataType::Int64 } else { how.kind() };
-        columns.push(Source::Ready(Arc::new(Field::new(name, kind, true)), columnar::joined(parts)?));
-    }
+        Ok(Source::Ready(Arc::new(Field::new(name, kind, true)), columnar::joined(parts)?))
+    });
+    let columns: Result<Vec<Source>> = columns.collect();
+    let columns = columns?;
     let store = columnar::build(columns, rows, chosen, options, watch)?.with_faults(faults).with_repairs(repairs);
     let mut told = Vec::new();
     for (file, plan) in opened.iter().map(|o| (o.input.path(), &o.plan)) {

@@ -1,8 +1,11 @@
 //! Everything that becomes shipments: Arrow batches, CSV and Parquet files.
 
+#[cfg(test)]
+mod against_csv;
 mod blocks;
 mod bytes;
 mod caveats;
+mod cells;
 mod chosen;
 mod columnar;
 mod compressed;
@@ -18,6 +21,7 @@ mod input;
 mod inspect;
 mod ipc;
 mod layout;
+mod marks;
 mod names;
 mod parquet;
 mod paths;

@@ -1,199 +1,21 @@
 //! One block of text into columns.
 
-use std::sync::Arc;
-
-use arrow::array::{Array, ArrayRef, DictionaryArray, Float64Array, StringArray, UInt32Array};
-use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
-use arrow::datatypes::{DataType, UInt32Type};
-use foldhash::fast::FixedState;
-use hashbrown::HashTable;
-use std::hash::BuildHasher;
-
+use arrow::array::ArrayRef;
 use encoding_rs::Encoding;
 
+use super::bytes::LineEnd;
+use super::cells::{Cells, ReadAs};
 use super::encoding::{self, Letters, shown};
-use super::rule::{Opening, Rule, unquoted};
+use super::marks::Marks;
+use super::rule::{LONGEST_RECORD, Opening, Rule, unquoted};
 use crate::error::Result;
-use crate::store::{Ballot, Fault, NOT_A_NUMBER, NumberCell, NumberFormat, Repair, parse_number};
+use crate::store::{Fault, NOT_A_NUMBER, Repair};
 
 pub const SHORT: &str = "the row is too short: this cell and those after it are missing";
 pub const LONG: &str = "the row has more cells than the header";
 pub const OPEN_QUOTE: &str = "a quote opens this cell and none closes it: the quote is kept as text";
 pub const ZERO_BYTES: &str = "zero bytes were left out of this cell";
 pub const BLANK: &str = "the record is blank";
-
-/// How a column of the file is read.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum ReadAs {
-    Text,
-    /// A number by its role: what cannot be read is a fault.
-    Number(NumberFormat),
-    /// A number as long as every cell is one.
-    Guess(NumberFormat),
-    Skip,
-}
-
-impl ReadAs {
-    pub fn kind(self) -> DataType {
-        match self {
-            ReadAs::Text | ReadAs::Skip => DataType::Dictionary(Box::new(DataType::UInt32), Box::new(DataType::Utf8)),
-            ReadAs::Number(_) | ReadAs::Guess(_) => DataType::Float64,
-        }
-    }
-}
-
-/// One column of one block.
-pub enum Cells {
-    Text(TextCells),
-    Number(NumberCells),
-    Skip,
-}
-
-impl Cells {
-    /// Frees what only more cells would need.
-    fn close(&mut self) {
-        if let Cells::Text(text) = self {
-            text.table = HashTable::new();
-            text.bytes.shrink_to_fit();
-            text.valid = simdutf8::basic::from_utf8(&text.bytes).is_ok();
-        }
-    }
-}
-
-pub struct TextCells {
-    ids: Vec<u32>,
-    bytes: Vec<u8>,
-    ends: Vec<u32>,
-    table: HashTable<(u64, u32)>,
-    hasher: FixedState,
-    /// All texts together are UTF-8.
-    valid: bool,
-}
-
-const NULL: u32 = u32::MAX;
-
-impl TextCells {
-    fn new() -> Self {
-        TextCells {
-            ids: Vec::new(),
-            bytes: Vec::new(),
-            ends: vec![0],
-            table: HashTable::new(),
-            hasher: FixedState::default(),
-            valid: true,
-        }
-    }
-
-    /// The distinct texts, as bytes.
-    fn texts(&self) -> impl Iterator<Item = &[u8]> {
-        self.ends.windows(2).map(|w| &self.bytes[w[0] as usize..w[1] as usize])
-    }
-
-    fn push(&mut self, text: &[u8]) {
-        if text.is_empty() {
-            self.ids.push(NULL);
-            return;
-        }
-        let hash = self.hasher.hash_one(text);
-        let (bytes, ends) = (&self.bytes, &self.ends);
-        let stored = |id: u32| &bytes[ends[id as usize] as usize..ends[id as usize + 1] as usize];
-        if let Some(&(_, id)) = self.table.find(hash, |&(h, id)| h == hash && stored(id) == text) {
-            self.ids.push(id);
-            return;
-        }
-        let id = self.ends.len() as u32 - 1;
-        self.bytes.extend_from_slice(text);
-        self.ends.push(self.bytes.len() as u32);
-        self.table.insert_unique(hash, (hash, id), |&(h, _)| h);
-        self.ids.push(id);
-    }
-
-    /// Texts that are not UTF-8 are read in the `other` encoding.
-    fn finish(self, other: &'static Encoding) -> Result<ArrayRef> {
-        // A valid whole can still be cut in the middle of a character by odd cells.
-        let whole = self.valid && self.texts().all(|t| t.first().is_none_or(|&b| b & 0xc0 != 0x80));
-        let values = if whole {
-            let offsets = OffsetBuffer::new(self.ends.iter().map(|&e| e as i32).collect::<ScalarBuffer<i32>>());
-            StringArray::try_new(offsets, Buffer::from_vec(self.bytes), None)?
-        } else {
-            self.texts().map(|text| Some(encoding::decode(text, other))).collect()
-        };
-        let nulls = self.ids.contains(&NULL).then(|| self.ids.iter().map(|&id| id != NULL).collect::<NullBuffer>());
-        let mut ids = self.ids;
-        ids.iter_mut().filter(|id| **id == NULL).for_each(|id| *id = 0);
-        // Where all cells are null there is no text for their keys to point at.
-        let values = if values.is_empty() { StringArray::from(vec![""]) } else { values };
-        let keys = UInt32Array::new(ids.into(), nulls);
-        Ok(Arc::new(DictionaryArray::<UInt32Type>::try_new(keys, Arc::new(values))?))
-    }
-}
-
-pub struct NumberCells {
-    values: Vec<f64>,
-    nulls: usize,
-    format: NumberFormat,
-    guess: bool,
-    /// What the cells say of the decimal sign, up to the first clear one.
-    pub ballot: Ballot,
-    /// Every cell was a plain whole number.
-    pub whole: bool,
-    /// A cell was not a number, or a code with a leading zero: the guess was wrong.
-    pub broken: bool,
-    /// Cells that only the other decimal sign would read.
-    pub other_sign: usize,
-}
-
-impl NumberCells {
-    fn push(&mut self, text: &[u8]) -> bool {
-        if self.ballot.point == 0 && self.ballot.comma == 0 {
-            self.ballot.add(text, 1);
-        }
-        match parse_number(text, self.format) {
-            NumberCell::Value(value) => {
-                if self.whole {
-                    let digits = text.strip_prefix(b"-").unwrap_or(text);
-                    self.whole = digits.len() <= 15 && digits.iter().all(u8::is_ascii_digit);
-                }
-                if self.guess && looks_like_code(text) {
-                    self.broken = true;
-                }
-                self.values.push(value);
-                true
-            }
-            NumberCell::Missing => {
-                self.nulls += 1;
-                self.values.push(f64::NAN);
-                // A word for "nothing" in a column nobody called a number is better kept as text.
-                self.broken |= self.guess && !text.is_empty();
-                true
-            }
-            NumberCell::Bad => {
-                self.nulls += 1;
-                self.broken = true;
-                let other = self.format.decimal.other();
-                self.other_sign += usize::from(matches!(parse_number(text, other), NumberCell::Value(_)));
-                self.values.push(f64::NAN);
-                false
-            }
-        }
-    }
-
-    fn finish(self) -> ArrayRef {
-        let nulls = (self.nulls > 0).then(|| self.values.iter().map(|v| !v.is_nan()).collect::<NullBuffer>());
-        Arc::new(Float64Array::new(self.values.into(), nulls))
-    }
-}
-
-/// `007`, `1000 US$`, or anything else that is no plain number: a code or a text that must keep its spelling.
-pub fn looks_like_code(text: &[u8]) -> bool {
-    let digits = text.strip_prefix(b"-").unwrap_or(text);
-    if matches!(digits, [b'0', b'0'..=b'9', ..]) || text.first() == Some(&b'+') || digits.len() > 15 {
-        return true;
-    }
-    let plain = |c: char| c.is_ascii_digit() || "+-.,eE ()'\u{a0}\u{202f}".contains(c);
-    !digits.iter().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b','))
-        && !std::str::from_utf8(digits).is_ok_and(|t| t.chars().all(plain))
-}
 
 /// A block as arrays, [`None`] for a column that was skipped.
 pub struct Finished {
@@ -258,35 +80,14 @@ impl Parsed {
 
 /// Parses a block that begins with a record and ends with one.
 pub fn parse_block(block: &[u8], plan: &[ReadAs], rule: &Rule) -> Parsed {
-    let number = |format, guess| {
-        Cells::Number(NumberCells {
-            values: Vec::new(),
-            nulls: 0,
-            format,
-            guess,
-            ballot: Ballot::default(),
-            whole: true,
-            broken: false,
-            other_sign: 0,
-        })
-    };
-    let cells = plan
-        .iter()
-        .map(|how| match *how {
-            ReadAs::Text => Cells::Text(TextCells::new()),
-            ReadAs::Number(format) => number(format, false),
-            ReadAs::Guess(format) => number(format, true),
-            ReadAs::Skip => Cells::Skip,
-        })
-        .collect();
+    let mut marks = Marks::new(block, [rule.delimiter, rule.end.byte(), b'"']);
+    // A line is a record but for the rare cell of several lines.
+    let rows = memchr::memchr_iter(rule.end.byte(), block).count() + 1;
+    let cells = plan.iter().map(|how| Cells::new(*how, rows)).collect();
     let parsed = Parsed { rows: 0, cells, faults: Vec::new(), repairs: Vec::new() };
     let zeros = memchr::memchr(0, block).is_some();
     let mut sink = Sink { parsed, plan, zeros, filled: false, beyond: false };
-    if memchr::memchr(b'"', block).is_none() {
-        unquoted_block(block, rule, &mut sink);
-    } else {
-        quoted_block(block, rule, &mut sink);
-    }
+    records(block, rule, &mut marks, &mut sink);
     sink.parsed.cells.iter_mut().for_each(Cells::close);
     sink.parsed
 }
@@ -388,67 +189,101 @@ impl Sink<'_> {
     }
 }
 
-/// Without quotes a record is a line and a field lies between delimiters.
-fn unquoted_block(block: &[u8], rule: &Rule, sink: &mut Sink) {
-    let mut at = 0;
-    while at < block.len() {
-        let stop = memchr::memchr(rule.end.byte(), &block[at..]).map_or(block.len(), |n| at + n);
-        unquoted_line(&block[at..stop], rule, sink);
-        at = stop + 1;
-    }
-}
-
-fn unquoted_line(line: &[u8], rule: &Rule, sink: &mut Sink) {
-    let line = rule.trimmed(line);
-    if rule.is_blank(line) {
-        return;
-    }
-    let mut column = 0;
-    let mut from = 0;
-    for to in memchr::memchr_iter(rule.delimiter, line) {
-        sink.cell(column, &line[from..to]);
-        column += 1;
-        from = to + 1;
-    }
-    sink.cell(column, &line[from..]);
-    sink.end_row(column + 1);
-}
-
-fn quoted_block(block: &[u8], rule: &Rule, sink: &mut Sink) {
-    let mut at = 0;
-    while at < block.len() {
-        let line = memchr::memchr(rule.end.byte(), &block[at..]).map_or(block.len(), |n| at + n);
-        if memchr::memchr(b'"', &block[at..line]).is_none() {
-            unquoted_line(&block[at..line], rule, sink);
-            at = line + 1;
-            continue;
-        }
-        let mut column = 0;
-        let stop = rule.quoted_record(block, at, |from, to, kind| {
-            let last = block.get(to) != Some(&rule.delimiter);
-            let cell = if last { rule.trimmed(&block[from..to]) } else { &block[from..to] };
-            match kind {
-                Opening::Quoted(_) => sink.cell(column, &unquoted(cell)),
-                Opening::Literal => {
-                    sink.mend(column, cell, cell, OPEN_QUOTE);
-                    sink.cell(column, cell);
+/// Splits the block into records and cells.
+fn records(block: &[u8], rule: &Rule, marks: &mut Marks, sink: &mut Sink) {
+    let (mut record, mut from, mut column) = (0, 0, 0);
+    while record < block.len() {
+        let stop = if block.get(from) == Some(&b'"') {
+            match enclosed(block, rule, marks, from) {
+                Some((stop, inner)) => {
+                    sink.cell(column, inner);
+                    stop
                 }
-                Opening::Unknown => sink.cell(column, cell),
+                None => {
+                    let stop = doubtful(block, rule, record, from, column, sink);
+                    marks.go_to(stop + 1);
+                    stop
+                }
             }
-            column += 1;
-        });
-        sink.end_row(column);
-        at = stop + 1;
+        } else {
+            let stop = loop {
+                match marks.take() {
+                    // A quote behind the first byte is a letter like any other.
+                    Some(at) if block[at] == b'"' => {}
+                    Some(at) => break at,
+                    None => break block.len(),
+                }
+            };
+            let cell = own(block, rule, from, stop);
+            if column == 0 && block.get(stop) != Some(&rule.delimiter) && rule.is_blank(cell) {
+                (record, from) = (stop + 1, stop + 1);
+                continue;
+            }
+            sink.cell(column, cell);
+            stop
+        };
+        column += 1;
+        from = stop + 1;
+        if block.get(stop) != Some(&rule.delimiter) {
+            sink.end_row(column);
+            (record, column) = (from, 0);
+        }
     }
+}
+
+/// A quoted cell of one line that holds no other quotes: the end of the cell and what it holds.
+#[inline(always)]
+fn enclosed<'a>(block: &'a [u8], rule: &Rule, marks: &mut Marks, from: usize) -> Option<(usize, &'a [u8])> {
+    marks.take(); // the quote that opens it
+    let close = loop {
+        let at = marks.take()?;
+        match block[at] {
+            b'"' => break at,
+            byte if byte == rule.end.byte() => return None,
+            _ => {}
+        }
+    };
+    let mut stop = close + 1;
+    if rule.end == LineEnd::Newline && block.get(stop..stop + 2) == Some(b"\r\n") {
+        stop += 1;
+    }
+    let ends = |&byte: &u8| byte == rule.delimiter || byte == rule.end.byte();
+    if !block.get(stop).is_none_or(ends) || close - from >= LONGEST_RECORD {
+        return None;
+    }
+    marks.take();
+    Some((stop, &block[from + 1..close]))
+}
+
+/// Reads any other cell that begins with a quote, as the rule has it, and gives its end.
+#[inline(never)]
+fn doubtful(block: &[u8], rule: &Rule, record: usize, from: usize, column: usize, sink: &mut Sink) -> usize {
+    let (stop, kind) = rule.cell(block, record, from);
+    let cell = own(block, rule, from, stop);
+    if kind == Opening::Literal {
+        sink.mend(column, cell, cell, OPEN_QUOTE);
+        sink.cell(column, cell);
+    } else {
+        sink.cell(column, &unquoted(cell));
+    }
+    stop
+}
+
+/// A cell without what belongs to the line end behind it.
+#[inline(always)]
+fn own<'a>(block: &'a [u8], rule: &Rule, from: usize, stop: usize) -> &'a [u8] {
+    let cell = &block[from..stop];
+    if block.get(stop) == Some(&rule.delimiter) { cell } else { rule.trimmed(cell) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingest::bytes::LineEnd;
-    use arrow::array::AsArray;
+    use arrow::array::{Array, AsArray};
     use arrow::datatypes::Float64Type;
     use encoding_rs::WINDOWS_1252;
+
+    use crate::store::NumberFormat;
 
     fn parse(text: &str, plan: &[ReadAs]) -> Finished {
         let rule = Rule::new(b',', LineEnd::detect(text.as_bytes()), plan.len());

@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use memchr::{memchr, memchr2, memrchr};
 
 use super::bytes::LineEnd;
+use super::marks::plain_quotes;
 use crate::store::{Decimal, NumberCell, parse_number};
 
 /// No record is longer; a quote that does not close within this many bytes is part of the text.
@@ -157,8 +158,18 @@ impl Rule {
     pub fn last_end(&self, text: &[u8], whole: bool) -> Option<usize> {
         let end = self.end.byte();
         let (mut record, mut at) = (0, 0);
+        // Up to here quotes need a closer look. In longer texts a cell could be longer than a record.
+        let mut odd = if text.len() > LONGEST_RECORD { text.len() } else { 0 };
         while let Some(step) = memchr(b'"', &text[at..]) {
             let quote = at + step;
+            if quote >= odd {
+                let plain = plain_quotes(text, at, self.delimiter, end);
+                odd = plain.odd;
+                if plain.record > at {
+                    (record, at) = (plain.record, plain.record);
+                    continue;
+                }
+            }
             if let Some(line) = memrchr(end, &text[at..quote]) {
                 record = at + line + 1;
             }
@@ -183,19 +194,25 @@ impl Rule {
     pub fn quoted_record(&self, text: &[u8], record: usize, mut take: impl FnMut(usize, usize, Opening)) -> usize {
         let mut from = record;
         loop {
-            let mut at = from;
-            let mut kind = Opening::Unknown;
-            if text.get(from) == Some(&b'"') {
-                kind = self.opening(text, record, from, true);
-                at = if let Opening::Quoted(close) = kind { close + 1 } else { from + 1 };
-            }
-            let stop = memchr2(self.delimiter, self.end.byte(), &text[at..]).map_or(text.len(), |step| at + step);
+            let (stop, kind) = self.cell(text, record, from);
             take(from, stop, kind);
             if text.get(stop) != Some(&self.delimiter) {
                 return stop;
             }
             from = stop + 1;
         }
+    }
+
+    /// The end of the cell that begins at `from`, and what its first quote is; no bytes follow the text.
+    pub fn cell(&self, text: &[u8], record: usize, from: usize) -> (usize, Opening) {
+        let mut at = from;
+        let mut kind = Opening::Unknown;
+        if text.get(from) == Some(&b'"') {
+            kind = self.opening(text, record, from, true);
+            at = if let Opening::Quoted(close) = kind { close + 1 } else { from + 1 };
+        }
+        let stop = memchr2(self.delimiter, self.end.byte(), &text[at..]).map_or(text.len(), |step| at + step);
+        (stop, kind)
     }
 }
 

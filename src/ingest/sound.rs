@@ -1,14 +1,48 @@
 //! Whether an array is what its type promises. Arrow's own check reads all bytes up to an array's last
-//! text, for every slice of a column again; here only the array's own bytes are read, by SIMD.
+//! text, for every slice of a column again; here only the array's own bytes are read, by SIMD and all
+//! threads.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use arrow::array::{ArrayData, OffsetSizeTrait};
 use arrow::buffer::Buffer;
 use arrow::datatypes::DataType;
+use rayon::prelude::*;
 
+/// Rows or bytes that one thread looks at.
+const PIECE: usize = 1 << 16;
+/// Views that are looked at together.
+const RUN: usize = 256;
 /// Texts of so many bytes lie in the view itself.
 const INLINE: u32 = 12;
 /// Bytes a row that texts seldom exceed.
 const LONG: usize = 64;
+
+/// The rows or bytes of a range in pieces.
+fn pieces(range: Range<usize>) -> impl IndexedParallelIterator<Item = Range<usize>> {
+    let count = range.len().div_ceil(PIECE);
+    let piece = move |n: usize| range.start + n * PIECE..range.end.min(range.start + (n + 1) * PIECE);
+    (0..count).into_par_iter().map(piece)
+}
+
+/// Whether a byte begins a letter.
+fn begins(byte: u8) -> bool {
+    (byte as i8) >= -0x40
+}
+
+fn is_ascii(bytes: &[u8]) -> bool {
+    bytes.par_chunks(PIECE).all(<[u8]>::is_ascii)
+}
+
+fn is_utf8(bytes: &[u8]) -> bool {
+    // A letter belongs to the piece in which it begins.
+    let whole = |at: usize| at + bytes[at..].iter().take(3).take_while(|&&b| !begins(b)).count();
+    pieces(0..bytes.len()).all(|piece| {
+        let start = if piece.start == 0 { 0 } else { whole(piece.start) };
+        simdutf8::basic::from_utf8(&bytes[start..whole(piece.end).max(start)]).is_ok()
+    })
+}
 
 /// The array, if it is sound: the offsets, texts, codes and children of it.
 pub fn sound(data: &ArrayData) -> Result<ArrayData, String> {
@@ -53,17 +87,19 @@ fn texts<O: OffsetSizeTrait>(data: &ArrayData) -> Result<ArrayData, String> {
     let all = data.buffers()[1].as_slice();
     let (first, last) = (offsets[0].as_usize(), offsets[data.len()].as_usize());
     // Without a branch a row, so that the processor takes several at once.
-    let ascending = offsets.windows(2).fold(true, |so_far, w| so_far & (w[0] <= w[1]));
+    let rising = |offsets: &[O]| offsets.windows(2).fold(true, |so_far, w| so_far & (w[0] <= w[1]));
+    let ascending = pieces(0..data.len()).all(|rows| rising(&offsets[rows.start..=rows.end]));
     if !ascending || offsets[0] < O::zero() || last > all.len() {
         let row = offsets.windows(2).position(|w| w[0] > w[1]).unwrap_or(0);
         return Err(format!("the offsets of its texts are not ascending, first in row {row}"));
     }
     let own = &all[first..last];
-    if own.is_ascii() {
+    if is_ascii(own) {
         return Ok(data.clone());
     }
-    let begins = |offset: &O| own.get(offset.as_usize() - first).is_none_or(|byte| (*byte as i8) >= -0x40);
-    if simdutf8::basic::from_utf8(own).is_ok() && offsets.iter().fold(true, |so_far, o| so_far & begins(o)) {
+    let apart = |offset: &O| own.get(offset.as_usize() - first).is_none_or(|byte| begins(*byte));
+    let cut = |offsets: &[O]| offsets.iter().fold(true, |so_far, o| so_far & apart(o));
+    if is_utf8(own) && offsets.par_chunks(PIECE).all(cut) {
         return Ok(data.clone());
     }
     let bad = |w: &[O]| simdutf8::basic::from_utf8(&all[w[0].as_usize()..w[1].as_usize()]).is_err();
@@ -82,15 +118,21 @@ fn views(data: &ArrayData, text: bool) -> Result<ArrayData, String> {
     // Buffers that the views mostly use are read at once; of others, only what the views lead to.
     let whole = text && held <= LONG * views.len();
     let buffers: Vec<Texts> = buffers.into_iter().map(|b| if whole { b.read() } else { b }).collect();
-    let mut stray = false;
-    for (row, view) in views.iter().enumerate() {
-        if let Err(what) = check_view(*view, &buffers, text) {
-            if !data.is_null(row) {
-                return Err(if what.is_empty() { not_text(row) } else { format!("row {row} of a batch {what}") });
-            }
-            stray = true;
-        }
+    let stray = AtomicBool::new(false);
+    let wrong = pieces(0..views.len()).find_map_first(|rows| {
+        let runs = rows.clone().step_by(RUN).map(|start| start..rows.end.min(start + RUN));
+        let doubtful = runs.filter(|run| !all_fine(&views[run.clone()], &buffers, text)).flatten();
+        let mut odd = doubtful.filter_map(|row| Some((row, check_view(views[row], &buffers, text).err()?)));
+        odd.find(|(row, _)| {
+            let null = data.is_null(*row);
+            stray.fetch_or(null, Relaxed);
+            !null
+        })
+    });
+    if let Some((row, what)) = wrong {
+        return Err(if what.is_empty() { not_text(row) } else { format!("row {row} of a batch {what}") });
     }
+    let stray = stray.into_inner();
     Ok(if stray { cleared(data) } else { data.clone() })
 }
 
@@ -107,13 +149,13 @@ impl<'a> Texts<'a> {
     }
 
     fn read(self) -> Texts<'a> {
-        let ascii = self.bytes.is_ascii();
-        Texts { ascii, utf8: ascii || simdutf8::basic::from_utf8(self.bytes).is_ok(), ..self }
+        let ascii = is_ascii(self.bytes);
+        Texts { ascii, utf8: ascii || is_utf8(self.bytes), ..self }
     }
 
     /// Whether a letter begins at a place, or the buffer ends there.
     fn begins(&self, at: usize) -> bool {
-        self.bytes.get(at).is_none_or(|byte| (*byte as i8) >= -0x40)
+        self.bytes.get(at).is_none_or(|byte| begins(*byte))
     }
 }
 
@@ -130,6 +172,33 @@ fn cleared(data: &ArrayData) -> ArrayData {
     unsafe { builder.buffers(buffers).build_unchecked() }
 }
 
+/// By the length of a short text, the bits of its view that are not set where it is ASCII.
+const ODD: [u128; INLINE as usize + 1] = {
+    let mut odd = [0; INLINE as usize + 1];
+    let mut length = 0;
+    while length <= INLINE as usize {
+        let behind = if length < INLINE as usize { u128::MAX << (32 + 8 * length) } else { 0 };
+        odd[length] = 0x8080_8080_8080_8080_8080_8080 << 32 | behind;
+        length += 1;
+    }
+    odd
+};
+
+/// Whether all of these are fine at a first look, which short texts beyond ASCII do not pass. It has no
+/// branch for each short text.
+fn all_fine(views: &[u128], buffers: &[Texts], text: bool) -> bool {
+    let (mut odd, mut fine) = (0, true);
+    for &view in views {
+        let length = view as u32;
+        if length <= INLINE {
+            odd |= view & ODD[length as usize];
+        } else {
+            fine &= check_view(view, buffers, text).is_ok();
+        }
+    }
+    fine && odd == 0
+}
+
 /// An error without words is one of UTF-8.
 #[inline(always)]
 fn check_view(view: u128, buffers: &[Texts], text: bool) -> Result<(), &'static str> {
@@ -139,9 +208,8 @@ fn check_view(view: u128, buffers: &[Texts], text: bool) -> Result<(), &'static 
         if length < INLINE && content >> (8 * length) != 0 {
             return Err("has something behind a short text");
         }
-        let ascii = content & 0x8080_8080_8080_8080_8080_8080 == 0;
         let bytes = &view.to_le_bytes()[4..4 + length as usize];
-        return if !text || ascii || std::str::from_utf8(bytes).is_ok() { Ok(()) } else { Err("") };
+        return if !text || std::str::from_utf8(bytes).is_ok() { Ok(()) } else { Err("") };
     }
     let (buffer, from) = ((view >> 64) as u32 as usize, (view >> 96) as u32 as usize);
     let to = from + length as usize;

@@ -1,7 +1,6 @@
 //! Dictionary encoding: any Arrow column into [`Codes`]. Each thread numbers the distinct values
 //! of its stretch of rows in a table of its own; the tables are then merged and sorted, and the
-//! local numbers replaced by ranks. Texts of up to twelve bytes, which is most codes and country
-//! names, are compared as one 128-bit number, the way Arrow's string views hold them.
+//! local numbers replaced by ranks. Short texts are compared as one number of 128 bits.
 
 use arrow::array::{Array, ArrayRef, AsArray, UInt32Array, downcast_dictionary_array};
 use arrow::compute::{cast, take};
@@ -10,8 +9,10 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use rayon::prelude::*;
 use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::codes::{Codes, text_labels};
+use super::short::{SHORT, mix, short};
 use crate::error::{Error, Result};
 use crate::watch::Watch;
 
@@ -101,21 +102,11 @@ impl<'a> Local<'a> {
     }
 
     fn text(&mut self, bytes: &'a [u8]) -> u32 {
-        if bytes.len() > 12 {
-            return self.long(bytes);
+        match short(bytes) {
+            Some(view) => self.short(view),
+            None => self.long(bytes),
         }
-        let mut view = [0u8; 16];
-        view[0] = bytes.len() as u8;
-        view[4..4 + bytes.len()].copy_from_slice(bytes);
-        self.short(u128::from_le_bytes(view))
     }
-}
-
-fn mix(view: u128) -> u64 {
-    let (low, high) = (view as u64, (view >> 64) as u64);
-    let product = u128::from(low ^ 0x9e37_79b9_7f4a_7c15) * u128::from(high ^ 0xd1b5_4a32_d192_ed03);
-    let folded = (product as u64) ^ ((product >> 64) as u64);
-    folded ^ folded.rotate_right(25) ^ low.wrapping_mul(0x2545_f491_4f6c_dd1d)
 }
 
 /// A stretch of rows of one chunk.
@@ -265,7 +256,7 @@ fn number_texts<'a>(local: &mut Local<'a>, chunk: &'a dyn Array, start: usize, i
             let raw = &views.views()[start..start + ids.len()];
             for (i, (id, &view)) in ids.iter_mut().zip(raw).enumerate() {
                 if valid(i) {
-                    *id = if view as u32 <= 12 {
+                    *id = if view as u32 <= SHORT as u32 {
                         local.short(view)
                     } else {
                         local.long(views.value(start + i).as_bytes())
@@ -297,31 +288,51 @@ fn number_texts<'a>(local: &mut Local<'a>, chunk: &'a dyn Array, start: usize, i
 fn dictionaries(chunks: &[ArrayRef], watch: &Watch) -> Result<Codes> {
     let values: Vec<ArrayRef> = chunks.iter().map(|c| dictionary_values(c)).collect();
     let codes = encode(&values, watch)?;
-    let mut used = vec![false; codes.labels.len() + 1];
-    let mut ids = Vec::with_capacity(chunks.iter().map(|c| c.len()).sum());
-    let mut offset = 0;
+    let count = codes.labels.len();
+    let used: Vec<AtomicBool> = (0..=count).map(|_| AtomicBool::new(false)).collect();
+    let mut ids = vec![NULL; chunks.iter().map(|c| c.len()).sum()];
+    let (mut rest, mut offset) = (&mut ids[..], 0);
+    let mut pieces = Vec::new();
     for (chunk, values) in chunks.iter().zip(&values) {
-        watch.check()?;
         let map = &codes.ids[offset..offset + values.len()];
         offset += values.len();
-        downcast_dictionary_array!(
-            chunk => for key in chunk.keys_iter() {
-                let id = key.map_or(codes.null(), |k| map[k]);
-                used[id as usize] = true;
-                ids.push(id);
-            },
-            _ => return Err(Error::Schema("a dictionary column changes its type between batches".into())),
-        );
+        for start in (0..chunk.len()).step_by(BREATH) {
+            let (head, tail) = rest.split_at_mut(BREATH.min(chunk.len() - start));
+            rest = tail;
+            pieces.push((Piece { chunk: chunk.as_ref(), start, ids: head }, map));
+        }
     }
-    let count = codes.labels.len();
+    pieces.into_par_iter().try_for_each(|(piece, map)| {
+        watch.check()?;
+        piece.spread(map, codes.null(), &used)
+    })?;
+    let used: Vec<bool> = used.into_iter().map(AtomicBool::into_inner).collect();
     if used[..count].iter().all(|&u| u) {
         return Ok(Codes { ids, labels: codes.labels });
     }
     let kept: UInt32Array = (0..count as u32).filter(|&label| used[label as usize]).collect();
     let mut map = vec![kept.len() as u32; count + 1];
     kept.values().iter().zip(0..).for_each(|(&label, code)| map[label as usize] = code);
-    ids.iter_mut().for_each(|id| *id = map[*id as usize]);
+    ids.par_chunks_mut(BREATH).for_each(|ids| ids.iter_mut().for_each(|id| *id = map[*id as usize]));
     Ok(Codes { ids, labels: take(&codes.labels, &kept, None)? })
+}
+
+impl Piece<'_, '_> {
+    /// Gives the rows of a dictionary the codes that `map` has for its values, and marks these.
+    fn spread(self, map: &[u32], null: u32, used: &[AtomicBool]) -> Result<()> {
+        let part = &*self.chunk.slice(self.start, self.ids.len());
+        downcast_dictionary_array!(
+            part => for (id, key) in self.ids.iter_mut().zip(part.keys_iter()) {
+                *id = key.map_or(null, |k| map[k]);
+                let used = &used[*id as usize];
+                if !used.load(Relaxed) {
+                    used.store(true, Relaxed);
+                }
+            },
+            _ => return Err(Error::Schema("a dictionary column changes its type between batches".into())),
+        );
+        Ok(())
+    }
 }
 
 pub fn dictionary_values(chunk: &ArrayRef) -> ArrayRef {

@@ -2,6 +2,7 @@
 //! `12,34,567`, `(12.00)`, `5-`, `$5`, `12 EUR`.
 
 use super::currency;
+use super::plain::{Plain, plain};
 
 /// Which sign separates the whole from the fraction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -96,7 +97,10 @@ pub fn is_missing(text: &[u8]) -> bool {
 /// Reads one cell; faults are for the caller to record.
 pub fn parse_number(text: &[u8], format: impl Into<NumberFormat>) -> NumberCell {
     let (text, format) = (text.trim_ascii(), format.into());
-    // The common case first: plain digits with or without a point.
+    if let Some(Plain { value, .. }) = plain(text, format.decimal) {
+        return NumberCell::Value(value);
+    }
+    // More digits, an exponent.
     if format.decimal == Decimal::Point
         && let Ok(value) = fast_float2::parse::<f64, _>(text)
         && value.is_finite()
