@@ -3,14 +3,16 @@
 
 mod codes;
 mod column;
+mod convert;
 pub mod country;
-mod currency;
+pub mod currency;
 mod date;
 mod days;
 mod digits;
 mod encode;
 mod fault;
 mod hs;
+mod mixed;
 mod month;
 mod naming;
 mod nothing;
@@ -18,6 +20,7 @@ mod number;
 mod numeric;
 mod original;
 mod period;
+mod rates;
 mod reading;
 mod role;
 mod settle;
@@ -29,7 +32,8 @@ mod whole;
 
 pub use codes::{Codes, day_labels, text_labels};
 pub use column::{Column, Loader};
-pub use currency::note as currency_note;
+pub use convert::{Conversion, convert, currencies};
+pub use currency::{Currency, Stated, note as currency_note};
 pub use date::{CALENDAR, DateCell, DateOrder, Grain, parse_date};
 
 pub use digits::date_spelling;
@@ -39,8 +43,9 @@ pub use month::month_named;
 pub use naming::without_nul;
 pub use nothing::{is_nothing, is_to_order};
 pub use number::{Decimal, NumberCell, NumberFormat, is_missing, parse_number};
-pub use numeric::NOT_A_NUMBER;
+pub use numeric::{NOT_A_NUMBER, nullable};
 pub use period::{Every, Period, iso};
+pub use rates::Rates;
 pub use role::{Role, RoleKind};
 pub use shipments::{Assigned, NULL_DAY, Shipments, Store, closest, label_texts};
 pub use side::Side;
