@@ -26,7 +26,7 @@ def given(rates: Any) -> Shipments:
     if isinstance(rates, Mapping):
         if not rates:
             raise ArgumentError('rates={}: give a rate for each currency, such as {"EUR": 1.1}')
-        columns = {
+        columns: dict[str, Any] = {
             "currency": arro3.core.Array([str(code) for code in rates], arro3.core.DataType.string()),
             "rate": arro3.core.Array(
                 [number(f"rates[{code!r}]", rate) for code, rate in rates.items()], arro3.core.DataType.float64()
@@ -36,8 +36,8 @@ def given(rates: Any) -> Shipments:
     if hasattr(rates, "__arrow_c_stream__") or is_path(rates):
         return read(rates, progress=False)
     raise ArgumentError(
-        f"rates= takes a table with the columns currency, rate and date (pandas, polars, pyarrow, DuckDB), the path of one, "
-        f'or a dictionary such as {{"EUR": 1.1}}, not a {type(rates).__name__}'
+        "rates= takes a table with the columns currency, rate and date (pandas, polars, pyarrow, DuckDB), the path of "
+        f'one, or a dictionary such as {{"EUR": 1.1}}, not a {type(rates).__name__}'
     )
 
 
@@ -72,8 +72,8 @@ def _stretch(ships: Shipments, window: tuple[str, str] | None) -> tuple[datetime
     dates = window or (ships._core.dates() if "date" in ships.roles else None)
     if dates is None:
         raise ArgumentError(
-            "the rates of the ECB change from day to day and the shipments have no dates; say with date=\"2023-06\" of when "
-            "the rates are to be, or pass rates="
+            'the rates of the ECB change from day to day and the shipments have no dates; say with date="2023-06" of '
+            "when the rates are to be, or pass rates="
         )
     years = [int(text[:4]) if text[:4].isdecimal() else year for text, year in zip(dates, (1999, 2100), strict=True)]
     return datetime.date(years[0] - 1, 12, 1), datetime.date(years[1], 12, 31)

@@ -13,7 +13,9 @@ use super::derive::derive;
 use super::layout;
 use super::recipe::{How, Recipe};
 use crate::error::{Error, Result};
-use crate::store::{Assigned, Column, DateOrder, Fault, Grain, Loader, Repair, Role, Shipments, Store, reason, without_nul};
+use crate::store::{
+    Assigned, Column, DateOrder, Fault, Grain, Loader, Repair, Role, Shipments, Store, reason, without_nul,
+};
 use crate::watch::Watch;
 
 pub enum Source {

@@ -122,9 +122,8 @@ pub fn of_name(tokens: &[String], whole: &str) -> Option<Option<Currency>> {
     let words = WORDS.get_or_init(|| lines().filter(|(_, w)| w.in_names).map(|(t, w)| (folded(t), w)).collect());
     let first = tokens.iter().find_map(|token| words.iter().find(|(word, _)| word == token));
     let joined = || {
-        let joins = |word: &str| {
-            (word.len() >= CODE && whole.ends_with(word)) || (!word.is_ascii() && whole.contains(word))
-        };
+        let joins =
+            |word: &str| (word.len() >= CODE && whole.ends_with(word)) || (!word.is_ascii() && whole.contains(word));
         let ends = words.iter().find(|(word, w)| w.ends_names && joins(word));
         ends.or_else(|| words.iter().find(|(word, _)| word == "usd" && whole.starts_with("usd")))
     };

@@ -55,7 +55,10 @@ impl Rates {
         let find = |name: &str| {
             table.find(name).ok_or_else(|| {
                 let names: Vec<&str> = table.columns.iter().map(|c| c.name()).collect();
-                Error::MissingColumn(format!("rates: there is no column {name:?} among {}; {COLUMNS}", names.join(", ")))
+                Error::MissingColumn(format!(
+                    "rates: there is no column {name:?} among {}; {COLUMNS}",
+                    names.join(", ")
+                ))
             })
         };
         let wrong = |row: usize, what: String| Err(Error::Argument(format!("rates, row {row}: {what}")));
@@ -84,7 +87,10 @@ impl Rates {
             let code = match currency::named(text) {
                 Named::Known(currency) if currency.sure => currency.code,
                 Named::Known(_) => {
-                    return wrong(row, format!("several currencies are written {text:?}; write the code, such as \"INR\""));
+                    return wrong(
+                        row,
+                        format!("several currencies are written {text:?}; write the code, such as \"INR\""),
+                    );
                 }
                 _ => return wrong(row, format!("{text:?} is no currency of ISO 4217, such as \"EUR\"")),
             };
@@ -95,7 +101,10 @@ impl Rates {
             }
             let day = days.as_ref().map_or(NULL_DAY, |d| d[row]);
             if days.is_some() && day == NULL_DAY {
-                return wrong(row, "the date is missing; leave such rows out, or leave the column out where rates never change".into());
+                return wrong(
+                    row,
+                    "the date is missing; leave such rows out, or leave the column out where rates never change".into(),
+                );
             }
             if code == to && rate != 1.0 {
                 return wrong(

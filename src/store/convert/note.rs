@@ -38,13 +38,13 @@ pub fn told(
 
     let same: u64 = tallies.iter().map(|t| t.same).sum();
     let converted: u64 = tallies.iter().map(|t| t.converted).sum();
-    let mut text = format!("value is {name:?}: {value:?} in {to} by {}", asked.source);
+    let mut text = format!("{name:?} is {value:?} in {to} by {}", asked.source);
     let done = lines.iter().filter(|(_, t)| t.converted > 0).map(|(code, t)| {
         let (least, most) = (short(t.least), short(t.most));
         let at = if least == most { least } else { format!("{least} to {most}") };
         format!("{code} {} at {at}", rows(t.converted))
     });
-    text.push_str(&format!("; {} converted", rows(converted)));
+    text.push_str(&format!(": {} converted", rows(converted)));
     if converted > 0 {
         text.push_str(&format!(" ({})", some(done.collect())));
     }
