@@ -474,6 +474,14 @@ def test_faults_of_the_old_column_stay():
     assert len(ships.faults) == 1
 
 
+def test_a_part_needs_no_more_than_its_own_rows():
+    ships = shipments([1.0, 2.0], ["EUR", "USD"])
+    rates = pa.table({**RATE, "date": [DAY]})
+    part = ships.where(currency="USD")
+    assert made(part.convert("USD", rates)) == [2.0]
+    assert made(pickle.loads(pickle.dumps(part)).convert("USD", rates)) == [2.0]
+
+
 def test_what_is_asked_afterwards_is_in_the_new_currency():
     sample = rl.samples.shipments(3_000, seed=4).ships.to_polars()
     rng = np.random.default_rng(0)
@@ -533,6 +541,14 @@ def test_sums_over_several_currencies_are_told(dictionary, rows):
     one = ships.where(currency="EUR")
     assert {line["caution"] for line in one.summary().to_pylist()} == {None}
     assert pickle.loads(pickle.dumps(one)).notes == ships.notes
+
+
+def test_the_plan_tells_what_the_first_rows_show():
+    data = pa.table({"hs": ["0901"] * 2, "INVOICE_VALUE_FC": [1.0, 2.0], "CURRENCY": ["EUR", "INR"]})
+    (value,) = [line for line in rl.inspect(data).to_pylist() if line["item"] == "value"]
+    assert "names 2 currencies (EUR, INR)" in value["why"]
+    (note,) = rl.read(data, progress=False).notes
+    assert "2 currencies" in note
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])

@@ -81,6 +81,16 @@ impl Currencies {
         Ok(Currencies { ids: Some((store.columns[role.column].name().to_owned(), codes)), labels })
     }
 
+    /// Which labels rows with a value have.
+    fn seen(&self, ships: &Shipments, values: &[f64], watch: &Watch) -> Result<Vec<bool>> {
+        let mut seen = vec![false; self.labels.len()];
+        for row in ships.rows.iter() {
+            watch.check()?;
+            seen[self.label(row)] |= !values[row].is_nan();
+        }
+        Ok(seen)
+    }
+
     fn label(&self, row: usize) -> usize {
         self.ids.as_ref().map_or(0, |(_, codes)| codes.ids[row] as usize)
     }
@@ -91,11 +101,7 @@ pub fn currencies(ships: &Shipments, from: Option<&'static str>, watch: &Watch) 
     let store = &*ships.store;
     let values = store.role_numbers(Role::Value, watch)?;
     let found = Currencies::of(store, from, watch)?;
-    let mut seen = vec![false; found.labels.len()];
-    for row in ships.rows.iter() {
-        seen[found.label(row)] |= !values[row].is_nan();
-    }
-    watch.check()?;
+    let seen = found.seen(ships, &values, watch)?;
     let seen = found.labels.iter().zip(seen).filter(|(_, seen)| *seen);
     let mut codes: Vec<&'static str> =
         seen.filter_map(|((_, named), _)| if let Named::Known(c) = named { Some(c.code) } else { None }).collect();
@@ -111,7 +117,8 @@ pub fn convert(ships: &Shipments, rates: &Rates, asked: &Conversion, watch: &Wat
     store.settle(watch)?;
     let values = store.role_numbers(Role::Value, watch)?;
     let currencies = Currencies::of(store, asked.from, watch)?;
-    let pricing = Pricing::new(ships, &currencies, rates, asked, watch)?;
+    let seen = currencies.seen(ships, &values, watch)?;
+    let pricing = Pricing::new(ships, &currencies, &seen, rates, asked, watch)?;
     watch.begin("converting", store.rows as u64);
     let mut made = vec![f64::NAN; store.rows];
     let parts: Result<Vec<Vec<Tally>>> = made

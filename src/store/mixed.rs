@@ -109,8 +109,8 @@ pub fn is_caution(note: &str) -> bool {
     note.starts_with(BEGIN) && note.ends_with(REMEDY)
 }
 
-/// Whether cells name more than one currency. It looks at the values of dictionaries, and at a text only where
-/// the row before had another.
+/// Whether cells name more than one currency. It looks at the values of dictionaries, at a text only where the row
+/// before had another, and reads each text once.
 fn several(chunks: &[ArrayRef], watch: &Watch) -> Result<bool> {
     let parts: Result<Vec<BTreeSet<String>>> = chunks
         .par_iter()
@@ -118,11 +118,13 @@ fn several(chunks: &[ArrayRef], watch: &Watch) -> Result<bool> {
             watch.check()?;
             let mut found = BTreeSet::new();
             let Ok(texts) = cast(&dictionary_values(chunk), &DataType::Utf8View) else { return Ok(found) };
-            let mut last = None;
+            let (mut last, mut seen) = (None, BTreeSet::new());
             for text in texts.as_string_view().iter().flatten() {
                 if last != Some(text) {
                     last = Some(text);
-                    found.extend(name(text));
+                    if seen.insert(text) {
+                        found.extend(name(text));
+                    }
                 }
                 if found.len() > 1 {
                     break;

@@ -122,6 +122,7 @@ impl Pricing {
     pub fn new(
         ships: &Shipments,
         currencies: &Currencies,
+        seen: &[bool],
         rates: &Rates,
         asked: &Conversion,
         watch: &Watch,
@@ -131,7 +132,9 @@ impl Pricing {
             _ => None,
         };
         let dated = |named: &Named| series(named).is_some_and(|s| s.constant().is_none());
-        let wanted = asked.date.is_none() && currencies.labels.iter().any(|(_, named)| dated(named));
+        // What other rows hold does not matter to a part.
+        let wanted = currencies.labels.iter().zip(seen).any(|((_, named), seen)| *seen && dated(named));
+        let wanted = wanted && asked.date.is_none();
         let dates = if wanted { Some(Dates::of(ships, asked.every, watch)?) } else { None };
         let price = |named: &Named| -> Result<Price> {
             let fixed = |rate: Option<Rate>| Price::Fixed(rate.map_or(Outcome::NoRate, Outcome::Rate));
