@@ -131,6 +131,8 @@ INTERRUPTS = """
     folder = tempfile.mkdtemp()
     csv = folder + "/x.csv"
     frame(n).write_csv(csv)
+    rates = pl.DataFrame({"currency": ["EUR"] * 9_000, "rate": [1.1] * 9_000,
+        "date": [str(d) for d in np.datetime64("2000-01-01") + np.arange(9_000)]})
     bad = rl.read(frame(n).with_columns(pl.lit("oops").alias("value")), columns={"value": "value"}, progress=False)
     def latency(action):
         worst = 0.0
@@ -154,6 +156,7 @@ INTERRUPTS = """
         "where": lambda: ships.where(hs="88", value=(1, 1000)),
         "aggregate": lambda: ships.aggregate(["hs6", "origin", "importer", "day"], ["value.median", "value.q95"]),
         "fill": lambda: ships.aggregate(["hs6", "origin", "importer", "day"], "value", fill="zero"),
+        "convert": lambda: ships.convert("USD", rates, currency="EUR", progress=False),
         "compare": lambda: ships.compare(["hs6", "importer"], "2022", "2021"),
         "features": lambda: rl.features(ships, progress=False),
         "inject": lambda: rl.inject(ships, "newcomer", n=2000),

@@ -118,8 +118,34 @@ class Rows(Reading):
     ] = "keep"
 
 
-def _read(files: list[str], reading: Rows | None, where: list[str] | None) -> Shipments:
+@Parameter(name="*")
+@dataclass
+class Money:
+    """In which currency values are wanted."""
+
+    currency: Annotated[
+        str | None,
+        Parameter(help="bring values to this currency, such as USD, before --where; the column keeps its own name"),
+    ] = None
+    rates: Annotated[
+        str | None,
+        Parameter(help="a file with the columns currency, rate and date; without it the ECB's reference rates"),
+    ] = None
+
+
+def _read(
+    files: list[str], reading: Rows | None, where: list[str] | None, money: Money | None = None, tell: bool = True
+) -> Shipments:
     ships = rl.read(files, **(reading or Rows()).arguments())
+    money = money or Money()
+    if money.currency is not None:
+        before = ships.notes
+        ships = ships.convert(money.currency, money.rates)
+        for note in ships.notes if tell else ():
+            if note not in before:
+                print(visible(f"redlane: {note}"), file=sys.stderr)
+    elif money.rates is not None:
+        raise ArgumentError(f"--rates {money.rates}: say with --currency which currency the rates are in")
     return ships.where(**_conditions(where)) if where else ships
 
 
@@ -161,13 +187,14 @@ def summary(
     /,
     *,
     reading: Rows | None = None,
+    money: Money | None = None,
     where: Where = None,
     output: Out = None,
     formulas: Formulas = "keep",
     faults: bool = False,
     limit: Limit = 200,
 ) -> None:
-    """A line for each column: role, type, nulls, faults, repairs, distinct values, min and max.
+    """A line for each column: role, type, nulls, faults, repairs, distinct values, min, max and a caution.
 
     Parameters
     ----------
@@ -176,8 +203,9 @@ def summary(
     faults
         List the cells that could not be read instead.
     """
-    ships = _read(files, reading, where)
-    if output is None and not faults:
+    shown = output is None and not faults
+    ships = _read(files, reading, where, money, tell=not shown)
+    if shown:
         print(f"{len(ships):,} shipments, layout {ships.layout}")
         for note in ships.notes:
             print(visible(f"  {note}"))
@@ -193,6 +221,7 @@ def aggregate(
     measures: str = "shipments,value,net_weight",
     fill: bool = False,
     reading: Rows | None = None,
+    money: Money | None = None,
     where: Where = None,
     output: Out = None,
     formulas: Formulas = "keep",
@@ -211,7 +240,7 @@ def aggregate(
     fill
         Complete missing periods with zero.
     """
-    ships = _read(files, reading, where)
+    ships = _read(files, reading, where, money)
     keys = [key for key in by.split(",") if key]
     _put(ships.aggregate(keys, measures.split(","), fill="zero" if fill else None), output, limit, formulas)
 
@@ -227,6 +256,7 @@ def compare(
     measure: str = "value",
     against: Annotated[list[str] | None, Parameter(negative="", help="name=value; may be repeated")] = None,
     reading: Rows | None = None,
+    money: Money | None = None,
     where: Where = None,
     output: Out = None,
     formulas: Formulas = "keep",
@@ -247,7 +277,7 @@ def compare(
     measure
         What is compared.
     """
-    ships = _read(files, reading, where)
+    ships = _read(files, reading, where, money)
 
     def window(text: str) -> str | tuple[str, str]:
         first, dots, last = text.partition("..")
@@ -269,6 +299,7 @@ def screen(
     backoff: str = "hs6;hs4",
     min_peers: int = 20,
     reading: Rows | None = None,
+    money: Money | None = None,
     where: Where = None,
     output: Out = None,
     formulas: Formulas = "keep",
@@ -292,7 +323,7 @@ def screen(
     min_peers
         Fewest peers with a price.
     """
-    ships = _read(files, reading, where)
+    ships = _read(files, reading, where, money)
     levels = [level.split(",") for level in backoff.split(";") if level]
     price, notes = (measure, []) if measure else price_of(ships)
     for note in notes:

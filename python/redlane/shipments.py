@@ -148,7 +148,10 @@ class Shipments:
         return Shipments(self._core.without_totals())
 
     def summary(self) -> Table:
-        """A line a column: role, type, nulls, faults, repairs, distinct values, min and max.
+        """A line a column: role, type, nulls, faults, repairs, distinct values, min, max and a caution.
+
+        The caution says what is wrong with sums of the column, such as values in several currencies; it is null
+        elsewhere.
 
         >>> import redlane as rl
         >>> rl.samples.shipments(1_000).ships.summary().to_pylist()[0]["role"]
@@ -297,6 +300,81 @@ class Shipments:
         chosen = None if against is None else [condition(name, value) for name, value in against.items()]
         windows = _window("current", current), _window("base", base)
         return Table._of(self._core.compare(names(by, "by"), *windows, measure, chosen), self._files)
+
+    def convert(
+        self,
+        to: str,
+        rates: Any = None,
+        *,
+        currency: str | None = None,
+        every: Literal["day", "week", "month", "quarter", "year"] | None = None,
+        date: Window | datetime.date | None = None,
+        progress: bool | Report | None = None,
+    ) -> Shipments:
+        """The same shipments with their values in one currency.
+
+        Parameters
+        ----------
+        to
+            The currency, by ISO 4217, such as ``"USD"``.
+        rates
+            A table (pandas, polars, pyarrow, DuckDB, a `Table`), or the path of one, with the columns `currency` (a
+            code), `rate` (units of `to` for one unit of it, above 0) and, where rates change, `date` (the first day a
+            rate is valid). Or a dictionary of rates that never change, such as ``{"EUR": 1.1, "INR": 0.012}``. Without
+            it the daily reference rates of the European Central Bank (``pip install redlane[rates]``); on days on
+            which the bank has none, the last before holds for 10 days at the most, and rates between two other
+            currencies go through the euro. `to` needs no rate.
+        currency
+            The currency that all values are in. Without it: the one that the layout or the name of the value's column
+            states; else that of each row, by the role `currency` (codes, signs and usual words).
+        every
+            The least period whose rates are used. Without it what each date tells. A date that is a day has the latest
+            rate on or before it; a month, quarter or year the mean of the rates of its days.
+        date
+            One day or period whose rates (their mean) hold for all rows, whatever their dates:
+            ``"2023"``, ``"2023-06"``, ``"2023-06-30"``, or a pair (first, last).
+        progress
+            As in `read`.
+
+        Returns
+        -------
+        Shipments
+            As many, in the same order. A new column such as `value_usd` has the role `value`; the column it was made of
+            stays. No column has the role `currency` any more. A value without a rate is null in the new column.
+            `notes` tell how many rows were converted by which rates, and which were not, and why.
+
+        Raises
+        ------
+        ArgumentError
+            An unknown currency; a rate that is no number above 0; two rates of one currency for one day; a rate of
+            `to` other than 1.
+        MissingColumnError
+            A table of rates without `currency` or `rate`; shipments without a value, without dates where the rates
+            have dates, or whose currency nothing states.
+        RedlaneError
+            No rates, and the package of those of the bank is not installed.
+
+        Examples
+        --------
+        >>> import pyarrow as pa, redlane as rl
+        >>> table = pa.table({"hs": ["0901", "0902"], "value": [100.0, 5000.0], "currency": ["EUR", "INR"]})
+        >>> ships = rl.read(table).convert("USD", {"EUR": 1.1, "INR": 0.012})
+        >>> ships.roles
+        {'hs': 'hs', 'value': 'value_usd'}
+        >>> ships.aggregate([], "value").to_pylist()
+        [{'value': 170.0}]
+        """
+        from redlane.rates import ECB_HOLDS, given, of_ecb
+
+        window = None if date is None else _window("date", day_text(date) if isinstance(date, datetime.date) else date)
+        table, source, holds = None, "the rates given", None
+        if rates is None:
+            (table, source), holds = of_ecb(self, to, currency, window), ECB_HOLDS
+        else:
+            table = given(rates)
+        asked = {"to": to, "source": source, "holds": holds, "currency": currency, "every": every, "date": window}
+        with reporting(progress) as report:
+            return Shipments(_core.convert(self._core, table._core, asked, report))
 
     def to_table(self) -> Table:
         """The original columns as a `Table`."""

@@ -95,7 +95,7 @@ enum Task {
 fn source(store: &Store, operand: Operand) -> Option<&Column> {
     match operand {
         Operand::Column(column) => Some(&store.columns[column]),
-        Operand::Role(role) => store.role(role).filter(|a| a.factor == 1.0).map(|a| &store.columns[a.column]),
+        Operand::Role(role) => store.role(role).filter(|a| a.factor == 1.0).map(|a| &*store.columns[a.column]),
         Operand::UnitValue | Operand::Days => None,
     }
 }

@@ -11,7 +11,7 @@ use crate::group::Key;
 use crate::store::{Fault, Repair, Role, RoleKind, Shipments, iso};
 use crate::watch::Watch;
 
-/// `column, role, type, nulls, faults, repairs, distinct, min, max`: texts for all but the counts.
+/// `column, role, type, nulls, faults, repairs, distinct, min, max, caution`: texts for all but the counts.
 pub fn summary(ships: &Shipments, watch: &Watch) -> Result<RecordBatch> {
     let store = &ships.store;
     let faults = ships.faults(watch)?;
@@ -62,6 +62,9 @@ pub fn summary(ships: &Shipments, watch: &Watch) -> Result<RecordBatch> {
             line.min = show(seen.iter().position(|s| *s))?;
             line.max = show(seen.iter().rposition(|s| *s))?;
         }
+        if role == Some(Role::Value) {
+            line.caution = store.caution(&ships.rows, watch)?;
+        }
         lines.push(line);
         watch.advance(1);
     }
@@ -78,6 +81,7 @@ pub fn summary(ships: &Shipments, watch: &Watch) -> Result<RecordBatch> {
             ("distinct".into(), count(|l| l.distinct)),
             ("min".into(), text(|l| l.min.as_deref())),
             ("max".into(), text(|l| l.max.as_deref())),
+            ("caution".into(), text(|l| l.caution.as_deref())),
         ],
         lines.len(),
     )
@@ -94,6 +98,7 @@ struct Line {
     distinct: i64,
     min: Option<String>,
     max: Option<String>,
+    caution: Option<String>,
 }
 
 fn show(labels: &ArrayRef, at: usize) -> Result<String> {

@@ -3,9 +3,9 @@
 use super::Options;
 use super::decision::Decision;
 use super::recipe::{End, How, Recipe};
-use super::words::FlowWords;
+use super::words::{self, FlowWords};
 use crate::error::{Error, Result};
-use crate::store::{Assigned, Role, closest};
+use crate::store::{Assigned, Role, Stated, closest};
 
 /// The columns a date is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +37,8 @@ pub struct Chosen {
     /// Numbers in columns of countries may be those of the UN (M49).
     pub m49: bool,
     pub numbers: Vec<usize>,
-    /// The currency of the values by ISO 4217, where the layout or the column's name states it.
-    pub currency: Option<String>,
+    /// The currency of the values, where the layout or the column's name states it.
+    pub currency: Stated,
     /// CIF, FOB, FAS or the customs value, where the layout states it.
     pub valuation: Option<String>,
     pub notes: Vec<String>,
@@ -46,6 +46,8 @@ pub struct Chosen {
     pub decisions: Vec<Decision>,
     /// Sentences about a role, which fall away where the user names its column.
     pub(super) remarks: Vec<(Role, String)>,
+    /// Sentences that only the plan shows: notes say the same of whole columns.
+    pub(super) forecasts: Vec<(Role, String)>,
     /// Other columns that could have had a role, the better ones first.
     pub(super) rivals: Vec<(Role, usize)>,
     pub(super) why_layout: String,
@@ -65,11 +67,12 @@ impl Chosen {
             hs_digits: None,
             m49: true,
             numbers: Vec::new(),
-            currency: None,
+            currency: Stated::Open,
             valuation: None,
             notes: Vec::new(),
             decisions: Vec::new(),
             remarks: Vec::new(),
+            forecasts: Vec::new(),
             rivals: Vec::new(),
             why_layout: String::new(),
             other_layouts: Vec::new(),
@@ -171,6 +174,7 @@ impl Chosen {
                     "the column {column:?} was given two roles, {other:?} and {name:?}; keep one of them"
                 )));
             }
+            let held = self.roles.iter().find(|(r, _)| *r == role).map(|(_, a)| a.column);
             // Units are the user's own, unless he names what was recognised anyway.
             let factor = self.roles.iter().find(|(r, a)| *r == role && a.column == at).map_or(1.0, |(_, a)| a.factor);
             // The direction of a flow also says who reported it: one column may be both.
@@ -181,6 +185,10 @@ impl Chosen {
             self.refused.retain(|r| *r != role);
             if role == Role::Date {
                 self.date_parts = None;
+            }
+            // What was said of the currency was said of another column.
+            if role == Role::Value && held.is_none_or(|c| c != at) {
+                self.currency = words::stated(column);
             }
             self.roles.push((role, Assigned { column: at, factor }));
         }
@@ -200,7 +208,8 @@ impl Chosen {
         let recipes = self.all_recipes();
         for role in Role::ALL {
             let by_user = options.columns.iter().any(|(r, _)| r == role.name());
-            let remarks: Vec<&str> = self.remarks.iter().filter(|(r, _)| *r == role).map(|(_, t)| t.as_str()).collect();
+            let remarks = self.remarks.iter().chain(&self.forecasts).filter(|(r, _)| *r == role);
+            let remarks: Vec<&str> = remarks.map(|(_, t)| t.as_str()).collect();
             let assigned = self.roles.iter().find(|(r, _)| *r == role).map(|(_, a)| *a);
             let recipe = recipes.iter().find(|r| r.role == role.name());
             let decision = match (assigned, recipe) {

@@ -11,9 +11,10 @@ use super::chosen::Chosen;
 use super::decision::{self, Decision};
 use super::derive::derive;
 use super::layout;
+use super::recipe::{How, Recipe};
 use crate::error::{Error, Result};
 use crate::store::{
-    Assigned, Column, DateOrder, Fault, Loader, Repair, Role, Shipments, Store, Totals, reason, without_nul,
+    Assigned, Column, DateOrder, Fault, Grain, Loader, Repair, Role, Shipments, Store, Totals, reason, without_nul,
 };
 use crate::watch::Watch;
 
@@ -117,12 +118,24 @@ pub fn build(mut sources: Vec<Source>, rows: usize, chosen: Chosen, options: &Op
         .with_own(own, chosen.numbers)
         .with_date_order(options.date_order)
         .with_m49(chosen.m49)
+        .with_made_grain(made_grain(&recipes))
+        .with_currency(chosen.currency)
         .with_number_format(options.number_format)
         .with_derived(recipes.iter().filter_map(|r| toml::to_string(r).ok()).collect(), outcome.faults);
     for note in notes.into_iter().chain(outcome.notes) {
         store.note(note);
     }
     Ok(store)
+}
+
+/// What dates made of their parts can tell.
+fn made_grain(recipes: &[Recipe]) -> Option<Grain> {
+    let made = recipes.iter().find(|r| r.role == Role::Date.name())?;
+    match made.how {
+        How::Date { month: None, .. } => Some(Grain::Year),
+        How::Date { day: None, .. } => Some(Grain::Month),
+        _ => None,
+    }
 }
 
 /// How a store read its columns: layout, roles with column and factor, HS digits, whether days come

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arrow::array::{Array, ArrayRef, Date32Array, DictionaryArray, Float64Array, StringArray, UInt32Array};
+use arrow::array::{Array, ArrayRef, Date32Array, DictionaryArray, StringArray, UInt32Array};
 use arrow::buffer::{NullBuffer, ScalarBuffer};
 use arrow::datatypes::{Field, UInt32Type};
 use chrono::{Datelike, NaiveDate};
@@ -13,7 +13,7 @@ use super::content::date_part;
 use super::recipe::{Cut, End, How, Recipe};
 use super::words::{self, FlowWords};
 use crate::error::Result;
-use crate::store::{Assigned, Codes, Column, Fault, NULL_DAY, Role, is_missing, label_texts};
+use crate::store::{Assigned, Codes, Column, Fault, NULL_DAY, Role, is_missing, label_texts, nullable};
 use crate::watch::Watch;
 
 /// What came of the recipes beside the columns.
@@ -269,13 +269,7 @@ fn to_kilograms(
         .zip(&numbers.values[..])
         .map(|(id, value)| factor(*id).map_or(f64::NAN, |f| value * f))
         .collect();
-    Ok(Made::Column(numbers_array(values)))
-}
-
-fn numbers_array(values: Vec<f64>) -> ArrayRef {
-    let valid: Vec<bool> = values.par_iter().map(|v| !v.is_nan()).collect();
-    let nulls = valid.par_iter().any(|v| !v).then(|| NullBuffer::from(valid));
-    Arc::new(Float64Array::new(ScalarBuffer::from(values), nulls))
+    Ok(Made::Column(nullable(values)))
 }
 
 fn only_where(
@@ -305,7 +299,7 @@ fn only_where(
     ));
     let kept = |id: u32| keep.get(id as usize) == Some(&true);
     let values = codes.ids.par_iter().zip(&numbers.values[..]).map(|(id, v)| if kept(*id) { *v } else { f64::NAN });
-    Ok(Made::Column(numbers_array(values.collect())))
+    Ok(Made::Column(nullable(values.collect())))
 }
 
 const PARTS: [(&str, &str); 3] = [

@@ -12,7 +12,7 @@ use super::recipe::{Cut, End, How, Recipe};
 use super::words::{self, FlowWords};
 use super::{caveats, recognise};
 use crate::error::{Error, Result};
-use crate::store::{Assigned, Role, closest, folded};
+use crate::store::{Assigned, Role, Stated, closest, currency, folded};
 
 /// A known source. Column names are compared without case, blanks, punctuation and accents; where an
 /// entry holds several names with `|` between them, the first that is there is taken.
@@ -235,7 +235,6 @@ fn by_layout(layout: &Layout, columns: &[String], sample: &[Vec<Option<String>>]
     chosen.notes = layout.notes.clone();
     chosen.hs_digits = layout.hs_digits;
     chosen.m49 = layout.m49;
-    chosen.currency = layout.currency.clone();
     chosen.valuation = layout.valuation.clone();
     chosen.numbers = layout.numbers.iter().filter_map(|n| find(columns, n)).collect();
     chosen.why_layout = format!("{}: its columns {} are there", layout.title, layout.signs.join(", "));
@@ -271,6 +270,11 @@ fn by_layout(layout: &Layout, columns: &[String], sample: &[Vec<Option<String>>]
             chosen.notes.push(format!("origin and destination are {of} and the partner, by the direction of the flow"));
         }
     }
+    let value = chosen.roles.iter().find(|(r, _)| *r == Role::Value).map(|(_, a)| a.column);
+    chosen.currency = match &layout.currency {
+        Some(code) => currency::code(code).map_or(Stated::Untold, Stated::Code),
+        None => value.map_or(Stated::Open, |c| words::stated(&columns[c])),
+    };
     chosen
 }
 

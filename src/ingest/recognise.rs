@@ -6,7 +6,8 @@ use super::chosen::{Chosen, only_years};
 use super::content::Sample;
 use super::names::{factor, suggestion, weight_unit};
 use super::recipe::{End, How, Recipe};
-use super::words::{self, FlowWords};
+use super::words::{self, FlowWords, InName};
+use crate::store::currency::{self, Named};
 use crate::store::{Assigned, Role, folded};
 
 /// A column that could play a role; of several the least `order` is taken, then the first name.
@@ -121,14 +122,21 @@ fn order(role: Role, name: &str, rank: usize, currency: Option<&str>) -> [usize;
             let class = |code: &str| match code {
                 "USD" => 0,
                 "EUR" => 1,
-                "local" => 4,
-                "mixed" => 5,
                 _ => 2,
             };
-            let by_name = stated.map_or(3, |c| class(&c.code));
+            let by_name = match stated {
+                Some(InName::Currency(currency)) => class(currency.code),
+                Some(InName::Shared) => 2,
+                None => 3,
+                Some(InName::Local) => 4,
+                Some(InName::Mixed) => 5,
+            };
             // A column of one currency beside it states the currency of the record.
             let by_neighbour = match currency {
-                Some(cell) if by_name == 3 || by_name == 5 => words::currency_named(cell).map_or(2, |c| class(&c.code)),
+                Some(cell) if by_name == 3 || by_name == 5 => match currency::named(cell) {
+                    Named::Known(currency) => class(currency.code),
+                    _ => 2,
+                },
                 _ => by_name,
             };
             let item = usize::from(!says(&["item", "line", "art", "articulo"]));
@@ -217,12 +225,12 @@ fn values(columns: &[String], sample: &[Vec<Option<String>>], chosen: &mut Chose
         return;
     }
     let stated = words::currency_of(name);
-    chosen.currency = words::currency_code(name);
+    chosen.currency = words::stated(name);
     let held = chosen.roles.iter().find(|(r, _)| *r == Role::Currency).map(|(_, a)| a.column);
     let cells = held.map(|c| Sample::of(sample, c).distinct()).unwrap_or_default();
-    let open = stated.is_none_or(|c| c.code == "mixed");
+    let open = matches!(stated, None | Some(InName::Mixed));
     match (held, cells.len()) {
-        (Some(c), n) if n > 1 && open => chosen.remarks.push((
+        (Some(c), n) if n > 1 && open => chosen.forecasts.push((
             Role::Value,
             format!(
                 "value is {name:?}, and {:?} names {n} currencies ({}): its sums may add different currencies",
@@ -232,16 +240,13 @@ fn values(columns: &[String], sample: &[Vec<Option<String>>], chosen: &mut Chose
         )),
         (Some(c), 1) if open => {
             let only = cells.iter().next().copied().unwrap_or_default();
-            if let Some(currency) = words::currency_named(only).filter(|c| c.code.len() == 3) {
-                chosen.currency = Some(currency.code.clone());
-            }
             chosen.remarks.push((
                 Role::Value,
                 format!("value is {name:?}, in {only} as {:?} says in the first rows", columns[c]),
             ));
         }
-        _ if stated.is_some_and(|c| matches!(c.code.as_str(), "mixed" | "local")) => {
-            let what = stated.map_or("", |c| c.name.as_str());
+        _ if matches!(stated, Some(InName::Mixed | InName::Local)) => {
+            let what = stated.map_or("", InName::label);
             chosen.remarks.push((Role::Value, format!("value is {name:?}, in {what} by its name")));
         }
         _ => {}
@@ -259,13 +264,13 @@ fn rivals(columns: &[String], chosen: &mut Chosen) {
             .rivals
             .iter()
             .filter(|(r, _)| *r == role)
-            .map(|(_, c)| match (role, words::currency_label(&columns[*c])) {
+            .map(|(_, c)| match (role, words::currency_of(&columns[*c]).map(InName::label)) {
                 (Role::Value, Some(currency)) => format!("{:?} (in {currency})", columns[*c]),
                 _ => format!("{:?}", columns[*c]),
             })
             .collect();
         let Some(taken) = taken.filter(|_| !others.is_empty()) else { continue };
-        let unit = match words::currency_label(&columns[taken]) {
+        let unit = match words::currency_of(&columns[taken]).map(InName::label) {
             Some(currency) if role == Role::Value => format!(" (in {currency})"),
             _ => String::new(),
         };

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::folded;
+use crate::store::{Currency, Stated, currency, folded};
 
 const FILE: &str = include_str!("data/words.toml");
 
@@ -14,7 +14,8 @@ const FILE: &str = include_str!("data/words.toml");
 struct File {
     direction: Vec<Direction>,
     weight: Vec<Weight>,
-    currency: Vec<Currency>,
+    local_currency: List,
+    mixed_currency: List,
     date_part: Vec<DatePart>,
     classification: Classification,
     measure: Measure,
@@ -39,15 +40,6 @@ struct Direction {
 #[derive(Deserialize)]
 struct Weight {
     kilograms: f64,
-    words: Vec<String>,
-    #[serde(rename = "source")]
-    _source: String,
-}
-
-#[derive(Deserialize)]
-pub struct Currency {
-    pub code: String,
-    pub name: String,
     words: Vec<String>,
     #[serde(rename = "source")]
     _source: String,
@@ -188,59 +180,61 @@ pub fn kilograms(unit: &str) -> Option<f64> {
     units.get(&folded(unit)).copied()
 }
 
+/// In what a value's name says that it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InName {
+    Currency(Currency),
+    /// In one currency, and the name leaves open which: `RS`, which several countries write.
+    Shared,
+    /// The currency of the country.
+    Local,
+    /// The currency of each record.
+    Mixed,
+}
+
 /// The currency a column's name states.
-pub fn currency_of(name: &str) -> Option<&'static Currency> {
-    if ["u$s", "us$", "U$S", "US$", "$US"].iter().any(|sign| name.contains(sign)) {
-        return file().currency.iter().find(|c| c.code == "USD");
-    }
-    let tokens = tokens(name);
+pub fn currency_of(name: &str) -> Option<InName> {
     let whole = folded(name);
-    let by_word = file().currency.iter().find(|c| c.words.iter().any(|w| tokens.contains(&folded(w))));
-    // `CargoValueEUR`, `TOTALVALUEUSD` and `USDFOB` join the code to the name.
-    by_word.or_else(|| {
-        let joined = |c: &&Currency| {
-            c.code.len() == 3
-                && c.words
-                    .iter()
-                    .map(|w| folded(w))
-                    .any(|w| (w.len() >= 3 && whole.ends_with(&w)) || (!w.is_ascii() && whole.contains(&w)))
-        };
-        let currencies = &file().currency;
-        currencies
-            .iter()
-            .find(joined)
-            .or_else(|| currencies.iter().find(|c| c.code == "USD" && whole.starts_with("usd")))
-    })
+    let signed = ["u$s", "us$", "U$S", "US$", "$US"].iter().any(|sign| name.contains(sign));
+    let tokens = if signed { vec![folded("usd")] } else { tokens(name) };
+    if let Some(stated) = currency::of_name(&tokens, &whole) {
+        return Some(stated.map_or(InName::Shared, InName::Currency));
+    }
+    let says = |list: &List| list.words.iter().any(|w| tokens.contains(&folded(w)));
+    if says(&file().local_currency) {
+        return Some(InName::Local);
+    }
+    says(&file().mixed_currency).then_some(InName::Mixed)
 }
 
-/// The code of the currency that a column's name states: `INR` of `TOTAL_VALUE_INR`.
-pub fn currency_code(name: &str) -> Option<String> {
-    let stated = currency_of(name)?;
-    match stated.code.as_str() {
-        "local" | "mixed" => None,
-        "other" => {
-            let words = || stated.words.iter().map(|w| folded(w));
-            let token = tokens(name).into_iter().find(|t| t.len() == 3 && words().any(|w| w == *t))?;
-            Some(token.to_uppercase())
-        }
-        code => Some(code.to_owned()),
+/// The same for a value's own column.
+pub fn stated(name: &str) -> Stated {
+    match currency_of(name) {
+        None | Some(InName::Mixed) => Stated::Open,
+        Some(told) => told.code().map_or(Stated::Untold, Stated::Code),
     }
 }
 
-/// The same in words, for a note.
-pub fn currency_label(name: &str) -> Option<String> {
-    let stated = currency_of(name)?;
-    Some(if stated.code == "other" {
-        currency_code(name).unwrap_or_else(|| stated.name.clone())
-    } else {
-        stated.name.clone()
-    })
-}
+impl InName {
+    /// The code, where it is beyond doubt.
+    pub fn code(self) -> Option<&'static str> {
+        match self {
+            InName::Currency(currency) if currency.sure => Some(currency.code),
+            _ => None,
+        }
+    }
 
-/// The currency a cell of a currency column names.
-pub fn currency_named(cell: &str) -> Option<&'static Currency> {
-    let cell = folded(cell);
-    file().currency.iter().find(|c| c.words.iter().any(|w| folded(w) == cell))
+    /// In words, for a note.
+    pub fn label(self) -> &'static str {
+        match self {
+            InName::Currency(Currency { code: "USD", .. }) => "US dollars",
+            InName::Currency(Currency { code: "EUR", .. }) => "euros",
+            InName::Currency(currency) => currency.code,
+            InName::Shared => "another currency",
+            InName::Local => "the local currency",
+            InName::Mixed => "the currency of each record",
+        }
+    }
 }
 
 /// Whether a column of this name holds the `year`, the `month` or the `day` of a date.
@@ -315,7 +309,7 @@ mod tests {
     fn the_file_parses_and_every_unit_is_positive() {
         let file: File = toml::from_str(FILE).unwrap();
         assert!(file.weight.iter().all(|w| w.kilograms > 0.0));
-        assert!(file.direction.len() > 3 && file.currency.len() > 3 && file.date_part.len() == 3);
+        assert!(file.direction.len() > 3 && file.date_part.len() == 3);
     }
 
     #[test]
@@ -351,14 +345,17 @@ mod tests {
         assert_eq!(kilograms("k"), Some(1.0));
         assert_eq!(kilograms("Metric tons"), Some(1000.0));
         assert_eq!(kilograms("NO"), None);
-        let code = |name| currency_of(name).map(|c| c.code.as_str());
+        let code = |name| currency_of(name).and_then(InName::code);
         assert_eq!(code("CIF_VALUE_IN_USD"), Some("USD"));
         assert_eq!(code("FOB(u$s)"), Some("USD"));
+        assert_eq!(code("USDFOB"), Some("USD"));
         assert_eq!(code("CargoValueEUR"), Some("EUR"));
-        assert_eq!(code("CIF_VALUE_FCY"), Some("mixed"));
-        assert_eq!(code("CUSTOMS VALUE LC"), Some("local"));
-        assert_eq!(code("CIF_IN_UGX"), Some("other"));
-        assert_eq!(code("TOTALVALUE"), None);
+        assert_eq!(code("CIF_IN_UGX"), Some("UGX"));
+        assert_eq!(code("VALUE_RS"), None);
+        assert_eq!(currency_of("CIF_VALUE_FCY"), Some(InName::Mixed));
+        assert_eq!(currency_of("CUSTOMS VALUE LC"), Some(InName::Local));
+        assert_eq!(currency_of("TOTALVALUE"), None);
+        assert_eq!(currency_of("COUNTRY"), None);
         assert!(no_firm("TO ORDER") && no_firm("N/A") && !no_firm("Acme"));
     }
 }

@@ -1,5 +1,6 @@
 //! The Python module `redlane._core`: convert, release the GIL, call the core, map errors.
 
+mod convert;
 mod errors;
 mod incoming;
 mod reading;
@@ -46,6 +47,8 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(score::diversion, m)?)?;
     m.add_function(wrap_pyfunction!(score::screen, m)?)?;
     m.add_function(wrap_pyfunction!(score::by_shipment, m)?)?;
+    m.add_function(wrap_pyfunction!(convert::currencies, m)?)?;
+    m.add_function(wrap_pyfunction!(convert::convert, m)?)?;
     m.add_function(wrap_pyfunction!(table::table, m)?)?;
     m.add_function(wrap_pyfunction!(score::fdr, m)?)?;
     m.add_function(wrap_pyfunction!(score::features, m)?)?;

@@ -1,17 +1,133 @@
-//! Currencies written beside a number: `USD 12`, `12 €`, `Rs. 5`.
+//! Words and signs that name a currency: beside a number (`USD 12`, `12 €`, `Rs. 5`), as a cell of a column of
+//! currencies, in the name of a column. All are lines of `data/currencies.csv`.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::OnceLock;
 
-const DATA: &str = include_str!("data/currencies.csv");
+use super::nothing::is_nothing;
+use super::spelling::folded;
 
-/// Lower-case words and signs, and the currencies they name.
-fn words() -> &'static HashMap<&'static str, &'static str> {
-    static WORDS: OnceLock<HashMap<&str, &str>> = OnceLock::new();
-    WORDS.get_or_init(|| {
-        let lines = DATA.lines().filter(|l| !l.starts_with('#')).skip(1);
-        lines.filter_map(|l| l.split_once(';')).collect()
+const DATA: &str = include_str!("data/currencies.csv");
+/// Letters of the code of a currency by ISO 4217.
+const CODE: usize = 3;
+
+/// What a word names, and where it counts.
+#[derive(Clone, Copy)]
+struct Word {
+    /// The code; with a question mark where several currencies share the word.
+    currency: &'static str,
+    beside_amounts: bool,
+    in_cells: bool,
+    in_names: bool,
+    ends_names: bool,
+}
+
+fn lines() -> impl Iterator<Item = (&'static str, Word)> {
+    let lines = DATA.lines().filter(|l| !l.starts_with('#')).skip(1);
+    lines.filter_map(|line| {
+        let mut parts = line.split(';');
+        let (word, currency, places) = (parts.next()?, parts.next()?, parts.next()?);
+        let at = |place: &str| places.split(' ').any(|p| p == place);
+        let (beside_amounts, in_cells, in_names) = (at("amount"), at("cell"), at("name"));
+        Some((word, Word { currency, beside_amounts, in_cells, in_names, ends_names: at("end") }))
     })
+}
+
+fn words() -> &'static HashMap<&'static str, Word> {
+    static WORDS: OnceLock<HashMap<&str, Word>> = OnceLock::new();
+    WORDS.get_or_init(|| lines().collect())
+}
+
+/// A currency that a text names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Currency {
+    /// By ISO 4217.
+    pub code: &'static str,
+    /// False where several currencies share the word; the code is then that of the most frequent one.
+    pub sure: bool,
+}
+
+impl Word {
+    fn currency(self) -> Option<Currency> {
+        let code = self.currency.trim_end_matches('?');
+        (code.len() == CODE).then_some(Currency { code, sure: code.len() == self.currency.len() })
+    }
+}
+
+/// In what a source says that its values are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Stated {
+    /// It says nothing, or that each record has a currency of its own.
+    #[default]
+    Open,
+    /// In one currency that is not told: that of the country, or one of several that share a word.
+    Untold,
+    /// By ISO 4217.
+    Code(&'static str),
+}
+
+impl Stated {
+    /// As text, for copies.
+    pub fn written(&self) -> String {
+        match self {
+            Stated::Open => "",
+            Stated::Untold => "?",
+            Stated::Code(code) => code,
+        }
+        .to_owned()
+    }
+
+    pub fn from_written(text: &str) -> Stated {
+        match text {
+            "" => Stated::Open,
+            other => code(other).map_or(Stated::Untold, Stated::Code),
+        }
+    }
+}
+
+/// What a cell of a column of currencies says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    Nothing,
+    Known(Currency),
+    /// A word that names no currency, or too many.
+    Unknown,
+}
+
+/// Reads a cell of a column of currencies: a code, a sign or a word, in any case.
+pub fn named(cell: &str) -> Named {
+    let text = cell.trim();
+    if is_nothing(text) {
+        return Named::Nothing;
+    }
+    let lower = text.to_lowercase();
+    // `U.S. DOLLAR` and `us  dollar` are one.
+    let plain = lower.replace('.', "").split_whitespace().collect::<Vec<_>>().join(" ");
+    let word = [lower.as_str(), &plain].into_iter().find_map(|t| words().get(t).filter(|w| w.in_cells));
+    word.and_then(|w| w.currency()).map_or(Named::Unknown, Named::Known)
+}
+
+/// The code that a text means without doubt.
+pub fn code(text: &str) -> Option<&'static str> {
+    match named(text) {
+        Named::Known(currency) if currency.sure => Some(currency.code),
+        _ => None,
+    }
+}
+
+/// The currency that a column's name states, from the name's words and the whole of it, both folded: `USD` of
+/// `CIF_VALUE_IN_USD` or `TOTALVALUEUSD`. `Some(None)` is a word that several currencies share.
+pub fn of_name(tokens: &[String], whole: &str) -> Option<Option<Currency>> {
+    static WORDS: OnceLock<Vec<(String, Word)>> = OnceLock::new();
+    let words = WORDS.get_or_init(|| lines().filter(|(_, w)| w.in_names).map(|(t, w)| (folded(t), w)).collect());
+    let first = tokens.iter().find_map(|token| words.iter().find(|(word, _)| word == token));
+    let joined = || {
+        let joins =
+            |word: &str| (word.len() >= CODE && whole.ends_with(word)) || (!word.is_ascii() && whole.contains(word));
+        let ends = words.iter().find(|(word, w)| w.ends_names && joins(word));
+        ends.or_else(|| words.iter().find(|(word, _)| word == "usd" && whole.starts_with("usd")))
+    };
+    first.or_else(joined).map(|(_, w)| w.currency())
 }
 
 fn is_sign(c: char) -> bool {
@@ -27,7 +143,7 @@ fn known(word: &str) -> Option<&'static str> {
     if word.is_empty() || word.len() > 16 {
         return None;
     }
-    words().get(word.to_lowercase().as_str()).copied()
+    words().get(word.to_lowercase().as_str()).filter(|w| w.beside_amounts).map(|w| w.currency)
 }
 
 /// The amount without the currency before or behind it, and the currency. A word that is no
@@ -81,6 +197,39 @@ mod tests {
         assert_eq!(strip("12 kg"), ("12 kg", None));
         assert_eq!(strip("EUR"), ("", Some("EUR")));
         assert_eq!(strip(""), ("", None));
+    }
+
+    #[test]
+    fn the_list_says_each_word_once_and_every_code() {
+        let all: Vec<&str> = lines().map(|(word, _)| word).collect();
+        assert_eq!(all.len(), words().len());
+        assert_eq!(all.len(), DATA.lines().filter(|l| !l.starts_with('#')).count() - 1);
+        for (word, entry) in lines() {
+            assert_eq!(word, word.to_lowercase());
+            if let Some(currency) = entry.currency() {
+                assert_eq!(code(currency.code), Some(currency.code), "{word}");
+            }
+        }
+    }
+
+    #[test]
+    fn cells_name_currencies_in_many_spellings() {
+        for (cell, code, sure) in [
+            ("usd", "USD", true),
+            (" US$ ", "USD", true),
+            ("U.S. DOLLAR", "USD", true),
+            ("EURO", "EUR", true),
+            ("Rs", "INR", false),
+            ("Rs.", "INR", false),
+            ("$", "USD", false),
+            ("RMB", "CNY", true),
+            ("ALL", "ALL", true),
+        ] {
+            assert_eq!(named(cell), Named::Known(Currency { code, sure }), "{cell}");
+        }
+        assert_eq!(["", "-", "N/A", "NULL"].map(named), [Named::Nothing; 4]);
+        assert_eq!(["kr", "XYZ", "us", "nigeria"].map(named), [Named::Unknown; 4]);
+        assert_eq!(strip("12 ALL"), ("12 ALL", None));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The date column as days.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray};
 use arrow::datatypes::{
@@ -25,11 +26,14 @@ pub const NULL_DAY: i32 = i32::MIN;
 const EPOCH_CE: i32 = 719_163;
 const DAY_SECONDS: i64 = 86_400;
 
+#[derive(Clone)]
 pub struct Days {
     pub values: Vec<i32>,
     pub faults: Vec<(u32, &'static str)>,
     /// The finest that any of the dates tells.
     pub grain: Grain,
+    /// What each row tells, where that differs from row to row.
+    pub grains: Option<Arc<Vec<Grain>>>,
     /// How texts and numbers were read; `None` for columns of dates.
     pub format: Option<DateFormat>,
     pub told: Vec<Told>,
@@ -78,7 +82,7 @@ fn dates(column: &Column, watch: &Watch) -> Result<Days> {
         })
         .collect();
     let faults = parts.concat();
-    Ok(Days { values, faults, grain: Grain::Day, format: None, told: Vec::new(), wider: Vec::new() })
+    Ok(Days { values, faults, grain: Grain::Day, grains: None, format: None, told: Vec::new(), wider: Vec::new() })
 }
 
 /// A day that is there but in no calendar.
@@ -139,7 +143,7 @@ fn spread<T: arrow::datatypes::ArrowPrimitiveType<Native = i64>>(
 fn labels(column: &Column, order: Option<DateOrder>, format: Option<DateFormat>, watch: &Watch) -> Result<Days> {
     let codes = column.encode(watch)?;
     let texts = label_texts(&codes)?;
-    let (format, told) = match format {
+    let (format, sentences) = match format {
         Some(format) => (format, Vec::new()),
         None => DateFormat::of(texts.iter().flatten().map(String::as_str), order),
     };
@@ -148,9 +152,14 @@ fn labels(column: &Column, order: Option<DateOrder>, format: Option<DateFormat>,
     days.push(NULL_DAY);
     let grain = cells.iter().flatten().filter_map(|c| c.ok()).map(|(_, grain)| grain).max().unwrap_or(Grain::Day);
     let faults = rows_of(&codes, |label| cells[label].and_then(Result::err));
+    let told: Vec<Option<Grain>> = cells.iter().map(|c| c.and_then(Result::ok).map(|(_, grain)| grain)).collect();
+    let grains = told.iter().flatten().any(|g| *g != grain).then(|| {
+        let of = |id: &u32| told.get(*id as usize).copied().flatten().unwrap_or(grain);
+        Arc::new(codes.ids.par_iter().with_min_len(1 << 14).map(of).collect())
+    });
     let values = codes.ids.par_iter().with_min_len(1 << 14).map(|&id| days[id as usize]).collect();
     let wider = wider(&cells, &texts, &codes);
-    Ok(Days { values, faults, grain, format: Some(format), told, wider })
+    Ok(Days { values, faults, grain, grains, format: Some(format), told: sentences, wider })
 }
 
 /// The labels of whole periods of which other labels name parts.

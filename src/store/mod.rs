@@ -3,14 +3,16 @@
 
 mod codes;
 mod column;
+mod convert;
 pub mod country;
-mod currency;
+pub mod currency;
 mod date;
 mod days;
 mod digits;
 mod encode;
 mod fault;
 mod hs;
+mod mixed;
 mod month;
 mod naming;
 mod nothing;
@@ -19,6 +21,7 @@ mod numeric;
 mod original;
 mod period;
 mod plain;
+mod rates;
 mod reading;
 mod role;
 mod settle;
@@ -32,7 +35,8 @@ mod whole;
 
 pub use codes::{Codes, day_labels, text_labels};
 pub use column::{Column, Loader};
-pub use currency::note as currency_note;
+pub use convert::{Conversion, convert, currencies};
+pub use currency::{Currency, Stated, note as currency_note};
 pub use date::{CALENDAR, DateCell, DateOrder, Grain, parse_date};
 
 pub use digits::date_spelling;
@@ -42,9 +46,10 @@ pub use month::month_named;
 pub use naming::without_nul;
 pub use nothing::{is_nothing, is_to_order};
 pub use number::{Decimal, NumberCell, NumberFormat, is_missing, parse_number};
-pub use numeric::NOT_A_NUMBER;
+pub use numeric::{NOT_A_NUMBER, nullable};
 pub use period::{Every, Period, iso};
 pub use plain::{Plain, plain};
+pub use rates::Rates;
 pub use role::{Role, RoleKind};
 pub use shipments::{Assigned, NULL_DAY, Shipments, Store, closest, label_texts};
 pub use short::{mix, short};

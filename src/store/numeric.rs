@@ -1,7 +1,9 @@
 //! A column as doubles.
 
-use arrow::array::{Array, ArrayRef, AsArray, downcast_dictionary_array};
-use arrow::buffer::ScalarBuffer;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, downcast_dictionary_array};
+use arrow::buffer::{NullBuffer, ScalarBuffer};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
 use rayon::prelude::*;
@@ -46,6 +48,13 @@ pub fn read(
         }
     };
     read_text(chunks, format, watch)
+}
+
+/// Doubles as a column, null for NaN.
+pub fn nullable(values: Vec<f64>) -> ArrayRef {
+    let valid: Vec<bool> = values.par_iter().map(|v| !v.is_nan()).collect();
+    let nulls = valid.par_iter().any(|v| !v).then(|| NullBuffer::from(valid));
+    Arc::new(Float64Array::new(ScalarBuffer::from(values), nulls))
 }
 
 /// What the texts of a column say of its decimal sign, a vote a row.

@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::watch::Watch;
 
 /// A role's codes, the cells that it could not read, those it mended, and how it read.
+#[derive(Clone)]
 pub struct RoleReading {
     pub codes: Arc<Codes>,
     pub faults: Vec<(u32, &'static str)>,

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::country::CountryFormat;
-use super::currency;
+use super::currency::{self, Stated};
 use super::digits::DateFormat;
 use super::hs::LostZeros;
 use super::number::{Decimal, NumberFormat};
@@ -23,6 +23,8 @@ pub struct Decisions {
     pub lost_zeros: Option<LostZeros>,
     /// Of origin and destination.
     pub countries: [Option<CountryFormat>; 2],
+    /// In what the values are; none where nobody looked yet.
+    pub currency: Option<Stated>,
     /// By column name.
     pub numbers: Vec<(String, NumberFormat)>,
 }
@@ -36,6 +38,7 @@ impl Decisions {
             let said = |f: CountryFormat| format!("{} {}", u8::from(f.m49), u8::from(f.na_is_null));
             all.extend(format.map(|f| (name.to_owned(), said(f))));
         }
+        all.extend(self.currency.as_ref().map(|c| ("currency".to_owned(), c.written())));
         for (name, format) in &self.numbers {
             let said: String = std::iter::once(format.decimal.sign()).chain(format.thousands).collect();
             all.push((format!("number {name}"), said));
@@ -50,6 +53,7 @@ impl Decisions {
             match what.as_str() {
                 "date" => made.date = DateFormat::from_written(said),
                 "hs" => made.lost_zeros = Some(LostZeros::from_written(said)),
+                "currency" => made.currency = Some(Stated::from_written(said)),
                 "origin" => made.countries[0] = Some(country()),
                 "destination" => made.countries[1] = Some(country()),
                 other => {
@@ -75,7 +79,7 @@ impl Store {
                 self.days(watch)?;
             }
         }
-        Ok(())
+        self.tell_currencies(watch)
     }
 
     /// The same, and what is told of countries and firms. A column that cannot be read at all says so
@@ -157,6 +161,7 @@ impl Store {
             self.role_codes(Role::Hs, watch)?;
         }
         let reading = |role: Role| self.codes[role as usize].get();
+        made.currency = Some(self.stated().clone());
         made.lost_zeros = reading(Role::Hs).and_then(|r| r.lost_zeros).or(made.lost_zeros);
         for (made, role) in made.countries.iter_mut().zip([Role::Origin, Role::Destination]) {
             *made = reading(role).and_then(|r| r.countries).or(*made);

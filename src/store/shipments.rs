@@ -10,7 +10,8 @@ use arrow::datatypes::DataType;
 
 use super::codes::Codes;
 use super::column::Column;
-use super::date::DateOrder;
+use super::currency::Stated;
+use super::date::{DateOrder, Grain};
 use super::days::Days;
 use super::fault::{Fault, Repair, RowList};
 use super::number::NumberFormat;
@@ -31,14 +32,18 @@ pub struct Assigned {
 }
 
 pub struct Store {
-    pub columns: Vec<Column>,
+    pub columns: Vec<Arc<Column>>,
     pub rows: usize,
     pub layout: String,
-    roles: [Option<Assigned>; Role::ALL.len()],
+    pub(super) roles: [Option<Assigned>; Role::ALL.len()],
     /// Faults met while the file was read, and cells mended then.
-    read_faults: Vec<Fault>,
+    pub(super) read_faults: Vec<Fault>,
     pub(super) read_repairs: Vec<Repair>,
-    date_order: Option<DateOrder>,
+    pub(super) date_order: Option<DateOrder>,
+    /// The finest that dates made of a year and a month can tell.
+    pub(super) made_grain: Option<Grain>,
+    /// What the source says of the currency of its values.
+    pub(super) currency: Stated,
     /// The user's word on how numbers are spelled.
     pub(super) number_format: Option<NumberFormat>,
     /// What was decided when these rows were part of others.
@@ -48,21 +53,23 @@ pub struct Store {
     /// Numbers in columns of countries may be those of the UN.
     pub(super) m49: bool,
     /// Columns of the source; those behind them were derived from it.
-    own: usize,
+    pub(super) own: usize,
     /// Columns without a role that the layout declares to be numbers.
     pub(super) numbers: Vec<usize>,
     /// How the derived columns are made, as text.
-    recipes: Vec<String>,
+    pub(super) recipes: Vec<String>,
     /// Cells of the source that a derived column could not use.
     pub(super) derived_faults: Vec<Fault>,
     /// Rows that are sums of other rows.
-    totals: Totals,
-    notes: Mutex<Vec<String>>,
+    pub(super) totals: Arc<Totals>,
+    pub(super) notes: Mutex<Vec<String>>,
     /// The files it was read from, which must stay as they are.
     pub files: Vec<PathBuf>,
+    /// Whether it was told that the values are in several currencies.
+    pub(super) currencies_told: OnceLock<()>,
     pub(super) codes: [OnceLock<RoleReading>; Role::ALL.len()],
     pub(super) days: OnceLock<(Arc<Vec<i32>>, Days)>,
-    scaled: [OnceLock<ScalarBuffer<f64>>; Role::ALL.len()],
+    pub(super) scaled: [OnceLock<ScalarBuffer<f64>>; Role::ALL.len()],
 }
 
 impl Store {
@@ -78,20 +85,23 @@ impl Store {
             numbers: Vec::new(),
             recipes: Vec::new(),
             derived_faults: Vec::new(),
-            columns,
+            columns: columns.into_iter().map(Arc::new).collect(),
             rows,
             layout: String::new(),
             roles: [None; Role::ALL.len()],
             read_faults: Vec::new(),
             read_repairs: Vec::new(),
             date_order: None,
+            made_grain: None,
+            currency: Stated::default(),
             number_format: None,
             earlier: Decisions::default(),
             hs_digits: None,
             m49: true,
-            totals: Totals::default(),
+            totals: Arc::default(),
             notes: Mutex::new(Vec::new()),
             files: Vec::new(),
+            currencies_told: OnceLock::new(),
             codes: std::array::from_fn(|_| OnceLock::new()),
             days: OnceLock::new(),
             scaled: std::array::from_fn(|_| OnceLock::new()),
@@ -114,7 +124,7 @@ impl Store {
     }
 
     /// The columns the source had.
-    pub fn own_columns(&self) -> &[Column] {
+    pub fn own_columns(&self) -> &[Arc<Column>] {
         &self.columns[..self.own]
     }
 
@@ -178,13 +188,25 @@ impl Store {
         self
     }
 
+    /// The finest that its dates tell, where they were made of columns that tell no days.
+    pub fn with_made_grain(mut self, grain: Option<Grain>) -> Store {
+        self.made_grain = grain;
+        self
+    }
+
+    /// What the source says of the currency of its values.
+    pub fn with_currency(mut self, currency: Stated) -> Store {
+        self.currency = currency;
+        self
+    }
+
     pub fn with_date_order(mut self, order: Option<DateOrder>) -> Store {
         self.date_order = order;
         self
     }
 
     pub fn with_totals(mut self, totals: Totals) -> Store {
-        self.totals = totals;
+        self.totals = Arc::new(totals);
         self
     }
 
@@ -236,7 +258,7 @@ impl Store {
     /// The column of a role that a computation cannot do without.
     pub fn require(&self, role: Role) -> Result<(&Column, Assigned)> {
         let assigned = self.role(role).ok_or_else(|| {
-            let names: Vec<&str> = self.columns.iter().map(Column::name).collect();
+            let names: Vec<&str> = self.columns.iter().map(|c| c.name()).collect();
             Error::MissingColumn(format!(
                 "no column has the role {:?}; name it with columns={{{:?}: ...}}; the columns are {}{}",
                 role.name(),
@@ -254,7 +276,7 @@ impl Store {
     }
 
     pub fn unknown(&self, name: &str) -> Error {
-        let names: Vec<&str> = self.columns.iter().map(Column::name).collect();
+        let names: Vec<&str> = self.columns.iter().map(|c| c.name()).collect();
         let roles: Vec<&str> = self.roles().map(|(r, _)| r.name()).collect();
         Error::MissingColumn(format!(
             "there is no column or role {name:?}{}; columns: {}; roles: {}",
@@ -307,7 +329,7 @@ impl Store {
     }
 
     pub fn fault_column(&self, fault: &Fault) -> &str {
-        self.columns.get(fault.column as usize).map_or("(beyond the last column)", Column::name)
+        self.columns.get(fault.column as usize).map_or("(beyond the last column)", |c| c.name())
     }
 
     /// The cell a repair is about, as it was.

@@ -53,7 +53,7 @@ pub fn take_out(store: &mut Store, watch: &Watch) -> Result<Found> {
             raw: text.map(|t| t.strip_suffix(".0").unwrap_or(&t).into()),
             reason: FAULT,
         }));
-        store.columns[*column] = without(&store.columns[*column], &rows, watch)?;
+        store.columns[*column] = Arc::new(without(&store.columns[*column], &rows, watch)?);
     }
     store.add_faults(faults);
     let rows: Vec<u32> = totals.into_iter().map(|at| lines[at]).collect();

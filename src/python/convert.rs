@@ -1,0 +1,75 @@
+//! Values in one currency.
+
+use pyo3::prelude::*;
+
+use super::run::run;
+use super::shipments::{Shipments, window};
+use crate::error::{Error, Result};
+use crate::store::{self, Every};
+
+/// What a user asks for beside the rates, each by its name.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub struct Asked {
+    to: String,
+    /// What the rates are, in a few words for a note.
+    source: String,
+    /// Days that a rate is valid at the most.
+    holds: Option<i32>,
+    currency: Option<String>,
+    every: Option<String>,
+    date: Option<(String, String)>,
+}
+
+/// The code of a currency that the user names.
+fn code(name: &str, text: &str) -> Result<&'static str> {
+    store::currency::code(text).ok_or_else(|| {
+        Error::Argument(format!("{name}={text:?} is no currency; write its code by ISO 4217, such as \"USD\""))
+    })
+}
+
+fn period(name: &str) -> Result<Every> {
+    Every::named(name).ok_or_else(|| {
+        let known = "\"day\", \"week\", \"month\", \"quarter\" or \"year\"";
+        Error::Argument(format!("every={name:?} is not known; use {known}"))
+    })
+}
+
+/// The code of the target, and those of the currencies that values are in; `currency` says that all are in one.
+#[pyfunction]
+#[pyo3(signature = (ships, to, currency=None))]
+pub fn currencies(
+    py: Python<'_>,
+    ships: PyRef<'_, Shipments>,
+    to: &str,
+    currency: Option<&str>,
+) -> PyResult<(&'static str, Vec<&'static str>)> {
+    let ships = &ships.ships;
+    run(py, None, |watch| {
+        let from = currency.map(|text| code("currency", text)).transpose()?;
+        Ok((code("to", to)?, store::currencies(ships, from, watch)?))
+    })
+}
+
+/// The shipments with their values in one currency, by a table of rates.
+#[pyfunction]
+#[pyo3(signature = (ships, rates, asked, progress=None))]
+pub fn convert(
+    py: Python<'_>,
+    ships: PyRef<'_, Shipments>,
+    rates: PyRef<'_, Shipments>,
+    asked: Asked,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Shipments> {
+    let (ships, table) = (&ships.ships, &rates.ships.store);
+    run(py, progress.as_ref(), |watch| {
+        let rates = store::Rates::read(table, code("to", &asked.to)?, asked.holds, watch)?;
+        let wanted = store::Conversion {
+            source: &asked.source,
+            from: asked.currency.as_deref().map(|text| code("currency", text)).transpose()?,
+            every: asked.every.as_deref().map(period).transpose()?,
+            date: asked.date.map(|date| window("date", date)).transpose()?,
+        };
+        Ok(Shipments::of(store::convert(ships, &rates, &wanted, watch)?))
+    })
+}
