@@ -113,9 +113,9 @@ class Reading:
 class Rows(Reading):
     """How the files are read, and which of their rows are taken."""
 
-    totals: Annotated[
-        Literal["keep", "drop"], Parameter(help="drop leaves rows out that are totals of other rows")
-    ] = "keep"
+    totals: Annotated[Literal["keep", "drop"], Parameter(help="drop leaves rows out that are totals of other rows")] = (
+        "keep"
+    )
 
 
 @Parameter(name="*")

@@ -73,9 +73,9 @@ class UnitValue(Detector):
     -----
     A row a group of each level: `level`, the keys, `n`, `centre` and `scale` (of the log price; `scale_below`,
     `scale_above` and `medcouple` with ``scale="adjusted"``), `one_price` (the scale is the parent's), `stretch`, the
-    coefficients of the tails, `tail_below_a` to `tail_above_c`, `tail_freedom`, `measure`, `members` (the sorted log prices of
-    the finest groups) and `facts` (of these: first and last day since 1970-01-01, smallest and largest weight /
-    quantity, and how many have that ratio).
+    coefficients of the tails, `tail_below_a` to `tail_above_c`, `tail_freedom`, `measure`, `members` (the sorted log
+    prices of the finest groups) and `facts` (of these: first and last day since 1970-01-01, smallest and largest
+    weight / quantity, and how many have that ratio).
 
     Raises
     ------
