@@ -127,7 +127,11 @@ def ipc(rng):
         use(
             rl.Shipments(
                 _core.Shipments.rebuild(
-                    damage(bytes(core.to_ipc()), rng), core.reading(), core.read_faults(), core.read_repairs()
+                    damage(bytes(core.to_ipc()), rng),
+                    core.reading(),
+                    core.read_faults(),
+                    core.read_repairs(),
+                    core.total_rows(),
                 )
             )
         )

@@ -194,7 +194,7 @@ def test_a_pickle_that_states_more_than_it_holds(ships):
 
 
 def test_a_rebuilt_view_with_wrong_columns(ships):
-    make, (ipc, reading, faults, repairs) = ships.__reduce__()
+    make, (ipc, reading, faults, repairs, totals) = ships.__reduce__()
     layout, roles, digits, first, _, *rest = reading
     for wrong in (
         (layout, roles, digits, first, [99], *rest),
@@ -205,7 +205,9 @@ def test_a_rebuilt_view_with_wrong_columns(ships):
             make(ipc, wrong, faults, repairs)
     with pytest.raises(errors.FormatError):
         make(ipc, reading, [(10**6, "value", None, "not a number")], repairs)
-    assert len(make(ipc, reading, faults, repairs)) == len(ships)
+    with pytest.raises(errors.FormatError):
+        make(ipc, reading, faults, repairs, [("a total", [10**6])])
+    assert len(make(ipc, reading, faults, repairs, totals)) == len(ships)
 
 
 def detectors():

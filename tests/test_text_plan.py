@@ -126,7 +126,7 @@ def test_the_user_overrules_what_was_found(tmp_path):
     assert len(rl.read(path, skip=2)) == 1
     path = write(tmp_path / "y.csv", "имя,value\nТовар,1\n", "cp866")
     assert rl.read(path, encoding="cp866").to_table()["имя"].to_pylist() == ["Товар"]
-    for bad in ({"encoding": "klingon"}, {"delimiter": "::"}, {"delimiter": '"'}, {"header": 0}, {"skip": -1}):
+    for bad in ({"encoding": "klingon"}, {"delimiter": "::"}, {"delimiter": '"'}, {"header": -1}, {"skip": -1}):
         with pytest.raises(errors.ArgumentError):
             rl.read(path, **bad)
     with pytest.raises(errors.ArgumentError, match="header"):

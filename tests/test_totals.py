@@ -127,13 +127,13 @@ def test_a_line_of_totals_gives_faults(line: str, above: bool, tmp_path: Path) -
 
 def test_subtotals_are_lines_of_totals_too(tmp_path: Path) -> None:
     path = tmp_path / "trade.csv"
-    path.write_text("hs,origin,value\n01,DE,10\n02,DE,20\n,,30\n03,FR,5\n04,FR,6\n,,11\nTotal,,41\n")
+    path.write_text("hs,origin,value\n01,DE,1025\n02,DE,2036\n,,3061\n03,FR,5114\n04,FR,6127\n,,11241\nTotal,,14302\n")
     ships = rl.read(path)
     assert ships.totals["row"].to_pylist() == [2, 5, 6]
-    assert ships.aggregate([], "value")["value"].to_pylist() == [41.0]
+    assert ships.aggregate([], "value")["value"].to_pylist() == [14302.0]
 
 
-@pytest.mark.parametrize("line", [",,,77,7", ",DE,FR,600.75,60", "999999,,,600.75,60"])
+@pytest.mark.parametrize("line", [",,,77,7", ",,,600.75,61", ",DE,FR,600.75,60", "999999,,,600.75,60"])
 def test_other_rows_without_keys_are_no_totals(line: str, tmp_path: Path) -> None:
     path = tmp_path / "trade.csv"
     path.write_text(f"{LINES}{line}\n")
@@ -151,6 +151,11 @@ def test_years_beside_their_months_are_totals() -> None:
     # The months of another trade are no parts of this one.
     table = pa.table({"date": ["2023-01", "2023"], "origin": ["DE", "FR"], "hs": ["010121"] * 2, "value": [1.0, 2.0]})
     assert len(rl.read(table).totals) == 0
+
+
+def test_small_figures_are_sums_by_chance() -> None:
+    table = pa.table({"hs": [None, "01", "02"], "origin": [None, "DE", "FR"], "value": [3.0, 1.0, 2.0]})
+    assert rl.read(table).aggregate([], "value")["value"].to_pylist() == [6.0]
 
 
 def test_totals_are_in_no_peer_group() -> None:

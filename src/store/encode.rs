@@ -8,6 +8,7 @@ use arrow::datatypes::DataType;
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use rayon::prelude::*;
+use std::cmp::Ordering;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -17,6 +18,11 @@ use crate::error::{Error, Result};
 use crate::watch::Watch;
 
 mod numbers;
+mod rank;
+mod views;
+
+use rank::rank;
+use views::Places;
 
 pub use numbers::counted;
 
@@ -27,7 +33,7 @@ const NULL: u32 = u32::MAX;
 const RECENT_BITS: u32 = 13;
 
 /// A distinct value: a short text or a number in place, or a long text where it lies.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Value<'a> {
     Short([u8; 16]),
     Long(&'a [u8]),
@@ -43,10 +49,32 @@ impl Value<'_> {
     }
 }
 
+/// Values are compared as texts.
+impl Ord for Value<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.bytes().cmp(other.bytes())
+    }
+}
+
+impl PartialOrd for Value<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Value<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes() == other.bytes()
+    }
+}
+
+impl Eq for Value<'_> {}
+
 /// One thread's numbering of the values it met.
 struct Local<'a> {
-    short: HashTable<(u128, u32)>,
-    long: HashTable<(u64, u32)>,
+    /// A part of the hash and the number: a column may have as many values as rows, so entries are small.
+    short: HashTable<(u32, u32)>,
+    long: HashTable<(u32, u32)>,
     values: Vec<Value<'a>>,
     hasher: FixedState,
     recent: Vec<(u128, u32)>,
@@ -79,25 +107,34 @@ impl<'a> Local<'a> {
 
     fn look_up_short(&mut self, view: u128) -> u32 {
         let hash = mix(view);
-        if let Some(&(_, id)) = self.short.find(hash, |&(other, _)| other == view) {
+        let wanted = view.to_le_bytes();
+        let values = &self.values;
+        let is = |id: u32| matches!(values[id as usize], Value::Short(held) if held == wanted);
+        if let Some(&(_, id)) = self.short.find(hash, |&(part, id)| part == hash as u32 && is(id)) {
             return id;
         }
         let id = self.values.len() as u32;
-        self.values.push(Value::Short(view.to_le_bytes()));
-        self.short.insert_unique(hash, (view, id), |&(other, _)| mix(other));
+        self.values.push(Value::Short(wanted));
+        let values = &self.values;
+        let again = |&(_, id): &(u32, u32)| match values[id as usize] {
+            Value::Short(held) => mix(u128::from_le_bytes(held)),
+            Value::Long(_) => 0,
+        };
+        self.short.insert_unique(hash, (hash as u32, id), again);
         id
     }
 
     fn long(&mut self, bytes: &'a [u8]) -> u32 {
         let hash = self.hasher.hash_one(bytes);
         let values = &self.values;
-        let same = |&(other, id): &(u64, u32)| other == hash && values[id as usize].bytes() == bytes;
+        let same = |&(part, id): &(u32, u32)| part == hash as u32 && values[id as usize].bytes() == bytes;
         if let Some(&(_, id)) = self.long.find(hash, same) {
             return id;
         }
         let id = self.values.len() as u32;
         self.values.push(Value::Long(bytes));
-        self.long.insert_unique(hash, (hash, id), |&(other, _)| other);
+        let (values, hasher) = (&self.values, &self.hasher);
+        self.long.insert_unique(hash, (hash as u32, id), |&(_, id)| hasher.hash_one(values[id as usize].bytes()));
         id
     }
 
@@ -190,33 +227,12 @@ where
                 watch.check()?;
                 number(&mut local, piece.chunk, piece.start, piece.ids);
             }
-            Ok(local.values)
+            let mut values = local.values;
+            values.shrink_to_fit(); // they may be as many as the rows
+            Ok(values)
         })
         .collect();
     Ok((ids, sizes, values?))
-}
-
-/// Sorts the values of all runs and gives, for each run, the rank of each local number.
-fn rank<'a, K: Ord + Send + Copy>(
-    values: &'a [Vec<Value<'a>>],
-    key: impl Fn(&'a Value<'a>) -> K + Sync,
-) -> (Vec<Vec<u32>>, Vec<K>) {
-    let mut all: Vec<(K, u32, u32)> = values
-        .iter()
-        .enumerate()
-        .flat_map(|(run, values)| values.iter().enumerate().map(move |(id, v)| (v, run as u32, id as u32)))
-        .map(|(v, run, id)| (key(v), run, id))
-        .collect();
-    all.par_sort_unstable();
-    let mut maps: Vec<Vec<u32>> = values.iter().map(|v| vec![0; v.len()]).collect();
-    let mut distinct: Vec<K> = Vec::new();
-    for (key, run, id) in all {
-        if distinct.last() != Some(&key) {
-            distinct.push(key);
-        }
-        maps[run as usize][id as usize] = distinct.len() as u32 - 1;
-    }
-    (maps, distinct)
 }
 
 fn apply_ranks(ids: &mut [u32], sizes: &[usize], maps: &[Vec<u32>], null: u32) {
@@ -236,15 +252,19 @@ fn apply_ranks(ids: &mut [u32], sizes: &[usize], maps: &[Vec<u32>], null: u32) {
 
 fn texts(chunks: &[ArrayRef], watch: &Watch) -> Result<Codes> {
     let (mut ids, sizes, values) = number_runs(chunks, watch, number_texts)?;
-    let (maps, distinct) = rank(&values, Value::bytes);
-    let labels = bytes_labels(&distinct);
-    apply_ranks(&mut ids, &sizes, &maps, distinct.len() as u32);
-    Ok(Codes { ids, labels })
-}
-
-fn bytes_labels(distinct: &[&[u8]]) -> ArrayRef {
-    // Labels come out of Arrow text arrays, which hold valid UTF-8.
-    text_labels(distinct.iter().map(|b| std::str::from_utf8(b).unwrap_or("\u{fffd}")))
+    let Some(places) = Places::of(chunks) else {
+        let (maps, labels) = rank(values, |v| v, Some);
+        apply_ranks(&mut ids, &sizes, &maps, labels.len() as u32);
+        // Labels come out of Arrow text arrays, which hold valid UTF-8.
+        let text = |v: &Option<Value>| v.map(|v| String::from_utf8_lossy(v.bytes()).into_owned());
+        return Ok(Codes {
+            ids,
+            labels: text_labels(labels.iter().filter_map(text).collect::<Vec<_>>().iter().map(String::as_str)),
+        });
+    };
+    let (maps, views) = rank(values, |v| v, |v| places.view(v));
+    apply_ranks(&mut ids, &sizes, &maps, views.len() as u32);
+    Ok(Codes { ids, labels: places.array(views)? })
 }
 
 fn number_texts<'a>(local: &mut Local<'a>, chunk: &'a dyn Array, start: usize, ids: &mut [u32]) {

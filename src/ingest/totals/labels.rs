@@ -76,7 +76,7 @@ fn reach(label: &str, store: &Store, column: usize, is_end: bool) -> Reach {
     let zeros = !folded.is_empty() && folded.bytes().all(|b| b == b'0');
     // 0 is the world in M49, and 00 is no chapter.
     let number =
-        zeros && ((is_end && store.counts_by_m49()) || (folded.len() > 1 && store.role_of(column) == Some(Role::Hs)));
+        zeros && ((is_end && store.counts_by_m49()) || (folded == "00" && store.role_of(column) == Some(Role::Hs)));
     if words::is_total(label) || listed || number {
         Reach::All
     } else if is_end && words::is_region(label) {

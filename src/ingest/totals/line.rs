@@ -19,8 +19,10 @@ const FAULT: &str = "looks like the total of the column";
 pub const REASON: &str = "keys are blank and the figures are the sums of the columns";
 /// How far a printed total may be from the sum of the rows.
 const TOLERANCE: f64 = 1e-6;
-/// Rows that a total adds up at the least.
+/// Rows with a figure other than zero that a total adds up at the least.
 const FEWEST: usize = 2;
+/// Digits of a figure that is no sum by chance.
+const LONG: usize = 4;
 
 /// Finds the lines of totals and makes their figures null.
 pub fn take_out(store: &mut Store, watch: &Watch) -> Result<Found> {
@@ -34,15 +36,19 @@ pub fn take_out(store: &mut Store, watch: &Watch) -> Result<Found> {
     let of_others: Vec<Sums> =
         others.iter().map(|c| Sums::of(&store.columns[*c], &lines, watch)).collect::<Result<_>>()?;
     let is_total = |at: &usize| {
-        let told = of_roles.iter().filter_map(|sums| sums.is_sum(*at));
-        let (sums, all) = told.fold((0, 0), |(sums, all), is| (sums + usize::from(is), all + 1));
-        all > 0 && sums == all
+        let told: Vec<(bool, bool)> = of_roles.iter().filter_map(|sums| sums.is_sum(*at)).collect();
+        // A figure of few digits may be a sum by chance: only a word for a total makes it one.
+        let sure = lines[*at].1 || told.iter().any(|(_, long)| *long);
+        sure && !told.is_empty() && told.iter().all(|(is, _)| *is)
     };
     let totals: Vec<usize> = (0..lines.len()).filter(is_total).collect();
     let mut faults = Vec::new();
     for (column, sums) in roles.iter().chain(&others).zip(of_roles.iter().chain(&of_others)) {
-        let rows: Vec<usize> =
-            totals.iter().filter(|at| sums.is_sum(**at) == Some(true)).map(|at| lines[*at] as usize).collect();
+        let rows: Vec<usize> = totals
+            .iter()
+            .filter(|at| sums.is_sum(**at).is_some_and(|(is, _)| is))
+            .map(|at| lines[*at].0 as usize)
+            .collect();
         if rows.is_empty() {
             continue;
         }
@@ -56,7 +62,7 @@ pub fn take_out(store: &mut Store, watch: &Watch) -> Result<Found> {
         store.columns[*column] = Arc::new(without(&store.columns[*column], &rows, watch)?);
     }
     store.add_faults(faults);
-    let rows: Vec<u32> = totals.into_iter().map(|at| lines[at]).collect();
+    let rows: Vec<u32> = totals.into_iter().map(|at| lines[at].0).collect();
     Ok(vec![(REASON.to_owned(), rows)])
 }
 
@@ -71,8 +77,9 @@ fn figures(store: &Store) -> (Vec<usize>, Vec<usize>) {
     (roles, others.collect())
 }
 
-/// Rows of which every key is blank or says "total", with one at least blank that other rows fill.
-fn candidates(store: &Store, watch: &Watch) -> Result<Vec<u32>> {
+/// Rows of which every key is blank or says "total", with one at least blank that other rows fill; and whether
+/// a key says so.
+fn candidates(store: &Store, watch: &Watch) -> Result<Vec<(u32, bool)>> {
     let keys: Vec<usize> = (0..store.own_columns().len())
         .filter(|c| match store.role_of(*c) {
             Some(role) => role.kind() != RoleKind::Number,
@@ -83,14 +90,17 @@ fn candidates(store: &Store, watch: &Watch) -> Result<Vec<u32>> {
     if keys.is_empty() || !any_figure || keys.iter().any(|c| !store.columns[*c].is_loaded()) {
         return Ok(Vec::new());
     }
-    let mut rows: Option<Vec<u32>> = None;
+    let mut rows: Option<Vec<(u32, bool)>> = None;
     let mut filled_elsewhere: Vec<Vec<u32>> = Vec::new();
     for key in keys {
         watch.check()?;
         let blank = blanks(&store.columns[key], watch)?;
-        let kept: Vec<u32> = match &rows {
-            None => blank.iter().map(|(row, _)| *row).collect(),
-            Some(rows) => rows.iter().copied().filter(|row| blank.binary_search_by_key(row, |b| b.0).is_ok()).collect(),
+        let kept: Vec<(u32, bool)> = match &rows {
+            None => blank.iter().map(|(row, nothing)| (*row, !nothing)).collect(),
+            Some(rows) => {
+                let found = |row: u32| blank.binary_search_by_key(&row, |b| b.0).ok();
+                rows.iter().filter_map(|&(row, told)| Some((row, told || !blank[found(row)?].1))).collect()
+            }
         };
         if kept.is_empty() {
             return Ok(kept);
@@ -101,7 +111,7 @@ fn candidates(store: &Store, watch: &Watch) -> Result<Vec<u32>> {
         rows = Some(kept);
     }
     let mut rows = rows.unwrap_or_default();
-    rows.retain(|row| filled_elsewhere.iter().any(|blank| blank.binary_search(row).is_ok()));
+    rows.retain(|(row, _)| filled_elsewhere.iter().any(|blank| blank.binary_search(row).is_ok()));
     Ok(rows)
 }
 
@@ -178,24 +188,24 @@ struct Sums {
 }
 
 impl Sums {
-    fn of(column: &Column, lines: &[u32], watch: &Watch) -> Result<Sums> {
+    fn of(column: &Column, lines: &[(u32, bool)], watch: &Watch) -> Result<Sums> {
         let values = column.numbers(watch)?.values.clone();
         let mut borders = vec![0];
-        borders.extend(lines.iter().map(|line| *line as usize + 1));
+        borders.extend(lines.iter().map(|(row, _)| *row as usize + 1));
         borders.push(values.len() + 1);
         let between = |part: &[usize]| {
             let known: Vec<f64> = values[part[0]..part[1] - 1].par_iter().copied().filter(|v| !v.is_nan()).collect();
-            (exact_sum(&known), known.len())
+            (exact_sum(&known), known.iter().filter(|v| **v != 0.0).count())
         };
         Ok(Sums {
-            lines: lines.iter().map(|line| values[*line as usize]).collect(),
+            lines: lines.iter().map(|(row, _)| values[*row as usize]).collect(),
             between: borders.windows(2).map(between).collect(),
         })
     }
 
-    /// Whether the figure of a line is the sum of all rows, of those above it, or of those next to it; `None`
-    /// where it has none.
-    fn is_sum(&self, at: usize) -> Option<bool> {
+    /// Whether the figure of a line is the sum of all rows, of those above it, or of those next to it, and
+    /// whether it has many digits; `None` where there is no figure.
+    fn is_sum(&self, at: usize) -> Option<(bool, bool)> {
         let figure = self.lines[at];
         if figure.is_nan() || figure == 0.0 {
             return None;
@@ -203,12 +213,19 @@ impl Sums {
         let all = |parts: &[(f64, usize)]| parts.iter().fold((0.0, 0), |(s, c), (sum, count)| (s + sum, c + count));
         let candidates = [all(&self.between), all(&self.between[..=at]), self.between[at], self.between[at + 1]];
         let whole = figure.fract() == 0.0;
-        Some(candidates.iter().any(|(sum, count)| {
+        let is = candidates.iter().any(|(sum, count)| {
             // A total that is printed without decimals is rounded.
             let rounding = if whole && sum.fract() != 0.0 { 0.5 } else { 0.0 };
             *count >= FEWEST && (figure - sum).abs() <= (TOLERANCE * figure.abs()).max(rounding)
-        }))
+        });
+        Some((is, digits(figure) >= LONG))
     }
+}
+
+/// The digits of a number from the first to the last that is not zero.
+fn digits(figure: f64) -> usize {
+    let text = format!("{:e}", figure.abs());
+    text.split('e').next().unwrap_or_default().bytes().filter(u8::is_ascii_digit).count()
 }
 
 /// The column with null in these rows.

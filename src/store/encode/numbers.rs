@@ -146,11 +146,11 @@ fn wide_decimals(chunks: &[ArrayRef], kind: &DataType, watch: &Watch) -> Result<
 }
 
 /// Codes in the order of `key`, and the distinct keys.
-fn ranked<K: Ord + Send + Copy>(
+fn ranked<K: Ord + Copy + Default + Send + Sync>(
     (mut ids, sizes, values): Numbered<'_>,
     key: impl Fn(&Value<'_>) -> K + Sync,
 ) -> (Vec<u32>, Vec<K>) {
-    let (maps, distinct) = rank(&values, key);
+    let (maps, distinct) = rank(values, |value| key(&value), |key| key);
     apply_ranks(&mut ids, &sizes, &maps, distinct.len() as u32);
     (ids, distinct)
 }
