@@ -38,6 +38,45 @@ def test_a_file_without_a_header_is_told_and_read_by_its_places(tmp_path: Path) 
     assert len(rl.read(sheet, header=0, columns=roles)) == 2
 
 
+def test_no_row_is_lost_without_a_header(tmp_path: Path) -> None:
+    path = _written(tmp_path, "010121,DE\n010129,FR,200\n010121,FR,300\n")
+    ships = rl.read(path, header=0)
+    assert len(ships) == 3
+    assert ships.faults["row"].to_pylist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("name", "factor"), [("Value (thousand USD)", 1e3), ("value, mln USD", 1e6), ("Value '000 USD", 1e3), ("Value", 1)]
+)
+def test_values_in_thousands_are_brought_to_whole_units(name: str, factor: float) -> None:
+    ships = rl.read(pa.table({"hs": ["010121"], name: [2.5]}))
+    assert ships.aggregate([], "value")["value"].to_pylist() == [2.5 * factor]
+
+
+def test_a_column_of_weight_units_beside_a_weight() -> None:
+    ships = rl.read(pa.table({"hs": ["010121"] * 3, "weight": [5.0] * 3, "unit": ["kg", "lb", "t"]}))
+    assert ships.aggregate([], "net_weight")["net_weight"].to_pylist() == [5 + 5 * 0.45359237 + 5000]
+
+
+def test_utf_16_without_a_mark_is_read(tmp_path: Path) -> None:
+    text = "hs;страна;стоимость\n" + "010121;Россия;12\n" * 50
+    ships = rl.read(_written(tmp_path, text, "utf-16-le"))
+    assert ships.columns == ["hs", "страна", "стоимость"]
+
+
+def test_batches_without_rows_are_read() -> None:
+    batch = pa.table({"hs": ["010121"] * 8, "value": [1.0] * 8}).to_batches()[0]
+    slices = [batch.slice(0, 2), batch.slice(2, 0), batch.slice(2, 6)]
+    assert len(rl.read(pa.RecordBatchReader.from_batches(batch.schema, slices))) == 8
+    assert len(rl.read(pa.RecordBatchReader.from_batches(batch.schema, [batch.slice(0, 0)]))) == 0
+
+
+def test_results_do_not_hold_on_to_the_source() -> None:
+    names = [f"a rather long name of a firm, number {n % 100}" for n in range(20_000)]
+    ships = rl.read(pa.table({"product": names, "value": [1.0] * 20_000}))
+    assert pa.table(ships.aggregate("product", "value")).nbytes < 20_000
+
+
 def test_names_that_are_years_are_no_records(tmp_path: Path) -> None:
     path = _written(tmp_path, "HTS Number,Country,2022,2023,2024\n010121,Germany,1,2,3\n020110,France,4,5,6\n")
     ships = rl.read(path)

@@ -73,6 +73,51 @@ def test_the_totals_of_a_published_table_are_found(seed: int, tmp_path: Path) ->
     assert rl.read(path, totals="drop").aggregate([], "value")["value"].to_pylist() == [detail]
 
 
+def _statistics(*lines: tuple[str, ...], names: str = "date hs origin destination value") -> rl.Shipments:
+    columns = list(zip(*lines, strict=True))
+    table = {name: list(column) for name, column in zip(names.split(), columns, strict=True)}
+    return rl.read(pa.table({**table, "value": [float(v) for v in table["value"]]}))
+
+
+def test_a_total_has_its_parts_beside_it() -> None:
+    # The world of one year, the partners of another; a reporter that publishes the world alone.
+    ships = _statistics(
+        ("2021", "010121", "World", "KE", "900"),
+        ("2022", "010121", "World", "KE", "30"),
+        ("2022", "010121", "DE", "KE", "10"),
+        ("2022", "010121", "FR", "KE", "20"),
+        ("2022", "010121", "World", "UG", "7"),
+    )
+    assert ships.totals["row"].to_pylist() == [1]
+    # Continents that nothing splits are the detail, whatever stands beside them.
+    parts = [("2023", "010121", name, "KE", "500") for name in ("Europe", "Asia", "Africa", "Other")]
+    ships = _statistics(*parts)
+    assert len(ships.totals) == 0
+    assert any("nothing shows whether they are sums" in note for note in ships.notes)
+    # The EU as one partner among the main ones.
+    ships = _statistics(*[("2023", "010121", name, "KE", "500") for name in ("European Union", "US", "CN")])
+    assert len(ships.totals) == 0
+    # A year is no total of some of its months, nor less than one of them.
+    months = [("2022-01", "010121", "CN", "KE", "10"), ("2022-02", "010121", "CN", "KE", "20")]
+    assert len(_statistics(("2022", "010121", "CN", "KE", "200"), *months).totals) == 0
+    assert len(_statistics(("2022", "010121", "CN", "KE", "1"), *months).totals) == 0
+    assert _statistics(("2022", "010121", "CN", "KE", "30"), *months).totals["row"].to_pylist() == [0]
+    # Codes that do not add up stay beside others that do.
+    ships = _statistics(
+        ("2023", "0101", "DE", "KE", "1100"),
+        ("2023", "010121", "DE", "KE", "500"),
+        ("2023", "010129", "DE", "KE", "600"),
+        ("2023", "8471", "DE", "KE", "70000"),
+        ("2023", "847130", "DE", "KE", "123"),
+    )
+    assert ships.totals["row"].to_pylist() == [0]
+
+
+def test_words_in_other_columns_are_no_totals() -> None:
+    inspections = [("PARTIAL", "010121", "100"), ("TOTAL", "020110", "300"), ("NONE", "854231", "200")]
+    assert len(_statistics(*inspections, names="inspection hs value").totals) == 0
+
+
 def test_what_a_table_does_not_sum_up_is_no_total() -> None:
     # Only the world: its rows are the detail.
     world = {"origin": ["World"] * 3, "hs": ["010121", "020110", "854231"], "value": [1.0, 2.0, 3.0]}
@@ -84,15 +129,15 @@ def test_what_a_table_does_not_sum_up_is_no_total() -> None:
     # Declarations of firms are no statistics.
     firms = {"importer": ["A", "B", "C"], "hs": ["01", "0101", "010121"], "value": [100.0, 100.0, 100.0]}
     assert len(rl.read(pa.table(firms)).totals) == 0
-    # Re-exports larger than the exports are not in them.
+    # Only some sources count re-exports among the exports.
     trade = {"flow": ["Export", "Re-Export"], "origin": ["DE"] * 2, "destination": ["FR"] * 2, "hs": ["010121"] * 2}
-    assert len(rl.read(pa.table({**trade, "value": [100.0, 400.0]})).totals) == 0
-    assert rl.read(pa.table({**trade, "value": [400.0, 100.0]})).totals["row"].to_pylist() == [1]
+    assert len(rl.read(pa.table({**trade, "value": [400.0, 100.0]})).totals) == 0
 
 
-def test_regions_are_totals_beside_their_countries() -> None:
-    origins = ["World", "Africa", "EU27_2020", "KE", "DE", "Areas, nes"]
-    ships = rl.read(pa.table({"origin": origins, "hs": ["010121"] * 6, "value": [3.0, 1.0, 1.0, 1.0, 1.0, 1.0]}))
+def test_regions_are_totals_where_countries_alone_make_up_the_world() -> None:
+    rows = [("World", 30.0), ("Africa", 10.0), ("EU27_2020", 20.0), ("KE", 10.0), ("DE", 15.0), ("FR", 5.0)]
+    origins, values = map(list, zip(*rows, strict=True))
+    ships = rl.read(pa.table({"origin": origins, "hs": ["010121"] * 6, "value": values}))
     assert ships.totals["row"].to_pylist() == [0, 1, 2]
     # Regions alone are the detail of the world.
     ships = rl.read(pa.table({"origin": ["World", "Extra-EU", "Intra-EU"], "hs": ["01"] * 3, "value": [3.0, 1.0, 2.0]}))
@@ -103,7 +148,16 @@ LINES = "hs,origin,destination,value,net_weight\n010121,DE,FR,100.5,10\n020110,P
 
 
 @pytest.mark.parametrize(
-    "line", [",,,600.75,60", "Total,,,600.75,60", "TOTAL GENERAL,,,601,60", "Итого:,,,600.75,60", ",Total,,600.75,60"]
+    "line",
+    [
+        ",,,600.75,60",
+        "Total,,,600.75,60",
+        "TOTAL GENERAL,,,601,60",
+        "Sub-total (2),,,600.75,60",
+        "Summe,,,600.75,60",
+        "Итого:,,,600.75,60",
+        ",Total,,600.75,60",
+    ],
 )
 @pytest.mark.parametrize("above", [False, True])
 def test_a_line_of_totals_gives_faults(line: str, above: bool, tmp_path: Path) -> None:
@@ -125,12 +179,15 @@ def test_a_line_of_totals_gives_faults(line: str, above: bool, tmp_path: Path) -
     assert copy.totals.to_pylist() == ships.totals.to_pylist()
 
 
-def test_subtotals_are_lines_of_totals_too(tmp_path: Path) -> None:
+def test_lines_of_totals_within_a_table(tmp_path: Path) -> None:
     path = tmp_path / "trade.csv"
-    path.write_text("hs,origin,value\n01,DE,1025\n02,DE,2036\n,,3061\n03,FR,5114\n04,FR,6127\n,,11241\nTotal,,14302\n")
-    ships = rl.read(path)
-    assert ships.totals["row"].to_pylist() == [2, 5, 6]
-    assert ships.aggregate([], "value")["value"].to_pylist() == [14302.0]
+    lines = ["DE,01,10", "DE,02,20", "DE Total,,30", ",,", "FR,03,5", "Total France,,5", "IT,,7", "Grand Total,,42"]
+    for order in range(6):
+        random.Random(order).shuffle(lines)
+        path.write_text("\n".join(["origin,hs,value", *lines]) + "\n")
+        ships = rl.read(path)
+        assert ships.aggregate([], "value")["value"].to_pylist() == [42.0]
+        assert ships.totals["row"].to_pylist() == [n for n, line in enumerate(lines) if "Total" in line]
 
 
 @pytest.mark.parametrize("line", [",,,77,7", ",,,600.75,61", ",DE,FR,600.75,60", "999999,,,600.75,60"])
@@ -148,9 +205,28 @@ def test_years_beside_their_months_are_totals() -> None:
     ships = rl.read(table)
     assert ships.totals["row"].to_pylist() == [2, 4]
     assert ships.without_totals().aggregate("year", "value")["value"].to_pylist() == [9.0, 3.0]
+    assert ships.totals["reason"].to_pylist()[0] == '"date" is "2023", and its parts add up to it'
     # The months of another trade are no parts of this one.
     table = pa.table({"date": ["2023-01", "2023"], "origin": ["DE", "FR"], "hs": ["010121"] * 2, "value": [1.0, 2.0]})
     assert len(rl.read(table).totals) == 0
+
+
+def test_rows_with_keys_are_no_lines_of_totals(tmp_path: Path) -> None:
+    path = tmp_path / "trade.csv"
+    path.write_text(
+        "inspection,remarks,importer,hs,value\nPartial,x,A,010121,1234\nNone,y,B,010121,2345\nTotal,,C,020110,3579\n"
+    )
+    assert rl.read(path).aggregate([], "value")["value"].to_pylist() == [7158.0]
+    # The form of the US Census: the sign of all countries is a dash.
+    lines = [
+        f"{code},{name},{v},{hs},2023-01"
+        for hs in ("030342", "030343")
+        for code, name, v in (("-", "TOTAL FOR ALL COUNTRIES", 3500), ("5880", "JAPAN", 1000), ("5700", "CHINA", 2500))
+    ]
+    path.write_text("\n".join(["CTY_CODE,CTY_NAME,GEN_VAL_MO,I_COMMODITY,time", *lines]) + "\n")
+    ships = rl.read(path)
+    assert ships.where(CTY_NAME="TOTAL FOR ALL COUNTRIES").aggregate([], "value")["value"].to_pylist() == [7000.0]
+    assert ships.totals["row"].to_pylist() == [0, 3]
 
 
 def test_small_figures_are_sums_by_chance() -> None:

@@ -139,13 +139,11 @@ def _read(
     ships = rl.read(files, **(reading or Rows()).arguments())
     money = money or Money()
     if money.currency is not None:
-        before = ships.notes
         ships = ships.convert(money.currency, money.rates)
-        for note in ships.notes if tell else ():
-            if note not in before:
-                print(visible(f"redlane: {note}"), file=sys.stderr)
     elif money.rates is not None:
         raise ArgumentError(f"--rates {money.rates}: say with --currency which currency the rates are in")
+    for note in ships.notes if tell else ():
+        print(visible(f"redlane: {note}"), file=sys.stderr)
     return ships.where(**_conditions(where)) if where else ships
 
 

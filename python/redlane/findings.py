@@ -63,7 +63,9 @@ def screen(
     scores = [detector._screen(ships, history) for detector in chosen]
     with reporting(progress) as report:
         table, rows = _core.screen(ships._core, scores, fdr, report)
-    return Findings(ships, Table._of(table, ships._files), rows, fdr, notes if detectors is None else [])
+    # Prices in several currencies are compared as they stand.
+    notes = (notes if detectors is None else []) + [note for note in ships.notes if '.convert("' in note]
+    return Findings(ships, Table._of(table, ships._files), rows, fdr, notes)
 
 
 def price_of(ships: Shipments) -> tuple[str, list[str]]:

@@ -123,10 +123,10 @@ class Shipments:
     def totals(self) -> Table:
         """Rows that are totals of other rows: `row` (0-based, in the source), `reason`.
 
-        Tables of statistics hold them: all partners ("World"), all goods ("TOTAL"), chapters beside their codes,
-        re-exports beside the exports that hold them, all modes of transport, the line of totals below a table. They
-        are found by what their cells say, and chapters and re-exports by their figures, which must add up. Sums count
-        them like other rows; detectors leave them out of peer groups and give them no score; `without_totals` leaves
+        Tables of statistics hold them: all partners ("World"), all goods ("TOTAL"), chapters beside their codes, years
+        beside their months, all modes of transport, lines of totals. A cell says so and its parts are there, or the
+        figures add up; `docs/reading.md` has the rules. Sums count such rows like others. Only the figures of lines of
+        totals are null. Detectors leave totals out of peer groups and give them no score; `without_totals` leaves
         them out of everything.
 
         >>> import pyarrow as pa, redlane as rl
@@ -398,7 +398,8 @@ class Shipments:
 
     def __repr__(self) -> str:
         roles = ", ".join(f"{role}={column!r}" for role, column in self.roles.items())
-        return f"Shipments: {len(self):,} rows, {len(self.columns)} columns, layout {self.layout}\nroles: {roles}"
+        said = f"\nnotes: {count}, see .notes" if (count := len(self.notes)) else ""
+        return f"Shipments: {len(self):,} rows, {len(self.columns)} columns, layout {self.layout}\nroles: {roles}{said}"
 
     def _repr_html_(self) -> str:
         roles = {column: role for role, column in self.roles.items()}

@@ -127,9 +127,15 @@ fn utf16_without_mark(sample: &[u8]) -> Option<&'static Encoding> {
         return None;
     }
     let (even, odd) = (zeros(0), zeros(1));
-    if odd * 10 > half * 7 && even * 50 < half {
+    // Letters of one script share their high byte; digits and delimiters have a zero there.
+    let kinds = |first: usize| {
+        let mut seen = [false; 256];
+        sample.iter().skip(first).step_by(2).for_each(|b| seen[usize::from(*b)] = true);
+        seen.iter().filter(|s| **s).count()
+    };
+    if even * 50 < half && (odd * 10 > half * 7 || (odd * 5 > half && kinds(1) <= 4 && kinds(0) > 8)) {
         Some(UTF_16LE)
-    } else if even * 10 > half * 7 && odd * 50 < half {
+    } else if odd * 50 < half && (even * 10 > half * 7 || (even * 5 > half && kinds(0) <= 4 && kinds(1) > 8)) {
         Some(UTF_16BE)
     } else {
         None
@@ -243,6 +249,9 @@ mod tests {
         assert_eq!(detect("naïve,café\n".as_bytes(), None, true).encoding, UTF_8);
         assert_eq!(detect(&"naïve".as_bytes()[..3], None, false).encoding, UTF_8);
         let wide: Vec<u8> = "hs,value\n010121,5\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(detect(&wide, None, true).encoding, UTF_16LE);
+        let wide: Vec<u8> =
+            "hs;страна;стоимость\n010121;Россия;12\n".repeat(9).encode_utf16().flat_map(u16::to_le_bytes).collect();
         assert_eq!(detect(&wide, None, true).encoding, UTF_16LE);
         assert_eq!(named("cp1251").unwrap(), encoding_rs::WINDOWS_1251);
         assert!(named("klingon").is_err());

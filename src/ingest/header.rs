@@ -66,10 +66,7 @@ pub enum Asked {
 /// Which of the lines is the header, or without one the first record.
 pub fn place(lines: &[Line], options: &Options) -> Result<(usize, Asked)> {
     Ok(match (options.header, options.skip) {
-        (Some(0), _) => {
-            let (cells, _) = usual_cells(lines);
-            (lines.iter().position(|l| l.cells == cells).unwrap_or(0), Asked::None)
-        }
+        (Some(0), _) => (0, Asked::None),
         (Some(number), _) => (stated_header(lines, number, "header")?, Asked::Line(number)),
         (None, Some(skip)) => (stated_header(lines, skip + 1, "skip")?, Asked::Line(skip + 1)),
         (None, None) => (header(lines), Asked::Nothing),

@@ -260,7 +260,9 @@ impl Incoming {
     /// The batches, once every column of every one of them is known to be sound.
     pub fn checked(self, watch: &Watch) -> Result<(SchemaRef, Vec<RecordBatch>)> {
         let schema = self.schema;
-        let columns: Vec<Vec<ArrayData>> = self.batches.iter().map(own_columns).collect();
+        // A batch without rows says nothing, and its offsets may begin anywhere.
+        let batches: Vec<ArrayData> = self.batches.into_iter().filter(|batch| batch.len() > 0).collect();
+        let columns: Vec<Vec<ArrayData>> = batches.iter().map(own_columns).collect();
         let mut tasks: Vec<(usize, usize)> = Vec::new();
         for (batch, columns) in columns.iter().enumerate() {
             tasks.extend((0..columns.len()).map(|column| (batch, column)));
@@ -281,7 +283,7 @@ impl Incoming {
             })
             .collect();
         let mut checked = checked?.into_iter();
-        let batches = self.batches.iter().map(|batch| {
+        let batches = batches.iter().map(|batch| {
             guarded("a batch cannot be put together", || {
                 let arrays = checked.by_ref().take(schema.fields().len()).map(make_array).collect();
                 let options = RecordBatchOptions::new().with_row_count(Some(batch.len()));

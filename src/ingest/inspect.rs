@@ -58,7 +58,7 @@ pub fn inspect(path: &Path, sample: &[u8], whole: bool, options: &Options) -> Re
     }
     let mut notes = Vec::new();
     let names = match asked {
-        Asked::None => numbered(head.cells),
+        Asked::None => numbered(usual_cells(&lines).0),
         _ => names(path, &sample[head.start..head.next], &rule, &mut notes)?,
     };
     if asked == Asked::Nothing {

@@ -63,9 +63,28 @@ pub fn suggestion(name: &str) -> Option<(Role, usize)> {
     if let Some(role) = Role::named(name) {
         return Some((role, 0));
     }
-    let name = folded(name);
-    let found = spellings().all.iter().filter(|(_, spelling, _)| matches(spelling, &name));
-    found.map(|(role, _, rank)| (*role, *rank)).min_by_key(|&(role, rank)| (rank, role))
+    let best = |name: &str| {
+        let found = spellings().all.iter().filter(|(_, spelling, _)| matches(spelling, name));
+        found.map(|(role, _, rank)| (*role, *rank)).min_by_key(|&(role, rank)| (rank, role))
+    };
+    best(&folded(name)).or_else(|| {
+        // `Value (thousand USD)` is a value; what it is times is told apart.
+        let tokens = words::tokens(name);
+        let plain: String = tokens.iter().filter(|t| scale(t).is_none()).map(String::as_str).collect();
+        let scaled = tokens.iter().any(|t| scale(t).is_some()) && !plain.is_empty();
+        if scaled { best(&plain).filter(|(role, _)| *role == Role::Value) } else { None }
+    })
+}
+
+/// What a word of a name multiplies the figures by.
+fn scale(word: &str) -> Option<f64> {
+    match word {
+        "million" | "millions" | "mill" | "mln" | "mn" | "mio" | "млн" | "musd" | "meur" => Some(1_000_000.0),
+        "keur" | "kusd" | "1000" | "000" | "thousand" | "thousands" | "teur" | "tusd" | "тыс" | "тис" => {
+            Some(1000.0)
+        }
+        _ => None,
+    }
 }
 
 /// The role that a column of this name is recognised as, if any.
@@ -89,16 +108,12 @@ pub fn weight_unit(name: &str) -> Option<f64> {
 /// What brings a column to its role's unit, where the name tells another: tons, thousands.
 pub fn factor(role: Role, name: &str) -> f64 {
     let tokens = words::tokens(name);
-    let says = |list: &[&str]| tokens.iter().any(|w| list.contains(&w.as_str()));
     match role {
         Role::NetWeight | Role::GrossWeight => weight_unit(name).unwrap_or(1.0),
-        Role::Value if says(&["million", "millions", "mill", "mln", "млн"]) => 1_000_000.0,
-        Role::Value
-            if says(&["keur", "kusd", "1000", "000", "thousand", "thousands", "teur", "tusd", "тыс", "тис"]) =>
-        {
-            1000.0
+        Role::Value => {
+            let joined = ["千元", "千円", "천불", "千美元"].iter().any(|w| name.contains(w));
+            tokens.iter().find_map(|t| scale(t)).unwrap_or(if joined { 1000.0 } else { 1.0 })
         }
-        Role::Value if ["千元", "千円", "천불", "千美元"].iter().any(|w| name.contains(w)) => 1000.0,
         _ => 1.0,
     }
 }

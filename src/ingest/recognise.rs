@@ -44,7 +44,7 @@ pub fn by_names(columns: &[String], sample: &[Vec<Option<String>>], taken: &[usi
         chosen.roles.push((role, Assigned { column, factor }));
     }
     pieces_of_a_date(columns, sample, &mut chosen);
-    weight_units(columns, &mut chosen);
+    weight_units(columns, sample, &mut chosen);
     values(columns, sample, &mut chosen);
     rivals(columns, &mut chosen);
     last_resorts(columns, &mut chosen);
@@ -188,7 +188,16 @@ fn pieces_of_a_date(columns: &[String], sample: &[Vec<Option<String>>], chosen: 
 }
 
 /// Weights whose name states no unit are brought to kilograms by the column of units beside them.
-fn weight_units(columns: &[String], chosen: &mut Chosen) {
+fn weight_units(columns: &[String], sample: &[Vec<Option<String>>], chosen: &mut Chosen) {
+    // A column of units beside no quantity is that of the weight, if it holds nothing else.
+    let unit = chosen.roles.iter().find(|(r, _)| *r == Role::QuantityUnit).map(|(_, a)| a.column);
+    if let Some(unit) = unit.filter(|_| !chosen.has(Role::Quantity) && !chosen.has(Role::WeightUnit)) {
+        let cells = Sample::of(sample, unit).distinct();
+        if !cells.is_empty() && cells.iter().all(|cell| words::kilograms(cell).is_some()) {
+            chosen.roles.retain(|(r, _)| *r != Role::QuantityUnit);
+            chosen.roles.push((Role::WeightUnit, Assigned { column: unit, factor: 1.0 }));
+        }
+    }
     let mut units: Vec<usize> =
         chosen.roles.iter().filter(|(r, _)| *r == Role::WeightUnit).map(|(_, a)| a.column).collect();
     units.extend(chosen.rivals.iter().filter(|(r, _)| *r == Role::WeightUnit).map(|(_, c)| *c));

@@ -22,8 +22,9 @@ struct File {
     derived: Derived,
     no_firm: List,
     total: List,
+    line: List,
     region: List,
-    part_of_flow: List,
+    part_of_flow: Parts,
     breakdown: Vec<Breakdown>,
     sides: Sides,
     country: List,
@@ -82,6 +83,15 @@ struct Derived {
 #[derive(Deserialize, Default)]
 struct List {
     words: Vec<String>,
+    #[serde(rename = "source")]
+    _source: String,
+}
+
+/// Directions that other directions hold already, in the sources that count so.
+#[derive(Deserialize, Default)]
+struct Parts {
+    words: Vec<String>,
+    layouts: Vec<String>,
     #[serde(rename = "source")]
     _source: String,
 }
@@ -272,9 +282,13 @@ pub fn is_total(cell: &str) -> bool {
     file().total.words.contains(&cell)
 }
 
-/// Whether a cell begins with a word for a total, as `Total general` and `Итого:` do.
-pub fn begins_with_total(cell: &str) -> bool {
-    is_total(cell) || tokens(cell).first().is_some_and(|t| file().total.words.contains(t))
+/// Whether a cell says that its row is a total: `Total general`, `Итого:`, `China Total`, `Sub-total (2)`.
+pub fn says_total(cell: &str) -> bool {
+    let is = |token: &String| file().total.words.contains(token) || file().line.words.contains(token);
+    let tokens: Vec<String> = tokens(cell).into_iter().filter(|t| !t.bytes().all(|b| b.is_ascii_digit())).collect();
+    // `Sub-total (2)` is joined; `China Total` is not.
+    let joined = file().line.words.contains(&tokens.concat());
+    joined || is_total(cell) || tokens.first().is_some_and(is) || tokens.last().is_some_and(is)
 }
 
 /// Whether a cell stands for several countries.
@@ -293,6 +307,11 @@ pub fn is_some_country(name: &str) -> bool {
 pub fn is_part_of_flow(cell: &str) -> bool {
     let cell = folded(cell);
     file().part_of_flow.words.contains(&cell)
+}
+
+/// Whether a source counts re-exports in its exports, too.
+pub fn holds_parts_of_flows(layout: &str) -> bool {
+    file().part_of_flow.layouts.iter().any(|l| l == layout)
 }
 
 /// The cells of a column of this name that stand for all of its kinds.

@@ -38,7 +38,15 @@ pub struct Days {
     pub format: Option<DateFormat>,
     pub told: Vec<Told>,
     /// Labels of whole years or quarters of which other labels name parts, with their rows.
-    pub wider: Vec<(String, Vec<u32>)>,
+    pub wider: Vec<Wider>,
+}
+
+/// A label of a whole year or quarter, with its rows.
+#[derive(Clone)]
+pub struct Wider {
+    pub label: String,
+    pub every: Every,
+    pub rows: Vec<u32>,
 }
 
 /// Reads the column as `format` says, or as its own labels show.
@@ -163,20 +171,21 @@ fn labels(column: &Column, order: Option<DateOrder>, format: Option<DateFormat>,
 }
 
 /// The labels of whole periods of which other labels name parts.
-fn wider(cells: &[Option<Spelled>], texts: &[Option<String>], codes: &Codes) -> Vec<(String, Vec<u32>)> {
+fn wider(cells: &[Option<Spelled>], texts: &[Option<String>], codes: &Codes) -> Vec<Wider> {
     let known = || cells.iter().enumerate().filter_map(|(at, cell)| Some((at, cell.as_ref()?.ok()?)));
     let of = |grain: Grain, day: i32| match grain {
         Grain::Year => Every::Year.start(day),
         _ => Every::Quarter.start(day),
     };
-    let mut found: Vec<(String, Vec<u32>)> = Vec::new();
+    let mut found: Vec<Wider> = Vec::new();
     for grain in [Grain::Year, Grain::Quarter] {
         let split: BTreeSet<i32> =
             known().filter(|(_, (_, g))| *g > grain).map(|(_, (day, _))| of(grain, day)).collect();
         for (at, _) in known().filter(|(_, (day, g))| *g == grain && split.contains(day)) {
             let rows =
                 (0..codes.ids.len() as u32).into_par_iter().filter(|row| codes.ids[*row as usize] as usize == at);
-            found.push((texts[at].clone().unwrap_or_default(), rows.collect()));
+            let every = if grain == Grain::Year { Every::Year } else { Every::Quarter };
+            found.push(Wider { label: texts[at].clone().unwrap_or_default(), every, rows: rows.collect() });
         }
     }
     found

@@ -40,6 +40,14 @@ enum Value<'a> {
 }
 
 impl Value<'_> {
+    /// Bytes that a view of it needs beside the view.
+    fn held(&self) -> usize {
+        match self {
+            Value::Short(_) => 0,
+            Value::Long(bytes) => bytes.len(),
+        }
+    }
+
     /// The text; for [`Value::Short`] in the layout of a string view: length, then bytes.
     fn bytes(&self) -> &[u8] {
         match self {
@@ -252,15 +260,14 @@ fn apply_ranks(ids: &mut [u32], sizes: &[usize], maps: &[Vec<u32>], null: u32) {
 
 fn texts(chunks: &[ArrayRef], watch: &Watch) -> Result<Codes> {
     let (mut ids, sizes, values) = number_runs(chunks, watch, number_texts)?;
-    let Some(places) = Places::of(chunks) else {
+    // Few texts of a long column are copied: labels must not hold on to all its bytes.
+    let held: usize = values.iter().flatten().map(Value::held).sum();
+    let Some(places) = Places::of(chunks).filter(|places| 2 * held >= places.bytes()) else {
         let (maps, labels) = rank(values, |v| v, Some);
         apply_ranks(&mut ids, &sizes, &maps, labels.len() as u32);
         // Labels come out of Arrow text arrays, which hold valid UTF-8.
-        let text = |v: &Option<Value>| v.map(|v| String::from_utf8_lossy(v.bytes()).into_owned());
-        return Ok(Codes {
-            ids,
-            labels: text_labels(labels.iter().filter_map(text).collect::<Vec<_>>().iter().map(String::as_str)),
-        });
+        let texts = labels.iter().flatten().map(|v| std::str::from_utf8(v.bytes()).unwrap_or("\u{fffd}"));
+        return Ok(Codes { ids, labels: text_labels(texts) });
     };
     let (maps, views) = rank(values, |v| v, |v| places.view(v));
     apply_ranks(&mut ids, &sizes, &maps, views.len() as u32);

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use super::codes::Codes;
 use super::country::{self, CountryFormat};
 use super::date::Grain;
+use super::days::Wider;
 use super::fault::{Fault, Repair};
 use super::hs::{self, LostZeros, Stored};
 use super::period::Every;
@@ -121,7 +122,7 @@ impl Store {
     }
 
     /// Labels of whole years or quarters beside labels of their parts, with their rows.
-    pub fn wider_dates(&self, watch: &Watch) -> Result<&[(String, Vec<u32>)]> {
+    pub fn wider_dates(&self, watch: &Watch) -> Result<&[Wider]> {
         if self.role(Role::Date).is_none() {
             return Ok(&[]);
         }

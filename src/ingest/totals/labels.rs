@@ -2,22 +2,23 @@
 //! transport "0".
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::buffer::ScalarBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 use rayon::prelude::*;
 
 use super::super::recipe::{End, How, Recipe};
 use super::super::words;
 use super::Found;
 use crate::error::{Error, Result};
-use crate::store::{Codes, Column, Role, Store, folded, label_texts};
+use crate::store::{Codes, Column, NULL_DAY, Role, Store, folded, label_texts};
 use crate::watch::Watch;
 
-/// What a label stands for: a part, several of the parts, or all of them. A label is a total where the column
-/// has labels that stand for less.
+/// What a label stands for: a part, several of the parts, or all of them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Reach {
     One,
@@ -30,7 +31,10 @@ pub fn totals(store: &Store, recipes: &[Recipe], watch: &Watch) -> Result<Found>
     let mut found = Found::new();
     for (at, column) in store.own_columns().iter().enumerate() {
         let reach = |label: &str| reach(label, store, at, ends.contains(&at));
-        if !may_hold_totals(store, at) || !could(column, &reach, watch)? {
+        let may = ends.contains(&at)
+            || store.role(Role::Hs).is_some_and(|a| a.column == at)
+            || words::breakdown(column.name()).is_some();
+        if !may || !could(column, &reach, watch)? {
             continue;
         }
         let codes = match column.codes(watch) {
@@ -38,12 +42,13 @@ pub fn totals(store: &Store, recipes: &[Recipe], watch: &Watch) -> Result<Found>
             Err(Error::Schema(_)) => continue, // no key
             Err(error) => return Err(error),
         };
-        found.extend(of_column(column.name(), &codes, &reach)?);
+        let common = common(store, at, &ends, watch)?;
+        found.extend(of_column(store, column.name(), &codes, &reach, &common, watch)?);
     }
     Ok(found)
 }
 
-/// The columns of countries, those behind a column that was made by the direction of the flow too.
+/// The columns of the two countries, those behind a column that was made by the direction of the flow.
 fn ends(store: &Store, recipes: &[Recipe]) -> Vec<usize> {
     let mut ends: Vec<usize> =
         [Role::Origin, Role::Destination].into_iter().filter_map(|r| store.role(r)).map(|a| a.column).collect();
@@ -53,20 +58,38 @@ fn ends(store: &Store, recipes: &[Recipe]) -> Vec<usize> {
             ends.extend(columns.filter_map(|end| if let End::Column(column) = end { Some(*column) } else { None }));
         }
     }
-    let named =
-        |name: &str| words::sides().reporter.contains(&folded(name)) || words::sides().partner.contains(&folded(name));
-    ends.extend(store.own_columns().iter().enumerate().filter(|(_, c)| named(c.name())).map(|(at, _)| at));
+    ends.retain(|c| *c < store.own_columns().len());
+    ends.sort_unstable();
+    ends.dedup();
     ends
 }
 
-/// Free text and measures say nothing about the row as a whole.
-fn may_hold_totals(store: &Store, column: usize) -> bool {
-    let of = &store.columns[column];
-    match store.role_of(column) {
-        Some(Role::Description | Role::QuantityUnit | Role::WeightUnit | Role::Currency) => false,
-        Some(Role::Value | Role::Quantity | Role::NetWeight | Role::GrossWeight) => false,
-        Some(Role::Origin | Role::Destination | Role::Hs) => true,
-        _ => of.is_text() || words::breakdown(of.name()).is_some(),
+/// What a total has in common with its parts: day, country, code and direction, but for the column itself.
+fn common(store: &Store, column: usize, ends: &[usize], watch: &Watch) -> Result<Common> {
+    let mut codes = Vec::new();
+    for end in ends.iter().filter(|e| **e != column) {
+        codes.push(store.columns[*end].codes(watch)?);
+    }
+    for role in [Role::Hs, Role::Flow, Role::ReportedBy] {
+        if let Some(assigned) = store.role(role).filter(|a| a.column != column) {
+            codes.push(store.columns[assigned.column].codes(watch)?);
+        }
+    }
+    let days = if store.role(Role::Date).is_some() { Some(store.days(watch)?) } else { None };
+    Ok(Common { days, codes })
+}
+
+struct Common {
+    days: Option<Arc<Vec<i32>>>,
+    codes: Vec<Arc<Codes>>,
+}
+
+impl Common {
+    fn of(&self, row: usize) -> [u32; 6] {
+        let mut key = [0; 6];
+        key[0] = self.days.as_ref().map_or(NULL_DAY, |d| d[row]) as u32;
+        key[1..].iter_mut().zip(&self.codes).for_each(|(place, codes)| *place = codes.ids[row]);
+        key
     }
 }
 
@@ -131,19 +154,97 @@ fn any_text(values: &ArrayRef, test: &(impl Fn(&str) -> bool + Sync)) -> Result<
     Ok((0..texts.len()).into_par_iter().step_by(STEP).any(part))
 }
 
-/// The rows of each label that is a total.
-fn of_column(name: &str, codes: &Codes, reach: &impl Fn(&str) -> Reach) -> Result<Found> {
+/// The rows of each label that is a total: those that stand for all beside rows of the same day, country and
+/// code that stand for less, and groups of countries where single countries alone make up the total.
+fn of_column(
+    store: &Store,
+    name: &str,
+    codes: &Codes,
+    reach: &impl Fn(&str) -> Reach,
+    common: &Common,
+    watch: &Watch,
+) -> Result<Found> {
     let texts = label_texts(codes)?;
     let reaches: Vec<Reach> = texts.iter().map(|t| t.as_deref().map_or(Reach::One, reach)).collect();
-    let Some(least) = reaches.iter().min().copied() else { return Ok(Vec::new()) };
-    let total = |id: u32| reaches.get(id as usize).is_some_and(|r| *r > least);
-    if !(0..texts.len() as u32).any(total) {
+    let of_row = |row: usize| reaches.get(codes.ids[row] as usize).copied();
+    let wide = |row: &u32| of_row(*row as usize).is_some_and(|r| r > Reach::One);
+    let rows: Vec<u32> = (0..codes.ids.len() as u32).into_par_iter().filter(wide).collect();
+    if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let rows: Vec<u32> =
-        (0..codes.ids.len() as u32).into_par_iter().filter(|row| total(codes.ids[*row as usize])).collect();
+    watch.check()?;
+    let value = figures(store, watch)?;
+    let mut groups: HashMap<[u32; 6], Figures> = HashMap::new();
+    rows.iter().for_each(|row| {
+        groups.entry(common.of(*row as usize)).or_default();
+    });
+    let parts = (0..codes.ids.len()).into_par_iter().filter_map(|row| {
+        let reach = of_row(row)?;
+        let key = common.of(row);
+        groups.contains_key(&key).then(|| (key, reach, value.as_ref().map_or(f64::NAN, |v| v[row]).to_bits()))
+    });
+    // In one order, so that sums do not depend on that of the rows.
+    let mut parts: Vec<([u32; 6], Reach, u64)> = parts.collect();
+    parts.par_sort_unstable();
+    for (key, reach, value) in parts {
+        if let Some(figures) = groups.get_mut(&key) {
+            figures.add(reach, f64::from_bits(value));
+        }
+    }
+    let (split, all) = groups
+        .values()
+        .filter_map(Figures::countries_alone)
+        .fold((0, 0), |(yes, all), alone| (yes + usize::from(alone), all + 1));
+    let regions = all > 0 && 2 * split >= all;
+    if !regions && reaches.contains(&Reach::Several) && reaches.contains(&Reach::One) {
+        store.note(told_regions(name, &texts, &reaches));
+    }
+    let total = |row: &u32| match (of_row(*row as usize), groups.get(&common.of(*row as usize))) {
+        (Some(Reach::All), Some(figures)) => figures.rows[0] + figures.rows[1] > 0,
+        (Some(Reach::Several), Some(figures)) => regions && figures.rows[0] > 0,
+        _ => false,
+    };
     let mut by_label: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-    rows.into_iter().for_each(|row| by_label.entry(codes.ids[row as usize]).or_default().push(row));
+    for row in rows.iter().filter(|row| total(row)) {
+        by_label.entry(codes.ids[*row as usize]).or_default().push(*row);
+    }
     let reason = |id: u32| format!("{name:?} is {:?}", texts[id as usize].as_deref().unwrap_or_default());
     Ok(by_label.into_iter().map(|(id, rows)| (reason(id), rows)).collect())
+}
+
+fn told_regions(name: &str, texts: &[Option<String>], reaches: &[Reach]) -> String {
+    let named = texts.iter().zip(reaches).filter(|(_, r)| **r == Reach::Several).filter_map(|(t, _)| t.as_deref());
+    let named: Vec<String> = named.take(4).map(|t| format!("{t:?}")).collect();
+    format!(
+        "{name:?} holds groups of countries ({}), and nothing shows whether they are sums of other rows: if they are, leave \
+         them out with .where(...)",
+        named.join(", ")
+    )
+}
+
+/// The figures by which totals are told: the value, else a weight or a quantity.
+fn figures(store: &Store, watch: &Watch) -> Result<Option<ScalarBuffer<f64>>> {
+    let measure = [Role::Value, Role::NetWeight, Role::Quantity].into_iter().find(|r| store.role(*r).is_some());
+    measure.map(|role| store.role_numbers(role, watch)).transpose()
+}
+
+/// The rows and sums of one group, by reach.
+#[derive(Default)]
+struct Figures {
+    rows: [usize; 3],
+    sums: [f64; 3],
+}
+
+impl Figures {
+    fn add(&mut self, reach: Reach, value: f64) {
+        self.rows[reach as usize] += 1;
+        self.sums[reach as usize] += if value.is_nan() { 0.0 } else { value };
+    }
+
+    /// Whether single countries make up the total, where there are a total, countries and groups of them.
+    fn countries_alone(&self) -> Option<bool> {
+        let [one, _, all] = self.sums;
+        let there = self.rows.iter().all(|n| *n > 0) && all != 0.0;
+        there.then(|| (one - all).abs() <= 0.005 * all.abs())
+    }
 }

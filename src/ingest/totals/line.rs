@@ -1,5 +1,6 @@
-//! Lines of totals: rows whose keys are blank and whose figures are the sums of the columns, as they
-//! stand above or below a published table. Their figures become null, each with a fault.
+//! Lines of totals, as they stand above, below and within published tables: rows of which one key says
+//! "total" and the others are blank, or all keys are blank and the figures are the sums of the columns.
+//! Their figures become null, each with a fault.
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use crate::store::{Column, Fault, Role, RoleKind, Store, is_missing};
 use crate::watch::Watch;
 
 const FAULT: &str = "looks like the total of the column";
-pub const REASON: &str = "keys are blank and the figures are the sums of the columns";
+pub const REASON: &str = "keys are blank or say \"total\"";
 /// How far a printed total may be from the sum of the rows.
 const TOLERANCE: f64 = 1e-6;
 /// Rows with a figure other than zero that a total adds up at the least.
@@ -31,23 +32,24 @@ pub fn take_out(store: &mut Store, watch: &Watch) -> Result<Found> {
         return Ok(Vec::new());
     }
     let (roles, others) = figures(store);
-    let of_roles: Vec<Sums> =
-        roles.iter().map(|c| Sums::of(&store.columns[*c], &lines, watch)).collect::<Result<_>>()?;
-    let of_others: Vec<Sums> =
-        others.iter().map(|c| Sums::of(&store.columns[*c], &lines, watch)).collect::<Result<_>>()?;
+    let columns: Vec<usize> = roles.iter().chain(&others).copied().collect();
+    let sums: Vec<Sums> = columns.iter().map(|c| Sums::of(&store.columns[*c], &lines, watch)).collect::<Result<_>>()?;
     let is_total = |at: &usize| {
-        let told: Vec<(bool, bool)> = of_roles.iter().filter_map(|sums| sums.is_sum(*at)).collect();
-        // A figure of few digits may be a sum by chance: only a word for a total makes it one.
-        let sure = lines[*at].1 || told.iter().any(|(_, long)| *long);
-        sure && !told.is_empty() && told.iter().all(|(is, _)| *is)
+        let told: Vec<(bool, bool)> = sums[..roles.len()].iter().filter_map(|sums| sums.is_sum(*at)).collect();
+        // A figure of few digits may be a sum by chance.
+        let sum = told.iter().all(|(is, _)| *is) && (told.len() > 1 || told.iter().any(|(_, long)| *long));
+        !told.is_empty() && (lines[*at].said || sum)
     };
     let totals: Vec<usize> = (0..lines.len()).filter(is_total).collect();
     let mut faults = Vec::new();
-    for (column, sums) in roles.iter().chain(&others).zip(of_roles.iter().chain(&of_others)) {
+    for (place, (column, sums)) in columns.iter().zip(&sums).enumerate() {
+        // Other figures may be means or shares: only sums are taken out.
+        let out = |at: &&usize| place < roles.len() || sums.is_sum(**at).is_some_and(|(is, _)| is);
         let rows: Vec<usize> = totals
             .iter()
-            .filter(|at| sums.is_sum(**at).is_some_and(|(is, _)| is))
-            .map(|at| lines[*at].0 as usize)
+            .filter(out)
+            .filter(|at| !sums.lines[**at].is_nan())
+            .map(|at| lines[*at].row as usize)
             .collect();
         if rows.is_empty() {
             continue;
@@ -62,8 +64,15 @@ pub fn take_out(store: &mut Store, watch: &Watch) -> Result<Found> {
         store.columns[*column] = Arc::new(without(&store.columns[*column], &rows, watch)?);
     }
     store.add_faults(faults);
-    let rows: Vec<u32> = totals.into_iter().map(|at| lines[at].0).collect();
+    let rows: Vec<u32> = totals.into_iter().map(|at| lines[at].row).collect();
     Ok(vec![(REASON.to_owned(), rows)])
+}
+
+/// A row that names no trade.
+struct Line {
+    row: u32,
+    /// A key says "total" and all others are blank, one of them at least.
+    said: bool,
 }
 
 /// The columns that play the role of a number, and further ones that hold numbers.
@@ -77,9 +86,8 @@ fn figures(store: &Store) -> (Vec<usize>, Vec<usize>) {
     (roles, others.collect())
 }
 
-/// Rows of which every key is blank or says "total", with one at least blank that other rows fill; and whether
-/// a key says so.
-fn candidates(store: &Store, watch: &Watch) -> Result<Vec<(u32, bool)>> {
+/// Rows of which every key is blank or says "total".
+fn candidates(store: &Store, watch: &Watch) -> Result<Vec<Line>> {
     let keys: Vec<usize> = (0..store.own_columns().len())
         .filter(|c| match store.role_of(*c) {
             Some(role) => role.kind() != RoleKind::Number,
@@ -90,29 +98,34 @@ fn candidates(store: &Store, watch: &Watch) -> Result<Vec<(u32, bool)>> {
     if keys.is_empty() || !any_figure || keys.iter().any(|c| !store.columns[*c].is_loaded()) {
         return Ok(Vec::new());
     }
-    let mut rows: Option<Vec<(u32, bool)>> = None;
-    let mut filled_elsewhere: Vec<Vec<u32>> = Vec::new();
+    // Row, keys that say "total", keys that are blank.
+    let mut rows: Option<Vec<(u32, usize, usize)>> = None;
     for key in keys {
         watch.check()?;
         let blank = blanks(&store.columns[key], watch)?;
-        let kept: Vec<(u32, bool)> = match &rows {
-            None => blank.iter().map(|(row, nothing)| (*row, !nothing)).collect(),
+        let count = |row: u32, said: usize, none: usize, nothing: bool| {
+            (row, said + usize::from(!nothing), none + usize::from(nothing))
+        };
+        let kept: Vec<(u32, usize, usize)> = match &rows {
+            None => blank.iter().map(|(row, nothing)| count(*row, 0, 0, *nothing)).collect(),
             Some(rows) => {
                 let found = |row: u32| blank.binary_search_by_key(&row, |b| b.0).ok();
-                rows.iter().filter_map(|&(row, told)| Some((row, told || !blank[found(row)?].1))).collect()
+                rows.iter()
+                    .filter_map(|&(row, said, none)| Some(count(row, said, none, blank[found(row)?].1)))
+                    .collect()
             }
         };
         if kept.is_empty() {
-            return Ok(kept);
-        }
-        if blank.len() * 2 < store.rows {
-            filled_elsewhere.push(blank.into_iter().filter(|(_, nothing)| *nothing).map(|(row, _)| row).collect());
+            return Ok(Vec::new());
         }
         rows = Some(kept);
     }
-    let mut rows = rows.unwrap_or_default();
-    rows.retain(|(row, _)| filled_elsewhere.iter().any(|blank| blank.binary_search(row).is_ok()));
-    Ok(rows)
+    let rows = rows.unwrap_or_default();
+    // Where every row is without keys there are no others to add up.
+    if rows.len() == store.rows {
+        return Ok(Vec::new());
+    }
+    Ok(rows.into_iter().map(|(row, said, none)| Line { row, said: said > 0 && none > 0 }).collect())
 }
 
 /// The rows of a key that are blank or say "total", and whether they are blank.
@@ -177,47 +190,42 @@ fn kind_of(text: &str) -> Option<bool> {
     if is_missing(text.as_bytes()) {
         return Some(true);
     }
-    words::begins_with_total(text).then_some(false)
+    words::says_total(text).then_some(false)
 }
 
-/// The figures of the candidate lines, and the sums of the rows between them.
+/// The figures of the lines without keys, and the sum of all other rows. Where rows stand does not matter: the
+/// same records in another order give the same.
 struct Sums {
     lines: Vec<f64>,
-    /// Before the first line, between the first and the second, and so on.
-    between: Vec<(f64, usize)>,
+    sum: f64,
+    count: usize,
 }
 
 impl Sums {
-    fn of(column: &Column, lines: &[(u32, bool)], watch: &Watch) -> Result<Sums> {
+    fn of(column: &Column, lines: &[Line], watch: &Watch) -> Result<Sums> {
         let values = column.numbers(watch)?.values.clone();
-        let mut borders = vec![0];
-        borders.extend(lines.iter().map(|(row, _)| *row as usize + 1));
-        borders.push(values.len() + 1);
-        let between = |part: &[usize]| {
-            let known: Vec<f64> = values[part[0]..part[1] - 1].par_iter().copied().filter(|v| !v.is_nan()).collect();
-            (exact_sum(&known), known.iter().filter(|v| **v != 0.0).count())
-        };
+        let mut keyed = vec![true; values.len()];
+        lines.iter().for_each(|line| keyed[line.row as usize] = false);
+        let known = values.par_iter().zip(&keyed).filter(|(v, keyed)| **keyed && !v.is_nan() && **v != 0.0);
+        let known: Vec<f64> = known.map(|(v, _)| *v).collect();
         Ok(Sums {
-            lines: lines.iter().map(|(row, _)| values[*row as usize]).collect(),
-            between: borders.windows(2).map(between).collect(),
+            lines: lines.iter().map(|line| values[line.row as usize]).collect(),
+            sum: exact_sum(&known),
+            count: known.len(),
         })
     }
 
-    /// Whether the figure of a line is the sum of all rows, of those above it, or of those next to it, and
-    /// whether it has many digits; `None` where there is no figure.
+    /// Whether the figure of a line is the sum of the rows that have keys, and whether it has many digits; `None`
+    /// where there is no figure.
     fn is_sum(&self, at: usize) -> Option<(bool, bool)> {
         let figure = self.lines[at];
         if figure.is_nan() || figure == 0.0 {
             return None;
         }
-        let all = |parts: &[(f64, usize)]| parts.iter().fold((0.0, 0), |(s, c), (sum, count)| (s + sum, c + count));
-        let candidates = [all(&self.between), all(&self.between[..=at]), self.between[at], self.between[at + 1]];
-        let whole = figure.fract() == 0.0;
-        let is = candidates.iter().any(|(sum, count)| {
-            // A total that is printed without decimals is rounded.
-            let rounding = if whole && sum.fract() != 0.0 { 0.5 } else { 0.0 };
-            *count >= FEWEST && (figure - sum).abs() <= (TOLERANCE * figure.abs()).max(rounding)
-        });
+        // A total that is printed with fewer decimals than its parts is rounded.
+        let printed = [1.0, 10.0, 100.0].into_iter().find(|unit| (figure * unit).fract() == 0.0);
+        let rounding = printed.filter(|unit| (self.sum * unit).fract() != 0.0).map_or(0.0, |unit| 0.5 / unit);
+        let is = self.count >= FEWEST && (figure - self.sum).abs() <= (TOLERANCE * figure.abs()).max(rounding);
         Some((is, digits(figure) >= LONG))
     }
 }

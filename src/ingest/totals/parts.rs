@@ -58,32 +58,38 @@ fn entries(
     Ok(all)
 }
 
-/// Rows of years or quarters whose months are there for the same trade.
+/// Rows of years or quarters whose months are there for the same trade and add up to them.
 pub fn of_periods(store: &Store, watch: &Watch) -> Result<Found> {
     let wider = store.wider_dates(watch)?;
     if wider.is_empty() {
         return Ok(Vec::new());
     }
     let column = store.require(Role::Date)?.0.name();
-    let mut marked = vec![false; store.rows];
-    wider.iter().flat_map(|(_, rows)| rows).for_each(|row| marked[*row as usize] = true);
     let days = store.days(watch)?;
-    let mut entries = entries(store, &[Role::Hs, Role::Flow], watch, |row| Some(u32::from(marked[row])))?;
-    entries.iter_mut().for_each(|e| e.common[0] = Every::Year.start(days[e.row as usize]) as u32);
-    entries.par_sort_unstable_by_key(|e| (e.common, e.part, e.row));
-    let mut total = vec![false; store.rows];
-    for group in entries.chunk_by(|a, b| a.common == b.common) {
-        watch.check()?;
-        let split = group.partition_point(|e| e.part == 0);
-        if split > 0 {
-            group[split..].iter().for_each(|e| total[e.row as usize] = true);
+    let mut found = Found::new();
+    for every in [Every::Year, Every::Quarter] {
+        // 0 are parts, 1 the periods, 2 the other periods that have parts themselves.
+        let mut kind = vec![0u32; store.rows];
+        for period in wider {
+            period.rows.iter().for_each(|row| kind[*row as usize] = if period.every == every { 1 } else { 2 });
+        }
+        let mut entries = entries(store, &[Role::Hs, Role::Flow], watch, |row| Some(kind[row]).filter(|k| *k < 2))?;
+        entries.iter_mut().for_each(|e| e.common[0] = every.start(days[e.row as usize]) as u32);
+        entries.par_sort_unstable_by_key(|e| (e.common, e.part, e.value.to_bits(), e.row));
+        let mut total = vec![false; store.rows];
+        for group in entries.chunk_by(|a, b| a.common == b.common) {
+            watch.check()?;
+            let (parts, periods) = group.split_at(group.partition_point(|e| e.part == 0));
+            if !parts.is_empty() && adds_up(sum(periods), sum(parts), parts.len()) {
+                periods.iter().for_each(|e| total[e.row as usize] = true);
+            }
+        }
+        for period in wider.iter().filter(|p| p.every == every) {
+            let rows = period.rows.iter().copied().filter(|row| total[*row as usize]).collect();
+            found.push((format!("{column:?} is {:?}, and its parts add up to it", period.label), rows));
         }
     }
-    let kept = |rows: &[u32]| rows.iter().copied().filter(|row| total[*row as usize]).collect();
-    Ok(wider
-        .iter()
-        .map(|(text, rows)| (format!("{column:?} is {text:?}, whose parts are there, too"), kept(rows)))
-        .collect())
+    Ok(found)
 }
 
 fn sum(entries: &[Entry]) -> f64 {
@@ -131,8 +137,9 @@ pub fn of_goods(store: &Store, watch: &Watch) -> Result<Found> {
         }
         nested.extend(open);
     }
-    nested.retain(|n| n.count > 0);
-    let adding_up = nested.iter().filter(|n| n.adds_up()).count();
+    // Nothing is a sum of nothing, and shows nothing.
+    nested.retain(|n| n.count > 0 && n.total != 0.0);
+    let adding_up = nested.iter().filter(|n| adds_up(n.total, n.parts, n.count)).count();
     let column = store.columns[assigned.column].name();
     if nested.is_empty() {
         return Ok(Vec::new());
@@ -145,9 +152,10 @@ pub fn of_goods(store: &Store, watch: &Watch) -> Result<Found> {
         ));
         return Ok(Vec::new());
     }
-    let mut rows: Vec<u32> = nested.into_iter().flat_map(|n| n.rows).collect();
+    let sums = nested.into_iter().filter(|n| adds_up(n.total, n.parts, n.count));
+    let mut rows: Vec<u32> = sums.flat_map(|n| n.rows).collect();
     rows.sort_unstable();
-    Ok(vec![(format!("{column:?} holds the beginning of codes that are there, too"), rows)])
+    Ok(vec![(format!("{column:?} is the beginning of longer codes that add up to it"), rows)])
 }
 
 /// Whether all codes have as many digits, as far as a look at their texts tells.
@@ -179,18 +187,20 @@ struct Nested {
     rows: Vec<u32>,
 }
 
-impl Nested {
-    fn adds_up(&self) -> bool {
-        let whole = self.total.fract() == 0.0 && self.parts.fract() == 0.0;
-        // Each figure may be rounded by half a unit.
-        let rounding = if whole { 0.5 * (self.count + 1) as f64 } else { 0.0 };
-        (self.total - self.parts).abs() <= (TOLERANCE * self.total.abs()).max(rounding.min(0.05 * self.total.abs()))
-    }
+/// Whether a published total is the sum of so many published parts.
+fn adds_up(total: f64, parts: f64, count: usize) -> bool {
+    // Each figure may be rounded by half a unit.
+    let whole = total.fract() == 0.0 && parts.fract() == 0.0;
+    let rounding = if whole { 0.5 * (count + 1) as f64 } else { 0.0 };
+    total != 0.0 && (total - parts).abs() <= (TOLERANCE * total.abs()).max(rounding.min(0.05 * total.abs()))
 }
 
-/// Re-exports and domestic exports beside the exports that hold them.
+/// Re-exports and domestic exports beside the exports that hold them, in sources that are known to count so.
 pub fn of_flows(store: &Store, watch: &Watch) -> Result<Found> {
     let (Some(assigned), Some(_)) = (store.role(Role::Flow), store.role(Role::Hs)) else { return Ok(Vec::new()) };
+    if !words::holds_parts_of_flows(&store.layout) {
+        return Ok(Vec::new());
+    }
     let words = own_words(store);
     let codes = store.columns[assigned.column].codes(watch)?;
     let texts = label_texts(&codes)?;

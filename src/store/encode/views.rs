@@ -38,6 +38,11 @@ impl Places {
         reached.then_some(Places { buffers })
     }
 
+    /// How many bytes there are.
+    pub fn bytes(&self) -> usize {
+        self.buffers.iter().map(|b| b.len()).sum()
+    }
+
     /// The text as a string view.
     pub fn view(&self, value: Value) -> u128 {
         let bytes = match value {
