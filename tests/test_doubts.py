@@ -77,6 +77,33 @@ def test_results_do_not_hold_on_to_the_source() -> None:
     assert pa.table(ships.aggregate("product", "value")).nbytes < 20_000
 
 
+@pytest.mark.parametrize(
+    ("text", "told"), [("<html><table><tr><td>1</td></tr></table>", "HTML page"), ('{"hs": "0101"}\n', "JSON")]
+)
+def test_pages_and_objects_are_no_tables(text: str, told: str, tmp_path: Path) -> None:
+    with pytest.raises(rl.errors.FormatError, match=told):
+        rl.read(_written(tmp_path, text))
+
+
+def test_open_files_are_not_read(tmp_path: Path) -> None:
+    with (
+        _written(tmp_path, "hs,value\n01,2\n").open() as file,
+        pytest.raises(rl.errors.ArgumentError, match="pass the path"),
+    ):
+        rl.read(file)
+
+
+def test_a_table_of_unknown_columns_says_so() -> None:
+    assert any("no column has a role" in note for note in rl.read(pa.table({"foo": ["a"], "bar": ["b"]})).notes)
+
+
+def test_german_names_are_known(tmp_path: Path) -> None:
+    text = "Datum;Warennummer;Ursprungsland;Wert in EUR;Eigenmasse kg\n05.01.2023;01012100;Polen;1.234,50;10\n"
+    ships = rl.read(_written(tmp_path, text))
+    assert {"date", "hs", "origin", "value", "net_weight"} <= set(ships.roles)
+    assert ships.aggregate([], "value")["value"].to_pylist() == [1234.5]
+
+
 def test_names_that_are_years_are_no_records(tmp_path: Path) -> None:
     path = _written(tmp_path, "HTS Number,Country,2022,2023,2024\n010121,Germany,1,2,3\n020110,France,4,5,6\n")
     ships = rl.read(path)

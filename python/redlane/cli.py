@@ -197,7 +197,7 @@ def summary(
     Parameters
     ----------
     files
-        CSV (plain, .gz, .zst) or Parquet files; - is the standard input.
+        CSV (plain, .gz, .zst), spreadsheets or Parquet files; - is the standard input.
     faults
         List the cells that could not be read instead.
     """
@@ -230,7 +230,7 @@ def aggregate(
     Parameters
     ----------
     files
-        CSV (plain, .gz, .zst) or Parquet files; - is the standard input.
+        CSV (plain, .gz, .zst), spreadsheets or Parquet files; - is the standard input.
     by
         Keys, separated by commas: columns, roles, hs2..hs10, day, week, month, quarter, year. Empty for totals.
     measures
@@ -265,7 +265,7 @@ def compare(
     Parameters
     ----------
     files
-        CSV (plain, .gz, .zst) or Parquet files; - is the standard input.
+        CSV (plain, .gz, .zst), spreadsheets or Parquet files; - is the standard input.
     current
         The later window: 2023, 2023-Q2, 2023-03, or first..last.
     base
@@ -308,7 +308,7 @@ def screen(
     Parameters
     ----------
     files
-        CSV (plain, .gz, .zst) or Parquet files; - is the standard input.
+        CSV (plain, .gz, .zst), spreadsheets or Parquet files; - is the standard input.
     fdr
         The share of findings that may be false.
     measure

@@ -229,6 +229,8 @@ def _asked(
 def _paths(source: Any) -> list[str]:
     if is_path(source):
         return [local(source)]
+    if hasattr(source, "read"):
+        raise ArgumentError("open files and streams are not read; pass the path, or a table made of the content")
     if isinstance(source, Iterable) and not isinstance(source, Mapping):
         paths = list(source)
         if all(is_path(path) for path in paths):

@@ -88,6 +88,18 @@ pub fn mixed(value: &str, by: &str, kinds: Sample, money: Option<&str>) -> Strin
     )
 }
 
+/// A table in which nothing was recognised.
+pub fn nothing_known(chosen: &mut Chosen, columns: &[String]) {
+    if chosen.roles.is_empty() && chosen.all_recipes().is_empty() {
+        let names: Vec<String> = columns.iter().take(8).map(|c| format!("{c:?}")).collect();
+        let more = if columns.len() > names.len() { ", ..." } else { "" };
+        chosen.notes.push(format!(
+            "no column has a role: say what they are with columns={{\"value\": ..., \"hs\": ...}}; there are {}{more}",
+            names.join(", ")
+        ));
+    }
+}
+
 /// A country whose side nothing tells, where no side is known.
 pub fn open_side(chosen: &mut Chosen, columns: &[String], sample: &[Vec<Option<String>>]) {
     if chosen.has(Role::Origin) || chosen.has(Role::Destination) {
@@ -107,7 +119,7 @@ pub fn open_side(chosen: &mut Chosen, columns: &[String], sample: &[Vec<Option<S
 pub fn wide(chosen: &mut Chosen, columns: &[String], sample: &[Vec<Option<String>>]) {
     let year = |token: &str| token.len() == 4 && token.parse::<u32>().is_ok_and(|y| (1900..=2100).contains(&y));
     let period = |name: &str| {
-        let text = name.replace(|c: char| matches!(c, 'M' | 'm' | 'Q' | 'q'), " ");
+        let text = name.replace(['M', 'm', 'Q', 'q'], " ");
         words::tokens(&text).iter().any(|t| year(t) || (t.len() == 6 && t.get(..4).is_some_and(year)))
     };
     let figures = |c: usize| Sample::of(sample, c).fits(Role::Value);

@@ -261,7 +261,7 @@ impl Incoming {
     pub fn checked(self, watch: &Watch) -> Result<(SchemaRef, Vec<RecordBatch>)> {
         let schema = self.schema;
         // A batch without rows says nothing, and its offsets may begin anywhere.
-        let batches: Vec<ArrayData> = self.batches.into_iter().filter(|batch| batch.len() > 0).collect();
+        let batches: Vec<ArrayData> = self.batches.into_iter().filter(|batch| !batch.is_empty()).collect();
         let columns: Vec<Vec<ArrayData>> = batches.iter().map(own_columns).collect();
         let mut tasks: Vec<(usize, usize)> = Vec::new();
         for (batch, columns) in columns.iter().enumerate() {

@@ -119,8 +119,23 @@ pub fn named(delimiter: u8) -> String {
     }
 }
 
-/// Control characters of several kinds, or many zero bytes, are no text.
+/// Control characters of several kinds, or many zero bytes, are no text; pages and objects are no tables.
 fn refuse_binary(path: &Path, sample: &[u8]) -> Result<()> {
+    let start = sample.trim_ascii_start();
+    let begins = |with: &str| start.get(..with.len()).is_some_and(|s| s.eq_ignore_ascii_case(with.as_bytes()));
+    let other = if ["<html", "<!doctype html", "<table"].iter().any(|with| begins(with)) {
+        Some(("an HTML page, whatever its name says", "pandas.read_html"))
+    } else if begins("{\"") || begins("[{") {
+        Some(("JSON", "pandas.read_json or polars.read_ndjson"))
+    } else {
+        None
+    };
+    if let Some((what, reader)) = other {
+        return Err(Error::Format {
+            path: path.to_owned(),
+            detail: format!("is {what}; read it with {reader} and pass the table"),
+        });
+    }
     let mut seen = [0usize; 32];
     sample.iter().filter(|&&b| b < 32).for_each(|&b| seen[b as usize] += 1);
     let usual = |b: usize| matches!(b as u8, 0 | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c | 0x1a | 0x1b);

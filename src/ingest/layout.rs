@@ -188,6 +188,7 @@ pub fn choose(columns: &[String], sample: &[Vec<Option<String>>], options: &Opti
     caveats::classification(&mut chosen, columns, sample);
     chosen.by_user(columns, options)?;
     caveats::hidden_keys(&mut chosen, columns);
+    caveats::nothing_known(&mut chosen, columns);
     caveats::open_side(&mut chosen, columns, sample);
     caveats::wide(&mut chosen, columns, sample);
     chosen.conclude(columns, options);
