@@ -179,6 +179,14 @@ def test_a_line_of_totals_gives_faults(line: str, above: bool, tmp_path: Path) -
     assert copy.totals.to_pylist() == ships.totals.to_pylist()
 
 
+def test_a_line_of_totals_below_several_currencies(tmp_path: Path) -> None:
+    path = tmp_path / "trade.csv"
+    path.write_text("hs,origin,currency,value\n010121,DE,EUR,100\n020110,FR,USD,200\nTotal,,,300\n")
+    ships = rl.read(path)
+    assert ships.aggregate([], "value")["value"].to_pylist() == [300.0]
+    assert ships.convert("USD", {"EUR": 2.0}).aggregate([], "value")["value"].to_pylist() == [400.0]
+
+
 def test_lines_of_totals_within_a_table(tmp_path: Path) -> None:
     path = tmp_path / "trade.csv"
     lines = ["DE,01,10", "DE,02,20", "DE Total,,30", ",,", "FR,03,5", "Total France,,5", "IT,,7", "Grand Total,,42"]

@@ -142,6 +142,16 @@ impl Store {
         self
     }
 
+    /// Puts a column in the place of another. What was read of it is read anew.
+    pub fn replace_column(&mut self, at: usize, column: Column) {
+        self.columns[at] = Arc::new(column);
+        for role in Role::ALL {
+            if self.role(role).is_some_and(|a| a.column == at) {
+                self.scaled[role as usize] = OnceLock::new();
+            }
+        }
+    }
+
     /// Further faults that only the whole source could show.
     pub fn add_faults(&mut self, faults: Vec<Fault>) {
         self.read_faults.extend(faults);

@@ -61,7 +61,8 @@ pub fn take_out(store: &mut Store, watch: &Watch) -> Result<Found> {
             raw: text.map(|t| t.strip_suffix(".0").unwrap_or(&t).into()),
             reason: FAULT,
         }));
-        store.columns[*column] = Arc::new(without(&store.columns[*column], &rows, watch)?);
+        let left = without(&store.columns[*column], &rows, watch)?;
+        store.replace_column(*column, left);
     }
     store.add_faults(faults);
     let rows: Vec<u32> = totals.into_iter().map(|at| lines[at].row).collect();
