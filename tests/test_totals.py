@@ -237,6 +237,15 @@ def test_rows_with_keys_are_no_lines_of_totals(tmp_path: Path) -> None:
     assert ships.totals["row"].to_pylist() == [0, 3]
 
 
+@pytest.mark.parametrize(
+    "values",
+    [[float("inf"), 1.0, 2.0], [1.2345e300, 1.2345e300, 1.0], [2599.98, 1299.99, 1299.99], [5555.5, 5555.5, 1e-4]],
+)
+def test_chance_makes_no_total(values: list[float]) -> None:
+    table = pa.table({"hs": [None, "01", "02"], "origin": [None, "DE", "FR"], "value": values})
+    assert len(rl.read(table).totals) == 0
+
+
 def test_small_figures_are_sums_by_chance() -> None:
     table = pa.table({"hs": [None, "01", "02"], "origin": [None, "DE", "FR"], "value": [3.0, 1.0, 2.0]})
     assert rl.read(table).aggregate([], "value")["value"].to_pylist() == [6.0]

@@ -244,7 +244,7 @@ impl Figures {
     /// Whether single countries make up the total, where there are a total, countries and groups of them.
     fn countries_alone(&self) -> Option<bool> {
         let [one, _, all] = self.sums;
-        let there = self.rows.iter().all(|n| *n > 0) && all != 0.0;
+        let there = self.rows.iter().all(|n| *n > 0) && all != 0.0 && all.is_finite();
         there.then(|| (one - all).abs() <= 0.005 * all.abs())
     }
 }

@@ -20,8 +20,8 @@ const FAULT: &str = "looks like the total of the column";
 pub const REASON: &str = "keys are blank or say \"total\"";
 /// How far a printed total may be from the sum of the rows.
 const TOLERANCE: f64 = 1e-6;
-/// Rows with a figure other than zero that a total adds up at the least.
-const FEWEST: usize = 2;
+/// Rows with a figure that a total adds up at the least, where no word says that it is one.
+const FEWEST: usize = 3;
 /// Digits of a figure that is no sum by chance.
 const LONG: usize = 4;
 
@@ -199,7 +199,8 @@ fn kind_of(text: &str) -> Option<bool> {
 struct Sums {
     lines: Vec<f64>,
     sum: f64,
-    count: usize,
+    /// The largest figures by size, as many as a total adds up at the least.
+    largest: Vec<f64>,
 }
 
 impl Sums {
@@ -208,11 +209,12 @@ impl Sums {
         let mut keyed = vec![true; values.len()];
         lines.iter().for_each(|line| keyed[line.row as usize] = false);
         let known = values.par_iter().zip(&keyed).filter(|(v, keyed)| **keyed && !v.is_nan() && **v != 0.0);
-        let known: Vec<f64> = known.map(|(v, _)| *v).collect();
+        let mut known: Vec<f64> = known.map(|(v, _)| *v).collect();
+        known.par_sort_unstable_by(|a, b| b.abs().total_cmp(&a.abs()));
         Ok(Sums {
             lines: lines.iter().map(|line| values[line.row as usize]).collect(),
             sum: exact_sum(&known),
-            count: known.len(),
+            largest: known.iter().take(FEWEST).map(|v| v.abs()).collect(),
         })
     }
 
@@ -220,13 +222,16 @@ impl Sums {
     /// where there is no figure.
     fn is_sum(&self, at: usize) -> Option<(bool, bool)> {
         let figure = self.lines[at];
-        if figure.is_nan() || figure == 0.0 {
+        if !figure.is_finite() || figure == 0.0 {
             return None;
         }
         // A total that is printed with fewer decimals than its parts is rounded.
         let printed = [1.0, 10.0, 100.0].into_iter().find(|unit| (figure * unit).fract() == 0.0);
         let rounding = printed.filter(|unit| (self.sum * unit).fract() != 0.0).map_or(0.0, |unit| 0.5 / unit);
-        let is = self.count >= FEWEST && (figure - self.sum).abs() <= (TOLERANCE * figure.abs()).max(rounding);
+        let tolerance = (TOLERANCE * figure.abs()).max(rounding);
+        // Each of several rows has its part in it.
+        let several = self.largest.len() == FEWEST && self.largest.iter().all(|part| *part > tolerance);
+        let is = several && (figure - self.sum).abs() <= tolerance;
         Some((is, digits(figure) >= LONG))
     }
 }

@@ -138,7 +138,7 @@ pub fn of_goods(store: &Store, watch: &Watch) -> Result<Found> {
         nested.extend(open);
     }
     // Nothing is a sum of nothing, and shows nothing.
-    nested.retain(|n| n.count > 0 && n.total != 0.0);
+    nested.retain(|n| n.count > 0 && n.total != 0.0 && n.total.is_finite());
     let adding_up = nested.iter().filter(|n| adds_up(n.total, n.parts, n.count)).count();
     let column = store.columns[assigned.column].name();
     if nested.is_empty() {
@@ -192,7 +192,8 @@ fn adds_up(total: f64, parts: f64, count: usize) -> bool {
     // Each figure may be rounded by half a unit.
     let whole = total.fract() == 0.0 && parts.fract() == 0.0;
     let rounding = if whole { 0.5 * (count + 1) as f64 } else { 0.0 };
-    total != 0.0 && (total - parts).abs() <= (TOLERANCE * total.abs()).max(rounding.min(0.05 * total.abs()))
+    let known = total.is_finite() && parts.is_finite() && total != 0.0;
+    known && (total - parts).abs() <= (TOLERANCE * total.abs()).max(rounding.min(0.05 * total.abs()))
 }
 
 /// Re-exports and domestic exports beside the exports that hold them, in sources that are known to count so.
