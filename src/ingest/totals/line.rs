@@ -89,7 +89,7 @@ fn figures(store: &Store) -> (Vec<usize>, Vec<usize>) {
 
 /// Rows of which every key is blank or says "total".
 fn candidates(store: &Store, watch: &Watch) -> Result<Vec<Line>> {
-    let keys: Vec<usize> = (0..store.own_columns().len())
+    let mut keys: Vec<usize> = (0..store.own_columns().len())
         .filter(|c| match store.role_of(*c) {
             Some(role) => role.kind() != RoleKind::Number,
             None => !store.columns[*c].is_number() && !store.declared_numbers().contains(c),
@@ -99,6 +99,14 @@ fn candidates(store: &Store, watch: &Watch) -> Result<Vec<Line>> {
     if keys.is_empty() || !any_figure || keys.iter().any(|c| !store.columns[*c].is_loaded()) {
         return Ok(Vec::new());
     }
+    // Most tables have a key without a blank. The one that is looked through at the least cost shows it first.
+    let mut costs = Vec::with_capacity(keys.len());
+    for key in &keys {
+        costs.push(cost(&store.columns[*key], watch)?);
+    }
+    let mut order: Vec<usize> = (0..keys.len()).collect();
+    order.sort_by_key(|at| (costs[*at], *at));
+    keys = order.into_iter().map(|at| keys[at]).collect();
     // Row, keys that say "total", keys that are blank.
     let mut rows: Option<Vec<(u32, usize, usize)>> = None;
     for key in keys {
@@ -127,6 +135,16 @@ fn candidates(store: &Store, watch: &Watch) -> Result<Vec<Line>> {
         return Ok(Vec::new());
     }
     Ok(rows.into_iter().map(|(row, said, none)| Line { row, said: said > 0 && none > 0 }).collect())
+}
+
+/// How many texts of a column must be looked at.
+fn cost(column: &Column, watch: &Watch) -> Result<usize> {
+    let texts = |chunk: &ArrayRef| match chunk.as_any_dictionary_opt() {
+        Some(dictionary) => dictionary.values().len(),
+        None if column.is_text() => chunk.len(),
+        None => 0,
+    };
+    Ok(column.chunks(watch)?.iter().map(texts).sum())
 }
 
 /// The rows of a key that are blank or say "total", and whether they are blank.
