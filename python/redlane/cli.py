@@ -16,7 +16,7 @@ import redlane as rl
 from redlane._show import grid
 from redlane._visible import visible
 from redlane.errors import ArgumentError, RedlaneError
-from redlane.findings import price_of
+from redlane.findings import price_notes
 from redlane.shipments import Shipments
 from redlane.table import Table, html_table
 from redlane.writing import write_text
@@ -323,10 +323,11 @@ def screen(
     """
     ships = _read(files, reading, where, money)
     levels = [level.split(",") for level in backoff.split(";") if level]
-    price, notes = (measure, []) if measure else price_of(ships)
-    for note in notes:
+    for note in [] if measure else price_notes(ships):
         print(f"redlane: {note}", file=sys.stderr)
-    detector = rl.UnitValue(measure=price, by=by.split(","), backoff=levels, min_peers=min_peers)
+    detector = rl.UnitValue(
+        measure=measure or "value/net_weight", by=by.split(","), backoff=levels, min_peers=min_peers
+    )
     findings = rl.screen(ships, [detector], fdr=fdr)
     if output is not None and Path(output).suffix.lower() in (".html", ".htm"):
         print(f"{len(findings):,} findings written to {findings.to_html(output)}", file=sys.stderr)

@@ -56,25 +56,25 @@ def screen(
     """
     if not 0 < fdr < 1:
         raise ArgumentError(f"fdr={fdr}: the share of false findings lies between 0 and 1, such as 0.05")
-    measure, notes = price_of(ships)
-    chosen: list[Detector] = [UnitValue(measure=measure)] if detectors is None else list(detectors)
+    chosen: list[Detector] = [UnitValue()] if detectors is None else list(detectors)
     if not chosen:
         raise ArgumentError("no detectors given; leave detectors out for the default ones")
     scores = [detector._screen(ships, history) for detector in chosen]
     with reporting(progress) as report:
         table, rows = _core.screen(ships._core, scores, fdr, report)
     # Prices in several currencies are compared as they stand.
-    notes = (notes if detectors is None else []) + [note for note in ships.notes if '.convert("' in note]
-    return Findings(ships, Table._of(table, ships._files), rows, fdr, notes)
+    caution = ships._core.caution()
+    told = [*(price_notes(ships) if detectors is None else []), *([] if caution is None else [caution])]
+    return Findings(ships, Table._of(table, ships._files), rows, fdr, told)
 
 
-def price_of(ships: Shipments) -> tuple[str, list[str]]:
-    """The price that shipments have, as `UnitValue` names it, and what is to be said of the choice."""
+def price_notes(ships: Shipments) -> list[str]:
+    """What is to be said of the prices that `UnitValue` takes by itself."""
     roles = ships.roles
     if "net_weight" in roles or "quantity" not in roles:
-        return "value/net_weight", []
+        return []
     unit = "within one unit" if "quantity_unit" in roles else "whatever its unit, which no column tells"
-    return "value/quantity", [f"no column has the role net_weight: prices are values by quantity, {unit}"]
+    return [f"no column has the role net_weight: prices are values by quantity, {unit}"]
 
 
 class Findings:

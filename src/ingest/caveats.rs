@@ -2,7 +2,7 @@
 //! differs from row to row, a column that hides a key.
 
 use super::chosen::Chosen;
-use super::content::Sample;
+use super::content::{Sample, is_period};
 use super::words;
 use crate::store::{Role, folded};
 
@@ -117,10 +117,9 @@ pub fn open_side(chosen: &mut Chosen, columns: &[String], sample: &[Vec<Option<S
 
 /// Columns that are called like periods hold several periods in one row, which no role can name.
 pub fn wide(chosen: &mut Chosen, columns: &[String], sample: &[Vec<Option<String>>]) {
-    let year = |token: &str| token.len() == 4 && token.parse::<u32>().is_ok_and(|y| (1900..=2100).contains(&y));
     let period = |name: &str| {
         let text = name.replace(['M', 'm', 'Q', 'q'], " ");
-        words::tokens(&text).iter().any(|t| year(t) || (t.len() == 6 && t.get(..4).is_some_and(year)))
+        words::tokens(&text).iter().any(|token| is_period(token))
     };
     let figures = |c: usize| Sample::of(sample, c).fits(Role::Value);
     let named: Vec<&str> =

@@ -112,6 +112,13 @@ pub fn date_part(text: &str, part: &str) -> Option<u32> {
     }
 }
 
+/// Whether digits are a year, or a year and two digits behind it.
+pub fn is_period(digits: &str) -> bool {
+    let plain = digits.bytes().all(|b| b.is_ascii_digit());
+    let year = digits.get(..4).is_some_and(|year| date_part(year, "year").is_some());
+    plain && matches!(digits.len(), 4 | 6) && year
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,5 +143,6 @@ mod tests {
         assert_eq!(date_part("December", "month"), Some(12));
         assert_eq!(date_part("13", "month"), None);
         assert_eq!(date_part("2023年", "year"), Some(2023));
+        assert!(is_period("2023") && is_period("202301") && !is_period("1823") && !is_period("20230101"));
     }
 }

@@ -22,7 +22,9 @@ use super::layout;
 use super::records::{Finished, LONG, Parsed, SHORT, parse_block};
 use super::united::{United, unite};
 use crate::error::{Error, Result};
-use crate::store::{Ballot, Decimal, Elected, Fault, NumberCell, Repair, RoleKind, Store, currency_note, parse_number};
+use crate::store::{
+    Ballot, Decimal, Elected, Fault, NumberCell, Repair, RoleKind, Store, currency_note, is_number, parse_number,
+};
 use crate::watch::Watch;
 
 /// What the first bytes of the files show.
@@ -176,14 +178,10 @@ fn currencies(names: &[String], sample: &[Vec<Option<String>>], chosen: &Chosen)
 /// first rows of all columns decide the decimal sign together.
 fn plan(sample: &[Vec<Option<String>>], chosen: &Chosen, options: &Options) -> Vec<ReadAs> {
     let texts = |i: usize| sample[i].iter().flatten().map(|t| t.as_bytes());
-    let either = |t: &[u8]| {
-        let value = |decimal| matches!(parse_number(t, decimal), NumberCell::Value(_));
-        value(Decimal::Point) || value(Decimal::Comma)
-    };
     let declared = |i: usize| {
         chosen.role_of(i).map(|r| r.kind() == RoleKind::Number).or(chosen.numbers.contains(&i).then_some(true))
     };
-    let numbers = |i: usize| declared(i).unwrap_or_else(|| texts(i).next().is_some() && texts(i).all(either));
+    let numbers = |i: usize| declared(i).unwrap_or_else(|| texts(i).next().is_some() && texts(i).all(is_number));
     let ballot = |i: usize| if numbers(i) { Ballot::of(texts(i)) } else { Ballot::default() };
     let elected = Decimal::elect(&(0..sample.len()).map(ballot).collect::<Vec<_>>());
     let read_as = |(i, elected): (usize, Elected)| {

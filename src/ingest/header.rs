@@ -6,7 +6,9 @@ use std::path::Path;
 use hashbrown::{HashMap, HashSet};
 
 use super::Options;
+use super::content::is_period;
 use crate::error::{Error, Result};
+use crate::store::is_number;
 
 /// More columns than a file of records has.
 const MOST_COLUMNS: usize = 1 << 16;
@@ -79,12 +81,8 @@ pub fn numbered(columns: usize) -> Vec<String> {
 }
 
 /// Says that the line taken for a header may be a record: it holds numbers that are no years.
-pub fn record_note(number: usize, names: &[String], is_number: impl Fn(&str) -> bool) -> Option<String> {
-    let period = |name: &str| {
-        let year = name.get(..4).and_then(|y| y.parse::<u32>().ok());
-        matches!(name.len(), 4 | 6) && year.is_some_and(|y| (1900..=2100).contains(&y))
-    };
-    let held = names.iter().find(|name| is_number(name) && !period(name))?;
+pub fn record_note(number: usize, names: &[String]) -> Option<String> {
+    let held = names.iter().find(|name| is_number(name.as_bytes()) && !is_period(name))?;
     Some(format!(
         "line {number} is taken for the header and holds a number ({held}); if the source names no columns, pass \
          header=0, and they are called column_1, column_2 and so on"

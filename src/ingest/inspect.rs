@@ -9,7 +9,7 @@ use super::encoding::shown;
 use super::header::{Asked, Line, above_note, numbered, place, record_note, unique, usual_cells};
 use super::rule::{Rule, unquoted};
 use crate::error::{Error, Result};
-use crate::store::{Decimal, NumberCell, parse_number};
+use crate::store::is_number;
 
 const DELIMITERS: [u8; 6] = [b',', b';', b'\t', b'|', b'^', b'~'];
 /// Records of the sample that are looked at.
@@ -62,7 +62,7 @@ pub fn inspect(path: &Path, sample: &[u8], whole: bool, options: &Options) -> Re
         _ => names(path, &sample[head.start..head.next], &rule, &mut notes)?,
     };
     if asked == Asked::Nothing {
-        notes.extend(record_note(head.number, &names, |name| is_number(name.as_bytes())));
+        notes.extend(record_note(head.number, &names));
     }
     let mut rule = Rule { columns: names.len(), ..rule };
     rule.numeric = numeric(sample, &lines[body..], &rule);
@@ -202,11 +202,6 @@ fn outline(sample: &[u8], start: usize, first: usize, rule: &Rule, whole: bool) 
         }
     }
     lines
-}
-
-fn is_number(cell: &[u8]) -> bool {
-    let value = |decimal| matches!(parse_number(cell, decimal), NumberCell::Value(_));
-    value(Decimal::Point) || value(Decimal::Comma)
 }
 
 /// The delimiter that splits most lines into the same number of cells, and into most.

@@ -221,9 +221,7 @@ fn records(
         _ => rows.next().unwrap_or_default().iter().map(title).collect(),
     };
     if asked == Asked::Nothing {
-        notes.extend(record_note(head.number, &raw, |name| {
-            matches!(parse_number(name.as_bytes(), Decimal::Point), NumberCell::Value(_))
-        }));
+        notes.extend(record_note(head.number, &raw));
     }
     if at > 0 && asked == Asked::Nothing {
         let above = range.rows().nth(lines[0].start).unwrap_or_default();

@@ -28,13 +28,6 @@ fn code(name: &str, text: &str) -> Result<&'static str> {
     })
 }
 
-fn period(name: &str) -> Result<Every> {
-    Every::named(name).ok_or_else(|| {
-        let known = "\"day\", \"week\", \"month\", \"quarter\" or \"year\"";
-        Error::Argument(format!("every={name:?} is not known; use {known}"))
-    })
-}
-
 /// The code of the target, and those of the currencies that values are in; `currency` says that all are in one.
 #[pyfunction]
 #[pyo3(signature = (ships, to, currency=None))]
@@ -67,7 +60,7 @@ pub fn convert(
         let wanted = store::Conversion {
             source: &asked.source,
             from: asked.currency.as_deref().map(|text| code("currency", text)).transpose()?,
-            every: asked.every.as_deref().map(period).transpose()?,
+            every: asked.every.as_deref().map(Every::asked).transpose()?,
             date: asked.date.map(|date| window("date", date)).transpose()?,
         };
         Ok(Shipments::of(store::convert(ships, &rates, &wanted, watch)?))

@@ -141,14 +141,6 @@ pub fn ecod(py: Python<'_>, columns: Vec<String>) -> PyResult<Detector> {
     detector(py, Ok(score::Ecod { columns }))
 }
 
-fn every(name: &str) -> Result<Every> {
-    Every::named(name).ok_or_else(|| {
-        Error::Argument(format!(
-            "every={name:?} is not known; use \"day\", \"week\", \"month\", \"quarter\" or \"year\""
-        ))
-    })
-}
-
 #[pyfunction]
 pub fn mirror_gap(
     py: Python<'_>,
@@ -157,8 +149,8 @@ pub fn mirror_gap(
     measure: String,
     max_lag: Whole,
 ) -> PyResult<Detector> {
-    let made =
-        every(period).and_then(|every| Ok(score::MirrorGap { by, every, measure, max_lag: max_lag.days("max_lag")? }));
+    let made = Every::asked(period)
+        .and_then(|every| Ok(score::MirrorGap { by, every, measure, max_lag: max_lag.days("max_lag")? }));
     detector(py, made)
 }
 
@@ -171,7 +163,7 @@ pub fn surge(
     expanding: bool,
     min_periods: Whole,
 ) -> PyResult<Detector> {
-    let made = every(period).and_then(|every| {
+    let made = Every::asked(period).and_then(|every| {
         let min_periods = min_periods.count("min_periods")?;
         let ruler = score::Ruler { by, every, measure, squares: false, most: score::MOST_PERIODS };
         Ok(score::Surge { ruler, expanding, min_periods })

@@ -162,6 +162,11 @@ impl Shipments {
         })
     }
 
+    /// What to think of before values of these shipments are added or compared.
+    fn caution(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        run(py, None, |watch| self.ships.store.caution(&self.ships.rows, watch))
+    }
+
     /// Rows that are totals of others.
     fn totals(&self, py: Python<'_>) -> PyResult<Table> {
         run(py, None, |_| Ok(Table::of(aggregate::total_table(&self.ships)?)))

@@ -65,8 +65,7 @@ fn widened(ships: &Shipments, kept: &Shipments, scores: SharedScores) -> SharedS
     if scores.ships().is_none() {
         return scores; // groups are those of the rows kept
     }
-    let place = ships.rows.iter().map(|row| kept.rows.position(row as u32)).collect();
-    Arc::new(ApartScores { ships: ships.clone(), scores, place })
+    Arc::new(ApartScores { ships: ships.clone(), scores, place: ships.places_among(kept) })
 }
 
 struct ApartScores {

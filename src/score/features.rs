@@ -27,8 +27,7 @@ pub fn features(ships: &Shipments, history: Option<&Shipments>, watch: &Watch) -
     }
     let kept = ships.without_totals();
     let made = described(&kept, history.as_ref(), watch)?;
-    let places: UInt32Array = ships.rows.iter().map(|row| kept.rows.position(row as u32)).collect();
-    Ok(take_record_batch(&made, &places)?)
+    Ok(take_record_batch(&made, &UInt32Array::from(ships.places_among(&kept)))?)
 }
 
 fn described(ships: &Shipments, history: Option<&Shipments>, watch: &Watch) -> Result<RecordBatch> {

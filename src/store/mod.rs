@@ -40,12 +40,12 @@ pub use currency::{Currency, Stated, note as currency_note};
 pub use date::{CALENDAR, DateCell, DateOrder, Grain, parse_date};
 
 pub use digits::date_spelling;
-pub use encode::{counted, encode};
+pub use encode::{counted, dictionary_values, encode, is_text};
 pub use fault::{Fault, Repair, RowList, reason};
 pub use month::month_named;
 pub use naming::without_nul;
 pub use nothing::{is_nothing, is_to_order};
-pub use number::{Decimal, NumberCell, NumberFormat, is_missing, parse_number};
+pub use number::{Decimal, NumberCell, NumberFormat, is_missing, is_number, parse_number};
 pub use numeric::{NOT_A_NUMBER, nullable};
 pub use period::{Every, Period, iso};
 pub use plain::{Plain, plain};

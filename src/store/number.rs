@@ -94,6 +94,11 @@ pub fn is_missing(text: &[u8]) -> bool {
                 .any(|word| text.eq_ignore_ascii_case(word)))
 }
 
+/// Whether a cell is a number with a decimal point or a decimal comma.
+pub fn is_number(text: &[u8]) -> bool {
+    [Decimal::Point, Decimal::Comma].into_iter().any(|sign| matches!(parse_number(text, sign), NumberCell::Value(_)))
+}
+
 /// Reads one cell; faults are for the caller to record.
 pub fn parse_number(text: &[u8], format: impl Into<NumberFormat>) -> NumberCell {
     let (text, format) = (text.trim_ascii(), format.into());

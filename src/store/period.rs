@@ -42,6 +42,15 @@ impl Every {
         })
     }
 
+    /// The period that a user names.
+    pub fn asked(name: &str) -> Result<Every, Error> {
+        Every::named(name).ok_or_else(|| {
+            Error::Argument(format!(
+                "every={name:?} is not known; use \"day\", \"week\", \"month\", \"quarter\" or \"year\""
+            ))
+        })
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Every::Day => "day",

@@ -86,21 +86,23 @@ impl Shipments {
         self.subset(rows.filter(|row| !totals.contains(*row as usize)).collect())
     }
 
+    /// Where each of these shipments is among some of them.
+    pub fn places_among(&self, some: &Shipments) -> Vec<Option<u32>> {
+        self.rows.iter().map(|row| some.rows.position(row as u32)).collect()
+    }
+
     /// The reasons, each with its rows, as positions among these shipments.
     pub fn total_rows(&self) -> Vec<(String, Vec<u32>)> {
         let totals = self.store.totals();
-        let mut found: Vec<(String, Vec<u32>)> = Vec::new();
-        if totals.is_empty() {
-            return found;
-        }
-        for (at, row) in self.rows.iter().enumerate() {
-            let Some(reason) = totals.reason(row) else { continue };
-            match found.iter_mut().find(|(r, _)| r == reason) {
-                Some((_, rows)) => rows.push(at as u32),
-                None => found.push((reason.to_owned(), vec![at as u32])),
+        let mut rows = vec![Vec::new(); totals.reasons.len()];
+        if !totals.is_empty() {
+            for (at, row) in self.rows.iter().enumerate() {
+                if let Some(of_reason) = usize::from(totals.marks[row]).checked_sub(1) {
+                    rows[of_reason].push(at as u32);
+                }
             }
         }
-        found
+        totals.reasons.iter().cloned().zip(rows).filter(|(_, rows)| !rows.is_empty()).collect()
     }
 }
 

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::buffer::ScalarBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
 use hashbrown::{HashMap, HashSet};
@@ -14,8 +13,9 @@ use rayon::prelude::*;
 use super::super::recipe::{End, How, Recipe};
 use super::super::words;
 use super::Found;
+use super::trade::{Key, TOLERANCE, Trade, figures};
 use crate::error::{Error, Result};
-use crate::store::{Codes, Column, NULL_DAY, Role, Store, folded, label_texts};
+use crate::store::{Codes, Column, Role, Store, dictionary_values, folded, is_text, label_texts};
 use crate::watch::Watch;
 
 /// What a label stands for: a part, several of the parts, or all of them.
@@ -42,8 +42,8 @@ pub fn totals(store: &Store, recipes: &[Recipe], watch: &Watch) -> Result<Found>
             Err(Error::Schema(_)) => continue, // no key
             Err(error) => return Err(error),
         };
-        let common = common(store, at, &ends, watch)?;
-        found.extend(of_column(store, column.name(), &codes, &reach, &common, watch)?);
+        let trade = trade(store, at, &ends, watch)?;
+        found.extend(of_column(store, column.name(), &codes, &reach, &trade, watch)?);
     }
     Ok(found)
 }
@@ -64,33 +64,12 @@ fn ends(store: &Store, recipes: &[Recipe]) -> Vec<usize> {
     ends
 }
 
-/// What a total has in common with its parts: day, country, code and direction, but for the column itself.
-fn common(store: &Store, column: usize, ends: &[usize], watch: &Watch) -> Result<Common> {
-    let mut codes = Vec::new();
-    for end in ends.iter().filter(|e| **e != column) {
-        codes.push(store.columns[*end].codes(watch)?);
-    }
-    for role in [Role::Hs, Role::Flow, Role::ReportedBy] {
-        if let Some(assigned) = store.role(role).filter(|a| a.column != column) {
-            codes.push(store.columns[assigned.column].codes(watch)?);
-        }
-    }
-    let days = if store.role(Role::Date).is_some() { Some(store.days(watch)?) } else { None };
-    Ok(Common { days, codes })
-}
-
-struct Common {
-    days: Option<Arc<Vec<i32>>>,
-    codes: Vec<Arc<Codes>>,
-}
-
-impl Common {
-    fn of(&self, row: usize) -> [u32; 6] {
-        let mut key = [0; 6];
-        key[0] = self.days.as_ref().map_or(NULL_DAY, |d| d[row]) as u32;
-        key[1..].iter_mut().zip(&self.codes).for_each(|(place, codes)| *place = codes.ids[row]);
-        key
-    }
+/// What rows that differ in this column alone have in common.
+fn trade(store: &Store, column: usize, ends: &[usize], watch: &Watch) -> Result<Trade> {
+    let roles = [Role::Hs, Role::Flow, Role::ReportedBy].into_iter().filter_map(|role| store.role(role));
+    let columns = ends.iter().copied().chain(roles.map(|assigned| assigned.column)).filter(|at| *at != column);
+    let codes: Result<Vec<Arc<Codes>>> = columns.map(|at| store.columns[at].codes(watch)).collect();
+    Trade::new(store, codes?, watch)
 }
 
 fn reach(label: &str, store: &Store, column: usize, is_end: bool) -> Reach {
@@ -114,10 +93,7 @@ fn could(column: &Column, reach: &(impl Fn(&str) -> Reach + Sync), watch: &Watch
     let total = |text: &str| reach(text) > Reach::One;
     for chunk in column.chunks(watch)? {
         watch.check()?;
-        let held = match chunk.as_any_dictionary_opt() {
-            Some(dictionary) => any_text(dictionary.values(), &total)?,
-            None => any_text(chunk, &total)?,
-        };
+        let held = any_text(&dictionary_values(chunk), &total)?;
         if held {
             return Ok(true);
         }
@@ -135,7 +111,7 @@ fn any_text(values: &ArrayRef, test: &(impl Fn(&str) -> bool + Sync)) -> Result<
         let zero = numbers.as_primitive::<Int64Type>().values().par_chunks(STEP).any(|part| part.contains(&0));
         return Ok(zero && test("0"));
     }
-    if !matches!(values.data_type(), DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View) {
+    if !is_text(values.data_type()) {
         return Ok(true);
     }
     let texts = cast(values, &DataType::Utf8View)?;
@@ -161,7 +137,7 @@ fn of_column(
     name: &str,
     codes: &Codes,
     reach: &impl Fn(&str) -> Reach,
-    common: &Common,
+    trade: &Trade,
     watch: &Watch,
 ) -> Result<Found> {
     let texts = label_texts(codes)?;
@@ -174,17 +150,17 @@ fn of_column(
     }
     watch.check()?;
     let value = figures(store, watch)?;
-    let mut groups: HashMap<[u32; 6], Figures> = HashMap::new();
+    let mut groups: HashMap<Key, Figures> = HashMap::new();
     rows.iter().for_each(|row| {
-        groups.entry(common.of(*row as usize)).or_default();
+        groups.entry(trade.key(*row as usize)).or_default();
     });
     let parts = (0..codes.ids.len()).into_par_iter().filter_map(|row| {
         let reach = of_row(row)?;
-        let key = common.of(row);
+        let key = trade.key(row);
         groups.contains_key(&key).then(|| (key, reach, value.as_ref().map_or(f64::NAN, |v| v[row]).to_bits()))
     });
     // In one order, so that sums do not depend on that of the rows.
-    let mut parts: Vec<([u32; 6], Reach, u64)> = parts.collect();
+    let mut parts: Vec<(Key, Reach, u64)> = parts.collect();
     parts.par_sort_unstable();
     for (key, reach, value) in parts {
         if let Some(figures) = groups.get_mut(&key) {
@@ -199,7 +175,7 @@ fn of_column(
     if !regions && reaches.contains(&Reach::Several) && reaches.contains(&Reach::One) {
         store.note(told_regions(name, &texts, &reaches));
     }
-    let total = |row: &u32| match (of_row(*row as usize), groups.get(&common.of(*row as usize))) {
+    let total = |row: &u32| match (of_row(*row as usize), groups.get(&trade.key(*row as usize))) {
         (Some(Reach::All), Some(figures)) => figures.rows[0] + figures.rows[1] > 0,
         (Some(Reach::Several), Some(figures)) => regions && figures.rows[0] > 0,
         _ => false,
@@ -222,12 +198,6 @@ fn told_regions(name: &str, texts: &[Option<String>], reaches: &[Reach]) -> Stri
     )
 }
 
-/// The figures by which totals are told: the value, else a weight or a quantity.
-fn figures(store: &Store, watch: &Watch) -> Result<Option<ScalarBuffer<f64>>> {
-    let measure = [Role::Value, Role::NetWeight, Role::Quantity].into_iter().find(|r| store.role(*r).is_some());
-    measure.map(|role| store.role_numbers(role, watch)).transpose()
-}
-
 /// The rows and sums of one group, by reach.
 #[derive(Default)]
 struct Figures {
@@ -245,6 +215,6 @@ impl Figures {
     fn countries_alone(&self) -> Option<bool> {
         let [one, _, all] = self.sums;
         let there = self.rows.iter().all(|n| *n > 0) && all != 0.0 && all.is_finite();
-        there.then(|| (one - all).abs() <= 0.005 * all.abs())
+        there.then(|| (one - all).abs() <= TOLERANCE * all.abs())
     }
 }

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringViewArray, UInt32Array, make_array};
 use arrow::compute::{cast, nullif};
 use arrow::datatypes::DataType;
 use rayon::prelude::*;
@@ -13,7 +13,7 @@ use super::super::words;
 use super::Found;
 use crate::error::Result;
 use crate::stats::exact_sum;
-use crate::store::{Column, Fault, Role, RoleKind, Store, is_missing};
+use crate::store::{Column, Fault, Role, RoleKind, Store, is_missing, is_text};
 use crate::watch::Watch;
 
 const FAULT: &str = "looks like the total of the column";
@@ -89,7 +89,7 @@ fn figures(store: &Store) -> (Vec<usize>, Vec<usize>) {
 
 /// Rows of which every key is blank or says "total".
 fn candidates(store: &Store, watch: &Watch) -> Result<Vec<Line>> {
-    let mut keys: Vec<usize> = (0..store.own_columns().len())
+    let keys: Vec<usize> = (0..store.own_columns().len())
         .filter(|c| match store.role_of(*c) {
             Some(role) => role.kind() != RoleKind::Number,
             None => !store.columns[*c].is_number() && !store.declared_numbers().contains(c),
@@ -100,16 +100,13 @@ fn candidates(store: &Store, watch: &Watch) -> Result<Vec<Line>> {
         return Ok(Vec::new());
     }
     // Most tables have a key without a blank. The one that is looked through at the least cost shows it first.
-    let mut costs = Vec::with_capacity(keys.len());
-    for key in &keys {
-        costs.push(cost(&store.columns[*key], watch)?);
-    }
-    let mut order: Vec<usize> = (0..keys.len()).collect();
-    order.sort_by_key(|at| (costs[*at], *at));
-    keys = order.into_iter().map(|at| keys[at]).collect();
+    let costs: Result<Vec<(usize, usize)>> =
+        keys.into_iter().map(|key| Ok((cost(&store.columns[key], watch)?, key))).collect();
+    let mut keys = costs?;
+    keys.sort_unstable();
     // Row, keys that say "total", keys that are blank.
     let mut rows: Option<Vec<(u32, usize, usize)>> = None;
-    for key in keys {
+    for (_, key) in keys {
         watch.check()?;
         let blank = blanks(&store.columns[key], watch)?;
         let count = |row: u32, said: usize, none: usize, nothing: bool| {
@@ -153,7 +150,7 @@ fn blanks(column: &Column, watch: &Watch) -> Result<Vec<(u32, bool)>> {
     let mut start = 0;
     for chunk in column.chunks(watch)? {
         let rows: Vec<(u32, bool)> = match labels(chunk)? {
-            Labels::Some(kinds, keys) => {
+            Labels::Dictionary(kinds, keys) => {
                 let kind = |at: usize| if keys.is_null(at) { Some(true) } else { kinds[keys.value(at) as usize] };
                 if keys.null_count() == 0 && kinds.iter().all(Option::is_none) {
                     Vec::new()
@@ -161,11 +158,11 @@ fn blanks(column: &Column, watch: &Watch) -> Result<Vec<(u32, bool)>> {
                     (0..chunk.len()).into_par_iter().filter_map(|at| Some((start + at as u32, kind(at)?))).collect()
                 }
             }
-            Labels::Each(texts) => {
+            Labels::Texts(texts) => {
                 let kind = |at: usize| if texts.is_null(at) { Some(true) } else { kind_of(texts.value(at)) };
                 (0..chunk.len()).into_par_iter().filter_map(|at| Some((start + at as u32, kind(at)?))).collect()
             }
-            Labels::Plain => match chunk.logical_nulls().filter(|n| n.null_count() > 0) {
+            Labels::Others => match chunk.logical_nulls().filter(|n| n.null_count() > 0) {
                 None => Vec::new(),
                 Some(nulls) => (0..chunk.len())
                     .into_par_iter()
@@ -183,24 +180,23 @@ fn blanks(column: &Column, watch: &Watch) -> Result<Vec<(u32, bool)>> {
 /// The texts of a chunk.
 enum Labels {
     /// What each text of the dictionary is, and the text of each row.
-    Some(Vec<Option<bool>>, arrow::array::UInt32Array),
-    Each(arrow::array::StringViewArray),
+    Dictionary(Vec<Option<bool>>, UInt32Array),
+    Texts(StringViewArray),
     /// No texts: only nulls are blank.
-    Plain,
+    Others,
 }
 
 fn labels(chunk: &ArrayRef) -> Result<Labels> {
-    let text = |kind: &DataType| matches!(kind, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
-    if let Some(dictionary) = chunk.as_any_dictionary_opt().filter(|d| text(d.values().data_type())) {
+    if let Some(dictionary) = chunk.as_any_dictionary_opt().filter(|d| is_text(d.values().data_type())) {
         let texts = cast(dictionary.values(), &DataType::Utf8View)?;
         let kinds = texts.as_string_view().iter().map(|t| t.map_or(Some(true), kind_of)).collect();
-        let keys = cast(&arrow::array::make_array(dictionary.keys().to_data()), &DataType::UInt32)?;
-        return Ok(Labels::Some(kinds, keys.as_primitive().clone()));
+        let keys = cast(&make_array(dictionary.keys().to_data()), &DataType::UInt32)?;
+        return Ok(Labels::Dictionary(kinds, keys.as_primitive().clone()));
     }
-    if text(chunk.data_type()) {
-        return Ok(Labels::Each(cast(chunk, &DataType::Utf8View)?.as_string_view().clone()));
+    if is_text(chunk.data_type()) {
+        return Ok(Labels::Texts(cast(chunk, &DataType::Utf8View)?.as_string_view().clone()));
     }
-    Ok(Labels::Plain)
+    Ok(Labels::Others)
 }
 
 /// Blank (true), a word for a total (false), or neither.

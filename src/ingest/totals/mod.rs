@@ -4,6 +4,7 @@
 mod labels;
 mod line;
 mod parts;
+mod trade;
 
 use super::recipe::Recipe;
 use crate::error::Result;
@@ -21,7 +22,7 @@ pub fn recognise(mut store: Store, watch: &Watch) -> Result<Store> {
         found.extend(labels::totals(&store, &recipes, watch)?);
         found.extend(parts::of_periods(&store, watch)?);
         found.extend(parts::of_goods(&store, watch)?);
-        found.extend(parts::of_flows(&store, watch)?);
+        found.extend(parts::of_flows(&store, &recipes, watch)?);
     }
     let totals = Totals::of(store.rows, found);
     notes(&totals).into_iter().for_each(|note| store.note(note));

@@ -1,6 +1,8 @@
 //! Rows whose parts are in the table, too: a chapter beside its codes, exports beside the re-exports in
 //! them. Sums show it: a table is taken for nested only where its figures add up.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
@@ -9,12 +11,11 @@ use rayon::prelude::*;
 use super::super::recipe::{How, Recipe};
 use super::super::words::{self, FlowWords};
 use super::Found;
+use super::trade::{Key, TOLERANCE, Trade, adds_up, figures};
 use crate::error::Result;
-use crate::store::{Column, Every, NULL_DAY, Role, Store, label_texts};
+use crate::store::{Codes, Column, Every, Role, Store, dictionary_values, is_text, label_texts};
 use crate::watch::Watch;
 
-/// How far the sum of published parts may be from the published total.
-const TOLERANCE: f64 = 0.005;
 /// The share of totals that must be the sum of their parts.
 const MOST: f64 = 0.5;
 /// The share of parts that must fit into the flow they belong to.
@@ -22,39 +23,34 @@ const NEARLY_ALL: f64 = 0.95;
 
 /// A row with what it has in common with its parts, and what tells it from them.
 struct Entry {
-    common: [u32; 5],
+    key: Key,
     part: u32,
     value: f64,
     row: u32,
 }
 
-/// The rows chosen by `part`, those that have the same date, countries and `further` together.
+/// The rows chosen by `part` in the order of their trade: the same countries and `further`, and the same `period` of
+/// the day. A source without figures shows nothing.
 fn entries(
     store: &Store,
     further: &[Role],
     watch: &Watch,
+    period: impl Fn(i32) -> i32 + Sync,
     part: impl Fn(usize) -> Option<u32> + Sync,
 ) -> Result<Vec<Entry>> {
-    let measure = [Role::Value, Role::NetWeight, Role::Quantity].into_iter().find(|r| store.role(*r).is_some());
-    let Some(measure) = measure else { return Ok(Vec::new()) };
-    let values = store.role_numbers(measure, watch)?;
-    let days = if store.role(Role::Date).is_some() { Some(store.days(watch)?) } else { None };
-    let mut keys = Vec::new();
-    for role in [Role::Origin, Role::Destination].iter().chain(further) {
-        if store.role(*role).is_some() {
-            keys.push(store.role_codes(*role, watch)?);
-        }
-    }
+    let Some(values) = figures(store, watch)? else { return Ok(Vec::new()) };
+    let roles = [Role::Origin, Role::Destination].iter().chain(further).filter(|role| store.role(**role).is_some());
+    let codes: Result<Vec<Arc<Codes>>> = roles.map(|role| store.role_codes(*role, watch)).collect();
+    let trade = Trade::new(store, codes?, watch)?;
     let entry = |row: usize| {
         let part = part(row)?;
-        let mut common = [0; 5];
-        common[0] = days.as_ref().map_or(NULL_DAY, |d| d[row]) as u32;
-        common[1..].iter_mut().zip(&keys).for_each(|(place, codes)| *place = codes.ids[row]);
-        Some(Entry { common, part, value: values[row], row: row as u32 })
+        let mut key = trade.key(row);
+        key[0] = period(trade.day(row)) as u32;
+        Some(Entry { key, part, value: values[row], row: row as u32 })
     };
     let mut all: Vec<Entry> = (0..store.rows).into_par_iter().filter_map(entry).collect();
     watch.check()?;
-    all.par_sort_unstable_by_key(|e| (e.common, e.part, e.value.to_bits(), e.row));
+    all.par_sort_unstable_by_key(|e| (e.key, e.part, e.value.to_bits(), e.row));
     Ok(all)
 }
 
@@ -65,7 +61,6 @@ pub fn of_periods(store: &Store, watch: &Watch) -> Result<Found> {
         return Ok(Vec::new());
     }
     let column = store.require(Role::Date)?.0.name();
-    let days = store.days(watch)?;
     let mut found = Found::new();
     for every in [Every::Year, Every::Quarter] {
         // 0 are parts, 1 the periods, 2 the other periods that have parts themselves.
@@ -73,11 +68,10 @@ pub fn of_periods(store: &Store, watch: &Watch) -> Result<Found> {
         for period in wider {
             period.rows.iter().for_each(|row| kind[*row as usize] = if period.every == every { 1 } else { 2 });
         }
-        let mut entries = entries(store, &[Role::Hs, Role::Flow], watch, |row| Some(kind[row]).filter(|k| *k < 2))?;
-        entries.iter_mut().for_each(|e| e.common[0] = every.start(days[e.row as usize]) as u32);
-        entries.par_sort_unstable_by_key(|e| (e.common, e.part, e.value.to_bits(), e.row));
+        let part = |row: usize| Some(kind[row]).filter(|k| *k < 2);
+        let entries = entries(store, &[Role::Hs, Role::Flow], watch, |day| every.start(day), part)?;
         let mut total = vec![false; store.rows];
-        for group in entries.chunk_by(|a, b| a.common == b.common) {
+        for group in entries.chunk_by(|a, b| a.key == b.key) {
             watch.check()?;
             let (parts, periods) = group.split_at(group.partition_point(|e| e.part == 0));
             if !parts.is_empty() && adds_up(sum(periods), sum(parts), parts.len()) {
@@ -108,13 +102,18 @@ pub fn of_goods(store: &Store, watch: &Watch) -> Result<Found> {
     let begins = |a: usize, b: usize| b < labels.len() && labels.value(b).starts_with(labels.value(a));
     let longer: Vec<bool> = (0..labels.len()).map(|a| begins(a, a + 1)).collect();
     let Some(shortest) = longer.iter().position(|l| *l) else { return Ok(Vec::new()) };
-    let entries = entries(store, &[Role::Flow, Role::ReportedBy], watch, |row| {
-        let code = codes.ids[row];
-        (code != codes.null()).then_some(code)
-    })?;
-    // (total, sum of its parts, the entries of the total)
+    let entries = entries(
+        store,
+        &[Role::Flow, Role::ReportedBy],
+        watch,
+        |day| day,
+        |row| {
+            let code = codes.ids[row];
+            (code != codes.null()).then_some(code)
+        },
+    )?;
     let mut nested: Vec<Nested> = Vec::new();
-    for group in entries.chunk_by(|a, b| a.common == b.common) {
+    for group in entries.chunk_by(|a, b| a.key == b.key) {
         watch.check()?;
         let mut open: Vec<Nested> = Vec::new();
         for same in group.chunk_by(|a, b| a.part == b.part) {
@@ -139,12 +138,10 @@ pub fn of_goods(store: &Store, watch: &Watch) -> Result<Found> {
     }
     // Nothing is a sum of nothing, and shows nothing.
     nested.retain(|n| n.count > 0 && n.total != 0.0 && n.total.is_finite());
-    let adding_up = nested.iter().filter(|n| adds_up(n.total, n.parts, n.count)).count();
+    let all = nested.len();
+    nested.retain(|n| adds_up(n.total, n.parts, n.count));
     let column = store.columns[assigned.column].name();
-    if nested.is_empty() {
-        return Ok(Vec::new());
-    }
-    if (adding_up as f64) < MOST * nested.len() as f64 {
+    if (nested.len() as f64) < MOST * all as f64 {
         store.note(format!(
             "{column:?} holds codes of several lengths (such as {:?}), whose figures do not add up to one another: \
              where a shorter code holds longer ones, sums over all rows count their trade twice",
@@ -152,8 +149,7 @@ pub fn of_goods(store: &Store, watch: &Watch) -> Result<Found> {
         ));
         return Ok(Vec::new());
     }
-    let sums = nested.into_iter().filter(|n| adds_up(n.total, n.parts, n.count));
-    let mut rows: Vec<u32> = sums.flat_map(|n| n.rows).collect();
+    let mut rows: Vec<u32> = nested.into_iter().flat_map(|n| n.rows).collect();
     rows.sort_unstable();
     Ok(vec![(format!("{column:?} is the beginning of longer codes that add up to it"), rows)])
 }
@@ -162,11 +158,11 @@ pub fn of_goods(store: &Store, watch: &Watch) -> Result<Found> {
 fn one_length(column: &Column, watch: &Watch) -> Result<bool> {
     let mut found: Option<usize> = None;
     for chunk in column.chunks(watch)? {
-        let values = chunk.as_any_dictionary_opt().map_or(chunk, |d| d.values());
-        if !matches!(values.data_type(), DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View) {
+        let values = dictionary_values(chunk);
+        if !is_text(values.data_type()) {
             return Ok(false);
         }
-        let texts = cast(values, &DataType::Utf8View)?;
+        let texts = cast(&values, &DataType::Utf8View)?;
         let texts = texts.as_string_view();
         let Some(first) = found.or_else(|| texts.iter().flatten().map(str::len).next()) else { continue };
         found = Some(first);
@@ -187,22 +183,13 @@ struct Nested {
     rows: Vec<u32>,
 }
 
-/// Whether a published total is the sum of so many published parts.
-fn adds_up(total: f64, parts: f64, count: usize) -> bool {
-    // Each figure may be rounded by half a unit.
-    let whole = total.fract() == 0.0 && parts.fract() == 0.0;
-    let rounding = if whole { 0.5 * (count + 1) as f64 } else { 0.0 };
-    let known = total.is_finite() && parts.is_finite() && total != 0.0;
-    known && (total - parts).abs() <= (TOLERANCE * total.abs()).max(rounding.min(0.05 * total.abs()))
-}
-
 /// Re-exports and domestic exports beside the exports that hold them, in sources that are known to count so.
-pub fn of_flows(store: &Store, watch: &Watch) -> Result<Found> {
+pub fn of_flows(store: &Store, recipes: &[Recipe], watch: &Watch) -> Result<Found> {
     let (Some(assigned), Some(_)) = (store.role(Role::Flow), store.role(Role::Hs)) else { return Ok(Vec::new()) };
     if !words::holds_parts_of_flows(&store.layout) {
         return Ok(Vec::new());
     }
-    let words = own_words(store);
+    let words = own_words(recipes);
     let codes = store.columns[assigned.column].codes(watch)?;
     let texts = label_texts(&codes)?;
     let kinds: Vec<Option<u32>> = texts
@@ -217,10 +204,11 @@ pub fn of_flows(store: &Store, watch: &Watch) -> Result<Found> {
     if !both(0) && !both(1) {
         return Ok(Vec::new());
     }
-    let entries = entries(store, &[Role::Hs], watch, |row| kinds.get(codes.ids[row] as usize).copied().flatten())?;
+    let kind = |row: usize| kinds.get(codes.ids[row] as usize).copied().flatten();
+    let entries = entries(store, &[Role::Hs], watch, |day| day, kind)?;
     let (mut fitting, mut all) = (0usize, 0usize);
     let mut rows: Vec<u32> = Vec::new();
-    for group in entries.chunk_by(|a, b| a.common == b.common) {
+    for group in entries.chunk_by(|a, b| a.key == b.key) {
         watch.check()?;
         for direction in group.chunk_by(|a, b| a.part / 2 == b.part / 2) {
             let split = direction.partition_point(|e| e.part % 2 == 0);
@@ -250,10 +238,8 @@ pub fn of_flows(store: &Store, watch: &Watch) -> Result<Found> {
 }
 
 /// The source's own words for the directions.
-fn own_words(store: &Store) -> FlowWords {
-    let recipes = store.recipes().iter().filter_map(|text| toml::from_str::<Recipe>(text).ok());
-    recipes
-        .map(|r| r.how)
-        .find_map(|how| if let How::Flow { words, .. } = how { Some(words) } else { None })
-        .unwrap_or_default()
+fn own_words(recipes: &[Recipe]) -> FlowWords {
+    let own =
+        recipes.iter().find_map(|r| if let How::Flow { words, .. } = &r.how { Some(words.clone()) } else { None });
+    own.unwrap_or_default()
 }
