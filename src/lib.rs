@@ -3,15 +3,23 @@
 //! anomalies. `CONTRIBUTING.md` holds the map of the rooms and what each may use.
 
 pub mod aggregate;
+pub mod calibrate;
+pub mod detect;
 pub mod error;
+pub mod evidence;
+pub mod flows;
 pub mod group;
 pub mod ingest;
+pub mod learn;
+pub mod progress;
 pub mod sample;
-pub mod score;
+pub mod screen;
+pub mod select;
+pub mod state;
 pub mod stats;
 pub mod store;
+pub mod table;
 pub mod threads;
-pub mod watch;
 
 #[cfg(feature = "python")]
 mod python;

@@ -10,11 +10,11 @@ use arrow::datatypes::{DataType, Float64Type};
 use super::compute::compute;
 use super::fill::period_key;
 use super::measure::Measure;
-use super::table;
 use crate::error::{Error, Result};
 use crate::group::{GroupIndex, Key, resolve};
+use crate::progress::Watch;
 use crate::store::{Period, Shipments};
-use crate::watch::Watch;
+use crate::table::table;
 
 pub struct Comparison<'a> {
     pub by: &'a [String],

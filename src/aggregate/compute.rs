@@ -12,9 +12,9 @@ use rayon::prelude::*;
 use super::measure::{Ask, Measure, Operand, Stat};
 use crate::error::Result;
 use crate::group::{GroupIndex, Key, KeyColumn};
+use crate::progress::Watch;
 use crate::stats::{Ordered, encode, exact_sum, exact_sum_where};
 use crate::store::{Column, NULL_DAY, Role, Shipments, Store, Whole};
-use crate::watch::Watch;
 
 /// Rows worked on at a time: their values stay in the cache.
 const STRETCH: usize = 1 << 14;

@@ -9,11 +9,11 @@ use arrow::datatypes::{Date32Type, Float64Type, Int64Type};
 use rayon::prelude::*;
 
 use super::measure::Measure;
-use super::table;
 use crate::error::{Error, Result};
 use crate::group::{GroupIndex, Key};
+use crate::progress::Watch;
 use crate::store::{Every, Role, day_labels, iso};
-use crate::watch::Watch;
+use crate::table::table;
 
 /// The period among the keys: its place and its step.
 pub fn period_key(keys: &[Key]) -> Option<(usize, Every)> {

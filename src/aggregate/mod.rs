@@ -2,30 +2,28 @@
 
 mod compare;
 mod compute;
-mod export;
 mod fill;
-mod lazy;
+mod grouped;
 mod measure;
 mod summary;
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
+use arrow::array::{Array, AsArray};
 use arrow::buffer::ScalarBuffer;
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Float64Type, Schema};
+use arrow::datatypes::{DataType, Float64Type};
 
 pub use compare::{Comparison, compare};
-pub use export::{write_csv, write_parquet};
-pub use lazy::{Lazy, Pieces, SharedTable};
 use measure::{Ask, Operand};
 pub use measure::{Measure, Stat};
 pub use summary::{fault_table, repair_table, summary, total_table};
 
 use crate::error::{Error, Result};
 use crate::group::{GroupIndex, IndexCache, resolve};
+use crate::progress::Watch;
 use crate::store::Shipments;
-use crate::watch::Watch;
+use crate::table::SharedTable;
 
 /// Groups `ships` by the named keys and computes the measures; rows are sorted by the keys, nulls
 /// last. With `fill`, periods missing between the first and the last of the other keys get a row.
@@ -55,7 +53,7 @@ pub fn aggregate(
         return Ok(Arc::new(fill::complete(&index, by, &keys, &plan, &arrays, watch)?));
     }
     let measures = plan.iter().map(|m| m.name.clone()).zip(arrays).collect();
-    Ok(Arc::new(lazy::Grouped::new(by, index.keys.clone(), measures, index.groups())))
+    Ok(Arc::new(grouped::Grouped::new(by, index.keys.clone(), measures, index.groups())))
 }
 
 /// One measure of every group of an index, of doubles, so that [`summands`] add up to it; NaN is null.
@@ -78,13 +76,4 @@ pub fn summands(ships: &Shipments, measure: &Measure, watch: &Watch) -> Result<O
         }
         _ => None,
     })
-}
-
-/// A table of these columns; every column may hold nulls.
-pub fn table(columns: Vec<(String, ArrayRef)>, rows: usize) -> Result<RecordBatch> {
-    let fields: Vec<Field> =
-        columns.iter().map(|(name, array)| Field::new(name, array.data_type().clone(), true)).collect();
-    let arrays = columns.into_iter().map(|(_, array)| array).collect();
-    let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    Ok(RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)?)
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, UInt32Array};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use super::table;
 use crate::error::Result;
 use crate::group::Key;
+use crate::progress::Watch;
 use crate::store::{Fault, Repair, Role, RoleKind, Shipments, iso};
-use crate::watch::Watch;
+use crate::table::table;
 
 /// `column, role, type, nulls, faults, repairs, distinct, min, max, caution`: texts for all but the counts.
 pub fn summary(ships: &Shipments, watch: &Watch) -> Result<RecordBatch> {

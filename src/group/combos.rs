@@ -13,8 +13,8 @@ use rayon::prelude::*;
 use super::index::{GroupIndex, gather};
 use super::key::{period_labels, prefix_labels};
 use crate::error::{Error, Result};
+use crate::progress::Watch;
 use crate::store::{Every, encode};
-use crate::watch::Watch;
 
 /// Groups as codes into the sorted labels of each key; the code one past the last label is null.
 pub struct Combos {

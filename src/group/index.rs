@@ -13,8 +13,8 @@ use rayon::prelude::*;
 
 use super::key::{Key, KeyColumn};
 use crate::error::{Error, Result};
+use crate::progress::Watch;
 use crate::store::{RowList, Shipments};
-use crate::watch::Watch;
 
 /// Top bits that choose a partition.
 const PARTITION_BITS: u32 = 11;

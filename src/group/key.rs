@@ -6,8 +6,8 @@ use arrow::array::{Array, ArrayRef, StringViewArray};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
+use crate::progress::Watch;
 use crate::store::{Codes, Every, NULL_DAY, Role, RoleKind, Store, day_labels, text_labels};
-use crate::watch::Watch;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Key {

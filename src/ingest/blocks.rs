@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use encoding_rs::{Encoding, UTF_8};
 
 use super::bytes;
-use super::encoding::{self, Decoded, Found};
+use super::encoding::{Decoded, Found};
 use super::input::{Input, open_error};
 use super::rule::{LONGEST_RECORD, Rule};
 use crate::error::{Error, Result};
+use crate::ingest::encoding;
 
 pub const BLOCK: usize = 4 << 20;
 const SAMPLE: usize = 1 << 16;

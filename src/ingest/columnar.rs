@@ -6,17 +6,17 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::{cast, concat};
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 
-use super::Options;
 use super::chosen::Chosen;
-use super::decision::{self, Decision};
+use super::decision::Decision;
 use super::derive::derive;
-use super::layout;
 use super::recipe::{How, Recipe};
+use super::{Options, layout};
 use crate::error::{Error, Result};
+use crate::ingest::decision;
+use crate::progress::Watch;
 use crate::store::{
     Assigned, Column, DateOrder, Fault, Grain, Loader, Repair, Role, Shipments, Store, Totals, reason, without_nul,
 };
-use crate::watch::Watch;
 
 pub enum Source {
     Ready(FieldRef, Vec<ArrayRef>),

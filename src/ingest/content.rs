@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::words::{self, FlowWords};
+use super::words::FlowWords;
+use crate::ingest::words;
 use crate::store::{
     DateCell, DateOrder, Decimal, NumberCell, Role, RoleKind, country, is_missing, month_named, parse_date,
     parse_number,

@@ -9,23 +9,23 @@ use arrow::datatypes::{DataType, Field};
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 use rayon::prelude::*;
 
-use super::Options;
 use super::blocks::Blocks;
 use super::cells::{Cells, ReadAs, looks_like_code};
 use super::chosen::Chosen;
-use super::columnar::{self, Source};
-use super::decision::{self, Decision};
-use super::encoding::{self, Letters};
+use super::columnar::Source;
+use super::decision::Decision;
+use super::encoding::Letters;
 use super::input::Input;
 use super::inspect::{TextPlan, inspect, named};
-use super::layout;
 use super::records::{Finished, LONG, Parsed, SHORT, parse_block};
 use super::united::{United, unite};
+use super::{Options, layout};
 use crate::error::{Error, Result};
+use crate::ingest::{columnar, decision, encoding};
+use crate::progress::Watch;
 use crate::store::{
     Ballot, Decimal, Elected, Fault, NumberCell, Repair, RoleKind, Store, currency_note, is_number, parse_number,
 };
-use crate::watch::Watch;
 
 /// What the first bytes of the files show.
 struct Look<'a> {

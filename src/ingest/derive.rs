@@ -11,10 +11,11 @@ use rayon::prelude::*;
 
 use super::content::date_part;
 use super::recipe::{Cut, End, How, Recipe};
-use super::words::{self, FlowWords};
+use super::words::FlowWords;
 use crate::error::Result;
+use crate::ingest::words;
+use crate::progress::Watch;
 use crate::store::{Assigned, Codes, Column, Fault, NULL_DAY, Role, is_missing, label_texts, nullable};
-use crate::watch::Watch;
 
 /// What came of the recipes beside the columns.
 #[derive(Default)]

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use super::guard::quietly;
 use super::sound::{sound, sound_labels};
 use crate::error::{Error, Result, panic_text};
-use crate::watch::Watch;
+use crate::progress::Watch;
 
 /// Types within types, at the most.
 const DEEPEST: usize = 64;

@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use super::pipe;
 use crate::error::{Error, Result};
-use crate::watch::Watch;
+use crate::progress::Watch;
 
 /// The name of the standard input.
 pub const STDIN: &str = "-";

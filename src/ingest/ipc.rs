@@ -168,8 +168,8 @@ mod tests {
     use arrow::array::{ArrayRef, DictionaryArray, Float64Array, Int64Array, NullArray, StringViewArray};
     use arrow::datatypes::Int32Type;
 
-    use crate::aggregate::table;
     use crate::stats::Random;
+    use crate::table::table;
 
     fn some() -> RecordBatch {
         let labels: DictionaryArray<Int32Type> = ["a", "b", "a"].into_iter().collect();

@@ -5,13 +5,13 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
-use super::Options;
 pub use super::chosen::Chosen;
 use super::content::Sample;
 use super::recipe::{Cut, End, How, Recipe};
-use super::words::{self, FlowWords};
-use super::{caveats, recognise};
+use super::words::FlowWords;
+use super::{Options, caveats, recognise};
 use crate::error::{Error, Result};
+use crate::ingest::words;
 use crate::store::{Assigned, Role, Stated, closest, currency, folded};
 
 /// A known source. Column names are compared without case, blanks, punctuation and accents; where an

@@ -51,8 +51,8 @@ use bytes::Kind;
 
 use self::input::Input;
 use crate::error::{Error, Result};
+use crate::progress::Watch;
 use crate::store::{DateOrder, NumberFormat, Shipments};
-use crate::watch::Watch;
 
 /// How a source is to be read.
 #[derive(Clone, Default)]

@@ -17,15 +17,15 @@ pub use self::footer::ENCRYPTED;
 use self::file::ParquetFile;
 use self::promote::convert;
 use self::unite::{United, by_path, unite};
-use super::Options;
 use super::chosen::Chosen;
-use super::columnar::{self, Source, first_values, joined};
-use super::decision::{self, Decision};
+use super::columnar::{Source, first_values, joined};
+use super::decision::Decision;
 use super::input::Input;
-use super::layout;
+use super::{Options, layout};
 use crate::error::Result;
+use crate::ingest::{columnar, decision};
+use crate::progress::Watch;
 use crate::store::{Loader, Store};
-use crate::watch::Watch;
 
 /// Files whose first rows show what a column holds, and how many rows of each.
 const SHOWN_FILES: usize = 8;

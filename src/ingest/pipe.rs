@@ -9,7 +9,7 @@ use tempfile::{SpooledData, SpooledTempFile};
 
 use super::input::{Handle, open_error};
 use crate::error::{Error, Result};
-use crate::watch::Watch;
+use crate::progress::Watch;
 
 /// Bytes kept in memory; more go to a temporary file.
 const IN_MEMORY: usize = 64 << 20;

@@ -6,7 +6,8 @@ use super::chosen::{Chosen, only_years};
 use super::content::Sample;
 use super::names::{factor, suggestion, weight_unit};
 use super::recipe::{End, How, Recipe};
-use super::words::{self, FlowWords, InName};
+use super::words::{FlowWords, InName};
+use crate::ingest::words;
 use crate::store::currency::{self, Named};
 use crate::store::{Assigned, Role, folded};
 

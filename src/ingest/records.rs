@@ -5,10 +5,11 @@ use encoding_rs::Encoding;
 
 use super::bytes::LineEnd;
 use super::cells::{Cells, ReadAs};
-use super::encoding::{self, Letters, shown};
+use super::encoding::{Letters, shown};
 use super::marks::Marks;
 use super::rule::{LONGEST_RECORD, Opening, Rule, unquoted};
 use crate::error::Result;
+use crate::ingest::encoding;
 use crate::store::{Fault, NOT_A_NUMBER, Repair};
 
 pub const SHORT: &str = "the row is too short: this cell and those after it are missing";

@@ -11,17 +11,17 @@ use arrow::datatypes::{DataType, Field};
 use calamine::{Data, Range, Reader, SheetVisible, Sheets};
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 
-use super::Options;
-use super::columnar::{self, Source};
-use super::decision::{self, Decision};
+use super::columnar::Source;
+use super::decision::Decision;
 use super::guard::guarded;
 use super::header::{Asked, Line, above_note, numbered, place, record_note, unique};
 use super::input::{Input, open_error};
-use super::layout;
 use super::united::{United, unite};
+use super::{Options, layout};
 use crate::error::{Error, Result};
+use crate::ingest::{columnar, decision};
+use crate::progress::Watch;
 use crate::store::{Decimal, NumberCell, Store, parse_number};
-use crate::watch::Watch;
 
 /// Rows of a sheet in which the header is looked for.
 const MOST_LINES: usize = 1000;

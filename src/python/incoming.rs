@@ -10,7 +10,7 @@ use pyo3::types::PyCapsule;
 use super::errors::raise;
 use crate::error::{Error, Result};
 use crate::ingest::{Incoming, Stream, whole};
-use crate::watch::Watch;
+use crate::progress::Watch;
 
 /// What an object with `__arrow_c_stream__` holds, not checked yet.
 pub struct Arrow(Incoming);

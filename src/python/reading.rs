@@ -11,10 +11,10 @@ use super::incoming::Arrow;
 use super::run::run;
 use super::shipments::Shipments;
 use super::table::Table;
-use crate::aggregate::table;
 use crate::error::{Error, Result};
 use crate::ingest::{self, Decision, Options};
 use crate::store::{DateOrder, NumberFormat};
+use crate::table::table;
 
 /// What a user decides about a source, each by its name.
 #[derive(FromPyObject)]

@@ -12,8 +12,8 @@ use pyo3::prelude::*;
 use super::errors::raise;
 use super::whole::Whole;
 use crate::error::{Error, Result, panic_text};
+use crate::progress::Watch;
 use crate::threads;
-use crate::watch::Watch;
 
 /// How often a waiting call looks for Ctrl-C and reports progress.
 const PULSE: Duration = Duration::from_millis(50);

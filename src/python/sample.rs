@@ -34,7 +34,7 @@ pub fn inject(
 ) -> PyResult<(Shipments, Table)> {
     let (n, seed) = counted(py, n, seed)?;
     run(py, None, |watch| {
-        let made = crate::sample::inject(&ships.ships, pattern, n, strength, seed, watch)?;
+        let made = crate::learn::inject(&ships.ships, pattern, n, strength, seed, watch)?;
         Ok((Shipments::of(made.ships), Table::of(made.truth)))
     })
 }

@@ -9,15 +9,16 @@ use super::run::run;
 use super::shipments::{Shipments, window as read_window};
 use super::table::Table;
 use super::whole::Whole;
+use crate::calibrate::{benjamini_hochberg, benjamini_yekutieli};
+use crate::detect::SharedFit;
 use crate::error::{Error, Result};
-use crate::score::{self, SharedFit, SharedScores};
-use crate::stats::{benjamini_hochberg, benjamini_yekutieli};
+use crate::evidence::SharedScores;
 use crate::store::{self, Every, Period};
 
 /// A detector with its settings.
 #[pyclass(module = "redlane._core", frozen)]
 pub struct Detector {
-    detector: Box<dyn score::Detector>,
+    detector: Box<dyn crate::detect::Detector>,
 }
 
 /// What a detector learnt.
@@ -35,7 +36,7 @@ pub struct Scores {
 #[pymethods]
 impl Scores {
     fn table(&self) -> Table {
-        Table::of(score::ScoreTable(self.scores.clone()))
+        Table::of(crate::evidence::ScoreTable(self.scores.clone()))
     }
 }
 
@@ -77,8 +78,8 @@ impl Fit {
     }
 }
 
-fn detector(py: Python<'_>, made: Result<impl score::Detector + 'static>) -> PyResult<Detector> {
-    Ok(Detector { detector: Box::new(score::Apart(made.map_err(|e| raise(py, e))?)) })
+fn detector(py: Python<'_>, made: Result<impl crate::detect::Detector + 'static>) -> PyResult<Detector> {
+    Ok(Detector { detector: Box::new(crate::detect::Apart(made.map_err(|e| raise(py, e))?)) })
 }
 
 #[pyfunction]
@@ -90,8 +91,8 @@ pub fn unit_value(
     backoff: Vec<Vec<String>>,
     scale: &str,
 ) -> PyResult<Detector> {
-    let made = score::Scale::named(scale).and_then(|scale| {
-        Ok(score::UnitValue { measure, by, min_peers: min_peers.count("min_peers")?, backoff, scale })
+    let made = crate::detect::price::Scale::named(scale).and_then(|scale| {
+        Ok(crate::detect::price::UnitValue { measure, by, min_peers: min_peers.count("min_peers")?, backoff, scale })
     });
     detector(py, made)
 }
@@ -105,25 +106,27 @@ pub fn value_weight(
     log: bool,
     mm: bool,
 ) -> PyResult<Detector> {
-    let made = min_peers.count("min_peers").map(|min_peers| score::ValueWeight { by, on, min_peers, log, mm });
+    let made =
+        min_peers.count("min_peers").map(|min_peers| crate::detect::price::ValueWeight { by, on, min_peers, log, mm });
     detector(py, made)
 }
 
 #[pyfunction]
 pub fn rarity(py: Python<'_>, of: String, given: Vec<String>) -> PyResult<Detector> {
-    detector(py, Ok(score::Rarity { of, given }))
+    detector(py, Ok(crate::detect::records::Rarity { of, given }))
 }
 
 #[pyfunction]
 pub fn repeats(py: Python<'_>, window: Whole, tolerance: f64, threshold: Option<f64>, band: f64) -> PyResult<Detector> {
-    let made = window.days("window").map(|window| score::Repeats { window, tolerance, threshold, band });
+    let made =
+        window.days("window").map(|window| crate::detect::records::Repeats { window, tolerance, threshold, band });
     detector(py, made)
 }
 
 #[pyfunction]
 pub fn digits(py: Python<'_>, entity: String, min_values: Whole, min_products: Whole) -> PyResult<Detector> {
     let made = min_values.count("min_values").and_then(|min_values| {
-        Ok(score::Digits { entity, min_values, min_products: min_products.count("min_products")? })
+        Ok(crate::detect::entity::Digits { entity, min_values, min_products: min_products.count("min_products")? })
     });
     detector(py, made)
 }
@@ -131,14 +134,19 @@ pub fn digits(py: Python<'_>, entity: String, min_values: Whole, min_products: W
 #[pyfunction]
 pub fn isolation(py: Python<'_>, columns: Vec<String>, trees: Whole, sample: Whole, seed: Whole) -> PyResult<Detector> {
     let made = seed.seed().and_then(|seed| {
-        Ok(score::Isolation { columns, trees: trees.count("trees")?, sample: sample.count("sample")?, seed })
+        Ok(crate::detect::records::Isolation {
+            columns,
+            trees: trees.count("trees")?,
+            sample: sample.count("sample")?,
+            seed,
+        })
     });
     detector(py, made)
 }
 
 #[pyfunction]
 pub fn ecod(py: Python<'_>, columns: Vec<String>) -> PyResult<Detector> {
-    detector(py, Ok(score::Ecod { columns }))
+    detector(py, Ok(crate::detect::records::Ecod { columns }))
 }
 
 #[pyfunction]
@@ -150,7 +158,7 @@ pub fn mirror_gap(
     max_lag: Whole,
 ) -> PyResult<Detector> {
     let made = Every::asked(period)
-        .and_then(|every| Ok(score::MirrorGap { by, every, measure, max_lag: max_lag.days("max_lag")? }));
+        .and_then(|every| Ok(crate::detect::flow::MirrorGap { by, every, measure, max_lag: max_lag.days("max_lag")? }));
     detector(py, made)
 }
 
@@ -165,8 +173,8 @@ pub fn surge(
 ) -> PyResult<Detector> {
     let made = Every::asked(period).and_then(|every| {
         let min_periods = min_periods.count("min_periods")?;
-        let ruler = score::Ruler { by, every, measure, squares: false, most: score::MOST_PERIODS };
-        Ok(score::Surge { ruler, expanding, min_periods })
+        let ruler = crate::flows::Ruler { by, every, measure, squares: false, most: crate::detect::flow::MOST_PERIODS };
+        Ok(crate::detect::flow::Surge { ruler, expanding, min_periods })
     });
     detector(py, made)
 }
@@ -189,7 +197,7 @@ pub fn newcomer(
         founded.sort();
         let (window, burn_in) = (window.days("window")?, burn_in.days("burn_in")?);
         let (dormant, min_peers) = (dormant.days("dormant")?, min_peers.count("min_peers")?);
-        Ok(score::Newcomer { entity, measure, window, burn_in, dormant, min_peers, founded })
+        Ok(crate::detect::entity::Newcomer { entity, measure, window, burn_in, dormant, min_peers, founded })
     });
     detector(py, made)
 }
@@ -205,7 +213,7 @@ pub fn divergence(
 ) -> PyResult<Detector> {
     let made = optional("current", current).and_then(|current| {
         let base = optional("base", base)?;
-        Ok(score::Divergence { by, across, measure, current, base })
+        Ok(crate::detect::flow::Divergence { by, across, measure, current, base })
     });
     detector(py, made)
 }
@@ -232,7 +240,7 @@ pub fn diversion(
         let key = |name: String| store::country::key(&name).map_or(name, str::to_owned);
         let keys = |list: Option<Vec<String>>| list.map(|l| l.into_iter().map(key).collect());
         let (target, through, origins) = (key(target), keys(through), keys(origins));
-        Ok(score::Diversion { target, event: event.first, by, through, origins, measure, before, after })
+        Ok(crate::detect::flow::Diversion { target, event: event.first, by, through, origins, measure, before, after })
     });
     detector(py, made)
 }
@@ -248,7 +256,7 @@ pub fn screen(
     progress: Option<Py<PyAny>>,
 ) -> PyResult<(Table, Vec<Vec<u32>>)> {
     let scores: Vec<SharedScores> = scores.iter().map(|s| s.scores.clone()).collect();
-    let found = run(py, progress.as_ref(), |watch| score::screen(&ships.ships, &scores, fdr, watch))?;
+    let found = run(py, progress.as_ref(), |watch| crate::screen::screen(&ships.ships, &scores, fdr, watch))?;
     Ok((Table::of(found.table), found.rows))
 }
 
@@ -256,7 +264,7 @@ pub fn screen(
 #[pyfunction]
 pub fn by_shipment(py: Python<'_>, findings: PyRef<'_, Table>, rows: Vec<Vec<u32>>) -> PyResult<Table> {
     let content = findings.content.clone();
-    run(py, None, move |watch| Ok(Table::of(score::by_shipment(&content.batch(None, watch)?, &rows, watch)?)))
+    run(py, None, move |watch| Ok(Table::of(crate::screen::by_shipment(&content.batch(None, watch)?, &rows, watch)?)))
 }
 
 /// q-values; NaN stays NaN.
@@ -282,7 +290,7 @@ pub fn features(
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Table> {
     let history = history.map(|h| h.ships.clone());
-    run(py, progress.as_ref(), |watch| Ok(Table::of(score::features(&ships.ships, history.as_ref(), watch)?)))
+    run(py, progress.as_ref(), |watch| Ok(Table::of(crate::learn::features(&ships.ships, history.as_ref(), watch)?)))
 }
 
 /// How well scores find what is true.
@@ -296,14 +304,18 @@ pub fn evaluate(
     value: Option<Vec<f64>>,
 ) -> PyResult<Table> {
     run(py, None, move |watch| {
-        let ask =
-            score::Scored { score: &scores, p_value: p_values.as_deref(), truth: &truth, value: value.as_deref() };
-        Ok(Table::of(score::evaluate(&ask, watch)?))
+        let ask = crate::learn::Scored {
+            score: &scores,
+            p_value: p_values.as_deref(),
+            truth: &truth,
+            value: value.as_deref(),
+        };
+        Ok(Table::of(crate::learn::evaluate(&ask, watch)?))
     })
 }
 
 /// Whether a look-up of repeated templates explains a label.
 #[pyfunction]
 pub fn leakage(py: Python<'_>, train: &Shipments, test: &Shipments, label: &str) -> PyResult<Table> {
-    run(py, None, |watch| Ok(Table::of(score::leakage(&train.ships, &test.ships, label, watch)?)))
+    run(py, None, |watch| Ok(Table::of(crate::learn::leakage(&train.ships, &test.ships, label, watch)?)))
 }

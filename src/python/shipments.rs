@@ -8,11 +8,11 @@ use pyo3::types::{PyBytes, PyCapsule};
 use super::errors::raise;
 use super::run::run;
 use super::table::{Content, Table};
-use crate::aggregate;
 use crate::error::{Error, Result};
-use crate::group::{IndexCache, Instant, Literal, Number, Wanted, filter};
-use crate::ingest;
+use crate::group::IndexCache;
+use crate::select::{Instant, Literal, Number, Wanted, filter};
 use crate::store::{self, Period, iso};
+use crate::{aggregate, ingest};
 
 #[pyclass(module = "redlane._core", frozen)]
 pub struct Shipments {

@@ -16,10 +16,10 @@ use pyo3_arrow::ffi::{ArrayIterator, to_schema_pycapsule, to_stream_pycapsule};
 use super::errors::raise;
 use super::incoming::Arrow;
 use super::run::{run, run_for_reader};
-use crate::aggregate::{Lazy, Pieces, SharedTable, write_csv, write_parquet};
 use crate::error::{Error, Result};
 use crate::ingest::{from_ipc, to_ipc, whole};
-use crate::watch::Watch;
+use crate::progress::Watch;
+use crate::table::{Lazy, Pieces, SharedTable, write_csv, write_parquet};
 
 /// Some rows of a table.
 #[derive(Clone)]

@@ -2,9 +2,8 @@
 //! demonstrations, benchmarks, and tests of every detector.
 
 mod catalogue;
-mod inject;
 mod plant;
-mod random;
+pub mod random;
 
 use std::sync::Arc;
 
@@ -14,15 +13,13 @@ use arrow::array::{
 use arrow::datatypes::{Field, Schema, UInt32Type};
 use rayon::prelude::*;
 
-use crate::aggregate::table;
 use crate::error::{Error, Result};
 use crate::ingest::{Options, from_columns};
+use crate::progress::Watch;
 use crate::store::Shipments;
-use crate::watch::Watch;
+use crate::table::table;
 use catalogue::{COUNTRIES, Product, firm_name, products};
 use random::Random;
-
-pub use inject::inject;
 
 pub struct Sample {
     pub ships: Shipments,

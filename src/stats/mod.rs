@@ -1,8 +1,6 @@
 //! Numeric kernels over slices. Nothing here knows about Arrow, files or shipments, and every
 //! function gives the same bits whatever the order of its input.
 
-mod combine;
-mod fdr;
 mod lanes;
 pub mod linear;
 mod log;
@@ -18,8 +16,6 @@ mod sum;
 mod tail;
 mod within;
 
-pub use combine::cauchy_combination;
-pub use fdr::{benjamini_hochberg, benjamini_yekutieli};
 pub use log::ln;
 pub use medcouple::{adjusted_fences, medcouple};
 pub use order::{Ordered, decode, encode};

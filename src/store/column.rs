@@ -9,10 +9,11 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use super::codes::Codes;
 use super::encode;
 use super::number::{Decimal, NumberFormat};
-use super::numeric::{self, Numbers};
+use super::numeric::Numbers;
 use super::whole::Whole;
 use crate::error::Result;
-use crate::watch::Watch;
+use crate::progress::Watch;
+use crate::store::numeric;
 
 /// Where the values of a column come from when they were not needed at first.
 pub trait Loader: Send + Sync {

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use self::note::told;
 use self::pricing::{Outcome, Pricing, Tally};
 use super::column::Column;
-use super::currency::{self, Named, Stated};
+use super::currency::{Named, Stated};
 use super::fault::RowList;
 use super::mixed::is_caution;
 use super::numeric::nullable;
@@ -22,7 +22,8 @@ use super::role::Role;
 use super::settle::Decisions;
 use super::shipments::{Assigned, Shipments, Store, label_texts};
 use crate::error::{Error, Result};
-use crate::watch::Watch;
+use crate::progress::Watch;
+use crate::store::currency;
 
 /// Rows that a thread takes at a time.
 const STEP: usize = 1 << 16;

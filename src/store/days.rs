@@ -19,7 +19,7 @@ use super::digits::{DateFormat, Told};
 use super::period::Every;
 use super::shipments::{label_texts, rows_of};
 use crate::error::{Error, Result};
-use crate::watch::Watch;
+use crate::progress::Watch;
 
 /// Stands for a null day; no calendar reaches it.
 pub const NULL_DAY: i32 = i32::MIN;

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use super::codes::{Codes, text_labels};
 use super::short::{SHORT, mix, short};
 use crate::error::{Error, Result};
-use crate::watch::Watch;
+use crate::progress::Watch;
 
 mod numbers;
 mod rank;

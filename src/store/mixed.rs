@@ -13,7 +13,7 @@ use super::fault::RowList;
 use super::role::Role;
 use super::shipments::{Store, label_texts};
 use crate::error::{Error, Result};
-use crate::watch::Watch;
+use crate::progress::Watch;
 
 /// Currencies that are named with their rows; the others are counted.
 const SHOWN: usize = 4;

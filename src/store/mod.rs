@@ -3,6 +3,7 @@
 
 mod codes;
 mod column;
+mod content;
 mod convert;
 pub mod country;
 pub mod currency;
@@ -35,6 +36,7 @@ mod whole;
 
 pub use codes::{Codes, day_labels, text_labels};
 pub use column::{Column, Loader};
+pub use content::{contents, contents_of, text_hash};
 pub use convert::{Conversion, convert, currencies};
 pub use currency::{Currency, Stated, note as currency_note};
 pub use date::{CALENDAR, DateCell, DateOrder, Grain, parse_date};

@@ -12,7 +12,7 @@ use super::encode::{dictionary_values, is_text};
 use super::number::{Decimal, NumberCell, NumberFormat, parse_number};
 use super::vote::Ballot;
 use crate::error::{Error, Result};
-use crate::watch::Watch;
+use crate::progress::Watch;
 
 pub const NOT_A_NUMBER: &str = "not a number";
 

@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use super::fault::RowList;
 use super::shipments::Shipments;
 use crate::error::Result;
-use crate::watch::Watch;
+use crate::progress::Watch;
 
 impl Shipments {
     /// The source's own columns for these rows; text of any encoding as string views.

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::currency::{self, Named};
-use super::days::{self, NULL_DAY};
+use super::currency::Named;
+use super::days::NULL_DAY;
 use super::period::{Every, Period, iso};
 use super::shipments::{Store, label_texts};
 use crate::error::{Error, Result};
+use crate::progress::Watch;
 use crate::stats::exact_sum;
-use crate::watch::Watch;
+use crate::store::{currency, days};
 
 /// A rate and the first day it is valid.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::codes::Codes;
-use super::country::{self, CountryFormat};
+use super::country::CountryFormat;
 use super::date::Grain;
-use super::days::Wider;
+use super::days::{self, Wider};
 use super::fault::{Fault, Repair};
-use super::hs::{self, LostZeros, Stored};
+use super::hs::{LostZeros, Stored};
 use super::period::Every;
 use super::role::{Role, RoleKind};
 use super::shipments::{Store, label_texts};
-use super::{days, nothing, side};
+use super::{nothing, side};
 use crate::error::{Error, Result};
-use crate::watch::Watch;
+use crate::progress::Watch;
+use crate::store::{country, hs};
 
 /// A role's codes, the cells that it could not read, those it mended, and how it read.
 #[derive(Clone)]

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::country::CountryFormat;
-use super::currency::{self, Stated};
+use super::currency::Stated;
 use super::digits::DateFormat;
 use super::hs::LostZeros;
 use super::number::{Decimal, NumberFormat};
@@ -14,7 +14,8 @@ use super::role::{Role, RoleKind};
 use super::shipments::Store;
 use super::vote::Ballot;
 use crate::error::{Error, Result};
-use crate::watch::Watch;
+use crate::progress::Watch;
+use crate::store::currency;
 
 /// How the columns of roles were read.
 #[derive(Clone, Debug, Default, PartialEq)]

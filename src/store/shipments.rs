@@ -20,7 +20,7 @@ use super::role::Role;
 use super::settle::Decisions;
 use super::totals::Totals;
 use crate::error::{Error, Result};
-use crate::watch::Watch;
+use crate::progress::Watch;
 
 pub use super::days::NULL_DAY;
 

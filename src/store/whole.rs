@@ -9,7 +9,7 @@ use arrow::datatypes::*;
 use rayon::prelude::*;
 
 use crate::error::Result;
-use crate::watch::Watch;
+use crate::progress::Watch;
 
 /// Integers up to this size are doubles too.
 const EXACT: u64 = 1 << 53;

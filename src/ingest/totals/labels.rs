@@ -15,8 +15,8 @@ use super::super::words;
 use super::Found;
 use super::trade::{Key, TOLERANCE, Trade, figures};
 use crate::error::{Error, Result};
+use crate::progress::Watch;
 use crate::store::{Codes, Column, Role, Store, dictionary_values, folded, is_text, label_texts};
-use crate::watch::Watch;
 
 /// What a label stands for: a part, several of the parts, or all of them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -12,9 +12,9 @@ use rayon::prelude::*;
 use super::super::words;
 use super::Found;
 use crate::error::Result;
+use crate::progress::Watch;
 use crate::stats::exact_sum;
 use crate::store::{Column, Fault, Role, RoleKind, Store, is_missing, is_text};
-use crate::watch::Watch;
 
 const FAULT: &str = "looks like the total of the column";
 pub const REASON: &str = "keys are blank or say \"total\"";

@@ -8,8 +8,8 @@ mod trade;
 
 use super::recipe::Recipe;
 use crate::error::Result;
+use crate::progress::Watch;
 use crate::store::{Role, Store, Totals};
-use crate::watch::Watch;
 
 /// Why rows are totals, with the rows.
 type Found = Vec<(String, Vec<u32>)>;

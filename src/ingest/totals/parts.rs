@@ -9,12 +9,13 @@ use arrow::datatypes::DataType;
 use rayon::prelude::*;
 
 use super::super::recipe::{How, Recipe};
-use super::super::words::{self, FlowWords};
+use super::super::words::FlowWords;
 use super::Found;
 use super::trade::{Key, TOLERANCE, Trade, adds_up, figures};
 use crate::error::Result;
+use crate::ingest::words;
+use crate::progress::Watch;
 use crate::store::{Codes, Column, Every, Role, Store, dictionary_values, is_text, label_texts};
-use crate::watch::Watch;
 
 /// The share of totals that must be the sum of their parts.
 const MOST: f64 = 0.5;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use arrow::buffer::ScalarBuffer;
 
 use crate::error::Result;
+use crate::progress::Watch;
 use crate::store::{Codes, NULL_DAY, Role, Store};
-use crate::watch::Watch;
 
 /// How far the sum of published parts may be from the published total.
 pub const TOLERANCE: f64 = 0.005;

@@ -13,7 +13,7 @@ use super::super::role::Role;
 use super::super::shipments::{Shipments, Store};
 use super::{Conversion, Currencies, STEP};
 use crate::error::{Error, Result};
-use crate::watch::Watch;
+use crate::progress::Watch;
 
 const PERIODS: [Every; 5] = [Every::Day, Every::Week, Every::Month, Every::Quarter, Every::Year];
 

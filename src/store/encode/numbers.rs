@@ -12,9 +12,9 @@ use arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, Float64Type, In
 
 use super::{Numbered, Value, apply_ranks, number_runs, rank};
 use crate::error::Result;
+use crate::progress::Watch;
 use crate::stats;
 use crate::store::codes::Codes;
-use crate::watch::Watch;
 
 /// Whether values of this type have an order of numbers.
 pub fn counted(kind: &DataType) -> bool {

@@ -1,0 +1,347 @@
+//! `Digits`: does somebody invent numbers?
+//!
+//! Two questions about the values an entity declares: do their first two digits stray from those of
+//! the products it trades, and are more of them round than its peers'? Benford's law itself is no
+//! null for a single trader (Cerioli et al., PNAS 2019): the digits of one product's prices are not
+//! Benford's. So the expected digits are those of the other traders of the same products, and the
+//! spread of the statistic is taken from all entities tested. Few values, or few products, give no
+//! score.
+
+mod scores;
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+
+use self::scores::DigitScores;
+use crate::calibrate::cauchy_combination;
+use crate::detect::{Detector, Fit, SharedFit};
+use crate::error::{Error, Result};
+use crate::evidence::SharedScores;
+use crate::group::{Combos, IndexCache, resolve};
+use crate::progress::Watch;
+use crate::state::checked::Rule;
+use crate::state::members::{lists, plain, read_lists};
+use crate::stats::{Ordered, binomial_upper, chi_square_tail, encode, normal_quantile, normal_upper};
+use crate::store::{Role, Shipments};
+use crate::table::table;
+
+/// First two digits 10 to 99.
+const CELLS: usize = 90;
+/// Values on which the digits of all products together weigh in those of one product.
+const SHARED: f64 = 200.0;
+/// Entities needed to learn the spread of the statistic from.
+const ENOUGH: usize = 20;
+/// Where the statistics of the entities are compared with chance: in the middle, and where the more
+/// unusual of honest traders are.
+const SPREAD_AT: [f64; 2] = [0.5, 0.9];
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Digits {
+    pub entity: String,
+    pub min_values: usize,
+    pub min_products: usize,
+}
+
+/// What is counted for each part: the cells, then the values that are round, then those that could be.
+const ROUND: usize = CELLS;
+const LONG: usize = CELLS + 1;
+const COUNTS: usize = CELLS + 2;
+type Counts = [f64; COUNTS];
+
+/// The first two digits of a value of 10 or more, with 1000 added where it has four digits or more and
+/// 2000 where it is round besides: nothing but zeros behind the first two. A value below 10 is left out.
+fn cell(value: f64) -> Option<f64> {
+    if !(10.0..1e15).contains(&value) {
+        return None;
+    }
+    let mut lead = value;
+    let mut digits = 2;
+    while lead >= 100.0 {
+        lead /= 10.0;
+        digits += 1;
+    }
+    // Whole numbers decide whether it is round; division may have lost a digit.
+    let first = (lead + 1e-9).floor();
+    let long = digits >= 4;
+    let round = long && value.fract() == 0.0 && (value as u64).is_multiple_of(10u64.pow(digits - 2));
+    Some(first + if round { 2000.0 } else { 1000.0 * f64::from(u8::from(long)) })
+}
+
+/// The cell, whether the value is round, and whether it could be.
+fn unpack(cell: f64) -> (usize, bool, bool) {
+    ((cell % 1000.0) as usize - 10, cell >= 2000.0, cell >= 1000.0)
+}
+
+struct Model {
+    settings: Digits,
+    /// An entity's values of one product.
+    combos: Combos,
+    starts: Vec<usize>,
+    cells: Vec<f64>,
+    entities: Combos,
+    verdicts: Vec<Verdict>,
+}
+
+#[derive(Clone, Default)]
+struct Verdict {
+    n: f64,
+    products: usize,
+    /// Chi-square over its degrees of freedom, before and after the spread among entities.
+    ratio: f64,
+    freedom: f64,
+    digits_p: f64,
+    mad: f64,
+    mad_expected: f64,
+    round: f64,
+    round_expected: f64,
+    /// The standard normal that the chance of so many round values stands for.
+    round_z: f64,
+    round_p: f64,
+    p: f64,
+    /// The two digits most in excess, their share and that expected.
+    most: (usize, f64, f64),
+}
+
+impl Digits {
+    fn check(&self) -> Result<()> {
+        if self.min_values < 50 {
+            return Err(Error::Argument(format!(
+                "min_values={}: fewer than 50 values say nothing about digits",
+                self.min_values
+            )));
+        }
+        Ok(())
+    }
+
+    fn keys(&self, with_product: bool) -> Vec<String> {
+        let mut keys = vec![self.entity.clone()];
+        if with_product {
+            keys.push("hs2".into());
+        }
+        keys
+    }
+
+    fn model(&self, combos: Combos, starts: Vec<usize>, cells: Vec<f64>, watch: &Watch) -> Result<Model> {
+        let (entities, entity_of) = combos.project(std::slice::from_ref(&self.entity))?.distinct()?;
+        let product_of = if combos.keys.len() > 1 {
+            let (_, of) = combos.project(&combos.keys[1..])?.distinct()?;
+            of
+        } else {
+            vec![0; combos.groups()]
+        };
+        let products = product_of.iter().max().map_or(0, |m| *m as usize + 1);
+        // Counts of each cell, and of round values, by part, by product and in all.
+        let mut part = vec![[0u32; COUNTS]; combos.groups()];
+        let mut product = vec![[0f64; COUNTS]; products];
+        let mut all = [0f64; COUNTS];
+        for g in 0..combos.groups() {
+            watch.check()?;
+            for &packed in &cells[starts[g]..starts[g + 1]] {
+                let (first, round, long) = unpack(packed);
+                part[g][first] += 1;
+                part[g][ROUND] += u32::from(round);
+                part[g][LONG] += u32::from(long);
+            }
+            for (i, &count) in part[g].iter().enumerate() {
+                product[product_of[g] as usize][i] += f64::from(count);
+                all[i] += f64::from(count);
+            }
+        }
+        let total = |cells: &Counts| cells[..CELLS].iter().sum::<f64>();
+        let everything = total(&all);
+        let mut parts_of: Vec<Vec<usize>> = vec![Vec::new(); entities.groups()];
+        for g in 0..combos.groups() {
+            parts_of[entity_of[g] as usize].push(g);
+        }
+        let mut verdicts: Vec<Verdict> = watch.each(0..parts_of.len(), 1 << 6, |entity| {
+            let parts = &parts_of[entity];
+            let mut seen = [0f64; COUNTS];
+            let mut expected = [0f64; COUNTS];
+            let mut n = 0.0;
+            let held = parts.iter().filter(|&&g| starts[g + 1] > starts[g]).count();
+            for &g in parts {
+                let own = part[g].map(f64::from);
+                let size = total(&own);
+                n += size;
+                let pool = &product[product_of[g] as usize];
+                for i in 0..COUNTS {
+                    seen[i] += own[i];
+                }
+                // The other traders of the product, and a little of all products and of `beforehand`.
+                let rate = |i: usize, among: f64, all_among: f64, size: f64, beforehand: f64| {
+                    let wide = (all[i] - own[i] + SHARED * beforehand) / (all_among - size + SHARED);
+                    (pool[i] - own[i] + SHARED * wide) / (among - size + SHARED)
+                };
+                let held = total(pool);
+                for (i, expected) in expected.iter_mut().enumerate().take(CELLS) {
+                    let benford = libm::log10(1.0 + 1.0 / (i as f64 + 10.0));
+                    *expected += size * rate(i, held, everything, size, benford);
+                }
+                expected[ROUND] += own[LONG] * rate(ROUND, pool[LONG], all[LONG], own[LONG], 0.01);
+            }
+            self.judge(n, held, &seen, &expected)
+        })?;
+        spread(&mut verdicts);
+        watch.check()?;
+        Ok(Model { settings: self.clone(), combos, starts, cells, entities, verdicts })
+    }
+
+    fn judge(&self, n: f64, products: usize, seen: &Counts, expected: &Counts) -> Verdict {
+        let mut verdict = Verdict { n, products, p: f64::NAN, ..Verdict::default() };
+        if n < self.min_values as f64 || products < self.min_products {
+            return verdict;
+        }
+        // Neighbouring cells are taken together until each is expected to hold five.
+        let mut cells: Vec<(f64, f64)> = Vec::new();
+        let (mut o, mut e) = (0.0, 0.0);
+        for i in 0..CELLS {
+            o += seen[i];
+            e += expected[i];
+            if e >= 5.0 {
+                cells.push((o, e));
+                (o, e) = (0.0, 0.0);
+            }
+            let excess = (seen[i] - expected[i]) / n;
+            verdict.mad += excess.abs() / CELLS as f64;
+            let share = expected[i] / n;
+            verdict.mad_expected += (2.0 * share * (1.0 - share) / (std::f64::consts::PI * n)).sqrt() / CELLS as f64;
+            if excess > verdict.most.1 - verdict.most.2 {
+                verdict.most = (i + 10, seen[i] / n, share);
+            }
+        }
+        if let Some(last) = cells.last_mut() {
+            *last = (last.0 + o, last.1 + e);
+        }
+        let square: f64 = cells.iter().map(|(o, e)| (o - e) * (o - e) / e).sum();
+        let k = cells.len() as f64;
+        let freedom = (k - 1.0).max(1.0);
+        // Few values spread wider than chi-square: their exact variance (Haldane 1937) sets the freedom.
+        let inverse: f64 = cells.iter().map(|(_, e)| n / e).sum();
+        let variance = 2.0 * freedom + (inverse - k * k - 2.0 * k + 2.0) / n;
+        verdict.ratio = square / freedom;
+        verdict.freedom = (2.0 * freedom * freedom / variance.max(2.0 * freedom)).max(1.0);
+        let long = seen[LONG].max(1.0);
+        verdict.round = seen[ROUND] / long;
+        verdict.round_expected = expected[ROUND] / long;
+        let by_chance = binomial_upper(seen[ROUND] as usize, long as usize, verdict.round_expected.clamp(0.0, 1.0));
+        verdict.round_z = -normal_quantile(by_chance.clamp(1e-300, 1.0 - 1e-12));
+        verdict.p = 0.0;
+        verdict
+    }
+}
+
+/// p-values, once the statistics of all entities tell how far they spread: one trader's values hang
+/// together, so they spread wider than independent ones would.
+fn spread(verdicts: &mut [Verdict]) {
+    let tested = || verdicts.iter().filter(|v| !v.p.is_nan());
+    let quantile = |share: f64, values: &mut dyn Iterator<Item = f64>| {
+        let mut keys: Vec<i64> = values.map(encode).collect();
+        Ordered::new(&mut keys, true).quantile(share).unwrap_or(1.0)
+    };
+    let (mut wider, mut rounder) = (1.0f64, 1.0f64);
+    if tested().count() >= ENOUGH {
+        for share in SPREAD_AT {
+            // Chi-square over its degrees of freedom at that share (Wilson and Hilferty 1931).
+            let step = normal_quantile(share);
+            let usual = |freedom: f64| {
+                let part = 2.0 / (9.0 * freedom.max(1.0));
+                (1.0 - part + step * part.sqrt()).powi(3)
+            };
+            wider = wider.max(quantile(share, &mut tested().map(|v| v.ratio / usual(v.freedom))));
+        }
+        let upper = quantile(SPREAD_AT[1], &mut tested().map(|v| v.round_z));
+        rounder = rounder.max(upper / normal_quantile(SPREAD_AT[1]));
+    }
+    for verdict in verdicts.iter_mut().filter(|v| !v.p.is_nan()) {
+        verdict.digits_p = chi_square_tail(verdict.ratio / wider * verdict.freedom, verdict.freedom);
+        verdict.round_p = normal_upper(verdict.round_z / rounder);
+        verdict.p = cauchy_combination(&[verdict.digits_p, verdict.round_p]).unwrap_or(f64::NAN);
+    }
+}
+
+impl Digits {
+    fn learn(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<Model> {
+        self.check()?;
+        let value = ships.store.role_numbers(Role::Value, watch)?;
+        let keys = self.keys(ships.store.role(Role::Hs).is_some());
+        let index = cache.get(ships, &resolve(&ships.store, &keys)?, watch)?;
+        let mut starts = vec![0];
+        let mut cells = Vec::new();
+        for g in 0..index.groups() {
+            watch.check()?;
+            cells.extend(index.rows(g).iter().filter_map(|&row| cell(value[row as usize])));
+            starts.push(cells.len());
+        }
+        self.model(Combos::of_index(&index, &keys), starts, cells, watch)
+    }
+}
+
+impl Detector for Digits {
+    fn fit(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedFit> {
+        Ok(Arc::new(self.learn(ships, cache, watch)?))
+    }
+
+    fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit> {
+        self.check()?;
+        let keys = self.keys(states.iter().any(|s| s.column_by_name("hs2").is_some()));
+        let (combos, [digits]) = read_lists(states, &keys, [("digits", Rule::DIGITS)], "Digits", watch)?;
+        Ok(Arc::new(self.model(combos, digits.starts, digits.values, watch)?))
+    }
+}
+
+impl Fit for Model {
+    /// The entities of these shipments, each with what was fitted about it.
+    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
+        let keys = std::slice::from_ref(&self.settings.entity);
+        let index = cache.get(ships, &resolve(&ships.store, keys)?, watch)?;
+        let here = Combos::of_index(&index, keys);
+        let known = self.entities.find(&here, watch)?;
+        let value = ships.store.role_numbers(Role::Value, watch)?;
+        Ok(Arc::new(DigitScores { model: self, here, index, known, value }))
+    }
+
+    /// A row an entity and HS chapter: the keys, `n`, and `digits`, the first two digits of each value
+    /// with 1000 added where it has four or more and 2000 where it is round besides; on the first row of each entity what was found.
+    fn state(&self, watch: &Watch) -> Result<RecordBatch> {
+        let parts = self.combos.groups();
+        let mut columns: Vec<(String, ArrayRef)> = Vec::new();
+        for (k, key) in self.combos.keys.iter().enumerate() {
+            columns.push((key.clone(), plain(&self.combos.labels(k)?)?));
+        }
+        let n = (0..parts).map(|g| (self.starts[g + 1] - self.starts[g]) as i64);
+        columns.push(("n".into(), Arc::new(Int64Array::from_iter_values(n))));
+        let mut sorted = self.cells.clone();
+        for g in 0..parts {
+            watch.check()?;
+            sorted[self.starts[g]..self.starts[g + 1]].sort_unstable_by(f64::total_cmp);
+        }
+        columns.push(("digits".into(), lists(&self.starts, sorted, parts)));
+        table(columns, parts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_two_digits_and_round_values() {
+        for (value, first, round, long) in [
+            (10.0, 10, false, false),
+            (99.99, 99, false, false),
+            (1234.5, 12, false, true),
+            (1200.0, 12, true, true),
+            (1250.0, 12, false, true),
+            (30_000.0, 30, true, true),
+            (9_999_999.0, 99, false, true),
+            (99_000_000.0, 99, true, true),
+        ] {
+            let found = unpack(cell(value).unwrap());
+            assert_eq!((found.0 + 10, found.1, found.2), (first, round, long), "{value}");
+        }
+        assert_eq!(cell(9.99), None);
+        assert_eq!(cell(f64::NAN), None);
+        assert_eq!(cell(-50.0), None);
+    }
+}

@@ -1,0 +1,201 @@
+//! `Divergence`: did one destination move apart from the others?
+//!
+//! The log growth of each product and destination between two windows, less what the product grew
+//! everywhere and what the destination grew in everything: two effects found by median polish (Tukey
+//! 1977), with weights. How far the rest strays by chance follows from how many records of one size
+//! the two sums are worth, times a factor learnt from all of them; p-values from their own tails.
+
+mod polish;
+mod scores;
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+
+use self::polish::{grow, polish, standardise};
+use self::scores::PairScores;
+use crate::calibrate::tails::Tails;
+use crate::detect::{Detector, Fit, SharedFit};
+use crate::error::{Error, Result};
+use crate::evidence::SharedScores;
+use crate::flows::{Flows, LONGEST, Ruler, Total};
+use crate::group::IndexCache;
+use crate::progress::Watch;
+use crate::state::members::numbers;
+use crate::store::{Every, Period, Shipments, iso};
+use crate::table::table;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Divergence {
+    pub by: Vec<String>,
+    pub across: String,
+    pub measure: String,
+    /// Inclusive days; the last twelve months of the data and the twelve before, where not given.
+    pub current: Option<Period>,
+    pub base: Option<Period>,
+}
+
+/// A product and destination.
+#[derive(Clone, Debug)]
+struct Pair {
+    product: u32,
+    destination: u32,
+    base: Total,
+    current: Total,
+    /// Log growth, its variance in units of that of one record, and what the effects make of it.
+    growth: f64,
+    variance: f64,
+    /// Its share of either window.
+    parts: [f64; 2],
+    expected: f64,
+    z: f64,
+    /// Growth of all other destinations of the product together.
+    others: f64,
+    /// The destination of the product that went furthest the other way.
+    against: Option<usize>,
+    peers: usize,
+}
+
+struct Window {
+    days: Period,
+    /// The first and the last of its periods in the data.
+    span: (u32, u32),
+}
+
+struct Model {
+    settings: Divergence,
+    flows: Flows,
+    /// Base and current.
+    windows: [Window; 2],
+    pairs: Vec<Pair>,
+    tails: Tails,
+}
+
+impl Divergence {
+    fn ruler(&self) -> Ruler {
+        let mut by = self.by.clone();
+        by.push(self.across.clone());
+        let whole_months = |p: &Option<Period>| p.is_none_or(|p| months(p).0 == p.first && months(p).1 == p.last);
+        let every = if whole_months(&self.current) && whole_months(&self.base) { Every::Month } else { Every::Day };
+        Ruler { by, every, measure: self.measure.clone(), squares: true, most: LONGEST }
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.by.is_empty() || self.by.contains(&self.across) {
+            return Err(Error::Argument(format!(
+                "by names products and across the destinations they are compared over; by={:?} and across={:?}",
+                self.by, self.across
+            )));
+        }
+        Ok(())
+    }
+
+    /// The base and the current window: days, and the periods of the data in them.
+    fn windows(&self, flows: &Flows) -> Result<[Window; 2]> {
+        let every = self.ruler().every;
+        let data = Period { first: flows.periods[0], last: every.next(flows.periods[flows.periods.len() - 1]) - 1 };
+        let current = self.current.unwrap_or_else(|| year_until(data.last));
+        let base = self.base.unwrap_or_else(|| year_until(current.first - 1));
+        let window = |name: &str, days: Period| -> Result<Window> {
+            let span = flows.window(days).ok_or_else(|| match (days.outside(name, data), self.current) {
+                (error, Some(_)) => error,
+                (error, None) => Error::Argument(format!("{error}; pass current and base")),
+            })?;
+            Ok(Window { days, span })
+        };
+        let windows = [window("base", base)?, window("current", current)?];
+        if base.last >= current.first && current.last >= base.first {
+            return Err(Error::Argument(format!(
+                "base ({} to {}) and current ({} to {}) overlap",
+                iso(base.first),
+                iso(base.last),
+                iso(current.first),
+                iso(current.last)
+            )));
+        }
+        Ok(windows)
+    }
+
+    fn model(&self, flows: Flows, watch: &Watch) -> Result<Model> {
+        let windows = self.windows(&flows)?;
+        let (_, product_of) = flows.combos.project(&self.by)?.distinct()?;
+        let (_, destination_of) = flows.combos.project(std::slice::from_ref(&self.across))?.distinct()?;
+        let totals = watch.each(0..flows.groups(), 1 << 8, |g| {
+            Some([flows.total(g, windows[0].span), flows.total(g, windows[1].span)])
+        })?;
+        let mut pairs: Vec<Pair> = totals
+            .into_iter()
+            .flatten()
+            .enumerate()
+            .map(|(g, [base, current])| Pair {
+                product: product_of[g],
+                destination: destination_of[g],
+                base,
+                current,
+                growth: f64::NAN,
+                variance: f64::NAN,
+                parts: [f64::NAN; 2],
+                expected: f64::NAN,
+                z: f64::NAN,
+                others: f64::NAN,
+                against: None,
+                peers: 0,
+            })
+            .collect();
+        grow(&mut pairs, watch)?;
+        polish(&mut pairs, watch)?;
+        let tails = standardise(&mut pairs, watch)?;
+        Ok(Model { settings: self.clone(), flows, windows, pairs, tails })
+    }
+}
+
+/// The months that hold a window.
+fn months(p: Period) -> (i32, i32) {
+    (Every::Month.start(p.first), Every::Month.next(Every::Month.start(p.last)) - 1)
+}
+
+/// The twelve months that end with a day.
+fn year_until(last: i32) -> Period {
+    let end = Every::Month.start(last);
+    let mut first = end;
+    for _ in 0..11 {
+        first = Every::Month.start(first - 1);
+    }
+    Period { first, last: Every::Month.next(end) - 1 }
+}
+
+impl Detector for Divergence {
+    fn fit(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedFit> {
+        self.check()?;
+        Ok(Arc::new(self.model(self.ruler().flows(ships, cache, watch)?, watch)?))
+    }
+
+    fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit> {
+        self.check()?;
+        Ok(Arc::new(self.model(self.ruler().restored(states, "Divergence", watch)?, watch)?))
+    }
+}
+
+impl Fit for Model {
+    /// The products and destinations of these shipments, each with what was fitted about it.
+    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
+        let flows = self.settings.ruler().flows(ships, cache, watch)?;
+        let known = self.flows.combos.find(&flows.combos, watch)?;
+        Ok(Arc::new(PairScores { model: self, flows, known }))
+    }
+
+    /// A row a product and destination: the keys, `n`, the cells, and `base`, `current`, `log_growth`,
+    /// `expected` (log growth) and `z`.
+    fn state(&self, watch: &Watch) -> Result<RecordBatch> {
+        let mut columns = self.flows.state(watch)?;
+        let mut float = |name: &str, value: fn(&Pair) -> f64| {
+            columns.push((name.into(), numbers(self.pairs.iter().map(value))));
+        };
+        float("base", |p| p.base.value);
+        float("current", |p| p.current.value);
+        float("log_growth", |p| p.growth);
+        float("expected", |p| p.expected);
+        float("z", |p| p.z);
+        table(columns, self.pairs.len())
+    }
+}

@@ -1,0 +1,137 @@
+//! Scores and p-values of triangles: the three legs in standard errors, and the same at placebo dates.
+
+use rayon::prelude::*;
+
+use super::{EMPTY, Leg, Model, Triangle};
+use crate::error::Result;
+use crate::progress::Watch;
+use crate::stats::{Ordered, ParetoTail, encode, ln};
+use crate::store::Every;
+
+/// Other destinations of a product needed to tell its growth in the world.
+const WORLD: usize = 5;
+/// The share of a product's trade below which a destination is none to tell its growth by.
+const TRIFLE: f64 = 0.005;
+/// Placebos whose tail may be followed beyond the largest of them.
+const MANY: usize = 1_000;
+
+impl Model {
+    pub fn judge(&mut self, watch: &Watch) -> Result<()> {
+        let (before, after) = self.spans;
+        let mut of_product: Vec<Vec<usize>> = vec![Vec::new(); self.direct.len()];
+        self.triangles.iter().enumerate().for_each(|(i, t)| of_product[t.product].push(i));
+        self.placebos = self.placebo_scores(&of_product, watch)?;
+        for (product, members) in of_product.iter().enumerate() {
+            watch.check()?;
+            for (&i, (world, told)) in members.iter().zip(self.world(members, before, after)) {
+                let z = self.legs(&self.triangles[i], product, world, before, after);
+                let triangle = &mut self.triangles[i];
+                (triangle.world, triangle.told, triangle.z) = (world, told, z);
+                triangle.score = together(z);
+            }
+        }
+        // Growth where nothing was lost, of the same intermediaries at the event itself.
+        let unaffected = self.triangles.iter().filter(|t| t.z[0] <= 0.0).map(|t| together([f64::NAN, t.z[1], t.z[2]]));
+        self.placebos.extend(unaffected.filter(|s| s.is_finite()));
+        watch.check()?;
+        self.placebos.par_sort_unstable_by(f64::total_cmp);
+        watch.check()?;
+        let tail = ParetoTail::fit(&self.placebos);
+        let most = self.placebos.last().copied().unwrap_or(f64::NEG_INFINITY);
+        for triangle in &mut self.triangles {
+            if triangle.score.is_nan() {
+                continue;
+            }
+            let n = self.placebos.len();
+            let least = self.placebos.partition_point(|&s| s < triangle.score);
+            let counted = (1 + n - least) as f64 / (n + 1) as f64;
+            triangle.p = match &tail {
+                Some(tail) if n >= MANY && triangle.score > most => tail.p_value(triangle.score).min(counted),
+                _ => counted,
+            };
+        }
+        Ok(())
+    }
+
+    /// Growth in the rest of the world for each of a product's intermediaries: the middle of its growth to
+    /// the other destinations.
+    fn world(&self, members: &[usize], before: (u32, u32), after: (u32, u32)) -> Vec<(f64, bool)> {
+        let months = |w: (u32, u32)| f64::from(w.1 - w.0 + 1);
+        let growth = |&i: &usize| {
+            let leg = &self.triangles[i].inward;
+            let (b, a) = (leg.total(before).0 / months(before), leg.total(after).0 / months(after));
+            (b, if b > 0.0 && a > 0.0 { ln(a / b) } else { f64::NAN })
+        };
+        let all: Vec<(f64, f64)> = members.iter().map(growth).collect();
+        let total: f64 = all.iter().map(|g| g.0).sum();
+        // A destination of next to nothing tells nothing of the world.
+        let tells = |g: &(f64, f64)| g.0 >= TRIFLE * total && !g.1.is_nan();
+        let mut ordered: Vec<i64> = all.iter().filter(|g| tells(g)).map(|g| encode(g.1)).collect();
+        ordered.sort_unstable();
+        all.iter()
+            .map(|own| {
+                // The middle one or two of all but its own growth.
+                let place = if tells(own) { ordered.partition_point(|&k| k < encode(own.1)) } else { ordered.len() };
+                let others = ordered.len() - usize::from(tells(own));
+                if others < WORLD {
+                    return (1.0, false);
+                }
+                let at = |k: usize| ordered[k + usize::from(k >= place)];
+                let mut middle =
+                    if others % 2 == 1 { vec![at(others / 2)] } else { vec![at(others / 2 - 1), at(others / 2)] };
+                (libm::exp(Ordered::new(&mut middle, false).median().unwrap_or(0.0)), true)
+            })
+            .collect()
+    }
+
+    /// The drop of the direct leg, the growth of the one in beyond the world's, and of the one onward, each
+    /// in standard errors; NaN for an onward leg that the data could not show.
+    fn legs(&self, triangle: &Triangle, product: usize, world: f64, before: (u32, u32), after: (u32, u32)) -> [f64; 3] {
+        let span = |w: (u32, u32)| f64::from(w.1 - w.0 + 1);
+        let longer = span(after) / span(before);
+        let floor = EMPTY * self.typical;
+        let change = |leg: &Leg, times: f64| {
+            let ((b, b_records), (a, a_records)) = (leg.total(before), leg.total(after));
+            let ratio = (a.max(0.0) + floor) / (b.max(0.0) * times * longer + floor);
+            ln(ratio) / (1.0 / (a_records + EMPTY) + 1.0 / (b_records + EMPTY)).sqrt()
+        };
+        let onward = if triangle.seen { change(&triangle.onward, 1.0) } else { f64::NAN };
+        [-change(&self.direct[product], 1.0), change(&triangle.inward, world), onward]
+    }
+
+    /// The scores of every triangle at every month before the event that leaves room for two windows side
+    /// by side.
+    fn placebo_scores(&self, of_product: &[Vec<usize>], watch: &Watch) -> Result<Vec<f64>> {
+        let (before, after) = self.spans;
+        let (long_before, long_after) = (before.1 - before.0 + 1, after.1 - after.0 + 1);
+        let event = self.flows.periods.partition_point(|&m| m < Every::Month.start(self.settings.event)) as u32;
+        let dates = long_before as usize..event.saturating_sub(long_after) as usize + 1;
+        let scores = watch.each(dates, 1, |at| {
+            let at = at as u32;
+            let mut scores = Vec::new();
+            let (b, a) = ((at - long_before, at - 1), (at, at + long_after - 1));
+            for (product, members) in of_product.iter().enumerate().take_while(|_| !watch.stopped()) {
+                for (&i, (world, _)) in members.iter().zip(self.world(members, b, a)) {
+                    let triangle = &self.triangles[i];
+                    let seen = triangle.inward.total(b).1 + triangle.inward.total(a).1 > 0.0;
+                    scores.extend(seen.then(|| together(self.legs(triangle, product, world, b, a))));
+                }
+            }
+            scores.retain(|s: &f64| s.is_finite());
+            scores
+        });
+        Ok(scores?.concat())
+    }
+}
+
+/// The legs together: the weakest where one went the other way, else their root harmonic mean square,
+/// which is near the weakest and grows with all.
+fn together(z: [f64; 3]) -> f64 {
+    let known = z.iter().filter(|z| !z.is_nan());
+    let least = known.clone().fold(f64::INFINITY, |least, &z| least.min(z));
+    if least <= 0.0 || !least.is_finite() {
+        return if least.is_finite() { least } else { f64::NAN };
+    }
+    let count = known.clone().count() as f64;
+    (count / known.map(|z| 1.0 / (z * z)).sum::<f64>()).sqrt()
+}

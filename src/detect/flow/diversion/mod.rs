@@ -1,0 +1,334 @@
+//! `Diversion`: did trade that stopped going direct go round through a third country?
+//!
+//! Three legs of a product before and after an event: direct from the origins to the target, in from
+//! the origins to an intermediary, and onward from there to the target. Each leg's change is a log ratio
+//! in standard errors; the score is near the weakest of the three, drop, growth, growth. How large it gets
+//! when nothing happened is told by the same score at placebo dates before the event, and by the growth
+//! of products whose direct trade did not fall.
+
+mod judge;
+mod scores;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+
+use self::scores::TriangleScores;
+use crate::detect::{Detector, Fit, SharedFit};
+use crate::error::{Error, Result};
+use crate::evidence::SharedScores;
+use crate::flows::{Flows, LONGEST, Ruler};
+use crate::group::{Combos, IndexCache};
+use crate::progress::Watch;
+use crate::stats::exact_sum;
+use crate::store::{Every, Period, Role, Shipments, closest, iso};
+use crate::table::table;
+
+/// What an empty window counts as, in typical records.
+const EMPTY: f64 = 0.5;
+/// Months of a window, and least months of data before the event.
+const YEAR: usize = 12;
+/// Names that statistics offices give to sums of countries.
+const AGGREGATES: [&str; 14] = [
+    "european union",
+    "euro area",
+    "eurozone",
+    "world",
+    "eu27",
+    "eu28",
+    "eu25",
+    "ea19",
+    "ea20",
+    "extra-eu",
+    "intra-eu",
+    "all countries",
+    "total",
+    "other countries",
+];
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Diversion {
+    pub target: String,
+    pub event: i32,
+    /// Keys of products; HS codes of six digits where there are any, if not given.
+    pub by: Option<Vec<String>>,
+    pub through: Option<Vec<String>>,
+    pub origins: Option<Vec<String>>,
+    pub measure: String,
+    pub before: Option<Period>,
+    pub after: Option<Period>,
+}
+
+/// A leg month by month.
+#[derive(Clone, Default)]
+struct Leg {
+    value: Vec<f64>,
+    records: Vec<f64>,
+}
+
+impl Leg {
+    fn of(flows: &Flows, groups: &[usize]) -> Leg {
+        let months = flows.periods.len();
+        let mut leg = Leg { value: vec![0.0; months], records: vec![0.0; months] };
+        for &g in groups {
+            for cell in flows.of(g).iter().filter(|c| !c.value.is_nan()) {
+                leg.value[cell.at as usize] += cell.value;
+                leg.records[cell.at as usize] += f64::from(cell.records);
+            }
+        }
+        leg
+    }
+
+    /// Value and records of a window.
+    fn total(&self, window: (u32, u32)) -> (f64, f64) {
+        let range = window.0 as usize..window.1 as usize + 1;
+        let sum = |months: &Vec<f64>| months.get(range.clone()).map_or(0.0, |v| v.iter().sum::<f64>());
+        (sum(&self.value), sum(&self.records))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.records.iter().all(|r| *r == 0.0)
+    }
+}
+
+/// A product and an intermediary.
+struct Triangle {
+    product: usize,
+    inward: Leg,
+    onward: Leg,
+    /// The data hold trade from the intermediary to the target, in whatever product.
+    seen: bool,
+    /// Growth of the product in the rest of the world, and whether it could be told.
+    world: f64,
+    told: bool,
+    z: [f64; 3],
+    score: f64,
+    p: f64,
+}
+
+struct Model {
+    settings: Diversion,
+    by: Vec<String>,
+    flows: Flows,
+    /// Products and intermediaries.
+    combos: Combos,
+    triangles: Vec<Triangle>,
+    direct: Vec<Leg>,
+    spans: ((u32, u32), (u32, u32)),
+    placebos: Vec<f64>,
+    /// Names among the origins that look like sums of others.
+    sums: Vec<String>,
+    typical: f64,
+}
+
+impl Diversion {
+    fn ruler(&self, by: &[String]) -> Ruler {
+        let mut keys = by.to_vec();
+        keys.extend(["origin".to_owned(), "destination".to_owned()]);
+        Ruler { by: keys, every: Every::Month, measure: self.measure.clone(), squares: false, most: LONGEST }
+    }
+
+    fn products(&self, has_hs: bool) -> Vec<String> {
+        self.by.clone().unwrap_or_else(|| if has_hs { vec!["hs6".to_owned()] } else { Vec::new() })
+    }
+
+    /// The windows before and after, as numbers of months.
+    fn spans(&self, flows: &Flows) -> Result<((u32, u32), (u32, u32))> {
+        let months = &flows.periods;
+        let (first, last) = (months[0], months[months.len() - 1]);
+        let event = Every::Month.start(self.event);
+        let range = format!("the data go from {} to {}", Every::Month.text(first), Every::Month.text(last));
+        if event <= first || event > last {
+            return Err(Error::Argument(format!("event {} lies outside the data: {range}", iso(self.event))));
+        }
+        let year = |day: i32, step: i32| {
+            let start = Every::Year.start(day);
+            let start = if step < 0 { Every::Year.start(start - 1) } else { Every::Year.next(start) };
+            Period { first: start, last: Every::Year.next(start) - 1 }
+        };
+        // Whole calendar years where the data hold them, else the twelve months next to the event.
+        let event_at = months.partition_point(|&m| m < event);
+        let before = self.before.unwrap_or_else(|| year(self.event, -1));
+        let before = match flows.window(before) {
+            Some(span) if self.before.is_some() || before.first >= first => span,
+            None if self.before.is_some() => {
+                return Err(Error::Argument(format!("before lies outside the data: {range}")));
+            }
+            _ => (event_at.saturating_sub(YEAR) as u32, event_at as u32 - 1),
+        };
+        let after = self.after.unwrap_or_else(|| year(self.event, 1));
+        let after = match flows.window(after) {
+            Some(span) if self.after.is_some() || months[span.1 as usize] == Every::Month.start(after.last) => span,
+            None if self.after.is_some() => {
+                return Err(Error::Argument(format!("after lies outside the data: {range}")));
+            }
+            _ => (event_at as u32, (event_at + YEAR).min(months.len()) as u32 - 1),
+        };
+        if before.1 as usize >= event_at || (after.0 as usize) < event_at {
+            return Err(Error::Argument(format!(
+                "before must end, and after begin, at the event: before ends {}, after begins {}, the event is on {}",
+                Every::Month.text(months[before.1 as usize]),
+                Every::Month.text(months[after.0 as usize]),
+                iso(self.event)
+            )));
+        }
+        Ok((before, after))
+    }
+
+    fn model(&self, flows: Flows, by: Vec<String>, watch: &Watch) -> Result<Model> {
+        flows.require_sum(&self.measure)?;
+        let spans = self.spans(&flows)?;
+        let (products, product_of) = flows.combos.project(&by)?.distinct()?;
+        let (origins, origin_of) = flows.combos.project(&["origin".to_owned()])?.distinct()?;
+        let (destinations, destination_of) = flows.combos.project(&["destination".to_owned()])?.distinct()?;
+        let names = |c: &Combos| -> Vec<String> { (0..c.groups()).map(|g| c.value(g, 0)).collect() };
+        let (origin_names, destination_names) = (names(&origins), names(&destinations));
+        let find = |what: &str, name: &String, among: &[String]| {
+            among.iter().position(|n| n == name).ok_or_else(|| {
+                let few: Vec<&str> = among.iter().map(String::as_str).take(12).collect();
+                Error::Argument(format!(
+                    "{what} {name:?} is not in the data{}; there are {}{}",
+                    closest(name, among.iter().map(String::as_str)),
+                    few.join(", "),
+                    if among.len() > few.len() {
+                        format!(" and {} more", among.len() - few.len())
+                    } else {
+                        String::new()
+                    }
+                ))
+            })
+        };
+        let target = find("target", &self.target, &destination_names)? as u32;
+        let through = self.through.as_ref().map(|list| {
+            list.iter().map(|n| Ok(find("through", n, &destination_names)? as u32)).collect::<Result<Vec<u32>>>()
+        });
+        let through: Option<HashSet<u32>> = through.transpose()?.map(HashSet::from_iter);
+        let only = self.origins.as_ref().map(|list| {
+            list.iter().map(|n| Ok(find("origins", n, &origin_names)? as u32)).collect::<Result<Vec<u32>>>()
+        });
+        let only: Option<HashSet<u32>> = only.transpose()?.map(HashSet::from_iter);
+        // The target's own exports are no leg of this.
+        let from = |o: u32| only.as_ref().map_or(origin_names[o as usize] != self.target, |list| list.contains(&o));
+
+        let mut keys = by.clone();
+        keys.push("destination".into());
+        let (combos, triangle_of) = flows.combos.project(&keys)?.distinct()?;
+        let mut inward: Vec<Vec<usize>> = vec![Vec::new(); combos.groups()];
+        let mut direct: Vec<Vec<usize>> = vec![Vec::new(); products.groups()];
+        let mut onward: HashMap<(u32, &str), Vec<usize>> = HashMap::new();
+        let mut of_triangle: Vec<(u32, u32)> = vec![(0, 0); combos.groups()];
+        for g in 0..flows.groups() {
+            watch.check()?;
+            let (o, d) = (origin_of[g], destination_of[g]);
+            of_triangle[triangle_of[g] as usize] = (product_of[g], d);
+            let origin = origin_names[o as usize].as_str();
+            if from(o) && origin != destination_names[d as usize] {
+                inward[triangle_of[g] as usize].push(g);
+            }
+            if d == target {
+                onward.entry((product_of[g], origin)).or_default().push(g);
+                if from(o) {
+                    direct[product_of[g] as usize].push(g);
+                }
+            }
+        }
+        let traders: HashSet<&str> = onward.keys().map(|k| k.1).collect();
+        let direct = watch.each(0..direct.len(), 1 << 4, |product| Leg::of(&flows, &direct[product]))?;
+        let records: usize = flows.cells.iter().map(|c| c.records as usize).sum();
+        let sum = exact_sum(&flows.cells.iter().map(|c| c.value).filter(|v| *v > 0.0).collect::<Vec<_>>());
+        let mut kept = Vec::new();
+        let mut triangles = Vec::new();
+        watch.begin("triangles", combos.groups() as u64);
+        for (i, groups) in inward.iter().enumerate() {
+            watch.check()?;
+            let (product, destination) = of_triangle[i];
+            let wanted = through.as_ref().is_none_or(|list| list.contains(&destination));
+            if destination == target || groups.is_empty() || !wanted {
+                continue;
+            }
+            let name = destination_names[destination as usize].as_str();
+            let seen = traders.contains(name);
+            let onward = onward.get(&(product, name)).map_or_else(Leg::default, |groups| Leg::of(&flows, groups));
+            kept.push(i as u32);
+            triangles.push(Triangle {
+                product: product as usize,
+                inward: Leg::of(&flows, groups),
+                onward,
+                seen,
+                world: 1.0,
+                told: false,
+                z: [f64::NAN; 3],
+                score: f64::NAN,
+                p: f64::NAN,
+            });
+        }
+        let mut model = Model {
+            sums: sums_of_others(&flows, &origin_names, &origin_of, watch)?,
+            settings: self.clone(),
+            by,
+            combos: combos.some(&kept),
+            triangles,
+            direct,
+            spans,
+            placebos: Vec::new(),
+            typical: if records > 0 { sum / records as f64 } else { 1.0 },
+            flows,
+        };
+        model.judge(watch)?;
+        Ok(model)
+    }
+}
+
+/// Origins whose name says, or whose every month shows, that they are the sum of others.
+fn sums_of_others(flows: &Flows, names: &[String], origin_of: &[u32], watch: &Watch) -> Result<Vec<String>> {
+    let months = flows.periods.len();
+    let mut totals = vec![vec![0.0; months]; names.len()];
+    for g in 0..flows.groups() {
+        watch.check()?;
+        for cell in flows.of(g).iter().filter(|c| !c.value.is_nan()) {
+            totals[origin_of[g] as usize][cell.at as usize] += cell.value;
+        }
+    }
+    let all: Vec<f64> = (0..months).map(|t| totals.iter().map(|o| o[t]).sum()).collect();
+    let like_a_sum = |o: usize| {
+        let lower = names[o].to_lowercase();
+        let said = AGGREGATES
+            .iter()
+            .any(|a| lower == *a || lower.starts_with(&format!("{a} ")) || lower.starts_with(&format!("{a}_")));
+        let equal = |t: &usize| (totals[o][*t] - (all[*t] - totals[o][*t])).abs() <= 0.005 * totals[o][*t].abs();
+        let active = (0..months).filter(|&t| totals[o][t] != 0.0).count();
+        said || (names.len() > 3 && active >= 3 && (0..months).filter(equal).count() >= active)
+    };
+    let alike = watch.each(0..names.len(), 1, like_a_sum)?;
+    Ok((0..names.len()).filter(|&o| alike[o]).map(|o| names[o].clone()).collect())
+}
+
+impl Detector for Diversion {
+    fn fit(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedFit> {
+        ships.store.require(Role::Origin)?;
+        ships.store.require(Role::Destination)?;
+        ships.store.require(Role::Date)?;
+        ships.store.check_grain(Every::Month, watch)?;
+        let by = self.products(ships.store.role(Role::Hs).is_some());
+        Ok(Arc::new(self.model(self.ruler(&by).flows(ships, cache, watch)?, by, watch)?))
+    }
+
+    fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit> {
+        let by = self.products(states.iter().any(|s| s.column_by_name("hs6").is_some()));
+        Ok(Arc::new(self.model(self.ruler(&by).restored(states, "Diversion", watch)?, by, watch)?))
+    }
+}
+
+impl Fit for Model {
+    /// The products and intermediaries of these shipments, each with what was fitted about it.
+    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
+        let flows = self.settings.ruler(&self.by).flows(ships, cache, watch)?;
+        Ok(Arc::new(TriangleScores::new(self, flows, watch)?))
+    }
+
+    /// A row a product, origin and destination: the keys, `n`, and the months.
+    fn state(&self, watch: &Watch) -> Result<RecordBatch> {
+        table(self.flows.state(watch)?, self.flows.groups())
+    }
+}

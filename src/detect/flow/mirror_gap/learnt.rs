@@ -1,0 +1,199 @@
+//! What is learnt about pairs of reports: the lag between them, the usual gap, what either side misses, and
+//! how far each country can be relied on.
+
+use std::collections::HashMap;
+
+use super::{Class, Ends, Mirror, Sides};
+use crate::calibrate::tails::{Counts, Tails};
+use crate::error::Result;
+use crate::flows::Flows;
+use crate::group::Combos;
+use crate::progress::Watch;
+use crate::stats::{MAD_K, Ordered, encode, exact_sum, ln};
+
+/// Gaps whose weight the gap of all has in that of a route or product.
+const SHRINKAGE: f64 = 10.0;
+/// Records whose weight the share of all has in the share that a country misses.
+const SHARED: f64 = 20.0;
+/// Pairs that are enough to learn from.
+const ENOUGH: usize = 200;
+/// Rounds of the reliability of reporters.
+const ROUNDS: usize = 25;
+/// The least disagreement a reporter is given, so that no reliability is infinite.
+const LEAST: f64 = 0.01;
+/// The spread of log gaps below which rounding is taken for news.
+const TIED: f64 = 1e-6;
+
+/// What is learnt about pairs of reports.
+pub struct Learnt {
+    /// Usual days between the two reports.
+    pub lag: i32,
+    pub route: HashMap<String, f64>,
+    pub product: HashMap<String, f64>,
+    pub usual: f64,
+    pub scale: f64,
+    pub tails: Tails,
+    /// Shares of exporters' records that importers miss, by destination, and the other way, by origin;
+    /// missing where a country never reports as that side.
+    pub missed: [HashMap<String, f64>; 2],
+    pub reliability: [HashMap<String, f64>; 2],
+}
+
+/// The middle number of days from an exporter's report to the importer's, over flows with one record of
+/// each within the longest lag.
+pub fn usual_lag(flows: &Flows, mirror: &Mirror, max_lag: i32) -> i32 {
+    let mut days: Vec<i32> = mirror
+        .groups
+        .iter()
+        .filter_map(|[exports, imports]| {
+            let single = |groups: &[usize]| match groups {
+                [g] if flows.of(*g).len() == 1 => Some(flows.periods[flows.of(*g)[0].at as usize]),
+                _ => None,
+            };
+            Some(single(imports)? - single(exports)?)
+        })
+        .filter(|d| (0..=max_lag).contains(d))
+        .collect();
+    if days.is_empty() {
+        return 0;
+    }
+    let middle = days.len() / 2;
+    *days.select_nth_unstable(middle).1
+}
+
+fn median(mut keys: Vec<i64>) -> Option<f64> {
+    Ordered::new(&mut keys, false).median()
+}
+
+/// The middle of each class of gaps, drawn to `usual`.
+fn middles(classes: usize, gaps: impl Iterator<Item = (u32, f64)>, usual: f64) -> Vec<f64> {
+    let mut members: Vec<Vec<i64>> = vec![Vec::new(); classes];
+    gaps.for_each(|(class, gap)| members[class as usize].push(encode(gap)));
+    members
+        .into_iter()
+        .map(|keys| {
+            let n = keys.len() as f64;
+            median(keys).map_or(usual, |own| (n * own + SHRINKAGE * usual) / (n + SHRINKAGE))
+        })
+        .collect()
+}
+
+fn named(combos: &Combos, values: Vec<f64>) -> HashMap<String, f64> {
+    values.into_iter().enumerate().filter(|(_, v)| !v.is_nan()).map(|(g, v)| (combos.name(g), v)).collect()
+}
+
+pub fn learn(mirror: &Mirror, all: &[(usize, Sides)], lag: i32, watch: &Watch) -> Result<Learnt> {
+    // Pairs whose imports no lag leaves open, where there are enough of them.
+    let settled = all.iter().filter(|(_, s)| s.class == Class::Both && s.settled()).count() >= ENOUGH;
+    let both = || {
+        let found = all.iter().filter(|(_, s)| s.class == Class::Both && (s.settled() || !settled));
+        found.map(|(flow, s)| (mirror.ends[*flow], ln(s.import) - ln(s.export), s))
+    };
+    watch.check()?;
+    let usual = median(both().map(|b| encode(b.1)).collect()).unwrap_or(0.0);
+    let route = middles(mirror.routes.groups(), both().map(|b| (b.0.route, b.1)), usual);
+    let rest = |ends: Ends, gap: f64| gap - route[ends.route as usize];
+    let product = middles(mirror.products.groups(), both().map(|b| (b.0.product, rest(b.0, b.1))), 0.0);
+    watch.check()?;
+    let off = |ends: Ends, gap: f64| rest(ends, gap) - product[ends.product as usize];
+    let spread = median(both().map(|b| encode(off(b.0, b.1).abs())).collect()).unwrap_or(0.0);
+    let scale = (MAD_K * spread).max(TIED);
+    watch.check()?;
+    let mut counts = Counts::new();
+    both().for_each(|b| counts.of(both_records(b.2)).add(off(b.0, b.1) / scale));
+    // Which records of one side the other misses.
+    let share = |groups: usize,
+                 class: Class,
+                 whose: &dyn Fn(Ends) -> u32,
+                 records: &dyn Fn(&Sides) -> f64,
+                 own: &dyn Fn(&Sides) -> f64| {
+        let (mut missed, mut of, mut reported) = (vec![0.0; groups], vec![0.0; groups], vec![0.0; groups]);
+        for (flow, s) in all {
+            let at = whose(mirror.ends[*flow]) as usize;
+            of[at] += records(s);
+            reported[at] += own(s);
+            if s.class == class {
+                missed[at] += records(s);
+            }
+        }
+        let overall = (missed.iter().sum::<f64>() + 0.5) / (of.iter().sum::<f64>() + 1.0);
+        let shares = (0..groups).map(|g| {
+            // A country that never reports misses nothing: it is no partner.
+            if reported[g] == 0.0 { f64::NAN } else { (missed[g] + SHARED * overall) / (of[g] + SHARED) }
+        });
+        shares.collect::<Vec<f64>>()
+    };
+    let lost = share(mirror.destinations.groups(), Class::Lost, &|e| e.destination, &|s| s.exports, &|s| s.imports);
+    let orphans = share(mirror.origins.groups(), Class::Orphan, &|e| e.origin, &|s| s.imports, &|s| s.exports);
+    watch.check()?;
+    let [exporters, importers] = reliability(mirror, all, &route, watch)?;
+    Ok(Learnt {
+        lag,
+        route: named(&mirror.routes, route),
+        product: named(&mirror.products, product),
+        usual,
+        scale,
+        tails: counts.tails(),
+        missed: [named(&mirror.destinations, lost), named(&mirror.origins, orphans)],
+        reliability: [named(&mirror.origins, exporters), named(&mirror.destinations, importers)],
+    })
+}
+
+fn both_records(s: &Sides) -> u32 {
+    s.exports.min(s.imports) as u32
+}
+
+/// The Growth Lab's iteration: a reporter is as reliable as its partners, weighed by theirs, agree with it.
+fn reliability(mirror: &Mirror, all: &[(usize, Sides)], route: &[f64], watch: &Watch) -> Result<[Vec<f64>; 2]> {
+    let mut totals: HashMap<(u32, u32), (Vec<f64>, Vec<f64>)> = HashMap::new();
+    for (flow, s) in all {
+        watch.check()?;
+        let ends = mirror.ends[*flow];
+        let total = totals.entry((ends.origin, ends.destination)).or_default();
+        total.0.push(s.export);
+        total.1.push(s.import * libm::exp(-route[ends.route as usize]));
+    }
+    let mut pairs: Vec<(usize, usize, f64)> = totals
+        .into_iter()
+        .map(|((o, d), (exports, imports))| (o as usize, d as usize, exact_sum(&exports), exact_sum(&imports)))
+        .filter(|p| p.2 > 0.0 && p.3 > 0.0)
+        .map(|(o, d, x, m)| (o, d, (x - m).abs() / (x + m)))
+        .collect();
+    pairs.sort_by_key(|p| (p.0, p.1));
+    let mut r = [vec![1.0; mirror.origins.groups()], vec![1.0; mirror.destinations.groups()]];
+    for _ in 0..ROUNDS {
+        watch.check()?;
+        for side in [0, 1] {
+            let n = r[side].len();
+            let (mut count, mut off) = (vec![0.0; n], vec![0.0; n]);
+            for &(o, d, gap) in &pairs {
+                let (mine, other) = if side == 0 { (o, d) } else { (d, o) };
+                count[mine] += 1.0;
+                off[mine] += gap * r[1 - side][other];
+            }
+            // A country in no pair has none: NaN, which no pair asks for.
+            let raw: Vec<f64> = (0..n)
+                .map(|i| if count[i] == 0.0 { f64::NAN } else { count[i] / off[i].max(LEAST * count[i]) })
+                .collect();
+            // Only ratios mean anything: the mean is one.
+            let known: Vec<f64> = raw.iter().copied().filter(|v| !v.is_nan()).collect();
+            let mean = known.iter().sum::<f64>() / known.len().max(1) as f64;
+            r[side] = raw.into_iter().map(|v| v / mean).collect();
+        }
+    }
+    Ok(r)
+}
+
+impl Learnt {
+    /// The log gap that is usual for a flow.
+    pub fn expected(&self, mirror: &Mirror, flow: usize) -> f64 {
+        let ends = mirror.ends[flow];
+        let route = self.route.get(&mirror.routes.name(ends.route as usize)).copied().unwrap_or(self.usual);
+        let product = self.product.get(&mirror.products.name(ends.product as usize)).copied().unwrap_or(0.0);
+        route + product
+    }
+
+    pub fn gap_p(&self, z: f64, s: &Sides) -> f64 {
+        self.tails.p_value_or_normal(z, both_records(s))
+    }
+}

@@ -1,0 +1,11 @@
+//! Detectors of flows: groups over time, and between places.
+
+mod divergence;
+mod diversion;
+mod mirror_gap;
+mod surge;
+
+pub use divergence::Divergence;
+pub use diversion::Diversion;
+pub use mirror_gap::MirrorGap;
+pub use surge::{MOST_PERIODS, Surge};

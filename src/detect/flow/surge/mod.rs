@@ -1,0 +1,309 @@
+//! `Surge`: did a flow jump or collapse?
+//!
+//! Every flow has a robust baseline (level, slow trend, season, at most one level shift; see
+//! `stats::series`), and every period is measured against it: counts by the negative binomial, values
+//! by Student's t on logarithms, both against the tails that the flows themselves show. A shift is one
+//! finding, in the period it begins; periods after it are measured against the new level.
+
+mod scores;
+mod series;
+
+use std::sync::Arc;
+
+use arrow::array::{Date32Array, RecordBatch, StringViewArray};
+use rayon::prelude::*;
+
+use self::scores::SurgeScores;
+use self::series::{Ground, Series, Work};
+use crate::calibrate::tails::{Counts, Tails};
+use crate::detect::{Detector, Fit, SharedFit};
+use crate::error::{Error, Result};
+use crate::evidence::SharedScores;
+use crate::flows::{Flows, Ruler, lay_out};
+use crate::group::IndexCache;
+use crate::progress::Watch;
+use crate::state::members::numbers;
+use crate::stats::{MAD_K, Ordered, encode, ln, student_t_two_sided};
+use crate::store::Shipments;
+use crate::table::table;
+
+/// Cells with one record that the variety of records is learnt from, at the most.
+const LEARN_FROM: usize = 200_000;
+/// Flows worked on at a time.
+const STRETCH: usize = 64;
+
+/// Periods of a series at the most: its baseline takes time with their square.
+pub const MOST_PERIODS: f64 = 4_000.0;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Surge {
+    pub ruler: Ruler,
+    /// Each period is judged by those before it alone.
+    pub expanding: bool,
+    pub min_periods: usize,
+}
+
+/// What was expected, and the z of what came.
+type Forecast = (f64, f64);
+
+/// A shift: its first period, its z and its p-value.
+#[derive(Clone, Copy)]
+struct Turn {
+    at: usize,
+    z: f64,
+    p: f64,
+}
+
+struct Model {
+    settings: Surge,
+    flows: Arc<Flows>,
+    ground: Ground,
+    series: Vec<Series>,
+    /// For an expanding fit: period after period, flow after flow.
+    forecasts: Vec<Forecast>,
+    /// Of flows that mostly trade and of those that mostly rest.
+    tails: [Tails; 2],
+    /// Of each flow its shift, if it has one.
+    shifts: Vec<Option<Turn>>,
+}
+
+impl Surge {
+    fn flows(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<Flows> {
+        let flows = self.ruler.flows(ships, cache, watch)?;
+        ships.store.check_grain(self.ruler.every, watch)?;
+        Ok(flows)
+    }
+
+    fn check(&self, flows: &Flows) -> Result<()> {
+        let every = self.ruler.every.name();
+        if self.min_periods < 6 {
+            return Err(Error::Argument(format!(
+                "min_periods={}: a baseline needs 6 periods or more",
+                self.min_periods
+            )));
+        }
+        let (n, first, last) = (flows.periods.len(), flows.periods[0], flows.periods[flows.periods.len() - 1]);
+        if n < self.min_periods {
+            return Err(Error::Argument(format!(
+                "the data have {n} {every}{} ({} to {}), fewer than min_periods={}; read more of them, or take shorter periods \
+                 such as every=\"week\"",
+                if n == 1 { "" } else { "s" },
+                self.ruler.every.text(first),
+                self.ruler.every.text(last),
+                self.min_periods
+            )));
+        }
+        Ok(())
+    }
+
+    fn model(&self, flows: Arc<Flows>, watch: &Watch) -> Result<Model> {
+        self.check(&flows)?;
+        let ground = Ground {
+            periods: flows.periods.len(),
+            season: self.ruler.every.season(),
+            additive: flows.additive,
+            counts: flows.counts,
+            variety: variety(&flows, watch)?,
+        };
+        watch.begin("fitting", flows.groups() as u64);
+        let stretches: Vec<usize> = (0..flows.groups()).step_by(STRETCH).collect();
+        let made: Result<Vec<(Vec<Series>, Vec<Forecast>)>> = stretches
+            .into_par_iter()
+            .map_init(Work::default, |work, from| {
+                let groups = from..(from + STRETCH).min(flows.groups());
+                watch.advance(groups.len() as u64);
+                let mut forecasts = Vec::new();
+                let series: Result<Vec<Series>> = groups
+                    .map(|g| {
+                        watch.check()?;
+                        let cells = flows.of(g);
+                        if self.expanding {
+                            for t in 0..ground.periods {
+                                watch.check()?;
+                                forecasts.push(if t < self.min_periods {
+                                    (f64::NAN, f64::NAN)
+                                } else {
+                                    let past = Series::fit(cells, t, &ground, work);
+                                    (past.expected(t), past.z(t, flows.value(g, t as u32), &ground))
+                                });
+                            }
+                        }
+                        Ok(Series::fit(cells, ground.periods, &ground, work))
+                    })
+                    .collect();
+                Ok((series?, forecasts))
+            })
+            .collect();
+        let (mut series, mut forecasts) = (Vec::new(), Vec::new());
+        for (some, more) in made? {
+            series.extend(some);
+            forecasts.extend(more);
+        }
+        let mut model = Model {
+            settings: self.clone(),
+            flows,
+            ground,
+            series,
+            forecasts,
+            tails: [Tails::default(), Tails::default()],
+            shifts: Vec::new(),
+        };
+        model.learn_tails(watch)?;
+        model.shifts = watch.each(0..model.series.len(), 256, |g| model.turn(g))?;
+        Ok(model)
+    }
+}
+
+/// How much records differ in size: the variance of a lognormal over the square of its mean, from cells
+/// of one record against the middle of their flow.
+fn variety(flows: &Flows, watch: &Watch) -> Result<f64> {
+    let mut keys: Vec<i64> = Vec::new();
+    let mut middle: Vec<i64> = Vec::new();
+    let step = flows.cells.len().div_ceil(LEARN_FROM).max(1);
+    for g in (0..flows.groups()).step_by(step) {
+        watch.check()?;
+        let single = || flows.of(g).iter().filter(|c| c.records == 1 && c.value > 0.0).map(|c| ln(c.value));
+        middle.clear();
+        middle.extend(single().map(encode));
+        if middle.len() >= 5 {
+            let centre = Ordered::new(&mut middle, false).median().unwrap_or(0.0);
+            keys.extend(single().map(|x| encode((x - centre).abs())));
+        }
+    }
+    let spread = MAD_K * Ordered::new(&mut keys, false).median().unwrap_or(0.7);
+    Ok((libm::exp(spread * spread) - 1.0).clamp(0.1, 20.0))
+}
+
+impl Model {
+    /// Whether a flow has a row in every period, or only in those with records.
+    fn whole(&self, group: usize) -> bool {
+        self.ground.additive && !self.series[group].sparse
+    }
+
+    /// How far out a value is in a period of the fit, or after it.
+    fn z(&self, group: usize, t: usize, y: f64) -> f64 {
+        match self.forecasts.get(group * self.ground.periods + t) {
+            Some(forecast) if self.settings.expanding && t < self.ground.periods => forecast.1,
+            _ => self.series[group].z(t, y, &self.ground),
+        }
+    }
+
+    fn expected(&self, group: usize, t: usize) -> f64 {
+        match self.forecasts.get(group * self.ground.periods + t) {
+            Some(forecast) if self.settings.expanding && t < self.ground.periods => forecast.0,
+            _ => self.series[group].expected(t),
+        }
+    }
+
+    /// How far out the values of some periods are, which it takes the place of.
+    fn measure(&self, group: usize, periods: impl Iterator<Item = usize>, values: &mut [f64]) {
+        if self.settings.expanding {
+            values.iter_mut().zip(periods).for_each(|(y, t)| *y = self.z(group, t, *y));
+        } else {
+            self.series[group].measure(periods, values, &self.ground);
+        }
+    }
+
+    fn learn_tails(&mut self, watch: &Watch) -> Result<()> {
+        let n = self.ground.periods;
+        let counts = (0..self.flows.groups())
+            .into_par_iter()
+            .with_min_len(1 << 8)
+            .fold(
+                || ([Counts::new(), Counts::new()], Vec::new()),
+                |(mut counts, mut values), g| {
+                    if watch.stopped() {
+                        return (counts, values);
+                    }
+                    let cells = self.flows.of(g);
+                    values.clear();
+                    if self.whole(g) {
+                        values.resize(n, 0.0);
+                        lay_out(cells, &mut values);
+                        self.measure(g, 0..n, &mut values);
+                    } else {
+                        values.extend(cells.iter().map(|c| c.value));
+                        self.measure(g, cells.iter().map(|c| c.at as usize), &mut values);
+                    }
+                    let class = counts[usize::from(self.series[g].sparse)].of(n as u32);
+                    values.iter().filter(|z| !z.is_nan()).for_each(|&z| class.add(z));
+                    (counts, values)
+                },
+            )
+            .map(|(counts, _)| counts)
+            .reduce(|| [Counts::new(), Counts::new()], |[a, b], [c, d]| [a.plus(c), b.plus(d)]);
+        watch.check()?;
+        self.tails = counts.map(|c| c.tails());
+        Ok(())
+    }
+
+    fn tail(&self, group: usize) -> &Tails {
+        &self.tails[usize::from(self.series[group].sparse)]
+    }
+
+    /// By the tails of all flows where they are longer than the normal's.
+    fn p_value(&self, group: usize, z: f64) -> f64 {
+        self.tail(group).p_value_or_normal(z, self.ground.periods as u32)
+    }
+
+    /// The shift of a flow, every date being one that might have been.
+    fn turn(&self, group: usize) -> Option<Turn> {
+        if self.settings.expanding {
+            return None;
+        }
+        let shift = self.series[group].base.shift?;
+        let freedom = (self.ground.periods as f64 / 3.0).max(3.0);
+        let p = (student_t_two_sided(shift.z, freedom) * self.ground.periods as f64).min(1.0);
+        Some(Turn { at: shift.at, z: shift.z, p: p.max(self.p_value(group, shift.z)) })
+    }
+}
+
+impl Detector for Surge {
+    fn fit(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedFit> {
+        Ok(Arc::new(self.model(Arc::new(self.flows(ships, cache, watch)?), watch)?))
+    }
+
+    fn fit_score(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<(SharedFit, SharedScores)> {
+        let flows = Arc::new(self.flows(ships, cache, watch)?);
+        let model = Arc::new(self.model(flows.clone(), watch)?);
+        let known = (0..flows.groups() as u32).map(Some).collect();
+        let scores = SurgeScores::new(model.clone(), flows, known, watch)?;
+        Ok((model, Arc::new(scores)))
+    }
+
+    fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit> {
+        Ok(Arc::new(self.model(Arc::new(self.ruler.restored(states, "Surge", watch)?), watch)?))
+    }
+}
+
+impl Fit for Model {
+    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
+        let flows = self.settings.ruler.flows(ships, cache, watch)?;
+        let known = self.flows.combos.find(&flows.combos, watch)?;
+        Ok(Arc::new(SurgeScores::new(self, Arc::new(flows), known, watch)?))
+    }
+
+    /// A row a flow: keys, `n` (records), its cells, and what was fitted: `form`, `level` and `scale`
+    /// (on the scale of the form), `shift` (first day of the period), `before` and `after` (medians).
+    fn state(&self, watch: &Watch) -> Result<RecordBatch> {
+        let mut columns = self.flows.state(watch)?;
+        let mut float = |name: &str, value: &dyn Fn(&Series) -> f64| {
+            columns.push((name.into(), numbers(self.series.iter().map(value))));
+        };
+        float("level", &|s| s.base.before);
+        float("scale", &|s| s.base.scale);
+        float("before", &|s| s.before);
+        float("after", &|s| s.after);
+        let shift = self.series.iter().map(|s| s.base.shift.map(|s| self.flows.periods[s.at]));
+        columns.push(("shift".into(), Arc::new(shift.collect::<Date32Array>())));
+        let form = self.series.iter().map(|s| {
+            Some(match s.form {
+                series::Form::Log { .. } => "log",
+                series::Form::Root { .. } => "root",
+                series::Form::Plain => "plain",
+            })
+        });
+        columns.push(("form".into(), Arc::new(form.collect::<StringViewArray>())));
+        table(columns, self.flows.groups())
+    }
+}

@@ -1,0 +1,213 @@
+//! One flow's series and what it is judged by.
+//!
+//! Numbers of things are fitted on 2 √(n + 3/8), which evens out the spread of counts (Anscombe 1948),
+//! with a spread of at least what chance gives. A flow that trades in at least half of the periods is
+//! fitted on logarithms. One that mostly rests is fitted like a count, n being its value in typical
+//! records, so that a few records after a pause are no alarm. A measure with negative values is fitted
+//! as it is.
+
+use crate::flows::{Cell, lay_out};
+use crate::stats::series::{Baseline, Scratch, baseline, shortest};
+use crate::stats::{Ordered, encode, ln, negative_binomial_tails, normal_quantile};
+
+/// What zero adds to before logarithms, in middle values.
+const OFFSET: f64 = 0.01;
+/// Periods with records below which there is nothing to date a shift by.
+const FEW: usize = 4;
+/// The least standard deviation of logarithms: below, rounding is taken for news.
+const LEAST: f64 = 1e-6;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Form {
+    Log { offset: f64 },
+    Root { unit: f64 },
+    Plain,
+}
+
+impl Form {
+    fn of(self, y: f64) -> f64 {
+        match self {
+            Form::Log { offset } => ln(y + offset),
+            Form::Root { unit } => 2.0 * ((y / unit).max(0.0) + 0.375).sqrt(),
+            Form::Plain => y,
+        }
+    }
+
+    /// The same of many values, in place, at the speed of multiplications.
+    fn of_all(self, values: &mut [f64]) {
+        match self {
+            Form::Log { offset } => values.iter_mut().for_each(|y| *y = ln(*y + offset)),
+            _ => values.iter_mut().for_each(|y| *y = self.of(*y)),
+        }
+    }
+
+    /// The least spread there is, on its scale: that of counts by chance, widened by what records differ.
+    fn least(self, ground: &Ground) -> f64 {
+        match self {
+            Form::Root { .. } => (1.0 + if ground.counts { 0.0 } else { ground.variety }).sqrt(),
+            _ => LEAST,
+        }
+    }
+
+    fn back(self, x: f64) -> f64 {
+        match self {
+            Form::Log { offset } => (libm::exp(x) - offset).max(0.0),
+            Form::Root { unit } => ((0.25 * x.max(0.0) * x - 0.375) * unit).max(0.0),
+            Form::Plain => x,
+        }
+    }
+}
+
+/// A flow's baseline.
+#[derive(Clone, Debug)]
+pub struct Series {
+    pub form: Form,
+    /// It rests in more than half of the periods.
+    pub sparse: bool,
+    pub base: Baseline,
+    /// Periods with records.
+    pub active: usize,
+    /// Medians of the measure before and from the shift on.
+    pub before: f64,
+    pub after: f64,
+}
+
+/// What holds for all flows of a fit.
+#[derive(Clone, Copy)]
+pub struct Ground {
+    pub periods: usize,
+    pub season: usize,
+    pub additive: bool,
+    pub counts: bool,
+    /// Variance of the sizes of records over the square of their mean.
+    pub variety: f64,
+}
+
+#[derive(Default)]
+pub struct Work {
+    y: Vec<f64>,
+    x: Vec<f64>,
+    keys: Vec<i64>,
+    scratch: Scratch,
+}
+
+impl Series {
+    /// Fits the first `until` periods of a flow.
+    pub fn fit(cells: &[Cell], until: usize, ground: &Ground, work: &mut Work) -> Series {
+        let Work { y, x, keys, scratch } = work;
+        y.clear();
+        y.resize(until, if ground.additive { 0.0 } else { f64::NAN });
+        let cells = &cells[..cells.partition_point(|c| (c.at as usize) < until)];
+        lay_out(cells, y);
+        let active = cells.len();
+        let sparse = ground.additive && 2 * cells.iter().filter(|c| c.value != 0.0).count() < until;
+        let form = form(cells, sparse, ground, keys);
+        // A flow that mostly rests shows no season, and no shift unless it once rested less.
+        let rests = sparse && matches!(form, Form::Root { .. });
+        if rests && (active < FEW || !wakes(cells, until)) {
+            let still = Baseline::still(form.of(0.0), form.least(ground));
+            return Series { form, sparse, base: still, active, before: 0.0, after: 0.0 };
+        }
+        x.clear();
+        x.extend_from_slice(y);
+        form.of_all(x);
+        let mut base = match form {
+            Form::Log { .. } if ground.additive => baseline(x, ground.season, |t| y[t] != 0.0, scratch),
+            _ => baseline(x, if rests { 1 } else { ground.season }, |_| true, scratch),
+        };
+        let least = match form {
+            Form::Plain => LEAST * base.before.abs().max(f64::MIN_POSITIVE),
+            form => form.least(ground),
+        };
+        if base.scale.is_nan() || base.scale < least {
+            if let Some(shift) = &mut base.shift {
+                shift.z *= base.scale.max(0.0) / least;
+                if shift.z.is_nan() || base.scale <= 0.0 {
+                    let sides = 1.0 / shift.at as f64 + 1.0 / (until - shift.at) as f64;
+                    shift.z = (base.after - base.before) / (least * sides.sqrt());
+                }
+            }
+            base.scale = least;
+        }
+        let cut = base.shift.map_or(until, |s| s.at);
+        let median = |part: &[f64], keys: &mut Vec<i64>| {
+            keys.clear();
+            keys.extend(part.iter().filter(|v| !v.is_nan()).map(|&v| encode(v)));
+            Ordered::new(keys, false).median().unwrap_or(f64::NAN)
+        };
+        let before = median(&y[..cut], keys);
+        let after = if cut < until { median(&y[cut..], keys) } else { before };
+        Series { form, sparse, base, active, before, after }
+    }
+
+    pub fn expected(&self, t: usize) -> f64 {
+        self.form.back(self.base.at(t))
+    }
+
+    pub fn unshifted(&self, t: usize) -> f64 {
+        self.form.back(self.base.unshifted(t))
+    }
+
+    /// How far out a value is, in spreads; a count, as the standard normal that its chance stands for.
+    pub fn z(&self, t: usize, y: f64, ground: &Ground) -> f64 {
+        let fitted = self.base.at(t);
+        if y.is_nan() || fitted.is_nan() {
+            return f64::NAN;
+        }
+        if ground.counts {
+            let mean = self.form.back(fitted).max(0.05);
+            let dispersion = (self.base.scale * self.base.scale - 1.0).max(0.0) / mean.max(1.0);
+            let (upper, lower) = negative_binomial_tails(y, mean, dispersion);
+            return if upper <= lower { -quantile(upper) } else { quantile(lower) };
+        }
+        (self.form.of(y) - fitted) / self.base.scale
+    }
+}
+
+impl Series {
+    /// [`Series::z`] of the values of some periods, which it takes the place of.
+    pub fn measure(&self, periods: impl Iterator<Item = usize>, values: &mut [f64], ground: &Ground) {
+        match self.form {
+            Form::Log { .. } if !ground.counts => {
+                self.form.of_all(values);
+                for (x, t) in values.iter_mut().zip(periods) {
+                    *x = (*x - self.base.at(t)) / self.base.scale;
+                }
+            }
+            _ => values.iter_mut().zip(periods).for_each(|(y, t)| *y = self.z(t, *y, ground)),
+        }
+    }
+}
+
+/// Whether a flow has records in at least half of the periods up to some date, or from one on: elsewhere
+/// the median of any stretch is zero.
+fn wakes(cells: &[Cell], until: usize) -> bool {
+    let least = shortest(until);
+    let busy = |past: &mut dyn Iterator<Item = usize>| {
+        // The length of the stretch that ends with each record.
+        past.zip(1..).any(|(length, records)| 2 * records >= length.max(least))
+    };
+    busy(&mut cells.iter().map(|c| c.at as usize + 1)) || busy(&mut cells.iter().rev().map(|c| until - c.at as usize))
+}
+
+fn quantile(p: f64) -> f64 {
+    normal_quantile(p.clamp(1e-300, 0.5))
+}
+
+fn form(cells: &[Cell], sparse: bool, ground: &Ground, keys: &mut Vec<i64>) -> Form {
+    if ground.counts {
+        return Form::Root { unit: 1.0 };
+    }
+    if cells.iter().any(|c| c.value < 0.0) {
+        return Form::Plain;
+    }
+    let mut middle = |values: &mut dyn Iterator<Item = f64>| {
+        keys.clear();
+        keys.extend(values.filter(|v| *v > 0.0 && v.is_finite()).map(encode));
+        Ordered::new(keys, false).median().unwrap_or(1.0)
+    };
+    if sparse {
+        return Form::Root { unit: middle(&mut cells.iter().map(|c| c.value / f64::from(c.records))) };
+    }
+    Form::Log { offset: OFFSET * middle(&mut cells.iter().map(|c| c.value)) }
+}

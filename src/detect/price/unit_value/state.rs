@@ -1,0 +1,160 @@
+//! A fit as a table and back: a row a group of each level, finest level first. The log prices of the
+//! members are in the rows of the groups they make up; that is what merging and restoring go by, the
+//! other numbers are for the reader. Where no level has all keys, rows without a level hold the
+//! members.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow::compute::{cast, concat};
+use arrow::datatypes::DataType;
+
+use super::fit::{Fitted, Group, Members, skewness};
+use super::{Scale, UnitValue};
+use crate::calibrate::tails::{Tail, Tails};
+use crate::error::{Error, Result};
+use crate::evidence::cautions::Facts;
+use crate::group::{Combos, finest};
+use crate::progress::Watch;
+use crate::state::checked::{Rule, wrong};
+use crate::state::members::{lists, read_lists};
+use crate::store::Role;
+use crate::table::table;
+
+/// A number of a tail and its name.
+type Cell = (&'static str, fn(&Tail) -> f64);
+
+/// Rows of the state: their level, their keys, their fitted groups.
+type Part<'a> = (Option<i64>, &'a Combos, Option<&'a [Group]>);
+
+pub fn table_of(fitted: &Fitted, watch: &Watch) -> Result<RecordBatch> {
+    let members = &fitted.members;
+    let apart = fitted.levels.first().is_none_or(|l| l.combos.keys != members.combos.keys);
+    let mut parts: Vec<Part> = Vec::new();
+    if apart {
+        parts.push((None, &members.combos, None));
+    }
+    for (i, level) in fitted.levels.iter().enumerate() {
+        parts.push((Some(i as i64), &level.combos, Some(&level.groups)));
+    }
+    let rows: usize = parts.iter().map(|(_, combos, _)| combos.groups()).sum();
+    let mut columns: Vec<(String, ArrayRef)> = Vec::new();
+    let levels = parts.iter().flat_map(|(level, combos, _)| std::iter::repeat_n(*level, combos.groups()));
+    columns.push(("level".into(), Arc::new(levels.collect::<Int64Array>())));
+    let mut names: Vec<&String> = Vec::new();
+    for key in parts.iter().flat_map(|(_, combos, _)| &combos.keys) {
+        if !names.contains(&key) {
+            names.push(key);
+        }
+    }
+    for name in names {
+        let labels: Result<Vec<Option<ArrayRef>>> = parts
+            .iter()
+            .map(|(_, combos, _)| combos.keys.iter().position(|k| k == name).map(|at| combos.labels(at)).transpose())
+            .collect();
+        let labels = labels?;
+        let Some(kind) = labels.iter().flatten().next().map(|l| l.data_type().clone()) else { continue };
+        let whole: Vec<ArrayRef> = labels
+            .into_iter()
+            .zip(&parts)
+            .map(|(labels, (_, combos, _))| {
+                labels.unwrap_or_else(|| arrow::array::new_null_array(&kind, combos.groups()))
+            })
+            .collect();
+        let whole: Vec<&dyn Array> = whole.iter().map(AsRef::as_ref).collect();
+        columns.push((name.clone(), concat(&whole)?));
+    }
+    let cell = |f: &dyn Fn(&Group) -> Option<f64>| -> ArrayRef {
+        let values = parts.iter().flat_map(|(_, combos, groups)| {
+            (0..combos.groups()).map(move |g| groups.and_then(|groups| f(&groups[g])).filter(|v| !v.is_nan()))
+        });
+        Arc::new(values.collect::<Float64Array>())
+    };
+    let n = parts.iter().flat_map(|(_, combos, groups)| {
+        (0..combos.groups()).map(move |g| Some(groups.map_or(members.of(g).len() as i64, |l| i64::from(l[g].n))))
+    });
+    columns.push(("n".into(), Arc::new(n.collect::<Int64Array>())));
+    columns.push(("centre".into(), cell(&|g| Some(g.by.centre))));
+    if fitted.settings.scale == Scale::Adjusted {
+        columns.push(("scale_below".into(), cell(&|g| Some(g.by.low))));
+        columns.push(("scale_above".into(), cell(&|g| Some(g.by.high))));
+        columns.push(("medcouple".into(), medcouples(fitted, apart)));
+    } else {
+        columns.push(("scale".into(), cell(&|g| Some(g.by.low))));
+    }
+    let tied = parts
+        .iter()
+        .flat_map(|(_, combos, groups)| (0..combos.groups()).map(move |g| groups.map(|groups| groups[g].one_price)));
+    columns.push(("one_price".into(), Arc::new(tied.collect::<BooleanArray>())));
+    columns.push(("stretch".into(), cell(&|g| Some(g.stretch))));
+    let offset = usize::from(apart);
+    let tail_cell = |f: &dyn Fn(&Tails, u32) -> Option<f64>| -> ArrayRef {
+        let values = parts.iter().enumerate().flat_map(|(p, (_, combos, groups))| {
+            (0..combos.groups()).map(move |g| f(&fitted.levels[p.checked_sub(offset)?].tails, (*groups)?[g].n))
+        });
+        Arc::new(values.collect::<Float64Array>())
+    };
+    for (side, words) in ["below", "above"].into_iter().enumerate() {
+        let cells: [Cell; 3] = [("a", |t| t.a), ("b", |t| t.b), ("c", |t| t.c)];
+        for (name, cell) in cells {
+            let values = tail_cell(&|tails, n| Some(cell(&tails.of(n)[side])));
+            columns.push((format!("tail_{words}_{name}"), values));
+        }
+    }
+    columns.push(("tail_freedom".into(), tail_cell(&Tails::freedom)));
+    let mut sorted = members.x.clone();
+    for g in 0..members.starts.len() - 1 {
+        watch.check()?;
+        sorted[members.starts[g]..members.starts[g + 1]].sort_unstable_by(f64::total_cmp);
+    }
+    columns.push(("measure".into(), Arc::new(StringArray::from(vec![fitted.settings.measure.as_str(); rows]))));
+    columns.push(("members".into(), lists(&members.starts, sorted, rows)));
+    columns.push(("facts".into(), fitted.facts.column(members.starts.len() - 1, rows, watch)?));
+    table(columns, rows)
+}
+
+/// The skewness of the finest groups.
+fn medcouples(fitted: &Fitted, apart: bool) -> ArrayRef {
+    let mut values: Vec<Option<f64>> = Vec::new();
+    if !apart {
+        let members = &fitted.members;
+        values.extend((0..members.starts.len() - 1).map(|g| Some(skewness(members.of(g))).filter(|v| !v.is_nan())));
+    }
+    let rows = fitted.levels.iter().map(|l| l.groups.len()).sum::<usize>()
+        + if apart { fitted.members.starts.len() - 1 } else { 0 };
+    values.resize(rows, None);
+    Arc::new(Float64Array::from(values))
+}
+
+/// The fit of all data that the states were made of.
+pub fn restore(settings: &UnitValue, states: &[RecordBatch], watch: &Watch) -> Result<Fitted> {
+    let settings = &UnitValue { measure: measure(settings, states)?, ..settings.clone() };
+    let unit = Role::QuantityUnit.name();
+    let with_unit = states.iter().any(|s| s.column_by_name(unit).is_some());
+    let levels = settings.levels(with_unit);
+    let names = [("members", Rule::LOG), ("facts", Rule::KNOWN)];
+    let (combos, [members, facts]) = read_lists(states, &finest(&levels), names, "UnitValue", watch)?;
+    let facts = Facts::restored(&facts, "UnitValue")?;
+    Fitted::of_members(settings, Members { combos, starts: members.starts, x: members.values }, &levels, facts, watch)
+}
+
+/// What the states measure: prices by quantity, too, where the shipments that were fitted had no weight.
+fn measure(settings: &UnitValue, states: &[RecordBatch]) -> Result<String> {
+    let mut found: Option<String> = None;
+    for state in states {
+        let Some(column) = state.column_by_name("measure") else { continue };
+        let texts = cast(column, &DataType::Utf8View)?;
+        for text in texts.as_string_view().iter().flatten() {
+            if found.as_ref().is_some_and(|f| f != text) {
+                return Err(Error::Argument(format!(
+                    "states of UnitValue by {} and by {text} do not merge",
+                    found.unwrap_or_default()
+                )));
+            }
+            found.get_or_insert_with(|| text.to_owned());
+        }
+    }
+    let found = found.unwrap_or_else(|| settings.measure.clone());
+    let fits = found == settings.measure || (settings.measure == "value/net_weight" && found == "value/quantity");
+    if fits { Ok(found) } else { Err(wrong(&format!("it measures {found}, not {}", settings.measure), "UnitValue")) }
+}

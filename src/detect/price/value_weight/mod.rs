@@ -1,0 +1,262 @@
+//! `ValueWeight`: is a shipment off its group's line of value on weight?
+//!
+//! Least trimmed squares with reweighting in every group (`stats::linear`), the method that the EU's
+//! anti-fraud services use on trade data, on the weight or on several numbers together. Residuals of
+//! traded goods grow with the weight, so they are measured in units of weight^power, with the power (0,
+//! 1/2 or 1) that evens them out best over all groups, from a fit made again with those weights, and with
+//! what the fit itself does not know where the shipment stands. p-values come from tails learnt from
+//! groups of the same size.
+
+mod fair;
+mod groups;
+mod scores;
+mod state;
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::buffer::ScalarBuffer;
+use rayon::prelude::*;
+
+use crate::calibrate::tails::{Counts, Tails};
+use crate::detect::{Detector, Fit, SharedFit};
+use crate::error::{Error, Result};
+use crate::evidence::SharedScores;
+use crate::evidence::cautions::Facts;
+use crate::group::{Combos, GroupIndex, IndexCache, Key, resolve};
+use crate::progress::Watch;
+use crate::state::members::compact;
+use crate::stats::linear::{self, MOST, Points};
+use crate::stats::ln;
+use crate::store::{Role, RoleKind, Shipments};
+use fair::{Fair, learn_power, squared};
+use groups::{Fitted, Outcome, fit_groups, parts};
+use scores::LineScores;
+
+/// Rows worked on at a time.
+const STRETCH: usize = 1 << 14;
+/// Parts that a thread's share of the groups is cut into.
+const SHARES: usize = 8;
+
+/// Whether a number can have its part in a line: amounts that are there.
+fn usable(x: f64) -> bool {
+    x > 0.0 && x <= f64::MAX
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct ValueWeight {
+    pub by: Vec<String>,
+    /// The numbers that value is regressed on; the first is the size that the spread grows with.
+    pub on: Vec<String>,
+    pub min_peers: usize,
+    /// Fit the logarithms instead.
+    pub log: bool,
+    /// Follow least trimmed squares by an MM-estimate.
+    pub mm: bool,
+}
+
+struct Model {
+    settings: ValueWeight,
+    combos: Combos,
+    starts: Vec<usize>,
+    /// The members' regressors and values, a column each, in ascending order within each group.
+    columns: Vec<Vec<f64>>,
+    outcomes: Vec<Outcome>,
+    power: f64,
+    tails: Tails,
+    facts: Facts,
+}
+
+impl ValueWeight {
+    fn check(&self) -> Result<()> {
+        let wrong = |what: String| Err(Error::Argument(what));
+        if self.on.is_empty() || self.on.len() > MOST {
+            return wrong(format!("on names {} columns; name 1 to {MOST}, such as \"net_weight\"", self.on.len()));
+        }
+        for (i, name) in self.on.iter().enumerate() {
+            if self.on[..i].contains(name) {
+                return wrong(format!("on names {name:?} twice"));
+            }
+        }
+        if self.on.iter().any(|name| name == "value") {
+            return wrong("on names \"value\", which is what is explained; leave it out".into());
+        }
+        let fewest = linear::fewest(self.on.len());
+        if self.min_peers < fewest {
+            return wrong(format!(
+                "min_peers={} is too few for {} and a spread; use {fewest} or more",
+                self.min_peers,
+                if self.on.len() == 1 { "a line".into() } else { format!("{} coefficients", self.on.len() + 1) },
+            ));
+        }
+        Ok(())
+    }
+
+    /// What value is regressed on, row by row of the source, and the value itself last.
+    fn numbers(&self, ships: &Shipments, watch: &Watch) -> Result<Vec<ScalarBuffer<f64>>> {
+        let store = &ships.store;
+        let one = |name: &String| match Key::named(store, name)? {
+            Key::Role(role) if role.kind() == RoleKind::Number => store.role_numbers(role, watch),
+            Key::Column(column) if store.columns[column].is_number() => {
+                Ok(store.columns[column].numbers(watch)?.values.clone())
+            }
+            _ => Err(Error::Argument(format!("on names {name:?}, which does not hold numbers; leave it out"))),
+        };
+        self.on.iter().map(one).chain([store.role_numbers(Role::Value, watch)]).collect()
+    }
+
+    /// A number as it is regressed.
+    fn shown(&self, x: f64) -> f64 {
+        if self.log { ln(x) } else { x }
+    }
+
+    fn learn(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<(Model, Arc<GroupIndex>)> {
+        self.check()?;
+        let numbers = self.numbers(ships, watch)?;
+        let index = cache.get(ships, &resolve(&ships.store, &self.by)?, watch)?;
+        let n = index.order.len();
+        watch.begin("fitting", n as u64);
+        // A clone would be written by this thread alone, and all of it.
+        let mut columns: Vec<Vec<f64>> = numbers.iter().map(|_| vec![0.0; n]).collect();
+        let ends = (1..=n.div_ceil(STRETCH)).map(|k| (k * STRETCH).min(n));
+        parts(&mut columns, ends).into_par_iter().zip(index.order.par_chunks(STRETCH)).for_each(|(mut part, rows)| {
+            for (to, from) in part.iter_mut().zip(&numbers).take_while(|_| !watch.stopped()) {
+                to.iter_mut().zip(rows).for_each(|(to, &row)| *to = from[row as usize]);
+            }
+            // All of a shipment's numbers are known, or none.
+            if part.iter().any(|column| column.iter().filter(|x| !usable(**x)).count() > 0) {
+                for at in 0..rows.len() {
+                    if part.iter().any(|column| !usable(column[at])) {
+                        part.iter_mut().for_each(|column| column[at] = f64::NAN);
+                    }
+                }
+            }
+            if self.log {
+                part.iter_mut().flat_map(|column| column.iter_mut()).for_each(|x| *x = self.shown(*x));
+            }
+        });
+        watch.check()?;
+        let mut starts: Vec<usize> = index.starts.iter().map(|&s| s as usize).collect();
+        if columns[0].par_chunks(STRETCH).any(|part| part.iter().any(|x| x.is_nan())) {
+            let all = starts.clone();
+            for column in &mut columns {
+                starts.clone_from(&all);
+                compact(&mut starts, column, |x| x.is_nan());
+            }
+        }
+        let combos = Combos::of_index(&index, &self.by);
+        let facts = Facts::of_shipments(ships, &index);
+        Ok((self.model(combos, starts, columns, facts, watch)?, index))
+    }
+
+    /// The fit of these members, whatever order they are in.
+    fn model(
+        &self,
+        combos: Combos,
+        starts: Vec<usize>,
+        mut columns: Vec<Vec<f64>>,
+        facts: Facts,
+        watch: &Watch,
+    ) -> Result<Model> {
+        let outcomes = fit_groups(&starts, &mut columns, self.mm, watch)?;
+        let settings = self.clone();
+        let tails = Tails::default();
+        let mut model = Model { settings, combos, starts, columns, outcomes, power: 0.0, tails, facts };
+        watch.check()?;
+        model.power = if self.log { 0.0 } else { learn_power(&model) };
+        model.measure_spread(watch)?;
+        Ok(model)
+    }
+}
+
+impl Detector for ValueWeight {
+    fn fit(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedFit> {
+        Ok(Arc::new(self.learn(ships, cache, watch)?.0))
+    }
+
+    fn fit_score(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<(SharedFit, SharedScores)> {
+        let (model, index) = self.learn(ships, cache, watch)?;
+        let model = Arc::new(model);
+        let known = (0..model.outcomes.len() as u32).map(Some).collect();
+        let scores = LineScores::new(model.clone(), ships, &index, known, watch)?;
+        Ok((model, Arc::new(scores)))
+    }
+
+    fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit> {
+        self.check()?;
+        let (combos, starts, columns, facts) = state::read(self, states, watch)?;
+        Ok(Arc::new(self.model(combos, starts, columns, facts, watch)?))
+    }
+}
+
+impl Model {
+    fn members(&self, group: usize) -> Points<'_> {
+        let range = self.starts[group]..self.starts[group + 1];
+        let slopes = self.settings.on.len();
+        Points::new(self.columns[..slopes].iter().map(|x| &x[range.clone()]), &self.columns[slopes][range.clone()])
+    }
+
+    fn size(&self, group: usize) -> usize {
+        self.starts[group + 1] - self.starts[group]
+    }
+
+    /// The fit of each group that follows from the power, its spread, and the tails.
+    fn measure_spread(&mut self, watch: &Watch) -> Result<()> {
+        let mut outcomes = std::mem::take(&mut self.outcomes);
+        let share = outcomes.len().div_ceil(SHARES * rayon::current_num_threads()).max(1);
+        let shares = outcomes.par_chunks_mut(share).enumerate();
+        let counts: Result<Vec<Counts>> = shares
+            .map(|(part, outcomes)| {
+                let (mut fair, mut counts) = (Fair::default(), Counts::new());
+                for (g, outcome) in (part * share..).zip(outcomes) {
+                    watch.check()?;
+                    let Outcome::Fitted(fit) = outcome else { continue };
+                    let members = self.members(g);
+                    if !fair.fit(&members, fit, self.power) {
+                        *outcome = Outcome::None(linear::NoFit::Exact);
+                    } else if members.count() >= self.settings.min_peers {
+                        let sides = counts.of(members.count() as u32);
+                        self.standards(fit, &members, fair.residuals()).iter().for_each(|z| sides.add(*z));
+                    }
+                }
+                Ok(counts)
+            })
+            .collect();
+        self.outcomes = outcomes;
+        self.tails = counts?.into_iter().fold(Counts::new(), Counts::plus).tails();
+        Ok(())
+    }
+
+    /// What is left of each of a group's members by its fair line, in units of what is to be expected of it.
+    fn standards<'a>(&self, fit: &Fitted, members: &Points, residuals: &'a mut [f64]) -> &'a [f64] {
+        match members.x() {
+            [x] => residuals.iter_mut().zip(*x).for_each(|(r, x)| *r /= self.unit(fit, &[*x, 0.0, 0.0, 0.0])),
+            _ => residuals.iter_mut().zip(0..).for_each(|(r, i)| *r /= self.unit(fit, &members.x_of(i))),
+        }
+        residuals
+    }
+
+    /// The residual in units of what is to be expected of it.
+    fn standard(&self, fit: &Fitted, x: &[f64; MOST], y: f64) -> f64 {
+        (y - fit.fair.at(x)) / self.unit(fit, x)
+    }
+
+    /// What is to be expected of a residual: its spread, and the fit's own doubt.
+    #[inline(always)]
+    fn unit(&self, fit: &Fitted, x: &[f64; MOST]) -> f64 {
+        fit.spread * (squared(x[0] / fit.middle, self.power) + fit.leverage.at(x)).sqrt()
+    }
+}
+
+impl Fit for Model {
+    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
+        let index = cache.get(ships, &resolve(&ships.store, &self.settings.by)?, watch)?;
+        let here = Combos::of_index(&index, &self.settings.by);
+        let known = self.combos.find(&here, watch)?;
+        Ok(Arc::new(LineScores::new(self, ships, &index, known, watch)?))
+    }
+
+    fn state(&self, watch: &Watch) -> Result<RecordBatch> {
+        state::write(self, watch)
+    }
+}

@@ -1,0 +1,205 @@
+//! Scores by fitted lines, and the sentence for each.
+
+use std::sync::Arc;
+
+use arrow::buffer::ScalarBuffer;
+use rayon::prelude::*;
+
+use super::groups::{Fitted, Outcome};
+use super::state::no_line;
+use super::{Model, STRETCH, usable};
+use crate::error::Result;
+use crate::evidence::wording::{number, unusable};
+use crate::evidence::{Cautions, Number, Scores, cautions};
+use crate::group::GroupIndex;
+use crate::progress::Watch;
+use crate::stats::linear::MOST;
+use crate::store::Shipments;
+
+const NONE: u32 = u32::MAX;
+/// Variance inflation from which slopes are not to be read one by one (Marquardt 1970).
+const INFLATED: f64 = 10.0;
+
+pub struct LineScores {
+    model: Arc<Model>,
+    ships: Shipments,
+    /// What value is regressed on, and the value last.
+    numbers: Vec<ScalarBuffer<f64>>,
+    /// The fitted group of each position, [`NONE`] where there is none.
+    group: Vec<u32>,
+}
+
+impl LineScores {
+    pub fn new(
+        model: Arc<Model>,
+        ships: &Shipments,
+        index: &GroupIndex,
+        known: Vec<Option<u32>>,
+        watch: &Watch,
+    ) -> Result<LineScores> {
+        let mut group = index.group_of_positions(ships);
+        group.par_iter_mut().with_min_len(STRETCH).for_each(|g| *g = known[*g as usize].unwrap_or(NONE));
+        Ok(LineScores { numbers: model.settings.numbers(ships, watch)?, model, ships: ships.clone(), group })
+    }
+
+    /// The regressors and the value as they are regressed.
+    fn point(&self, at: usize) -> Option<([f64; MOST], f64)> {
+        let (settings, row) = (&self.model.settings, self.ships.rows.row(at));
+        let (value, on) = self.numbers.split_last()?;
+        if !self.numbers.iter().all(|column| usable(column[row])) {
+            return None;
+        }
+        let mut x = [0.0; MOST];
+        x.iter_mut().zip(on).for_each(|(x, column)| *x = settings.shown(column[row]));
+        Some((x, settings.shown(value[row])))
+    }
+
+    fn fitted(&self, at: usize) -> Option<(usize, &Fitted)> {
+        let g = self.group[at] as usize;
+        match self.model.outcomes.get(g)? {
+            Outcome::Fitted(fit) if self.model.size(g) >= self.model.settings.min_peers => Some((g, fit)),
+            _ => None,
+        }
+    }
+
+    fn standard(&self, at: usize) -> f64 {
+        let place = self.fitted(at).zip(self.point(at));
+        place.map_or(f64::NAN, |((_, fit), (x, y))| self.model.standard(fit, &x, y))
+    }
+
+    fn p_value(&self, at: usize) -> f64 {
+        let z = self.standard(at);
+        match self.fitted(at) {
+            Some((g, _)) if !z.is_nan() => self.model.tails.p_value(z, self.model.size(g) as u32),
+            _ => f64::NAN,
+        }
+    }
+
+    /// The value that the line gives for the weight.
+    fn expected(&self, at: usize) -> f64 {
+        let place = self.fitted(at).zip(self.point(at));
+        place.map_or(f64::NAN, |((_, fit), (x, _))| {
+            let y = fit.fair.at(&x);
+            if self.model.settings.log { libm::exp(y) } else { y }
+        })
+    }
+
+    /// A number of the source, by its name; the value without one.
+    fn given(&self, name: Option<&str>, at: usize) -> Option<f64> {
+        let on = &self.model.settings.on;
+        let column = name.map_or(Some(on.len()), |name| on.iter().position(|own| own == name))?;
+        Some(self.numbers[column][self.ships.rows.row(at)])
+    }
+
+    /// `10 kg`, or `net_weight 10 and quantity 3`.
+    fn size_of(&self, at: usize) -> String {
+        let row = self.ships.rows.row(at);
+        let on = &self.model.settings.on;
+        if let [only] = on.as_slice()
+            && only == "net_weight"
+        {
+            return format!("{} kg", number(self.numbers[0][row]));
+        }
+        let parts: Vec<String> =
+            on.iter().zip(&self.numbers).map(|(name, column)| format!("{name} {}", number(column[row]))).collect();
+        parts.join(" and ")
+    }
+
+    /// `value = 3 + 2.5 x weight`.
+    fn formula(&self, fit: &Fitted) -> String {
+        let settings = &self.model.settings;
+        let ln = if settings.log { "ln " } else { "" };
+        let mut text = format!("{ln}value = {}", number(fit.fair.intercept));
+        for (name, slope) in settings.on.iter().zip(fit.fair.slopes) {
+            let times = if settings.log { " " } else { " x " };
+            let sign = if slope < 0.0 { '-' } else { '+' };
+            text += &format!(" {sign} {}{times}{ln}{name}", number(slope.abs()));
+        }
+        if fit.leverage.inflation() > INFLATED {
+            text += &format!("; {} go together here, so one slope alone says little", settings.on.join(" and "));
+        }
+        text
+    }
+}
+
+impl Scores for LineScores {
+    fn detector(&self) -> &'static str {
+        "ValueWeight"
+    }
+
+    fn ships(&self) -> Option<&Shipments> {
+        Some(&self.ships)
+    }
+
+    fn number(&self, what: Number, at: usize) -> f64 {
+        match what {
+            Number::Score => self.standard(at).abs(),
+            Number::Direction => self.standard(at),
+            Number::PValue => self.p_value(at),
+            Number::Observed => self.given(None, at).unwrap_or(f64::NAN),
+            Number::Expected => self.expected(at),
+            Number::Peers => {
+                let g = self.group[at];
+                if g == NONE { f64::NAN } else { self.model.size(g as usize) as f64 }
+            }
+        }
+    }
+
+    fn peer(&self, at: usize) -> Option<String> {
+        self.fitted(at).map(|(g, _)| self.model.combos.name(g))
+    }
+
+    fn cautions(&self, watch: &Watch) -> Result<Cautions<'_>> {
+        let known = self.model.facts.get(watch)?;
+        Ok(Box::new(move |at| {
+            let (g, _) = self.fitted(at)?;
+            let weight = self.given(Some("net_weight"), at);
+            let price = cautions::Price { value: self.given(None, at), weight, z: self.standard(at) };
+            cautions::caution(known.groups.get(g)?, &known.whole, price)
+        }))
+    }
+
+    fn reason(&self, at: usize) -> String {
+        let settings = &self.model.settings;
+        let mut names = std::iter::once(None).chain(settings.on.iter().map(|name| Some(name.as_str())));
+        if let Some(why) = names.find_map(|name| unusable(name.unwrap_or("value"), self.given(name, at)?)) {
+            return why;
+        }
+        let g = self.group[at] as usize;
+        let Some((_, fit)) = self.fitted(at) else {
+            let Some(outcome) = self.model.outcomes.get(g) else {
+                return "not scored: no line was fitted for its keys".into();
+            };
+            let (n, group) = (self.model.size(g), self.model.combos.name(g));
+            return match outcome {
+                Outcome::None(reason) => format!("not scored: {} ({group})", no_line(*reason, n, settings)),
+                Outcome::Fitted(_) => format!(
+                    "not scored: {n} shipments with a value and a place on the line ({group}), fewer than min_peers={}",
+                    settings.min_peers
+                ),
+            };
+        };
+        let n = self.model.size(g) as f64;
+        let bonferroni = (self.p_value(at) * n).min(1.0);
+        format!(
+            "value {} for {}, where the {} of {} shipments ({}) gives {} ({}); {:.1} spreads off, {}",
+            number(self.given(None, at).unwrap_or(f64::NAN)),
+            self.size_of(at),
+            if settings.on.len() == 1 { "line" } else { "fit" },
+            number(n),
+            self.model.combos.name(g),
+            number(self.expected(at)),
+            self.formula(fit),
+            self.standard(at),
+            if bonferroni <= 0.01 {
+                format!("an outlier among them at 1 % (Bonferroni p {bonferroni:.1e})")
+            } else {
+                "no outlier among so many".into()
+            }
+        )
+    }
+
+    fn at_stake(&self, at: usize) -> f64 {
+        (self.given(None, at).unwrap_or(f64::NAN) - self.expected(at)).abs()
+    }
+}

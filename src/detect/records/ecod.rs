@@ -1,0 +1,302 @@
+//! `Ecod`: is a shipment out at the tails of several columns?
+//!
+//! The empirical-cumulative-distribution detector of Li et al. (2022), made inductive: the fit keeps
+//! the distribution functions, so a shipment's score never depends on the shipments scored beside it.
+//! For each column U_l = -ln F(x), U_r = -ln F⁻(x), and U_skew is the tail to which the column is
+//! skewed (both where it is not); the score is the sum over columns of the largest. The p-value is
+//! conformal: the share of fitted shipments, this one added, that score as much.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::buffer::ScalarBuffer;
+use rayon::prelude::*;
+
+use crate::detect::records::matrix::{self, Feature};
+use crate::detect::{Detector, Fit, SharedFit};
+use crate::error::{Error, Result};
+use crate::evidence::wording::number;
+use crate::evidence::{Number, Scores, SharedScores};
+use crate::group::IndexCache;
+use crate::progress::Watch;
+use crate::stats::{decode, encode, exact_sum_where, ln};
+use crate::store::Shipments;
+use crate::table::table;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ecod {
+    pub columns: Vec<String>,
+}
+
+/// One column's distribution.
+struct Margin {
+    name: String,
+    /// Ascending; nulls are left out.
+    sorted: Vec<f64>,
+    /// Every [`STRIDE`]th of them: small enough to stay in the cache while rows are scored.
+    signposts: Vec<f64>,
+    skewness: f64,
+}
+
+const STRIDE: usize = 64;
+
+struct Model {
+    settings: Ecod,
+    features: Vec<Feature>,
+    margins: Vec<Margin>,
+    /// The fitted shipments' own scores, ascending.
+    calibration: Vec<f64>,
+    own: Vec<f64>,
+}
+
+impl Margin {
+    /// The distribution of a column, and the tail of each of its values; `logs` are those of the whole
+    /// numbers up to their count.
+    fn of(feature: &Feature, logs: &[f64], watch: &Watch) -> Result<(Margin, Vec<f64>)> {
+        // Values with their places, in order: places give the ranks back without a search.
+        let mut keys: Vec<(i64, u32)> = feature
+            .values
+            .iter()
+            .enumerate()
+            .filter(|(_, v)| !v.is_nan())
+            .map(|(i, &v)| (encode(v + 0.0), i as u32))
+            .collect();
+        watch.check()?;
+        keys.par_sort_unstable();
+        watch.check()?;
+        let sorted: Vec<f64> = keys.par_iter().with_min_len(1 << 12).map(|&(k, _)| decode(k)).collect();
+        let skewness = skewness(&sorted);
+        watch.check()?;
+        let signposts = sorted.iter().copied().step_by(STRIDE).collect();
+        let margin = Margin { name: feature.name.clone(), sorted, signposts, skewness };
+        let n = keys.len();
+        let mut tails = vec![0.0; feature.values.len()];
+        let mut from = 0;
+        while from < n {
+            watch.check()?;
+            let mut to = from + 1;
+            while to < n && keys[to].0 == keys[from].0 {
+                to += 1;
+            }
+            let tail = margin.tail(logs[n] - logs[to], logs[n] - logs[n - from]);
+            keys[from..to].iter().for_each(|&(_, i)| tails[i as usize] = tail);
+            from = to;
+        }
+        Ok((margin, tails))
+    }
+
+    /// The largest of the three tails of a value, from -ln F and -ln F⁻.
+    fn tail(&self, left: f64, right: f64) -> f64 {
+        let skewed = if self.skewness < 0.0 {
+            left
+        } else if self.skewness > 0.0 {
+            right
+        } else {
+            left + right
+        };
+        left.max(right).max(skewed)
+    }
+
+    /// How many fitted values are no larger than x, and how many are smaller.
+    fn places(&self, x: f64) -> (usize, usize) {
+        let (below, up_to) = (self.count(|v| v < x), self.sorted.len());
+        if below == up_to || self.sorted[below] != x {
+            return (below, below);
+        }
+        let alone = self.sorted.get(below + 1).is_none_or(|&next| next != x);
+        (if alone { below + 1 } else { self.count(|v| v <= x) }, below)
+    }
+
+    /// How many of the fitted values, which `inside` holds for up to some point, it holds for.
+    fn count(&self, inside: impl Fn(f64) -> bool) -> usize {
+        let from = self.signposts.partition_point(|&v| inside(v)).saturating_sub(1) * STRIDE;
+        let to = (from + STRIDE).min(self.sorted.len());
+        from + self.sorted[from..to].partition_point(|&v| inside(v))
+    }
+
+    /// Nulls say nothing.
+    fn at(&self, x: f64) -> f64 {
+        if x.is_nan() || self.sorted.is_empty() {
+            return 0.0;
+        }
+        let (up_to, below) = self.places(x);
+        let n = self.sorted.len();
+        self.tail(surprise(up_to, n), surprise(n - below, n))
+    }
+}
+
+/// -ln(part / whole).
+fn surprise(part: usize, whole: usize) -> f64 {
+    ln(whole as f64) - ln(part.max(1) as f64)
+}
+
+/// The skewness of the sample, m3 / m2^1.5, from exactly rounded sums.
+fn skewness(sorted: &[f64]) -> f64 {
+    let n = sorted.len() as f64;
+    let mut terms = Vec::new();
+    let mean = exact_sum_where(sorted.len(), &mut terms, |i| sorted[i]) / n;
+    let second = exact_sum_where(sorted.len(), &mut terms, |i| (sorted[i] - mean).powi(2)) / n;
+    let third = exact_sum_where(sorted.len(), &mut terms, |i| (sorted[i] - mean).powi(3)) / n;
+    let skewness = third / (second * second.sqrt());
+    if skewness.is_finite() { skewness } else { 0.0 }
+}
+
+impl Ecod {
+    fn model(&self, features: Vec<Feature>, watch: &Watch) -> Result<Model> {
+        let rows = features.first().map_or(0, |f| f.values.len());
+        if let Some(empty) = features.iter().find(|f| f.values.iter().all(|v| v.is_nan())) {
+            return Err(Error::Argument(format!(
+                "column {:?} has no value to learn from; leave it out of columns",
+                empty.name
+            )));
+        }
+        watch.begin("fitting", features.len() as u64);
+        let logs: Vec<f64> = (0..rows + 1).into_par_iter().with_min_len(1 << 12).map(|k| ln(k.max(1) as f64)).collect();
+        let fitted: Result<Vec<(Margin, Vec<f64>)>> = features
+            .par_iter()
+            .map(|feature| {
+                let made = Margin::of(feature, &logs, watch)?;
+                watch.advance(1);
+                Ok(made)
+            })
+            .collect();
+        let (margins, tails): (Vec<Margin>, Vec<Vec<f64>>) = fitted?.into_iter().unzip();
+        watch.check()?;
+        let mut own = vec![0.0; rows];
+        own.par_chunks_mut(1 << 13).enumerate().for_each(|(chunk, own)| {
+            let from = chunk << 13;
+            for tails in &tails {
+                own.iter_mut().zip(&tails[from..]).for_each(|(own, tail)| *own += tail);
+            }
+        });
+        watch.check()?;
+        let mut keys: Vec<i64> = own.par_iter().with_min_len(1 << 12).map(|&s| encode(s)).collect();
+        keys.par_sort_unstable();
+        watch.check()?;
+        let calibration = keys.into_par_iter().with_min_len(1 << 12).map(decode).collect();
+        Ok(Model { settings: self.clone(), features, margins, calibration, own })
+    }
+}
+
+impl Detector for Ecod {
+    fn fit(&self, ships: &Shipments, _cache: &IndexCache, watch: &Watch) -> Result<SharedFit> {
+        Ok(Arc::new(self.model(matrix::load(ships, &self.columns, false, watch)?, watch)?))
+    }
+
+    fn fit_score(&self, ships: &Shipments, _cache: &IndexCache, watch: &Watch) -> Result<(SharedFit, SharedScores)> {
+        let model = Arc::new(self.model(matrix::load(ships, &self.columns, false, watch)?, watch)?);
+        let columns = model.features.iter().map(|f| f.values.clone()).collect();
+        let scores = EcodScores { scores: model.own.clone(), columns, ships: ships.clone(), model: model.clone() };
+        Ok((model, Arc::new(scores)))
+    }
+
+    fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit> {
+        Ok(Arc::new(self.model(matrix::from_columns(states, &self.columns, false, "Ecod")?, watch)?))
+    }
+}
+
+impl Fit for Model {
+    fn score(self: Arc<Self>, ships: &Shipments, _cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
+        let columns: Vec<ScalarBuffer<f64>> =
+            matrix::load(ships, &self.settings.columns, false, watch)?.into_iter().map(|f| f.values).collect();
+        // Column by column over some rows: one column's signposts fit the fastest cache.
+        let mut scores = vec![0.0; ships.len()];
+        scores.par_chunks_mut(1 << 10).enumerate().for_each(|(chunk, scores)| {
+            for (margin, column) in self.margins.iter().zip(&columns).take_while(|_| !watch.stopped()) {
+                let values = &column[chunk << 10..];
+                scores.iter_mut().zip(values).for_each(|(score, &x)| *score += margin.at(x));
+            }
+        });
+        watch.check()?;
+        Ok(Arc::new(EcodScores { scores, columns, ships: ships.clone(), model: self }))
+    }
+
+    /// The fitted columns, a row a shipment, in the order of their values: they are the distribution
+    /// functions.
+    fn state(&self, watch: &Watch) -> Result<RecordBatch> {
+        let rows = self.own.len();
+        let mut order: Vec<u32> = (0..rows as u32).collect();
+        let key = |row: u32| self.features.iter().map(move |f| encode(f.values[row as usize]));
+        order.par_sort_unstable_by(|&a, &b| key(a).cmp(key(b)));
+        watch.check()?;
+        let sorted: Vec<Feature> = self
+            .features
+            .iter()
+            .map(|f| Feature {
+                name: f.name.clone(),
+                values: order.iter().map(|&row| f.values[row as usize]).collect::<Vec<f64>>().into(),
+                labels: None,
+            })
+            .collect();
+        table(matrix::to_columns(&sorted), rows)
+    }
+}
+
+struct EcodScores {
+    model: Arc<Model>,
+    ships: Shipments,
+    columns: Vec<ScalarBuffer<f64>>,
+    scores: Vec<f64>,
+}
+
+impl Scores for EcodScores {
+    fn detector(&self) -> &'static str {
+        "Ecod"
+    }
+
+    fn ships(&self) -> Option<&Shipments> {
+        Some(&self.ships)
+    }
+
+    fn number(&self, what: Number, at: usize) -> f64 {
+        let n = self.model.calibration.len();
+        match what {
+            Number::Score | Number::Observed => self.scores[at],
+            Number::PValue => {
+                let less = self.model.calibration.partition_point(|&s| s < self.scores[at]);
+                (1 + n - less) as f64 / (n + 1) as f64
+            }
+            Number::Direction => f64::NAN,
+            Number::Expected => self.model.calibration.get(n / 2).copied().unwrap_or(f64::NAN),
+            Number::Peers => n as f64,
+        }
+    }
+
+    fn peer(&self, _at: usize) -> Option<String> {
+        Some("all shipments fitted".into())
+    }
+
+    fn reason(&self, at: usize) -> String {
+        let mut parts: Vec<(f64, String)> = self
+            .model
+            .margins
+            .iter()
+            .zip(&self.columns)
+            .filter(|(_, column)| !column[at].is_nan())
+            .map(|(margin, column)| {
+                let x = column[at];
+                let (up_to, below) = margin.places(x);
+                let n = margin.sorted.len();
+                let (left, right) = (up_to.max(1) as f64 / n as f64, (n - below).max(1) as f64 / n as f64);
+                let (side, share) = if left < right { ("low", left) } else { ("high", right) };
+                let text = format!("{} {} is among the {} % {side}est", margin.name, number(x), number(100.0 * share));
+                (margin.at(x), text)
+            })
+            .collect();
+        parts.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let most: Vec<String> = parts.into_iter().take(3).map(|(_, text)| text).collect();
+        if most.is_empty() {
+            return "not scored: every column is null".into();
+        }
+        format!(
+            "{}; together {} where the middle shipment has {}",
+            most.join(", "),
+            number(self.scores[at]),
+            number(self.number(Number::Expected, at))
+        )
+    }
+
+    fn at_stake(&self, _at: usize) -> f64 {
+        f64::NAN
+    }
+}

@@ -1,0 +1,103 @@
+//! Scores by the forest, and the sentence for each.
+
+use std::sync::Arc;
+
+use arrow::buffer::ScalarBuffer;
+
+use super::Model;
+use crate::evidence::wording::number;
+use crate::evidence::{Number, Scores};
+use crate::store::Shipments;
+
+pub struct ForestScores {
+    pub model: Arc<Model>,
+    pub ships: Shipments,
+    pub columns: Vec<ScalarBuffer<f64>>,
+    pub scores: Vec<f64>,
+}
+
+impl ForestScores {
+    /// Each column's part in isolating a shipment: its share of the cuts on the shipment's paths, the
+    /// first cut of a path counting one, the second a half, and so on.
+    fn shares(&self, at: usize) -> Vec<f64> {
+        let mut shares = vec![0.0; self.columns.len()];
+        for tree in &self.model.trees {
+            let mut node = 0;
+            let mut weight = 1.0;
+            for _ in 0..tree.depth {
+                let column = tree.column[node] as usize;
+                let real = tree.bound[node] != f64::INFINITY || tree.null_right[node];
+                let right = tree.right(node, self.columns[column][at]);
+                if real {
+                    shares[column] += weight;
+                    weight *= 0.5;
+                }
+                node = 2 * node + 1 + usize::from(right);
+            }
+        }
+        let total: f64 = shares.iter().sum();
+        shares.iter_mut().for_each(|s| *s /= total.max(f64::MIN_POSITIVE));
+        shares
+    }
+}
+
+impl Scores for ForestScores {
+    fn detector(&self) -> &'static str {
+        "Isolation"
+    }
+
+    fn ships(&self) -> Option<&Shipments> {
+        Some(&self.ships)
+    }
+
+    fn number(&self, what: Number, at: usize) -> f64 {
+        let calibration = &self.model.calibration;
+        let held = calibration.last().map_or(0, |c| c.1);
+        match what {
+            Number::Score | Number::Observed => self.scores[at],
+            Number::PValue => {
+                let step = calibration.partition_point(|c| c.0 < self.scores[at]);
+                let less = if step == 0 { 0 } else { calibration[step - 1].1 };
+                (1 + held - less) as f64 / (held + 1) as f64
+            }
+            Number::Direction => f64::NAN,
+            Number::Expected => calibration.get(calibration.len() / 2).map_or(f64::NAN, |c| c.0),
+            Number::Peers => self.model.n as f64,
+        }
+    }
+
+    fn peer(&self, _at: usize) -> Option<String> {
+        Some("all shipments fitted".into())
+    }
+
+    fn reason(&self, at: usize) -> String {
+        let mut parts: Vec<(f64, usize)> = self.shares(at).into_iter().zip(0..).collect();
+        parts.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let shown: Vec<String> = parts
+            .into_iter()
+            .take(3)
+            .map(|(share, c)| {
+                let feature = &self.model.pool.features[c];
+                let x = self.columns[c][at];
+                let value = match &feature.labels {
+                    _ if x.is_nan() => "(none)".to_owned(),
+                    Some(labels) => {
+                        labels.get(x as usize).filter(|_| x.is_finite()).cloned().unwrap_or("(not met before)".into())
+                    }
+                    None => number(x),
+                };
+                format!("{} {value} ({:.0} % of the cuts)", feature.name, 100.0 * share)
+            })
+            .collect();
+        format!(
+            "random cuts isolate it with a score of {:.3} where the middle shipment has {:.3}; most by {}",
+            self.scores[at],
+            self.number(Number::Expected, at),
+            shown.join(", ")
+        )
+    }
+
+    fn at_stake(&self, _at: usize) -> f64 {
+        f64::NAN
+    }
+}

@@ -1,0 +1,12 @@
+//! Detectors of single records: rare, repeated, or odd in the joint view.
+
+mod ecod;
+mod isolation;
+mod matrix;
+mod rarity;
+mod repeats;
+
+pub use ecod::Ecod;
+pub use isolation::Isolation;
+pub use rarity::Rarity;
+pub use repeats::Repeats;

@@ -1,0 +1,349 @@
+//! `Rarity`: how surprising is this partner for this product?
+//!
+//! The score is -ln p(of | given), smoothed by the method of Witten and Bell (1991): a group with D
+//! distinct partners among n shipments leaves D / (n + D) for the rest, shared out by how frequent
+//! each partner is overall. The p-value is conformal: the share of the group's shipments, this one
+//! among them, whose partner occurs no more often there.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch};
+use arrow::datatypes::{DataType, Field};
+
+use crate::detect::{Detector, Fit, SharedFit};
+use crate::error::{Error, Result};
+use crate::evidence::wording::number;
+use crate::evidence::{Number, SHARE, Scores, SharedScores};
+use crate::group::{Combos, GroupIndex, IndexCache, resolve};
+use crate::progress::Watch;
+use crate::state::checked;
+use crate::state::members::plain;
+use crate::store::{Role, Shipments};
+use crate::table::table;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rarity {
+    pub of: String,
+    pub given: Vec<String>,
+}
+
+struct Model {
+    settings: Rarity,
+    /// Pairs of (given, of), how often each occurs, and the group and partner of each.
+    pairs: Combos,
+    counts: Vec<u64>,
+    group_of: Vec<u32>,
+    partner_of: Vec<u32>,
+    groups: Combos,
+    partners: Combos,
+    group: Vec<Group>,
+    partner_counts: Vec<u64>,
+    total: u64,
+}
+
+/// The counts of one group's partners.
+struct Group {
+    n: u64,
+    /// Ascending counts of its partners, and how many shipments have one of no more.
+    ladder: Vec<(u64, u64)>,
+    distinct: u64,
+}
+
+impl Group {
+    /// Shipments whose partner occurs no more than `count` times.
+    fn up_to(&self, count: u64) -> u64 {
+        match self.ladder.partition_point(|step| step.0 <= count) {
+            0 => 0,
+            step => self.ladder[step - 1].1,
+        }
+    }
+}
+
+impl Rarity {
+    fn keys(&self) -> Vec<String> {
+        self.given.iter().chain([&self.of]).cloned().collect()
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.given.contains(&self.of) {
+            return Err(Error::Argument(format!(
+                "of={:?} is among the keys of given; a partner is never a surprise given itself",
+                self.of
+            )));
+        }
+        Ok(())
+    }
+
+    fn model(&self, pairs: Combos, counts: Vec<u64>, watch: &Watch) -> Result<Model> {
+        let (groups, group_of) = pairs.project(&self.given)?.distinct()?;
+        watch.check()?;
+        let (partners, partner_of) = pairs.project(std::slice::from_ref(&self.of))?.distinct()?;
+        let mut partner_counts = vec![0; partners.groups()];
+        let mut lists: Vec<Vec<u64>> = vec![Vec::new(); groups.groups()];
+        for (pair, &count) in counts.iter().enumerate() {
+            watch.check()?;
+            partner_counts[partner_of[pair] as usize] += count;
+            lists[group_of[pair] as usize].push(count);
+        }
+        let group: Result<Vec<Group>> = lists
+            .into_iter()
+            .map(|mut list| {
+                watch.check()?;
+                list.sort_unstable();
+                let mut ladder: Vec<(u64, u64)> = Vec::new();
+                let mut n = 0;
+                for &count in &list {
+                    n += count;
+                    match ladder.last_mut() {
+                        Some(step) if step.0 == count => step.1 = n,
+                        _ => ladder.push((count, n)),
+                    }
+                }
+                Ok(Group { n, ladder, distinct: list.len() as u64 })
+            })
+            .collect();
+        Ok(Model {
+            settings: self.clone(),
+            total: counts.iter().sum(),
+            pairs,
+            counts,
+            group_of,
+            partner_of,
+            groups,
+            partners,
+            group: group?,
+            partner_counts,
+        })
+    }
+
+    fn learn(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<(Model, Arc<GroupIndex>)> {
+        self.check()?;
+        let keys = self.keys();
+        let index = cache.get(ships, &resolve(&ships.store, &keys)?, watch)?;
+        let counts = index.starts.windows(2).map(|w| u64::from(w[1] - w[0])).collect();
+        Ok((self.model(Combos::of_index(&index, &keys), counts, watch)?, index))
+    }
+}
+
+impl Detector for Rarity {
+    fn fit(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedFit> {
+        Ok(Arc::new(self.learn(ships, cache, watch)?.0))
+    }
+
+    fn fit_score(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<(SharedFit, SharedScores)> {
+        let (model, index) = self.learn(ships, cache, watch)?;
+        let model = Arc::new(model);
+        let places = (0..model.counts.len())
+            .map(|pair| Place {
+                group: Some(model.group_of[pair]),
+                partner: Some(model.partner_of[pair]),
+                pair: Some(pair as u32),
+            })
+            .collect();
+        let scores = RarityScores::new(model.clone(), ships, &index, places, true, watch)?;
+        Ok((model, Arc::new(scores)))
+    }
+
+    fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit> {
+        self.check()?;
+        let keys = self.keys();
+        let mut columns: Vec<Vec<ArrayRef>> = vec![Vec::new(); keys.len()];
+        let mut held: Vec<u64> = Vec::new();
+        for state in states {
+            for (key, chunks) in keys.iter().zip(&mut columns) {
+                chunks.push(checked::column(state, key, "Rarity")?.clone());
+            }
+            held.extend(checked::whole(state, "n", 0, "Rarity")?);
+        }
+        checked::rows(states, "Rarity")?;
+        checked::total(&held, "n", "Rarity")?;
+        for (key, chunks) in keys.iter().zip(&mut columns) {
+            *chunks = checked::key(chunks, key, "Rarity")?;
+        }
+        let (pairs, number) = Combos::of_columns(&keys, &columns, held.len(), watch)?.distinct()?;
+        let mut counts = vec![0; pairs.groups()];
+        for (&pair, count) in number.iter().zip(held) {
+            watch.check()?;
+            counts[pair as usize] += count;
+        }
+        Ok(Arc::new(self.model(pairs, counts, watch)?))
+    }
+}
+
+impl Fit for Model {
+    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
+        let keys = self.settings.keys();
+        let index = cache.get(ships, &resolve(&ships.store, &keys)?, watch)?;
+        let here = Combos::of_index(&index, &keys);
+        let group = self.groups.find(&here.project(&self.settings.given)?, watch)?;
+        let partner = self.partners.find(&here.project(std::slice::from_ref(&self.settings.of))?, watch)?;
+        let known = group.into_iter().zip(partner).zip(self.pairs.find(&here, watch)?);
+        let places = known.map(|((group, partner), pair)| Place { group, partner, pair }).collect();
+        Ok(Arc::new(RarityScores::new(self, ships, &index, places, false, watch)?))
+    }
+
+    /// A row a pair: the keys, `n` shipments, `probability`.
+    fn state(&self, watch: &Watch) -> Result<RecordBatch> {
+        let mut columns: Vec<(String, ArrayRef)> = Vec::new();
+        for (k, key) in self.settings.keys().iter().enumerate() {
+            columns.push((key.clone(), plain(&self.pairs.labels(k)?)?));
+        }
+        let pairs = self.counts.len();
+        columns.push(("n".into(), Arc::new(Int64Array::from_iter_values(self.counts.iter().map(|&n| n as i64)))));
+        let probability = watch.each(0..pairs, SHARE, |pair| {
+            let place = Place {
+                group: Some(self.group_of[pair]),
+                partner: Some(self.partner_of[pair]),
+                pair: Some(pair as u32),
+            };
+            self.probability(&place)
+        })?;
+        columns.push(("probability".into(), Arc::new(Float64Array::from_iter_values(probability))));
+        table(columns, pairs)
+    }
+}
+
+/// Where a pair stands among what was fitted.
+struct Place {
+    group: Option<u32>,
+    partner: Option<u32>,
+    pair: Option<u32>,
+}
+
+impl Model {
+    fn count(&self, place: &Place) -> u64 {
+        place.pair.map_or(0, |p| self.counts[p as usize])
+    }
+
+    /// The partner's share of all shipments, with one more of each and one of an unknown partner.
+    fn overall(&self, place: &Place) -> f64 {
+        let count = place.partner.map_or(0, |p| self.partner_counts[p as usize]);
+        (count + 1) as f64 / (self.total + self.partner_counts.len() as u64 + 1) as f64
+    }
+
+    fn probability(&self, place: &Place) -> f64 {
+        let overall = self.overall(place);
+        let Some(group) = place.group.map(|g| &self.group[g as usize]) else { return overall };
+        let distinct = group.distinct as f64;
+        (self.count(place) as f64 + distinct * overall) / (group.n as f64 + distinct)
+    }
+
+    /// P(partner and group) / (P(partner) P(group)), each with one more (Das and Schneider 2007).
+    fn lift(&self, place: &Place) -> f64 {
+        let Some(group) = place.group.map(|g| &self.group[g as usize]) else { return f64::NAN };
+        let partner = place.partner.map_or(0, |p| self.partner_counts[p as usize]);
+        let share = |count: u64| (count + 1) as f64 / (self.total + 1) as f64;
+        share(self.count(place)) / (share(partner) * share(group.n))
+    }
+}
+
+struct RarityScores {
+    model: Arc<Model>,
+    ships: Shipments,
+    pair: Vec<u32>,
+    places: Vec<Place>,
+    /// The shipments are those that were fitted: each is counted already.
+    own: bool,
+    value: Option<arrow::buffer::ScalarBuffer<f64>>,
+}
+
+impl RarityScores {
+    fn new(
+        model: Arc<Model>,
+        ships: &Shipments,
+        index: &GroupIndex,
+        places: Vec<Place>,
+        own: bool,
+        watch: &Watch,
+    ) -> Result<RarityScores> {
+        let value = ships.store.optional_numbers(Role::Value, watch)?;
+        Ok(RarityScores { model, ships: ships.clone(), pair: index.group_of_positions(ships), places, own, value })
+    }
+
+    fn place(&self, at: usize) -> &Place {
+        &self.places[self.pair[at] as usize]
+    }
+
+    /// The place, and how many shipments of the group and of the pair there are with this one among them.
+    fn counted(&self, at: usize) -> Option<(&Place, &Group, u64, u64)> {
+        let place = self.place(at);
+        let group = &self.model.group[place.group? as usize];
+        let extra = u64::from(!self.own);
+        Some((place, group, group.n + extra, self.model.count(place) + extra))
+    }
+
+    fn p_value(&self, at: usize) -> f64 {
+        let Some((_, group, n, count)) = self.counted(at) else { return f64::NAN };
+        if n < 2 {
+            return f64::NAN; // nothing to compare with
+        }
+        let rarer = if self.own {
+            group.up_to(count)
+        } else {
+            // This one joins its partner, whose others then count as often as it does.
+            let before = count - 1;
+            let as_rare = group.up_to(count) + 1;
+            if group.up_to(before) == group.up_to(count) && before > 0 { group.up_to(before) + 1 } else { as_rare }
+        };
+        rarer as f64 / n as f64
+    }
+}
+
+impl Scores for RarityScores {
+    fn detector(&self) -> &'static str {
+        "Rarity"
+    }
+
+    fn ships(&self) -> Option<&Shipments> {
+        Some(&self.ships)
+    }
+
+    fn number(&self, what: Number, at: usize) -> f64 {
+        let Some((place, group, ..)) = self.counted(at) else { return f64::NAN };
+        match what {
+            Number::Score => -libm::log(self.model.probability(place)),
+            Number::PValue => self.p_value(at),
+            Number::Direction => f64::NAN,
+            Number::Observed => self.model.probability(place),
+            Number::Expected => self.model.overall(place),
+            Number::Peers => group.n as f64,
+        }
+    }
+
+    fn peer(&self, at: usize) -> Option<String> {
+        self.place(at).group.map(|g| self.model.groups.name(g as usize))
+    }
+
+    fn reason(&self, at: usize) -> String {
+        let of = &self.model.settings.of;
+        let Some((place, group, ..)) = self.counted(at) else {
+            return "not scored: no shipments were fitted for its keys".into();
+        };
+        let partner = match place.partner {
+            Some(p) => self.model.partners.name(p as usize),
+            None => format!("this {of}, never seen before,"),
+        };
+        format!(
+            "{partner} has {} of the {} shipments of {}, a smoothed probability of {}; of all shipments it has {} %",
+            number(self.model.count(place) as f64),
+            number(group.n as f64),
+            self.model.groups.name(place.group.unwrap_or(0) as usize),
+            number(self.model.probability(place)),
+            number(100.0 * self.model.overall(place)),
+        )
+    }
+
+    fn at_stake(&self, at: usize) -> f64 {
+        self.value.as_ref().map_or(f64::NAN, |v| v[self.ships.rows.row(at)])
+    }
+
+    fn evidence(&self) -> Vec<Field> {
+        vec![Field::new("lift", DataType::Float64, true)]
+    }
+
+    fn proof(&self, _column: usize, range: std::ops::Range<usize>, watch: &Watch) -> Result<ArrayRef> {
+        let lift = |at: usize| Some(self.model.lift(self.place(at))).filter(|l| !l.is_nan());
+        let lifts = watch.each(range, SHARE, lift)?;
+        Ok(Arc::new(Float64Array::from(lifts)))
+    }
+}

@@ -1,0 +1,379 @@
+//! `Repeats`: the same consignment twice, or one consignment in pieces?
+//!
+//! Shipments of the same parties and code are compared with those a few days off: how many have the
+//! very same day, value and weight (a duplicate), how many nearly the same value (a near duplicate),
+//! and how many lie just under a threshold that all together exceed (a split). Each count is judged
+//! by the binomial tail with the rate at which other parties' shipments of the same code do so; with
+//! a near duplicate, by the rate among the parties' own shipments outside the window too, because a
+//! standing order repeats itself. The least of the p-values counts, times how many were asked.
+
+mod judge;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringViewArray};
+use arrow::buffer::ScalarBuffer;
+use arrow::datatypes::{DataType, Field};
+use rayon::prelude::*;
+
+use self::judge::{Kind, LARGE, Large, Verdict};
+use crate::detect::{Detector, Fit, SharedFit};
+use crate::error::{Error, Result};
+use crate::evidence::wording::{number, unusable};
+use crate::evidence::{Number, SHARE, Scores, SharedScores};
+use crate::group::{Combos, GroupIndex, IndexCache, resolve};
+use crate::progress::Watch;
+use crate::state::checked::{Rule, wrong};
+use crate::state::members::{lists, plain, read_lists, same_lengths};
+use crate::store::{NULL_DAY, Role, Shipments, iso};
+use crate::table::table;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Repeats {
+    /// Days on either side.
+    pub window: i32,
+    /// Values that differ by no more than this share are nearly the same.
+    pub tolerance: f64,
+    /// A value that consignments may be kept under, in the currency of the source.
+    pub threshold: Option<f64>,
+    /// How far under the threshold is just under it, as a share.
+    pub band: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Record {
+    day: i32,
+    value: f64,
+    /// NaN where it is not known.
+    weight: f64,
+}
+
+impl Record {
+    fn order(&self) -> (i32, i64, i64) {
+        (self.day, crate::stats::encode(self.value), crate::stats::encode(self.weight))
+    }
+}
+
+struct Model {
+    settings: Repeats,
+    keys: Vec<String>,
+    /// Shipments of the same parties and code, by day, value and weight.
+    combos: Combos,
+    starts: Vec<usize>,
+    records: Vec<Record>,
+    /// All values of each code, ascending, and the code of each group.
+    codes: Vec<Vec<f64>>,
+    code_of: Vec<u32>,
+    /// What makes the questions quick that are asked of each large group.
+    large: Vec<Option<Box<Large>>>,
+}
+
+impl Repeats {
+    fn check(&self) -> Result<()> {
+        if self.window < 0 {
+            return Err(Error::Argument(format!("window={}: give 0 or more days", self.window)));
+        }
+        if !(self.tolerance >= 0.0 && self.tolerance < 0.5) {
+            return Err(Error::Argument(format!(
+                "tolerance={}: give a share from 0 to 0.5, such as 0.01",
+                self.tolerance
+            )));
+        }
+        if !(self.band > 0.0 && self.band < 1.0) {
+            return Err(Error::Argument(format!("band={}: give a share between 0 and 1, such as 0.1", self.band)));
+        }
+        match self.threshold {
+            Some(t) if t.is_nan() || t <= 0.0 => {
+                Err(Error::Argument(format!("threshold={t}: give a value above 0, such as 10_000")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn keys(ships: &Shipments) -> Result<Vec<String>> {
+        let has = |role: &Role| ships.store.role(*role).is_some();
+        if !has(&Role::Exporter) && !has(&Role::Importer) {
+            ships.store.require(Role::Importer)?;
+        }
+        ships.store.require(Role::Date)?;
+        ships.store.require(Role::Value)?;
+        // The two reports of one flow are not a repetition.
+        let roles = [Role::Hs, Role::Exporter, Role::Importer, Role::Origin, Role::Destination, Role::ReportedBy];
+        Ok(roles.iter().filter(|r| has(r)).map(|r| r.name().to_owned()).collect())
+    }
+
+    fn model(
+        &self,
+        keys: Vec<String>,
+        combos: Combos,
+        starts: Vec<usize>,
+        mut records: Vec<Record>,
+        watch: &Watch,
+    ) -> Result<Model> {
+        let mut rest = &mut records[..];
+        let mut groups: Vec<&mut [Record]> = Vec::with_capacity(combos.groups());
+        for g in 0..combos.groups() {
+            let (group, behind) = rest.split_at_mut(starts[g + 1] - starts[g]);
+            groups.push(group);
+            rest = behind;
+        }
+        groups.into_par_iter().with_min_len(LARGE).for_each(|group| {
+            if !watch.stopped() {
+                group.sort_unstable_by_key(Record::order);
+            }
+        });
+        watch.check()?;
+        let hs = keys.iter().position(|k| k == Role::Hs.name());
+        let (groups, code_of) = match hs {
+            Some(at) => {
+                let (codes, of) = combos.project(&keys[at..=at])?.distinct()?;
+                (codes.groups(), of)
+            }
+            None => (1, vec![0; combos.groups()]),
+        };
+        let mut codes: Vec<Vec<f64>> = vec![Vec::new(); groups];
+        for g in 0..combos.groups() {
+            watch.check()?;
+            codes[code_of[g] as usize].extend(records[starts[g]..starts[g + 1]].iter().map(|r| r.value));
+        }
+        codes.par_iter_mut().for_each(|values| {
+            if !watch.stopped() {
+                values.sort_unstable_by(f64::total_cmp);
+            }
+        });
+        let large = watch.each(0..combos.groups(), 1 << 10, |g| Large::of(self, &records[starts[g]..starts[g + 1]]))?;
+        Ok(Model { settings: self.clone(), keys, combos, starts, records, codes, code_of, large })
+    }
+
+    fn learn(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<(Model, Arc<GroupIndex>)> {
+        self.check()?;
+        let keys = Repeats::keys(ships)?;
+        let columns = Columns::load(ships, watch)?;
+        let index = cache.get(ships, &resolve(&ships.store, &keys)?, watch)?;
+        let mut starts = vec![0];
+        let mut records = Vec::with_capacity(index.order.len());
+        for g in 0..index.groups() {
+            watch.check()?;
+            records.extend(index.rows(g).iter().filter_map(|&row| columns.record(row as usize)));
+            starts.push(records.len());
+        }
+        Ok((self.model(keys.clone(), Combos::of_index(&index, &keys), starts, records, watch)?, index))
+    }
+}
+
+struct Columns {
+    days: Arc<Vec<i32>>,
+    value: ScalarBuffer<f64>,
+    weight: Option<ScalarBuffer<f64>>,
+}
+
+impl Columns {
+    fn load(ships: &Shipments, watch: &Watch) -> Result<Columns> {
+        Ok(Columns {
+            days: ships.store.days(watch)?,
+            value: ships.store.role_numbers(Role::Value, watch)?,
+            weight: ships.store.optional_numbers(Role::NetWeight, watch)?,
+        })
+    }
+
+    fn record(&self, row: usize) -> Option<Record> {
+        let (day, value) = (self.days[row], self.value[row]);
+        let weight = self.weight.as_ref().map_or(f64::NAN, |w| w[row]);
+        let weight = if weight.is_nan() { f64::NAN } else { weight };
+        (day != NULL_DAY && value > 0.0 && value.is_finite()).then_some(Record { day, value, weight })
+    }
+}
+
+impl Detector for Repeats {
+    fn fit(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedFit> {
+        Ok(Arc::new(self.learn(ships, cache, watch)?.0))
+    }
+
+    fn fit_score(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<(SharedFit, SharedScores)> {
+        let (model, index) = self.learn(ships, cache, watch)?;
+        let model = Arc::new(model);
+        let known = (0..model.combos.groups() as u32).map(Some).collect();
+        let scores = RepeatScores::new(model.clone(), ships, &index, known, true, watch)?;
+        Ok((model, Arc::new(scores)))
+    }
+
+    fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit> {
+        self.check()?;
+        let known = ["hs", "exporter", "importer", "origin", "destination", "reported_by"];
+        let keys: Vec<String> = known
+            .into_iter()
+            .filter(|k| states.iter().any(|s| s.column_by_name(k).is_some()))
+            .map(str::to_owned)
+            .collect();
+        if !keys.iter().any(|k| k == "exporter" || k == "importer") {
+            return Err(wrong("the state has no column \"exporter\" and none \"importer\"", "Repeats"));
+        }
+        let names = ["days", "values", "weights"];
+        let rules = [(names[0], Rule::DAY), (names[1], Rule::AMOUNT), (names[2], Rule::ANY)];
+        let (combos, [days, values, weights]) = read_lists(states, &keys, rules, "Repeats", watch)?;
+        same_lengths(&[&days, &values, &weights], &names, "Repeats")?;
+        let numbers = days.values.iter().zip(&values.values).zip(&weights.values);
+        let records = numbers.map(|((&day, &value), &weight)| Record { day: day as i32, value, weight }).collect();
+        Ok(Arc::new(self.model(keys, combos, days.starts, records, watch)?))
+    }
+}
+
+impl Fit for Model {
+    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
+        let index = cache.get(ships, &resolve(&ships.store, &self.keys)?, watch)?;
+        let here = Combos::of_index(&index, &self.keys);
+        let known = self.combos.find(&here, watch)?;
+        Ok(Arc::new(RepeatScores::new(self, ships, &index, known, false, watch)?))
+    }
+
+    /// A row a group of the same parties and code: the keys, `n`, and lists of `days` (since
+    /// 1970-01-01), `values` and `weights`.
+    fn state(&self, _watch: &Watch) -> Result<RecordBatch> {
+        let groups = self.combos.groups();
+        let mut columns: Vec<(String, ArrayRef)> = Vec::new();
+        for (k, key) in self.keys.iter().enumerate() {
+            columns.push((key.clone(), plain(&self.combos.labels(k)?)?));
+        }
+        let n = (0..groups).map(|g| (self.starts[g + 1] - self.starts[g]) as i64);
+        columns.push(("n".into(), Arc::new(Int64Array::from_iter_values(n))));
+        let mut put = |name: &str, cell: fn(&Record) -> f64| {
+            columns.push((name.into(), lists(&self.starts, self.records.iter().map(cell).collect(), groups)));
+        };
+        put("days", |r| f64::from(r.day));
+        put("values", |r| r.value);
+        put("weights", |r| r.weight);
+        table(columns, groups)
+    }
+}
+
+struct RepeatScores {
+    model: Arc<Model>,
+    ships: Shipments,
+    columns: Columns,
+    group: Vec<u32>,
+    known: Vec<Option<u32>>,
+    /// Groups whose exporter and importer are both not known: their shipments have nothing in common.
+    nameless: Vec<bool>,
+    own: bool,
+}
+
+impl RepeatScores {
+    fn new(
+        model: Arc<Model>,
+        ships: &Shipments,
+        index: &GroupIndex,
+        known: Vec<Option<u32>>,
+        own: bool,
+        watch: &Watch,
+    ) -> Result<RepeatScores> {
+        let parties = |key: &String| *key == Role::Exporter.name() || *key == Role::Importer.name();
+        let parties: Vec<usize> = (0..model.keys.len()).filter(|&k| parties(&model.keys[k])).collect();
+        let null = |g: usize, k: usize| index.keys.code(g, k) as usize == index.keys.distinct(k).len();
+        let nameless = (0..index.groups()).map(|g| parties.iter().all(|&k| null(g, k))).collect();
+        Ok(RepeatScores {
+            nameless,
+            model,
+            ships: ships.clone(),
+            columns: Columns::load(ships, watch)?,
+            group: index.group_of_positions(ships),
+            known,
+            own,
+        })
+    }
+
+    fn record(&self, at: usize) -> Option<Record> {
+        let named = !self.nameless[self.group[at] as usize];
+        self.columns.record(self.ships.rows.row(at)).filter(|_| named)
+    }
+
+    fn verdict(&self, at: usize) -> Option<Verdict> {
+        let group = self.known[self.group[at] as usize]?;
+        self.model.judge(group as usize, &self.record(at)?, self.own)
+    }
+
+    fn kind(&self, at: usize) -> Option<&'static str> {
+        self.verdict(at).map(|v| match v.kind {
+            Kind::Duplicate => "duplicate",
+            Kind::Near => "near duplicate",
+            Kind::Split => "split",
+        })
+    }
+}
+
+impl Scores for RepeatScores {
+    fn detector(&self) -> &'static str {
+        "Repeats"
+    }
+
+    fn ships(&self) -> Option<&Shipments> {
+        Some(&self.ships)
+    }
+
+    fn number(&self, what: Number, at: usize) -> f64 {
+        if self.record(at).is_none() {
+            return f64::NAN;
+        }
+        let verdict = self.verdict(at);
+        match what {
+            Number::Score => verdict.map_or(0.0, |v| -libm::log10(v.p.max(1e-300)) + 0.0),
+            Number::PValue => verdict.map_or(1.0, |v| v.p),
+            Number::Direction => f64::NAN,
+            Number::Observed => verdict.map_or(0.0, |v| v.like as f64),
+            Number::Expected => verdict.map_or(0.0, |v| v.rate * v.among as f64),
+            Number::Peers => self.known[self.group[at] as usize]
+                .map_or(0.0, |g| (self.model.starts[g as usize + 1] - self.model.starts[g as usize]) as f64),
+        }
+    }
+
+    fn peer(&self, at: usize) -> Option<String> {
+        self.known[self.group[at] as usize].map(|g| self.model.combos.name(g as usize))
+    }
+
+    fn reason(&self, at: usize) -> String {
+        let row = self.ships.rows.row(at);
+        if let Some(why) = unusable("value", self.columns.value[row]) {
+            return why;
+        }
+        if self.nameless[self.group[at] as usize] {
+            return "not scored: the parties are not known".into();
+        }
+        let Some(record) = self.record(at) else { return "not scored: date is missing".into() };
+        let days = self.model.settings.window;
+        let Some(verdict) = self.verdict(at) else {
+            return format!("no shipment of the same parties and code within {days} days is like it");
+        };
+        let others = format!("{} of {} other shipments of the same parties and code", verdict.like, verdict.among);
+        let chance = format!("{} expected by chance", number(verdict.rate * verdict.among as f64));
+        match verdict.kind {
+            Kind::Duplicate => format!(
+                "{others} on {} have the very same value {} and weight; {chance}",
+                iso(record.day),
+                number(record.value)
+            ),
+            Kind::Near => format!(
+                "{others} within {days} days have a value within {} % of {}; {chance}",
+                number(100.0 * self.model.settings.tolerance),
+                number(record.value)
+            ),
+            Kind::Split => format!(
+                "{others} within {days} days lie like this one ({}) just under {}, which together they exceed; {chance}",
+                number(record.value),
+                number(self.model.settings.threshold.unwrap_or(f64::NAN))
+            ),
+        }
+    }
+
+    fn at_stake(&self, at: usize) -> f64 {
+        self.columns.value[self.ships.rows.row(at)]
+    }
+
+    fn evidence(&self) -> Vec<Field> {
+        vec![Field::new("kind", DataType::Utf8View, true)]
+    }
+
+    fn proof(&self, _column: usize, range: Range<usize>, watch: &Watch) -> Result<ArrayRef> {
+        let kinds = watch.each(range, SHARE, |at| self.kind(at))?;
+        Ok(Arc::new(kinds.into_iter().collect::<StringViewArray>()))
+    }
+}

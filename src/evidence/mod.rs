@@ -1,0 +1,7 @@
+//! What a detector says of its subjects: the columns of its table, the cautions, the words of its reasons.
+
+pub mod cautions;
+mod scores;
+pub mod wording;
+
+pub use scores::{Cautions, Number, SHARE, ScoreTable, Scores, SharedScores, any_nan};

@@ -1,0 +1,6 @@
+//! Flows: what a measure comes to in each group and period.
+
+mod cells;
+mod span;
+
+pub use cells::{Cell, Flows, LONGEST, Ruler, Total, expansion, lay_out};

@@ -1,0 +1,326 @@
+//! For every shipment the numbers a model can learn from.
+//!
+//! With `history`, all that is compared with comes from there alone, so nothing leaks from the
+//! shipments described; without it, they are compared with each other, and what counts earlier
+//! records counts those of earlier days.
+
+use std::sync::Arc;
+
+use crate::detect::Detector;
+use crate::detect::price::{Scale, UnitValue};
+use crate::detect::records::Rarity;
+use crate::error::{Error, Result};
+use crate::evidence::{Number, SharedScores};
+use crate::group::{Combos, GroupIndex, IndexCache, resolve};
+use crate::progress::Watch;
+use crate::stats::ln;
+use crate::store::{NULL_DAY, Role, Shipments};
+use crate::table::table;
+use arrow::array::{ArrayRef, Float64Array, RecordBatch, UInt32Array};
+use arrow::buffer::ScalarBuffer;
+use arrow::compute::take_record_batch;
+
+/// One row a shipment; every column is a number, null where it cannot be told. Rows that are totals of others
+/// describe no shipment: they have nulls.
+pub fn features(ships: &Shipments, history: Option<&Shipments>, watch: &Watch) -> Result<RecordBatch> {
+    let history = history.map(Shipments::without_totals);
+    if !ships.has_totals() {
+        return described(ships, history.as_ref(), watch);
+    }
+    let kept = ships.without_totals();
+    let made = described(&kept, history.as_ref(), watch)?;
+    Ok(take_record_batch(&made, &UInt32Array::from(ships.places_among(&kept)))?)
+}
+
+fn described(ships: &Shipments, history: Option<&Shipments>, watch: &Watch) -> Result<RecordBatch> {
+    let has = |role: Role| ships.store.role(role).is_some() && history.is_none_or(|h| h.store.role(role).is_some());
+    let mut made = Made { ships, history, columns: Vec::new() };
+    watch.begin("describing", 6);
+    for role in [Role::Value, Role::NetWeight, Role::Quantity].into_iter().filter(|r| has(*r)) {
+        let values = ships.store.role_numbers(role, watch)?;
+        let logs = watch.each(0..ships.len(), SHARE, |at| log(values[ships.rows.row(at)]))?;
+        made.put(&format!("log_{}", role.name()), logs);
+    }
+    watch.advance(1);
+    for (over, under, short) in [
+        (Role::Value, Role::NetWeight, "unit_value"),
+        (Role::Value, Role::Quantity, "price"),
+        (Role::NetWeight, Role::Quantity, "unit_weight"),
+    ] {
+        if has(over) && has(under) && has(Role::Hs) {
+            made.prices(over, under, short, has(Role::Origin), watch)?;
+        }
+    }
+    watch.advance(1);
+    let pairs = [
+        (Role::Origin, vec!["hs6"]),
+        (Role::Destination, vec!["hs6"]),
+        (Role::Importer, vec!["hs6"]),
+        (Role::Exporter, vec!["hs6"]),
+        (Role::Exporter, vec!["importer"]),
+        (Role::Origin, vec!["destination"]),
+    ];
+    for (of, given) in pairs {
+        let given_role = if given[0] == "hs6" { Role::Hs } else { Role::named(given[0]).unwrap_or(Role::Hs) };
+        if has(of) && has(given_role) {
+            made.rarity(of, &given, watch)?;
+        }
+    }
+    watch.advance(1);
+    if has(Role::Date) {
+        let names = |list: &[Role]| list.iter().map(|r| r.name()).collect::<Vec<_>>();
+        for keys in [
+            vec![Role::Importer],
+            vec![Role::Exporter],
+            vec![Role::Exporter, Role::Importer],
+            vec![Role::Origin, Role::Destination],
+            vec![Role::Importer, Role::Hs],
+        ] {
+            if keys.iter().all(|r| has(*r)) {
+                made.past(&names(&keys), watch)?;
+            }
+        }
+    }
+    watch.advance(1);
+    if has(Role::Value) && has(Role::Hs) {
+        made.rank(watch)?;
+    }
+    watch.advance(1);
+    if has(Role::Value) {
+        made.digits(watch)?;
+    }
+    watch.advance(1);
+    if made.columns.is_empty() {
+        return Err(Error::Argument(
+            "the shipments have none of the roles value, net_weight, quantity, hs, date or a party to describe them by"
+                .into(),
+        ));
+    }
+    table(made.columns, ships.len())
+}
+
+/// Rows that are worth a thread.
+const SHARE: usize = 1 << 12;
+
+fn log(x: f64) -> f64 {
+    if (f64::MIN_POSITIVE..=f64::MAX).contains(&x) { ln(x) } else { f64::NAN }
+}
+
+struct Made<'a> {
+    ships: &'a Shipments,
+    history: Option<&'a Shipments>,
+    columns: Vec<(String, ArrayRef)>,
+}
+
+impl Made<'_> {
+    fn put(&mut self, name: &str, values: Vec<f64>) {
+        let array: Float64Array = values.into_iter().map(|v| (!v.is_nan()).then_some(v)).collect();
+        self.columns.push((name.to_owned(), Arc::new(array)));
+    }
+
+    /// Scores by the history, or by each other.
+    fn scored(&self, detector: &dyn Detector, watch: &Watch) -> Result<SharedScores> {
+        let cache = IndexCache::default();
+        match self.history {
+            Some(history) => detector.fit(history, &IndexCache::default(), watch)?.score(self.ships, &cache, watch),
+            None => Ok(detector.fit_score(self.ships, &cache, watch)?.1),
+        }
+    }
+
+    /// The robust z of the log price at each level, and how many peers there are.
+    fn prices(&mut self, over: Role, under: Role, short: &str, origin: bool, watch: &Watch) -> Result<()> {
+        let ships = self.ships;
+        let (a, b) = (ships.store.role_numbers(over, watch)?, ships.store.role_numbers(under, watch)?);
+        let ratio = |at: usize| {
+            let row = ships.rows.row(at);
+            log(a[row] / b[row])
+        };
+        self.put(&format!("log_{short}"), watch.each(0..ships.len(), SHARE, ratio)?);
+        let mut levels: Vec<Vec<&str>> = vec![vec!["hs6"], vec!["hs4"], vec!["hs2"]];
+        if origin {
+            levels.insert(0, vec!["hs6", "origin"]);
+        }
+        for level in levels {
+            let detector = UnitValue {
+                measure: format!("{}/{}", over.name(), under.name()),
+                by: level.iter().map(|&k| k.to_owned()).collect(),
+                min_peers: 5,
+                backoff: Vec::new(),
+                scale: Scale::Mad,
+            };
+            let scores = self.scored(&detector, watch)?;
+            let all = 0..scores.len();
+            let z = scores.numbers(Number::Score, all.clone(), watch)?;
+            let sign = scores.numbers(Number::Direction, all.clone(), watch)?;
+            let name = level.join("_");
+            let signed = z.iter().zip(sign).map(|(z, sign)| if sign < 0.0 { -z } else { *z }).collect();
+            self.put(&format!("{short}_z_{name}"), signed);
+            let peers = scores.numbers(Number::Peers, all, watch)?;
+            self.put(&format!("{short}_peers_{name}"), peers);
+        }
+        Ok(())
+    }
+
+    fn rarity(&mut self, of: Role, given: &[&str], watch: &Watch) -> Result<()> {
+        let detector = Rarity { of: of.name().into(), given: given.iter().map(|&g| g.to_owned()).collect() };
+        let scores = self.scored(&detector, watch)?;
+        let made = scores.numbers(Number::Score, 0..scores.len(), watch)?;
+        self.put(&format!("rarity_{}_{}", of.name(), given.join("_")), made);
+        Ok(())
+    }
+
+    /// Records of the same keys on earlier days, the days since the last of them, and the share of their
+    /// value in all earlier value.
+    fn past(&mut self, keys: &[&str], watch: &Watch) -> Result<()> {
+        let names: Vec<String> = keys.iter().map(|&k| k.to_owned()).collect();
+        let source = self.history.unwrap_or(self.ships);
+        let past = Past::of(source, &names, watch)?;
+        let index = GroupIndex::build(self.ships, &resolve(&self.ships.store, &names)?, watch)?;
+        let known = past.combos.find(&Combos::of_index(&index, &names), watch)?;
+        let groups = index.group_of_positions(self.ships);
+        let days = self.ships.store.days(watch)?;
+        let one = |at: usize| -> [f64; 3] {
+            let day = days[self.ships.rows.row(at)];
+            if day == NULL_DAY {
+                return [f64::NAN; 3];
+            }
+            let all = past.all_before(day);
+            match known[groups[at] as usize] {
+                None => [0.0, f64::NAN, 0.0],
+                Some(g) => past.before(g as usize, day, all),
+            }
+        };
+        let made: Vec<[f64; 3]> = watch.each(0..self.ships.len(), 1 << 10, one)?;
+        let name = keys.join("_");
+        for (k, what) in ["records", "days_since", "share"].into_iter().enumerate() {
+            self.put(&format!("{what}_{name}"), made.iter().map(|m| m[k]).collect());
+        }
+        Ok(())
+    }
+
+    /// The value's place among those of the same code, 0 to 1.
+    fn rank(&mut self, watch: &Watch) -> Result<()> {
+        let keys = vec!["hs6".to_owned()];
+        let source = self.history.unwrap_or(self.ships);
+        let index = GroupIndex::build(source, &resolve(&source.store, &keys)?, watch)?;
+        let values = source.store.role_numbers(Role::Value, watch)?;
+        let sorted = watch.each(0..index.groups(), 1, |g| {
+            let mut known: Vec<f64> =
+                index.rows(g).iter().map(|&r| values[r as usize]).filter(|v| !v.is_nan()).collect();
+            known.sort_unstable_by(f64::total_cmp);
+            known
+        })?;
+        let combos = Combos::of_index(&index, &keys);
+        let here = GroupIndex::build(self.ships, &resolve(&self.ships.store, &keys)?, watch)?;
+        let known = combos.find(&Combos::of_index(&here, &keys), watch)?;
+        let groups = here.group_of_positions(self.ships);
+        let own = self.ships.store.role_numbers(Role::Value, watch)?;
+        let rank = |at: usize| {
+            let value = own[self.ships.rows.row(at)];
+            let Some(sorted) = known[groups[at] as usize].map(|g| &sorted[g as usize]) else { return f64::NAN };
+            if value.is_nan() || sorted.is_empty() {
+                return f64::NAN;
+            }
+            let below = sorted.partition_point(|v| *v < value);
+            let up_to = sorted.partition_point(|v| *v <= value);
+            0.5 * (below + up_to) as f64 / sorted.len() as f64
+        };
+        self.put("value_rank_hs6", watch.each(0..self.ships.len(), 1 << 10, rank)?);
+        Ok(())
+    }
+
+    /// The first digit of the value, how many zeros it ends in, and whether it is a whole number.
+    fn digits(&mut self, watch: &Watch) -> Result<()> {
+        let values = self.ships.store.role_numbers(Role::Value, watch)?;
+        let all = watch.each(0..self.ships.len(), SHARE, |at| digits_of(values[self.ships.rows.row(at)]))?;
+        for (k, name) in ["value_first_digit", "value_zeros", "value_whole"].into_iter().enumerate() {
+            self.put(name, all.iter().map(|d| d[k]).collect());
+        }
+        Ok(())
+    }
+}
+
+fn digits_of(value: f64) -> [f64; 3] {
+    let size = value.abs();
+    if !(size > 0.0 && size < 1e15) {
+        return [f64::NAN; 3];
+    }
+    let mut lead = size;
+    while lead >= 10.0 {
+        lead /= 10.0;
+    }
+    while lead < 1.0 {
+        lead *= 10.0;
+    }
+    let whole = size.fract() == 0.0;
+    let mut zeros = 0.0;
+    let mut rest = size as u64;
+    while whole && rest.is_multiple_of(10) {
+        rest /= 10;
+        zeros += 1.0;
+    }
+    [(lead + 1e-9).floor(), zeros, f64::from(u8::from(whole))]
+}
+
+/// The records of each combination of keys by day, with the value up to each of them.
+struct Past {
+    combos: Combos,
+    groups: Vec<Vec<(i32, f64)>>,
+    all: Vec<(i32, f64)>,
+}
+
+impl Past {
+    fn of(source: &Shipments, names: &[String], watch: &Watch) -> Result<Past> {
+        let index = GroupIndex::build(source, &resolve(&source.store, names)?, watch)?;
+        let days = source.store.days(watch)?;
+        let values = match source.store.role(Role::Value) {
+            Some(_) => source.store.role_numbers(Role::Value, watch)?,
+            None => ScalarBuffer::from(vec![1.0; source.store.rows]),
+        };
+        let worth = |row: usize| if values[row].is_finite() { values[row].max(0.0) } else { 0.0 };
+        let by_day = |rows: &mut dyn Iterator<Item = usize>| {
+            let mut records: Vec<(i32, f64)> =
+                rows.filter(|&r| days[r] != NULL_DAY).map(|r| (days[r], worth(r))).collect();
+            records.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+            // Running totals; the order above makes them the same in any order of rows.
+            let mut total = 0.0;
+            records.iter_mut().for_each(|r| {
+                total += r.1;
+                r.1 = total;
+            });
+            records
+        };
+        let groups = watch.each(0..index.groups(), 1, |g| by_day(&mut index.rows(g).iter().map(|&r| r as usize)))?;
+        let all = by_day(&mut source.rows.iter());
+        Ok(Past { combos: Combos::of_index(&index, names), groups, all })
+    }
+
+    fn all_before(&self, day: i32) -> f64 {
+        total_before(&self.all, day).1
+    }
+
+    fn before(&self, group: usize, day: i32, all: f64) -> [f64; 3] {
+        let records = &self.groups[group];
+        let (count, value) = total_before(records, day);
+        let since = if count == 0 { f64::NAN } else { f64::from(day - records[count - 1].0) };
+        [count as f64, since, if all > 0.0 { value / all } else { 0.0 }]
+    }
+}
+
+fn total_before(records: &[(i32, f64)], day: i32) -> (usize, f64) {
+    let count = records.partition_point(|r| r.0 < day);
+    (count, if count == 0 { 0.0 } else { records[count - 1].1 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_by_hand() {
+        assert_eq!(digits_of(12_300.0), [1.0, 2.0, 1.0]);
+        assert_eq!(digits_of(-0.05), [5.0, 0.0, 0.0]);
+        assert_eq!(digits_of(9.0), [9.0, 0.0, 1.0]);
+        assert!(digits_of(0.0)[0].is_nan());
+    }
+}

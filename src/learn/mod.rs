@@ -1,0 +1,11 @@
+//! For models and their judges: features of shipments, planted patterns, evaluation, leakage.
+
+mod evaluate;
+mod features;
+mod inject;
+mod leakage;
+
+pub use evaluate::{Scored, evaluate};
+pub use features::features;
+pub use inject::inject;
+pub use leakage::leakage;

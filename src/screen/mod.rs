@@ -1,0 +1,154 @@
+//! The screen: scores of several detectors into one ranked list of findings.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringViewArray};
+use arrow::datatypes::Float64Type;
+use rayon::prelude::*;
+
+use crate::calibrate::{benjamini_hochberg, cauchy_combination};
+use crate::error::Result;
+use crate::evidence::{Cautions, Number, SharedScores};
+use crate::progress::Watch;
+use crate::state::members::numbers;
+use crate::stats::exact_sum;
+use crate::store::{Role, Shipments, contents_of};
+use crate::table::table;
+
+/// p-values below this weigh no more: beyond it a tail model says nothing.
+const FLOOR: f64 = 1e-30;
+
+pub struct Findings {
+    pub table: RecordBatch,
+    /// The shipments behind each finding, as source rows.
+    pub rows: Vec<Vec<u32>>,
+}
+
+/// Benjamini-Hochberg within each detector, then findings in the order of evidence (-log10 p)
+/// times the size of what is at stake (log10 of the value out of line).
+pub fn screen(ships: &Shipments, scores: &[SharedScores], fdr: f64, watch: &Watch) -> Result<Findings> {
+    let mut lines: Vec<Line> = Vec::new();
+    watch.begin("screening", scores.len() as u64);
+    for (d, detector) in scores.iter().enumerate() {
+        watch.check()?;
+        let p = detector.numbers(Number::PValue, 0..detector.len(), watch)?;
+        let q = benjamini_hochberg(&p);
+        lines.extend(
+            q.par_iter()
+                .enumerate()
+                .filter(|(_, q)| **q <= fdr)
+                .map(|(at, &q)| {
+                    let stake = detector.at_stake(at);
+                    let evidence = -libm::log10(p[at].max(FLOOR));
+                    let size = libm::log10(10.0 + if stake.is_finite() { stake } else { 0.0 });
+                    Line { detector: d, at, p: p[at], q, weight: evidence * size }
+                })
+                .collect::<Vec<_>>(),
+        );
+        watch.advance(1);
+    }
+    lines
+        .sort_unstable_by(|a, b| b.weight.total_cmp(&a.weight).then(a.detector.cmp(&b.detector)).then(a.at.cmp(&b.at)));
+    for run in lines.chunk_by_mut(|a, b| a.weight == b.weight && a.detector == b.detector) {
+        watch.check()?;
+        let detector = &scores[run[0].detector];
+        // Groups are in the order of their keys; shipments that weigh the same are put in that of their content.
+        if run.len() == 1 || detector.groups().is_some() {
+            continue;
+        }
+        let rows: Result<Vec<Vec<u32>>> = run.iter().map(|line| detector.rows(line.at)).collect();
+        let content = contents_of(ships, &rows?.concat(), watch)?;
+        let mut ordered: Vec<(u64, Line)> = content.into_iter().zip(run.iter().copied()).collect();
+        ordered.sort_unstable_by_key(|(content, line)| (*content, line.at));
+        run.iter_mut().zip(ordered).for_each(|(line, (_, next))| *line = next);
+    }
+    let rows: Result<Vec<Vec<u32>>> = lines
+        .par_iter()
+        .map(|l| {
+            watch.check()?;
+            scores[l.detector].rows(l.at)
+        })
+        .collect();
+    let rows = rows?;
+    let cautions: Result<Vec<Cautions>> = scores.iter().map(|detector| detector.cautions(watch)).collect();
+    let cautions = cautions?;
+    let float = |what: Number| -> ArrayRef { numbers(lines.iter().map(|l| scores[l.detector].number(what, l.at))) };
+    let text = |cell: &(dyn Fn(&Line) -> Option<String> + Sync)| -> Result<ArrayRef> {
+        let made = watch.each(0..lines.len(), 1, |i| cell(&lines[i]))?;
+        Ok(Arc::new(made.into_iter().collect::<StringViewArray>()))
+    };
+    let whole = |values: Vec<i64>| -> ArrayRef { Arc::new(Int64Array::from(values)) };
+    let direction = |l: &Line| match scores[l.detector].number(Number::Direction, l.at) {
+        s if s > 0.0 => Some("high".into()),
+        s if s < 0.0 => Some("low".into()),
+        _ => None,
+    };
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("finding", whole((0..lines.len() as i64).collect())),
+        ("detector", text(&|l| Some(scores[l.detector].detector().into()))?),
+        ("subject", text(&|l| Some(scores[l.detector].subject(l.at)))?),
+        ("score", float(Number::Score)),
+        ("p_value", Arc::new(lines.iter().map(|l| Some(l.p)).collect::<Float64Array>())),
+        ("q_value", Arc::new(lines.iter().map(|l| Some(l.q)).collect::<Float64Array>())),
+        ("direction", text(&direction)?),
+        ("observed", float(Number::Observed)),
+        ("expected", float(Number::Expected)),
+        ("value", value_of(ships, &rows, watch)?),
+        ("n_rows", whole(rows.iter().map(|r| r.len() as i64).collect())),
+        ("caution", text(&|l| cautions[l.detector](l.at))?),
+        ("reason", text(&|l| Some(scores[l.detector].reason(l.at)))?),
+    ];
+    let table = table(columns.into_iter().map(|(n, a)| (n.to_owned(), a)).collect(), lines.len())?;
+    Ok(Findings { table, rows })
+}
+
+/// The value of the shipments behind each finding.
+fn value_of(ships: &Shipments, rows: &[Vec<u32>], watch: &Watch) -> Result<ArrayRef> {
+    let Some(values) = ships.store.optional_numbers(Role::Value, watch)? else {
+        return Ok(Arc::new(Float64Array::new_null(rows.len())));
+    };
+    let sum = |i: usize| {
+        let rows = &rows[i];
+        let known: Vec<f64> = rows.iter().map(|&r| values[r as usize]).filter(|v| !v.is_nan()).collect();
+        (!known.is_empty()).then(|| exact_sum(&known))
+    };
+    Ok(Arc::new(watch.each(0..rows.len(), 1, sum)?.into_iter().collect::<Float64Array>()))
+}
+
+/// One row a shipment: `row`, `findings`, `p_value` by Cauchy combination, `reason` with those of
+/// all its findings; the smallest p-value first.
+pub fn by_shipment(findings: &RecordBatch, rows: &[Vec<u32>], watch: &Watch) -> Result<RecordBatch> {
+    let p = findings.column_by_name("p_value").and_then(|c| c.as_primitive_opt::<Float64Type>().cloned());
+    let reasons = findings.column_by_name("reason").and_then(|c| c.as_string_view_opt().cloned());
+    let mut shipments: std::collections::BTreeMap<u32, (Vec<f64>, Vec<&str>)> = std::collections::BTreeMap::new();
+    for (i, rows) in rows.iter().enumerate() {
+        for &row in rows {
+            watch.check()?;
+            let (values, texts) = shipments.entry(row).or_default();
+            values.push(p.as_ref().filter(|p| p.is_valid(i)).map_or(f64::NAN, |p| p.value(i)));
+            texts.extend(reasons.as_ref().filter(|r| r.is_valid(i)).map(|r| r.value(i)));
+        }
+    }
+    let mut lines = Vec::with_capacity(shipments.len());
+    for (row, (p, texts)) in shipments {
+        watch.check()?;
+        lines.push((cauchy_combination(&p), row, p.len() as i64, texts.join("; ")));
+    }
+    lines.sort_by(|a, b| a.0.unwrap_or(2.0).total_cmp(&b.0.unwrap_or(2.0)).then(a.1.cmp(&b.1)));
+    let columns: Vec<(String, ArrayRef)> = vec![
+        ("row".into(), Arc::new(lines.iter().map(|l| Some(i64::from(l.1))).collect::<Int64Array>())),
+        ("findings".into(), Arc::new(lines.iter().map(|l| Some(l.2)).collect::<Int64Array>())),
+        ("p_value".into(), Arc::new(lines.iter().map(|l| l.0).collect::<Float64Array>())),
+        ("reason".into(), Arc::new(lines.iter().map(|l| Some(l.3.as_str())).collect::<StringViewArray>())),
+    ];
+    table(columns, lines.len())
+}
+
+#[derive(Clone, Copy)]
+struct Line {
+    detector: usize,
+    at: usize,
+    p: f64,
+    q: f64,
+    weight: f64,
+}

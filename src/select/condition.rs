@@ -1,0 +1,214 @@
+//! A condition in the terms of one type of column: which of its values pass.
+
+use arrow::array::{Array, ArrowPrimitiveType, AsArray, PrimitiveArray};
+use arrow::datatypes::*;
+
+use crate::error::{Error, Result};
+use crate::select::literal::{Literal, Number, Wanted};
+use crate::select::moments;
+use crate::select::spans::Spans;
+use crate::stats::encode;
+
+/// The values of a column that pass.
+pub struct Condition {
+    test: Test,
+    nulls: bool,
+}
+
+enum Test {
+    /// Whole numbers, decimals without their point, and whatever counts from a beginning.
+    Whole(Spans<i128>),
+    Wide(Spans<i256>),
+    /// Doubles, as integers that sort like them; NaN is null.
+    Float(Spans<i64>),
+}
+
+pub fn asks_for_nulls(wanted: &Wanted) -> bool {
+    matches!(wanted, Wanted::AnyOf(list) if list.contains(&Literal::Null))
+}
+
+impl Condition {
+    /// `name` is what errors call the column.
+    pub fn new(name: &str, kind: &DataType, wanted: &Wanted) -> Result<Condition> {
+        use DataType::*;
+        let test = match kind {
+            Float16 | Float32 | Float64 => Test::Float(spans(wanted, |l| Ok(float(&number(name, l)?)), i64::MIN)?),
+            Decimal256(_, scale) => {
+                let scale = i64::from(*scale);
+                Test::Wide(spans(wanted, |l| Ok(number(name, l)?.whole(scale)), i256::MIN)?)
+            }
+            Decimal32(_, scale) | Decimal64(_, scale) | Decimal128(_, scale) => {
+                let scale = i64::from(*scale);
+                Test::Whole(spans(wanted, |l| Ok(number(name, l)?.narrow(scale)), i128::MIN)?)
+            }
+            Boolean => Test::Whole(spans(wanted, |l| truth(name, l), i128::MIN)?),
+            kind if kind.is_integer() => Test::Whole(spans(wanted, |l| Ok(number(name, l)?.narrow(0)), i128::MIN)?),
+            kind => Test::Whole(spans(wanted, |l| moments::range(name, kind, l), i128::MIN)?),
+        };
+        Ok(Condition { test, nulls: asks_for_nulls(wanted) })
+    }
+
+    /// The rows whose cells pass; the cell of `row` is at `row - start`.
+    pub fn choose(&self, cells: &dyn Array, start: usize, rows: impl Iterator<Item = u32>) -> Vec<u32> {
+        match &self.test {
+            Test::Float(spans) => match cells.data_type() {
+                DataType::Float16 => self.pick::<Float16Type>(cells, start, rows, |v| float_in(spans, f64::from(v))),
+                DataType::Float32 => self.pick::<Float32Type>(cells, start, rows, |v| float_in(spans, f64::from(v))),
+                _ => {
+                    let values = cells.as_primitive::<Float64Type>();
+                    let nulls = self.nulls;
+                    pass(start, rows, |at| {
+                        let value = if values.is_null(at) { f64::NAN } else { values.value(at) };
+                        if value.is_nan() { nulls } else { spans.contains(encode(value + 0.0)) }
+                    })
+                }
+            },
+            Test::Wide(spans) => self.pick::<Decimal256Type>(cells, start, rows, |v| Some(spans.contains(v))),
+            Test::Whole(spans) => {
+                if let Some(truths) = cells.as_boolean_opt() {
+                    return pass(start, rows, |at| {
+                        if truths.is_null(at) { self.nulls } else { spans.contains(i128::from(truths.value(at))) }
+                    });
+                }
+                self.choose_whole(spans, cells, start, rows)
+            }
+        }
+    }
+
+    fn choose_whole(
+        &self,
+        spans: &Spans<i128>,
+        cells: &dyn Array,
+        start: usize,
+        rows: impl Iterator<Item = u32>,
+    ) -> Vec<u32> {
+        macro_rules! by_type {
+            ($($kind:ty),*) => {
+                $(if cells.as_primitive_opt::<$kind>().is_some() {
+                    return self.pick::<$kind>(cells, start, rows, |v| Some(spans.contains(i128::from(v))));
+                })*
+            };
+        }
+        by_type!(Int64Type, Int32Type, Int16Type, Int8Type, UInt64Type, UInt32Type, UInt16Type, UInt8Type);
+        by_type!(Date32Type, Date64Type, Decimal32Type, Decimal64Type, Decimal128Type);
+        by_type!(TimestampSecondType, TimestampMillisecondType, TimestampMicrosecondType, TimestampNanosecondType);
+        by_type!(Time32SecondType, Time32MillisecondType, Time64MicrosecondType, Time64NanosecondType);
+        by_type!(DurationSecondType, DurationMillisecondType, DurationMicrosecondType, DurationNanosecondType);
+        Vec::new()
+    }
+
+    /// `test` says `None` of a value that is no value.
+    fn pick<T: ArrowPrimitiveType>(
+        &self,
+        cells: &dyn Array,
+        start: usize,
+        rows: impl Iterator<Item = u32>,
+        test: impl Fn(T::Native) -> Option<bool>,
+    ) -> Vec<u32> {
+        let cells: &PrimitiveArray<T> = cells.as_primitive();
+        let values = cells.values();
+        match cells.nulls().filter(|n| n.null_count() > 0) {
+            None => pass(start, rows, |at| test(values[at]).unwrap_or(self.nulls)),
+            Some(known) => {
+                pass(
+                    start,
+                    rows,
+                    |at| {
+                        if known.is_valid(at) { test(values[at]).unwrap_or(self.nulls) } else { self.nulls }
+                    },
+                )
+            }
+        }
+    }
+}
+
+fn pass(start: usize, rows: impl Iterator<Item = u32>, test: impl Fn(usize) -> bool) -> Vec<u32> {
+    rows.filter(|&row| test(row as usize - start)).collect()
+}
+
+fn float_in(spans: &Spans<i64>, value: f64) -> Option<bool> {
+    (!value.is_nan()).then(|| spans.contains(encode(value + 0.0)))
+}
+
+/// The stretches that a condition asks for. `range` gives the first and the last value that a literal
+/// stands for; the two are the wrong way round where no value can be equal to it.
+pub fn spans<T: Ord + Copy + Bounded>(
+    wanted: &Wanted,
+    range: impl Fn(&Literal) -> Result<(T, T)>,
+    least: T,
+) -> Result<Spans<T>> {
+    Ok(Spans::new(match wanted {
+        Wanted::AnyOf(list) => list.iter().filter(|l| **l != Literal::Null).map(range).collect::<Result<Vec<_>>>()?,
+        Wanted::Between(low, high) => {
+            let first = if *low == Literal::Null { least } else { range(low)?.0 };
+            let last = if *high == Literal::Null { T::MOST } else { range(high)?.1 };
+            vec![(first, last)]
+        }
+    }))
+}
+
+/// The greatest value of a type, for ends that are open.
+pub trait Bounded {
+    const MOST: Self;
+}
+
+impl Bounded for i64 {
+    const MOST: i64 = i64::MAX;
+}
+
+impl Bounded for i128 {
+    const MOST: i128 = i128::MAX;
+}
+
+impl Bounded for i256 {
+    const MOST: i256 = i256::MAX;
+}
+
+fn number(name: &str, literal: &Literal) -> Result<Number> {
+    let text = match literal {
+        Literal::Number(number) => return Ok(number.clone()),
+        Literal::Truth(true) => "1",
+        Literal::Truth(false) => "0",
+        Literal::Text(text) => text,
+        other => {
+            return Err(Error::Argument(format!("{name:?} holds numbers, and {} is not one", words(other))));
+        }
+    };
+    Number::parse(text).ok_or_else(|| Error::Argument(format!("{name:?} holds numbers, and {text:?} is not one")))
+}
+
+fn float(number: &Number) -> (i64, i64) {
+    if number.float.is_nan() {
+        return (i64::MAX, i64::MIN);
+    }
+    let key = encode(number.float + 0.0);
+    (key, key)
+}
+
+fn truth(name: &str, literal: &Literal) -> Result<(i128, i128)> {
+    let one = |truth: bool| Ok((i128::from(truth), i128::from(truth)));
+    match literal {
+        Literal::Truth(truth) => one(*truth),
+        Literal::Text(text) if text.eq_ignore_ascii_case("true") => one(true),
+        Literal::Text(text) if text.eq_ignore_ascii_case("false") => one(false),
+        Literal::Number(number) => Ok(number.narrow(0)),
+        other => Err(Error::Argument(format!(
+            "{name:?} holds true and false, and {} is neither; write True or False",
+            words(other)
+        ))),
+    }
+}
+
+/// A literal in an error.
+pub fn words(literal: &Literal) -> String {
+    match literal {
+        Literal::Null => "None".into(),
+        Literal::Text(text) => format!("{text:?}"),
+        Literal::Truth(truth) => (if *truth { "True" } else { "False" }).into(),
+        Literal::Number(number) => number.text(),
+        Literal::Day(day) => crate::store::iso(*day),
+        Literal::Instant(instant) => moments::show(*instant),
+        Literal::Length(_) => "a length of time".into(),
+        Literal::Clock(_) => "a time of day".into(),
+    }
+}

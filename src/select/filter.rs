@@ -1,0 +1,260 @@
+//! Choosing rows by what their keys hold.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, StringViewArray};
+use arrow::buffer::ScalarBuffer;
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
+use rayon::prelude::*;
+
+use crate::error::{Error, Result};
+use crate::group::key::{Key, KeyColumn};
+use crate::progress::Watch;
+use crate::select::condition::{Condition, asks_for_nulls, spans, words};
+use crate::select::literal::{Literal, Wanted};
+use crate::select::moments;
+use crate::select::spans::Spans;
+use crate::store::{NULL_DAY, Role, RoleKind, RowList, Shipments, counted, country};
+
+/// Rows looked at in one go.
+const STRETCH: usize = 1 << 16;
+
+/// The shipments for which every condition holds.
+pub fn filter(ships: &Shipments, conditions: &[(String, Wanted)], watch: &Watch) -> Result<Shipments> {
+    let mut chosen = ships.clone();
+    for (name, wanted) in conditions {
+        watch.check()?;
+        let store = &ships.store;
+        let own = |column: usize| counted(store.columns[column].kind());
+        chosen = match Key::named(store, name)? {
+            Key::Role(Role::Date) => by_day(&chosen, name, wanted, watch)?,
+            Key::Role(role) if role.kind() == RoleKind::Number => by_number(&chosen, name, role, wanted, watch)?,
+            // Ids that are numbers are texts as keys, but what lies between two numbers is no matter of texts.
+            Key::Role(role) if role.kind() == RoleKind::Text && between_numbers(wanted) => match store.role(role) {
+                Some(assigned) if own(assigned.column) => by_value(&chosen, name, assigned.column, wanted, watch)?,
+                _ => by_label(&chosen, name, Key::Role(role), wanted, watch)?,
+            },
+            Key::Column(column) if own(column) => by_value(&chosen, name, column, wanted, watch)?,
+            Key::Column(column) if store.declared_numbers().contains(&column) => {
+                let values = store.columns[column].numbers(watch)?.values.clone();
+                by_double(&chosen, name, values, wanted, watch)?
+            }
+            key => by_label(&chosen, name, key, wanted, watch)?,
+        };
+    }
+    Ok(chosen)
+}
+
+fn keep(ships: &Shipments, test: impl Fn(usize) -> bool + Sync) -> Shipments {
+    let positions = 0..ships.len();
+    let rows = positions.into_par_iter().map(|p| ships.rows.row(p)).filter(|&r| test(r)).map(|r| r as u32);
+    ships.subset(rows.collect())
+}
+
+/// The rows of `ships` whose cells in these chunks of a whole column pass.
+fn passing(ships: &Shipments, chunks: &[ArrayRef], condition: &Condition, watch: &Watch) -> Result<Vec<u32>> {
+    let mut pieces = Vec::new();
+    let mut start = 0;
+    for chunk in chunks {
+        let end = start + chunk.len();
+        let positions = match &ships.rows {
+            RowList::All(_) => start..end,
+            RowList::Some(rows) => {
+                rows.partition_point(|&r| (r as usize) < start)..rows.partition_point(|&r| (r as usize) < end)
+            }
+        };
+        pieces.extend(positions.clone().step_by(STRETCH).map(|p| (chunk, start, p..(p + STRETCH).min(positions.end))));
+        start = end;
+    }
+    let chosen: Result<Vec<Vec<u32>>> = pieces
+        .into_par_iter()
+        .map(|(chunk, start, positions)| {
+            watch.check()?;
+            Ok(condition.choose(chunk, start, positions.map(|p| ships.rows.row(p) as u32)))
+        })
+        .collect();
+    Ok(chosen?.concat())
+}
+
+/// A column of the source that is compared in its own type, so that no value is rounded.
+fn by_value(ships: &Shipments, name: &str, column: usize, wanted: &Wanted, watch: &Watch) -> Result<Shipments> {
+    let column = &ships.store.columns[column];
+    let condition = Condition::new(name, column.kind(), wanted)?;
+    Ok(ships.subset(passing(ships, column.chunks(watch)?, &condition, watch)?))
+}
+
+/// A role of numbers: the source's own where they are in the role's unit, else doubles.
+fn by_number(ships: &Shipments, name: &str, role: Role, wanted: &Wanted, watch: &Watch) -> Result<Shipments> {
+    let (column, assigned) = ships.store.require(role)?;
+    if assigned.factor == 1.0 && counted(column.kind()) {
+        return by_value(ships, name, assigned.column, wanted, watch);
+    }
+    if assigned.factor == 1.0 && !column.is_text() {
+        return by_label(ships, name, Key::Role(role), wanted, watch); // a dictionary of numbers
+    }
+    by_double(ships, name, ships.store.role_numbers(role, watch)?, wanted, watch)
+}
+
+fn by_double(
+    ships: &Shipments,
+    name: &str,
+    values: ScalarBuffer<f64>,
+    wanted: &Wanted,
+    watch: &Watch,
+) -> Result<Shipments> {
+    let condition = Condition::new(name, &DataType::Float64, wanted)?;
+    let values: ArrayRef = Arc::new(Float64Array::new(values, None));
+    Ok(ships.subset(passing(ships, &[values], &condition, watch)?))
+}
+
+fn between_numbers(wanted: &Wanted) -> bool {
+    let one = |literal: &Literal| matches!(literal, Literal::Number(_) | Literal::Null);
+    matches!(wanted, Wanted::Between(low, high) if one(low) && one(high))
+}
+
+/// The date role holds days; instants are compared with those of its column, where that has instants.
+fn by_day(ships: &Shipments, name: &str, wanted: &Wanted, watch: &Watch) -> Result<Shipments> {
+    let days = ships.store.days(watch)?;
+    let nulls = asks_for_nulls(wanted);
+    let (column, _) = ships.store.require(Role::Date)?;
+    if matches!(column.kind(), DataType::Timestamp(..)) && instants(wanted) {
+        let condition = Condition::new(name, column.kind(), wanted)?;
+        let mut rows = passing(ships, column.chunks(watch)?, &condition, watch)?;
+        // A cell outside the calendar is null in the role, whatever it holds.
+        rows.retain(|&row| nulls || days[row as usize] != NULL_DAY);
+        if nulls {
+            return Ok(keep(ships, |r| days[r] == NULL_DAY || rows.binary_search(&(r as u32)).is_ok()));
+        }
+        return Ok(ships.subset(rows));
+    }
+    let wanted = spans(wanted, |l| moments::range(name, &DataType::Date32, l), i128::MIN)?;
+    Ok(keep(ships, |r| if days[r] == NULL_DAY { nulls } else { wanted.contains(days[r].into()) }))
+}
+
+fn instants(wanted: &Wanted) -> bool {
+    let one = |literal: &Literal| matches!(literal, Literal::Instant(_));
+    match wanted {
+        Wanted::AnyOf(list) => list.iter().any(one),
+        Wanted::Between(low, high) => one(low) || one(high),
+    }
+}
+
+/// Anything else by the distinct values it holds.
+fn by_label(ships: &Shipments, name: &str, key: Key, wanted: &Wanted, watch: &Watch) -> Result<Shipments> {
+    let column: KeyColumn = key.load(&ships.store, watch)?;
+    let count = column.labels.len();
+    let mut allowed = vec![false; count + 1];
+    if counted(column.labels.data_type()) {
+        let condition = Condition::new(name, column.labels.data_type(), wanted)?;
+        let passed = condition.choose(&column.labels, 0, 0..count as u32);
+        passed.into_iter().for_each(|label| allowed[label as usize] = true);
+    } else {
+        let texts = cast(&column.labels, &DataType::Utf8View)?;
+        let country = matches!(key, Key::Role(role) if role.is_country());
+        let wanted = if country { &countries(name, wanted)? } else { wanted };
+        let passed = texts_wanted(name, texts.as_string_view(), matches!(key, Key::Role(Role::Hs)), wanted)?;
+        passed.iter().for_each(|(first, last)| allowed[first..=last].fill(true));
+    }
+    allowed[count] = asks_for_nulls(wanted);
+    Ok(keep(ships, |r| allowed[column.code(r) as usize]))
+}
+
+/// Stretches of sorted texts. What begins with a prefix lies together, so that each is found by halving.
+fn texts_wanted(name: &str, texts: &StringViewArray, prefix: bool, wanted: &Wanted) -> Result<Spans<usize>> {
+    let tidy = |literal: &Literal| -> Result<String> {
+        let text = written(name, literal)?;
+        Ok(if prefix { text.replace(['.', ' '], "") } else { text })
+    };
+    let below = |from: usize, test: &dyn Fn(&str) -> bool| {
+        let (mut low, mut high) = (from, texts.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if test(texts.value(middle)) { low = middle + 1 } else { high = middle }
+        }
+        low
+    };
+    // From the first text that is not below to the one before the first that is above.
+    let range = |low: &str, high: Option<&str>| {
+        let first = below(0, &|t| t < low);
+        let after = match high {
+            Some(high) => below(0, &|t| t <= high || (prefix && t.starts_with(high))),
+            None => texts.len(),
+        };
+        (after > first).then(|| (first, after - 1))
+    };
+    Ok(Spans::new(match wanted {
+        Wanted::AnyOf(list) => {
+            let list = list.iter().filter(|l| **l != Literal::Null).map(tidy).collect::<Result<Vec<String>>>()?;
+            list.iter().filter_map(|text| range(text, Some(text.as_str()))).collect()
+        }
+        Wanted::Between(low, high) => {
+            let high = if *high == Literal::Null { None } else { Some(tidy(high)?) };
+            range(&tidy(low)?, high.as_deref()).into_iter().collect()
+        }
+    }))
+}
+
+/// Countries by any of their codes and names, beside what the column gives that is no country.
+fn countries(name: &str, wanted: &Wanted) -> Result<Wanted> {
+    let Wanted::AnyOf(list) = wanted else { return Ok(wanted.clone()) };
+    let mut all = list.clone();
+    for literal in list.iter().filter(|l| **l != Literal::Null) {
+        all.extend(country::key(&written(name, literal)?).map(|key| Literal::Text(key.into())));
+    }
+    Ok(Wanted::AnyOf(all))
+}
+
+/// A literal the way a text column holds it.
+fn written(name: &str, literal: &Literal) -> Result<String> {
+    Ok(match literal {
+        Literal::Null => String::new(),
+        Literal::Text(text) => text.clone(),
+        Literal::Truth(truth) => truth.to_string(),
+        Literal::Number(number) => number.text(),
+        Literal::Day(day) => crate::store::iso(*day),
+        other => {
+            return Err(Error::Argument(format!(
+                "{name:?} holds text, and {} is none; write the text to look for",
+                words(other)
+            )));
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn literal(text: &str) -> Literal {
+        Literal::Text(text.into())
+    }
+
+    proptest! {
+        /// The same as looking at every text for every value asked for.
+        #[test]
+        fn sorted_texts_give_what_a_search_gives(
+            mut texts in prop::collection::vec("[ab]{0,3}", 0..12),
+            asked in prop::collection::vec("[ab]{0,3}", 0..5),
+            (low, high) in ("[ab]{0,3}", prop::option::of("[ab]{0,3}")),
+            prefix in any::<bool>(),
+        ) {
+            texts.sort();
+            texts.dedup();
+            let array: StringViewArray = texts.iter().map(|t| Some(t.as_str())).collect();
+            let list = Wanted::AnyOf(asked.iter().map(|t| literal(t)).collect());
+            let found = texts_wanted("t", &array, prefix, &list).unwrap();
+            for (i, text) in texts.iter().enumerate() {
+                let one = asked.iter().any(|a| if prefix { text.starts_with(a.as_str()) } else { text == a });
+                prop_assert_eq!(found.contains(i), one);
+            }
+            let pair = Wanted::Between(literal(&low), high.as_deref().map_or(Literal::Null, literal));
+            let found = texts_wanted("t", &array, prefix, &pair).unwrap();
+            for (i, text) in texts.iter().enumerate() {
+                let under = high.as_ref().is_none_or(|h| text <= h || (prefix && text.starts_with(h.as_str())));
+                prop_assert_eq!(found.contains(i), *text >= low && under);
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The members of fitted groups in a state: lists of numbers beside the keys. Restoring and merging
+//! go by them alone.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, LargeListArray, RecordBatch};
+use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::compute::{cast, filter};
+use arrow::datatypes::{DataType, Field, Float64Type};
+
+use crate::error::Result;
+use crate::group::Combos;
+use crate::progress::Watch;
+use crate::state::checked::{self, Rule, column, wrong};
+use crate::store::Every;
+
+/// Leaves out the missing values of each group, and says where the groups begin then.
+pub fn compact<T: Copy>(starts: &mut [usize], values: &mut Vec<T>, missing: impl Fn(&T) -> bool) {
+    let (mut kept, mut from) = (0, 0);
+    for start in &mut starts[1..] {
+        for i in from..*start {
+            if !missing(&values[i]) {
+                values[kept] = values[i];
+                kept += 1;
+            }
+        }
+        from = *start;
+        *start = kept;
+    }
+    values.truncate(kept);
+}
+
+/// A column of numbers; NaN is null.
+pub fn numbers(values: impl Iterator<Item = f64>) -> ArrayRef {
+    Arc::new(values.map(|v| Some(v).filter(|v| !v.is_nan())).collect::<Float64Array>())
+}
+
+/// The values of the first groups, a list each; null for the rows behind them.
+pub fn lists(starts: &[usize], values: Vec<f64>, rows: usize) -> ArrayRef {
+    let groups = starts.len() - 1;
+    let lengths = (0..rows).map(|g| if g < groups { starts[g + 1] - starts[g] } else { 0 });
+    let offsets: OffsetBuffer<i64> = OffsetBuffer::from_lengths(lengths);
+    let nulls: Option<NullBuffer> = (groups < rows).then(|| (0..rows).map(|g| g < groups).collect());
+    let item = Arc::new(Field::new("item", DataType::Float64, false));
+    Arc::new(LargeListArray::new(item, offsets, Arc::new(Float64Array::from(values)), nulls))
+}
+
+/// The numbers of a list column, group after group, and where each group begins.
+#[derive(Default)]
+pub struct List {
+    pub starts: Vec<usize>,
+    pub values: Vec<f64>,
+}
+
+/// [`read_all_lists`] of as many as are asked for.
+pub fn read_lists<const N: usize>(
+    states: &[RecordBatch],
+    keys: &[String],
+    names: [(&str, Rule); N],
+    detector: &str,
+    watch: &Watch,
+) -> Result<(Combos, [List; N])> {
+    let (combos, lists) = read_all_lists(states, keys, &names, detector, watch)?;
+    let mut lists = lists.into_iter();
+    Ok((combos, names.map(|_| lists.next().unwrap_or_default())))
+}
+
+/// The groups of several states together, and the named list columns over them, each by its rule. Rows whose
+/// first list is null hold no members.
+pub fn read_all_lists(
+    states: &[RecordBatch],
+    keys: &[String],
+    names: &[(&str, Rule)],
+    detector: &str,
+    watch: &Watch,
+) -> Result<(Combos, Vec<List>)> {
+    checked::rows(states, detector)?;
+    let mut columns: Vec<Vec<ArrayRef>> = vec![Vec::new(); keys.len()];
+    let mut held: Vec<Vec<LargeListArray>> = vec![Vec::new(); names.len()];
+    let mut rows = 0;
+    for state in states {
+        let lists: Result<Vec<LargeListArray>> =
+            names.iter().map(|(name, rule)| checked::list(state, name, *rule, detector)).collect();
+        let lists = lists?;
+        let first = &lists[0];
+        let present: BooleanArray = (0..first.len()).map(|row| Some(first.is_valid(row))).collect();
+        rows += present.true_count();
+        for (list, held) in lists.iter().zip(&mut held) {
+            held.push(filter(list, &present)?.as_list::<i64>().clone());
+        }
+        for (key, chunks) in keys.iter().zip(&mut columns) {
+            chunks.push(filter(&plain_key(key, column(state, key, detector)?)?, &present)?);
+        }
+    }
+    for (key, chunks) in keys.iter().zip(&mut columns) {
+        *chunks = checked::key(chunks, key, detector)?;
+    }
+    let (combos, number) = Combos::of_columns(keys, &columns, rows, watch)?.distinct()?;
+    let lists = held.iter().map(|lists| by_group(lists, &number, combos.groups())).collect();
+    Ok((combos, lists))
+}
+
+/// The lists of each group one behind the other; `number` says which group each list is of.
+fn by_group(lists: &[LargeListArray], number: &[u32], groups: usize) -> List {
+    let all = || lists.iter().flat_map(|l| (0..l.len()).map(move |row| l.value(row))).zip(number);
+    let mut starts = vec![0usize; groups + 1];
+    for (list, &g) in all() {
+        starts[g as usize + 1] += list.len();
+    }
+    for g in 0..groups {
+        starts[g + 1] += starts[g];
+    }
+    let mut next = starts.clone();
+    let mut values = vec![0.0; starts[groups]];
+    for (list, &g) in all() {
+        let part = list.as_primitive::<Float64Type>().values();
+        let to = &mut next[g as usize];
+        values[*to..*to + part.len()].copy_from_slice(part);
+        *to += part.len();
+    }
+    List { starts, values }
+}
+
+/// Several numbers of each member must be as many.
+pub fn same_lengths(lists: &[&List], names: &[&str], detector: &str) -> Result<()> {
+    match lists.iter().zip(names).find(|(list, _)| list.starts != lists[0].starts) {
+        None => Ok(()),
+        Some((_, name)) => {
+            let what = format!("the lists of {name:?} are not as long as those of {:?}", names[0]);
+            Err(wrong(&what, detector))
+        }
+    }
+}
+
+/// Keys as they were before they went through other hands: text as views, dates as days.
+pub fn plain(column: &ArrayRef) -> Result<ArrayRef> {
+    let kind = match column.data_type() {
+        DataType::Dictionary(_, value) => value.as_ref().clone(),
+        kind => kind.clone(),
+    };
+    Ok(match kind {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => cast(column, &DataType::Utf8View)?,
+        DataType::Date64 => cast(column, &DataType::Date32)?,
+        kind => cast(column, &kind)?,
+    })
+}
+
+/// The values of a key called `name`: a period is a day, also where other hands made it a timestamp.
+pub fn plain_key(name: &str, column: &ArrayRef) -> Result<ArrayRef> {
+    let day = name == "date" || Every::named(name).is_some();
+    if day && matches!(column.data_type(), DataType::Timestamp(_, _)) {
+        return Ok(cast(column, &DataType::Date32)?);
+    }
+    plain(column)
+}

@@ -1,0 +1,23 @@
+//! Result tables: where their columns come from, and CSV and Parquet files made of them.
+
+mod export;
+mod source;
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{Field, Schema};
+
+pub use export::{write_csv, write_parquet};
+pub use source::{Lazy, Pieces, SharedTable};
+
+use crate::error::Result;
+
+/// A table of these columns; every column may hold nulls.
+pub fn table(columns: Vec<(String, ArrayRef)>, rows: usize) -> Result<RecordBatch> {
+    let fields: Vec<Field> =
+        columns.iter().map(|(name, array)| Field::new(name, array.data_type().clone(), true)).collect();
+    let arrays = columns.into_iter().map(|(_, array)| array).collect();
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    Ok(RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)?)
+}

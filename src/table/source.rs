@@ -1,0 +1,87 @@
+//! Tables whose columns are made when they are read.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use arrow::datatypes::SchemaRef;
+
+use crate::error::Result;
+use crate::progress::Watch;
+
+pub trait Lazy: Send + Sync {
+    fn schema(&self) -> SchemaRef;
+    fn rows(&self) -> usize;
+    /// One column (all of them if `None`) of a range of rows.
+    fn read(&self, rows: Range<usize>, column: Option<usize>, watch: &Watch) -> Result<RecordBatch>;
+
+    /// How many rows to hand over at a time.
+    fn portion(&self) -> usize {
+        self.rows()
+    }
+}
+
+pub type SharedTable = Arc<dyn Lazy>;
+
+impl Lazy for RecordBatch {
+    fn schema(&self) -> SchemaRef {
+        RecordBatch::schema(self)
+    }
+
+    fn rows(&self) -> usize {
+        self.num_rows()
+    }
+
+    fn read(&self, rows: Range<usize>, column: Option<usize>, _watch: &Watch) -> Result<RecordBatch> {
+        let part = self.slice(rows.start, rows.len());
+        Ok(match column {
+            Some(column) => part.project(&[column])?,
+            None => part,
+        })
+    }
+}
+
+/// A table in pieces of one length, but for the last.
+pub struct Pieces {
+    schema: SchemaRef,
+    pieces: Vec<RecordBatch>,
+    length: usize,
+}
+
+impl Pieces {
+    pub fn new(schema: SchemaRef, pieces: Vec<RecordBatch>, length: usize) -> Pieces {
+        Pieces { schema, pieces, length }
+    }
+}
+
+impl Lazy for Pieces {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn rows(&self) -> usize {
+        self.pieces.iter().map(RecordBatch::num_rows).sum()
+    }
+
+    fn read(&self, rows: Range<usize>, column: Option<usize>, watch: &Watch) -> Result<RecordBatch> {
+        let mut parts = Vec::new();
+        for (at, piece) in self.pieces.iter().enumerate() {
+            watch.check()?;
+            let begin = at * self.length;
+            let (from, to) = (rows.start.max(begin), rows.end.min(begin + piece.num_rows()));
+            if from < to {
+                parts.push(Lazy::read(piece, from - begin..to - begin, column, watch)?);
+            }
+        }
+        let schema = match column {
+            Some(column) => Arc::new(self.schema.project(&[column])?),
+            None => self.schema.clone(),
+        };
+        Ok(concat_batches(&schema, &parts)?)
+    }
+
+    fn portion(&self) -> usize {
+        self.length
+    }
+}
