@@ -9,14 +9,14 @@ use rayon::prelude::*;
 use crate::error::{Error, Result};
 
 #[derive(Default)]
-pub struct Watch {
+pub struct Progress {
     cancelled: AtomicBool,
     done: AtomicU64,
     total: AtomicU64,
     stage: Mutex<&'static str>,
 }
 
-impl Watch {
+impl Progress {
     /// Names the stage that begins and how much work it holds (0: not known).
     pub fn begin(&self, stage: &'static str, total: u64) {
         if let Ok(mut current) = self.stage.lock() {
@@ -57,7 +57,7 @@ impl Watch {
     }
 
     /// Stage, work done, work in all.
-    pub fn progress(&self) -> (&'static str, u64, u64) {
+    pub fn status(&self) -> (&'static str, u64, u64) {
         let stage = self.stage.lock().map(|s| *s).unwrap_or_default();
         (stage, self.done.load(Relaxed), self.total.load(Relaxed))
     }

@@ -12,7 +12,7 @@ use super::fill::period_key;
 use super::measure::Measure;
 use crate::error::{Error, Result};
 use crate::group::{GroupIndex, Key, resolve};
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::store::{Period, Shipments};
 use crate::table::table;
 
@@ -28,7 +28,7 @@ pub struct Comparison<'a> {
 /// A group's measure in both windows, with the packed key it has in the index it came from.
 type Pair = (Option<f64>, Option<f64>);
 
-pub fn compare(ships: &Shipments, ask: &Comparison, watch: &Watch) -> Result<RecordBatch> {
+pub fn compare(ships: &Shipments, ask: &Comparison, progress: &Progress) -> Result<RecordBatch> {
     let store = &ships.store;
     let keys = resolve(store, ask.by)?;
     if let Some((place, _)) = period_key(&keys) {
@@ -38,8 +38,8 @@ pub fn compare(ships: &Shipments, ask: &Comparison, watch: &Watch) -> Result<Rec
         )));
     }
     let measure = Measure::parse(store, ask.measure)?;
-    let (index, pairs) = windows(ships, &keys, &measure, ask, watch)?;
-    watch.check()?;
+    let (index, pairs) = windows(ships, &keys, &measure, ask, progress)?;
+    progress.check()?;
     let mut columns: Vec<(String, ArrayRef)> = Vec::new();
     let packed: Vec<u128> = pairs.keys().copied().collect();
     for (k, name) in ask.by.iter().enumerate() {
@@ -78,7 +78,7 @@ pub fn compare(ships: &Shipments, ask: &Comparison, watch: &Watch) -> Result<Rec
             }
         }
         let fewer: Vec<Key> = kept.iter().map(|&k| keys[k]).collect();
-        let (other, there) = windows(reference, &fewer, &measure, ask, watch)?;
+        let (other, there) = windows(reference, &fewer, &measure, ask, progress)?;
         let there: BTreeMap<Vec<u32>, Pair> = there
             .into_iter()
             .map(|(p, pair)| ((0..fewer.len()).map(|k| other.keys.code_of(p, k)).collect(), pair))
@@ -107,9 +107,9 @@ fn windows(
     keys: &[Key],
     measure: &Measure,
     ask: &Comparison,
-    watch: &Watch,
+    progress: &Progress,
 ) -> Result<(GroupIndex, BTreeMap<u128, Pair>)> {
-    let days = ships.store.days(watch)?;
+    let days = ships.store.days(progress)?;
     let within = |window: Period| {
         let rows = ships.rows.iter().filter(|&r| window.contains(days[r])).map(|r| r as u32);
         ships.subset(rows.collect())
@@ -119,12 +119,12 @@ fn windows(
     let mut last = None;
     for (window, side) in [(ask.base, 0), (ask.current, 1)] {
         let part = within(window);
-        let index = GroupIndex::build(&part, keys, watch)?;
-        let values = compute(&index, &part, std::slice::from_ref(measure), true, watch)?;
+        let index = GroupIndex::build(&part, keys, progress)?;
+        let values = compute(&index, &part, std::slice::from_ref(measure), true, progress)?;
         let values = cast(&values[0], &DataType::Float64)?;
         let values = values.as_primitive::<Float64Type>();
         for g in 0..index.groups() {
-            watch.check()?;
+            progress.check()?;
             let pair = pairs.entry(index.keys.key(g)).or_insert((empty, empty));
             // No keys over no rows is a group too; it has nothing to sum.
             if !index.rows(g).is_empty() {

@@ -12,12 +12,12 @@ use rayon::prelude::*;
 use super::measure::{Ask, Measure, Operand, Stat};
 use crate::error::Result;
 use crate::group::{GroupIndex, Key, KeyColumn};
-use crate::progress::Watch;
-use crate::stats::{Ordered, encode, exact_sum, exact_sum_where};
+use crate::progress::Progress;
+use crate::stats::{OrderStatistics, encode, exact_sum, exact_sum_where};
 use crate::store::{Column, NULL_DAY, Role, Shipments, Store, Whole};
 
 /// Rows worked on at a time: their values stay in the cache.
-const STRETCH: usize = 1 << 14;
+const CHUNK_ROWS: usize = 1 << 14;
 
 /// Marks a null result while results are plain doubles; a payload that no arithmetic produces.
 const NONE: f64 = f64::from_bits(0x7ff8_7265_646c_616e);
@@ -35,15 +35,16 @@ enum Numbers {
 }
 
 impl Numbers {
-    fn load(operand: Operand, ships: &Shipments, watch: &Watch) -> Result<Numbers> {
+    fn load(operand: Operand, ships: &Shipments, progress: &Progress) -> Result<Numbers> {
         let store = &ships.store;
         Ok(match operand {
-            Operand::Role(role) => Numbers::Plain(store.role_numbers(role, watch)?),
-            Operand::Column(column) => Numbers::Plain(store.columns[column].numbers(watch)?.values.clone()),
-            Operand::UnitValue => {
-                Numbers::Ratio(store.role_numbers(Role::Value, watch)?, store.role_numbers(Role::NetWeight, watch)?)
-            }
-            Operand::Days => Numbers::Days(store.days(watch)?),
+            Operand::Role(role) => Numbers::Plain(store.role_numbers(role, progress)?),
+            Operand::Column(column) => Numbers::Plain(store.columns[column].numbers(progress)?.values.clone()),
+            Operand::UnitValue => Numbers::Ratio(
+                store.role_numbers(Role::Value, progress)?,
+                store.role_numbers(Role::NetWeight, progress)?,
+            ),
+            Operand::Days => Numbers::Days(store.days(progress)?),
         })
     }
 
@@ -100,11 +101,11 @@ fn source(store: &Store, operand: Operand) -> Option<&Column> {
     }
 }
 
-fn tasks(ships: &Shipments, plan: &[Measure], exact: bool, watch: &Watch) -> Result<Vec<Task>> {
+fn tasks(ships: &Shipments, plan: &[Measure], exact: bool, progress: &Progress) -> Result<Vec<Task>> {
     let mut tasks = Vec::new();
     let mut operands: Vec<(Operand, Vec<(usize, Stat)>)> = Vec::new();
-    let numbers = |role| ships.store.role_numbers(role, watch);
-    let load = |key: Key| key.load(&ships.store, watch);
+    let numbers = |role| ships.store.role_numbers(role, progress);
+    let load = |key: Key| key.load(&ships.store, progress);
     for (at, measure) in plan.iter().enumerate() {
         match measure.ask {
             Ask::Shipments => {}
@@ -120,9 +121,9 @@ fn tasks(ships: &Shipments, plan: &[Measure], exact: bool, watch: &Watch) -> Res
         }
     }
     for (operand, mut stats) in operands {
-        let numbers = Numbers::load(operand, ships, watch)?;
+        let numbers = Numbers::load(operand, ships, progress)?;
         let column = source(&ships.store, operand).filter(|_| exact && stats.iter().any(|(_, s)| s.adds_or_compares()));
-        let whole = column.map_or(Ok(None), |column| column.whole(watch))?;
+        let whole = column.map_or(Ok(None), |column| column.whole(progress))?;
         if let (Numbers::Plain(known), Some(whole)) = (&numbers, whole) {
             let (these, rest) = stats.into_iter().partition(|(_, stat)| stat.adds_or_compares());
             tasks.push(Task::Exact { known: known.clone(), whole, stats: these });
@@ -142,35 +143,35 @@ pub fn compute(
     ships: &Shipments,
     plan: &[Measure],
     exact: bool,
-    watch: &Watch,
+    progress: &Progress,
 ) -> Result<Vec<ArrayRef>> {
-    let tasks = tasks(ships, plan, exact, watch)?;
+    let tasks = tasks(ships, plan, exact, progress)?;
     let groups = index.groups();
     let mut results: Vec<Vec<f64>> =
         plan.iter().map(|m| if m.ask == Ask::Shipments { Vec::new() } else { vec![0.0; groups] }).collect();
-    let stretches = index.stretches(STRETCH);
-    let slices = split(&mut results, &stretches);
-    stretches.into_par_iter().zip(slices).try_for_each_init(Scratch::default, |scratch, (stretch, mut out)| {
-        watch.check()?;
+    let chunks = index.group_chunks(CHUNK_ROWS);
+    let slices = split(&mut results, &chunks);
+    chunks.into_par_iter().zip(slices).try_for_each_init(Scratch::default, |scratch, (chunk, mut out)| {
+        progress.check()?;
         for task in &tasks {
-            task.run(index, stretch.clone(), scratch, &mut out);
+            task.run(index, chunk.clone(), scratch, &mut out);
         }
         Ok::<(), crate::Error>(())
     })?;
     plan.iter()
         .zip(results)
         .map(|(measure, result)| match measure.ask {
-            Ask::Stat(operand, Stat::Min | Stat::Max) if exact => extremes(&ships.store, operand, result, watch),
+            Ask::Stat(operand, Stat::Min | Stat::Max) if exact => extremes(&ships.store, operand, result, progress),
             _ => Ok(column(index, measure, result)),
         })
         .collect()
 }
 
 /// The least or greatest values in the type of the column they come from.
-fn extremes(store: &Store, operand: Operand, result: Vec<f64>, watch: &Watch) -> Result<ArrayRef> {
+fn extremes(store: &Store, operand: Operand, result: Vec<f64>, progress: &Progress) -> Result<ArrayRef> {
     let found = source(store, operand).filter(|column| !column.is_text());
     if let Some(column) = found
-        && let Some(whole) = column.whole(watch)?
+        && let Some(whole) = column.whole(progress)?
     {
         // Not values but the rows they are in.
         let rows: Vec<Option<u32>> = result.into_iter().map(|v| (!is_none(v)).then_some(v as u32)).collect();
@@ -186,13 +187,13 @@ fn extremes(store: &Store, operand: Operand, result: Vec<f64>, watch: &Watch) ->
     }
 }
 
-/// For each stretch of groups, its part of every result.
-fn split<'a>(results: &'a mut [Vec<f64>], stretches: &[Range<usize>]) -> Vec<Vec<&'a mut [f64]>> {
-    let mut parts: Vec<Vec<&mut [f64]>> = stretches.iter().map(|_| Vec::new()).collect();
+/// For each chunk of groups, its part of every result.
+fn split<'a>(results: &'a mut [Vec<f64>], chunks: &[Range<usize>]) -> Vec<Vec<&'a mut [f64]>> {
+    let mut parts: Vec<Vec<&mut [f64]>> = chunks.iter().map(|_| Vec::new()).collect();
     for result in results {
         let mut rest = &mut result[..];
-        for (stretch, part) in stretches.iter().zip(&mut parts) {
-            let (head, tail) = rest.split_at_mut(stretch.len().min(rest.len()));
+        for (chunk, part) in chunks.iter().zip(&mut parts) {
+            let (head, tail) = rest.split_at_mut(chunk.len().min(rest.len()));
             part.push(head);
             rest = tail;
         }
@@ -218,7 +219,7 @@ fn days(result: Vec<f64>) -> ArrayRef {
 }
 
 fn doubles(result: Vec<f64>) -> ArrayRef {
-    let missing = result.par_chunks(STRETCH).any(|part| part.iter().any(|&v| is_none(v)));
+    let missing = result.par_chunks(CHUNK_ROWS).any(|part| part.iter().any(|&v| is_none(v)));
     let nulls = missing.then(|| result.iter().map(|&v| !is_none(v)).collect::<NullBuffer>());
     Arc::new(Float64Array::new(result.into(), nulls))
 }
@@ -235,11 +236,11 @@ struct Scratch {
 }
 
 impl Task {
-    fn run(&self, index: &GroupIndex, stretch: Range<usize>, scratch: &mut Scratch, out: &mut [&mut [f64]]) {
-        let begin = index.starts[stretch.start] as usize;
-        let rows = &index.order[begin..index.starts[stretch.end] as usize];
+    fn run(&self, index: &GroupIndex, chunk: Range<usize>, scratch: &mut Scratch, out: &mut [&mut [f64]]) {
+        let begin = index.starts[chunk.start] as usize;
+        let rows = &index.order[begin..index.starts[chunk.end] as usize];
         let groups = || {
-            stretch.clone().map(|g| index.starts[g] as usize - begin..index.starts[g + 1] as usize - begin).enumerate()
+            chunk.clone().map(|g| index.starts[g] as usize - begin..index.starts[g + 1] as usize - begin).enumerate()
         };
         match self {
             Task::Stats { numbers, stats } => {
@@ -368,7 +369,7 @@ fn statistics(stats: &[(usize, Stat)], scratch: &mut Scratch, mut put: impl FnMu
     if ranked > 0 {
         keys.extend(group.iter().map(|&v| encode(v)));
     }
-    let mut ordered = Ordered::new(keys, stats.iter().any(|(_, s)| s.quantile().is_some()));
+    let mut ordered = OrderStatistics::new(keys, stats.iter().any(|(_, s)| s.quantile().is_some()));
     let mut median = NONE;
     if asks(&[Stat::Median, Stat::Mad]) {
         median = ordered.median().unwrap_or(NONE);

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::measure::Measure;
 use crate::error::{Error, Result};
 use crate::group::{GroupIndex, Key};
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::store::{Every, Role, day_labels, iso};
 use crate::table::table;
 
@@ -53,7 +53,7 @@ pub fn complete(
     keys: &[Key],
     plan: &[Measure],
     arrays: &[ArrayRef],
-    watch: &Watch,
+    progress: &Progress,
 ) -> Result<RecordBatch> {
     let periods = keys.iter().filter(|k| period_key(&[**k]).is_some()).count();
     let Some((place, every)) = period_key(keys).filter(|_| periods == 1) else {
@@ -75,13 +75,13 @@ pub fn complete(
         let radix = |k: usize| index.keys.distinct(k).len() as u128 + 1;
         keys.fold(0u128, |packed, k| packed * radix(k) + u128::from(index.keys.code(g, k)))
     };
-    let mut cells: Vec<(u128, u128, u32, u32)> = watch.each(0..index.groups(), 1 << 12, |g| {
+    let mut cells: Vec<(u128, u128, u32, u32)> = progress.each(0..index.groups(), 1 << 12, |g| {
         let period = place_of[index.keys.code(g, place) as usize];
         (packed(g, 0..place), packed(g, place + 1..keys.len()), period, g as u32)
     })?;
     if place + 1 < keys.len() {
         cells.par_sort_unstable();
-        watch.check()?;
+        progress.check()?;
     }
     let mut flows: Vec<Flow> = Vec::new();
     let mut from = 0;
@@ -114,7 +114,7 @@ pub fn complete(
     }
     let mut rows: Vec<Row> = Vec::with_capacity(many as usize);
     for (at, flow) in flows.iter().enumerate() {
-        watch.check()?;
+        progress.check()?;
         let mut cells = cells[flow.cells.clone()].iter().peekable();
         for period in span(flow) {
             let group = cells.next_if(|c| c.2 == period).map_or(NONE, |c| c.3);
@@ -125,11 +125,11 @@ pub fn complete(
     if place + 1 < keys.len() {
         // Flows are in the order of their keys, so those behind the period need no look.
         rows.par_sort_unstable_by_key(|row| (flows[row.flow as usize].leading, row.period, row.flow));
-        watch.check()?;
+        progress.check()?;
     }
     let mut columns: Vec<(String, ArrayRef)> = Vec::new();
     for (k, name) in by.iter().enumerate() {
-        watch.check()?;
+        progress.check()?;
         let array = if k == place {
             let values: Vec<Option<i32>> = rows.iter().map(|row| all.get(row.period as usize).copied()).collect();
             let nulls = values.iter().any(Option::is_none);
@@ -147,7 +147,7 @@ pub fn complete(
     }
     let groups: UInt32Array = rows.iter().map(|row| Some(row.group).filter(|g| *g != NONE)).collect();
     for (measure, array) in plan.iter().zip(arrays) {
-        watch.check()?;
+        progress.check()?;
         let mut taken = take(array, &groups, None)?;
         if measure.ask.additive() {
             taken = zeros(&taken, &groups);

@@ -7,26 +7,26 @@ use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 
 use crate::error::Result;
-use crate::group::GroupKeys;
-use crate::progress::Watch;
-use crate::table::{Lazy, table};
+use crate::group::IndexKeys;
+use crate::progress::Progress;
+use crate::table::{TableSource, table};
 
 /// Measures of groups. The labels of seven million groups are as large as the shipments they came
 /// from, so they are looked up when they are wanted.
 pub struct Grouped {
     names: Vec<String>,
-    keys: Arc<GroupKeys>,
+    keys: Arc<IndexKeys>,
     measures: Vec<(String, ArrayRef)>,
     groups: usize,
 }
 
 impl Grouped {
-    pub fn new(names: &[String], keys: Arc<GroupKeys>, measures: Vec<(String, ArrayRef)>, groups: usize) -> Grouped {
+    pub fn new(names: &[String], keys: Arc<IndexKeys>, measures: Vec<(String, ArrayRef)>, groups: usize) -> Grouped {
         Grouped { names: names.to_vec(), keys, measures, groups }
     }
 }
 
-impl Lazy for Grouped {
+impl TableSource for Grouped {
     fn schema(&self) -> SchemaRef {
         let keys = self.names.iter().enumerate().map(|(k, name)| (name, self.keys.distinct(k).data_type()));
         let measures = self.measures.iter().map(|(name, array)| (name, array.data_type()));
@@ -38,12 +38,12 @@ impl Lazy for Grouped {
         self.groups
     }
 
-    fn read(&self, rows: Range<usize>, column: Option<usize>, watch: &Watch) -> Result<RecordBatch> {
+    fn read(&self, rows: Range<usize>, column: Option<usize>, progress: &Progress) -> Result<RecordBatch> {
         let chosen = column.map_or(0..self.names.len() + self.measures.len(), |c| c..c + 1);
-        let schema = Lazy::schema(self);
+        let schema = TableSource::schema(self);
         let columns: Result<Vec<(String, ArrayRef)>> = chosen
             .map(|c| {
-                watch.check()?;
+                progress.check()?;
                 let array = match c.checked_sub(self.names.len()) {
                     None => self.keys.labels(c, rows.clone())?,
                     Some(measure) => self.measures[measure].1.slice(rows.start, rows.len()),

@@ -21,7 +21,7 @@ pub use summary::{fault_table, repair_table, summary, total_table};
 
 use crate::error::{Error, Result};
 use crate::group::{GroupIndex, IndexCache, resolve};
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::store::Shipments;
 use crate::table::SharedTable;
 
@@ -33,7 +33,7 @@ pub fn aggregate(
     by: &[String],
     measures: &[String],
     fill: bool,
-    watch: &Watch,
+    progress: &Progress,
 ) -> Result<SharedTable> {
     let keys = resolve(&ships.store, by)?;
     let plan = measure::plan(&ships.store, measures)?;
@@ -47,18 +47,23 @@ pub fn aggregate(
         }
         names.push(&measure.name);
     }
-    let index = cache.get(ships, &keys, watch)?;
-    let arrays = compute::compute(&index, ships, &plan, true, watch)?;
+    let index = cache.get(ships, &keys, progress)?;
+    let arrays = compute::compute(&index, ships, &plan, true, progress)?;
     if fill {
-        return Ok(Arc::new(fill::complete(&index, by, &keys, &plan, &arrays, watch)?));
+        return Ok(Arc::new(fill::complete(&index, by, &keys, &plan, &arrays, progress)?));
     }
     let measures = plan.iter().map(|m| m.name.clone()).zip(arrays).collect();
     Ok(Arc::new(grouped::Grouped::new(by, index.keys.clone(), measures, index.groups())))
 }
 
 /// One measure of every group of an index, of doubles, so that [`summands`] add up to it; NaN is null.
-pub fn measured(index: &GroupIndex, ships: &Shipments, measure: &Measure, watch: &Watch) -> Result<ScalarBuffer<f64>> {
-    let made = compute::compute(index, ships, std::slice::from_ref(measure), false, watch)?;
+pub fn measured(
+    index: &GroupIndex,
+    ships: &Shipments,
+    measure: &Measure,
+    progress: &Progress,
+) -> Result<ScalarBuffer<f64>> {
+    let made = compute::compute(index, ships, std::slice::from_ref(measure), false, progress)?;
     let numbers = cast(&made[0], &DataType::Float64)?;
     let numbers = numbers.as_primitive::<Float64Type>();
     Ok(match numbers.nulls() {
@@ -68,11 +73,11 @@ pub fn measured(index: &GroupIndex, ships: &Shipments, measure: &Measure, watch:
 }
 
 /// The numbers a sum is taken of, row by row; `None` for any other measure.
-pub fn summands(ships: &Shipments, measure: &Measure, watch: &Watch) -> Result<Option<ScalarBuffer<f64>>> {
+pub fn summands(ships: &Shipments, measure: &Measure, progress: &Progress) -> Result<Option<ScalarBuffer<f64>>> {
     Ok(match measure.ask {
-        Ask::Stat(Operand::Role(role), Stat::Sum) => Some(ships.store.role_numbers(role, watch)?),
+        Ask::Stat(Operand::Role(role), Stat::Sum) => Some(ships.store.role_numbers(role, progress)?),
         Ask::Stat(Operand::Column(column), Stat::Sum) => {
-            Some(ships.store.columns[column].numbers(watch)?.values.clone())
+            Some(ships.store.columns[column].numbers(progress)?.values.clone())
         }
         _ => None,
     })

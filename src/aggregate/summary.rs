@@ -7,15 +7,15 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use crate::error::Result;
 use crate::group::Key;
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::store::{Fault, Repair, Role, RoleKind, Shipments, iso};
 use crate::table::table;
 
 /// `column, role, type, nulls, faults, repairs, distinct, min, max, caution`: texts for all but the counts.
-pub fn summary(ships: &Shipments, watch: &Watch) -> Result<RecordBatch> {
+pub fn summary(ships: &Shipments, progress: &Progress) -> Result<RecordBatch> {
     let store = &ships.store;
-    let faults = ships.faults(watch)?;
-    let repairs = ships.repairs(watch)?;
+    let faults = ships.faults(progress)?;
+    let repairs = ships.repairs(progress)?;
     let mut lines: Vec<Line> = Vec::new();
     let counted = |columns: &mut dyn Iterator<Item = u32>| {
         let mut counts = vec![0i64; store.columns.len()];
@@ -28,9 +28,9 @@ pub fn summary(ships: &Shipments, watch: &Watch) -> Result<RecordBatch> {
     };
     let bad = counted(&mut faults.iter().map(|f| f.column));
     let mended = counted(&mut repairs.iter().map(|r| r.column));
-    watch.begin("summary", store.columns.len() as u64);
+    progress.begin("summary", store.columns.len() as u64);
     for (i, column) in store.columns.iter().enumerate() {
-        watch.check()?;
+        progress.check()?;
         let role = store.role_of(i);
         let key = role.map_or(Key::Column(i), Key::Role);
         let mut line = Line {
@@ -48,10 +48,10 @@ pub fn summary(ships: &Shipments, watch: &Watch) -> Result<RecordBatch> {
             repairs: mended[i],
             ..Line::default()
         };
-        if let Ok(loaded) = key.load(store, watch) {
+        if let Ok(loaded) = key.load(store, progress) {
             let mut seen = vec![false; loaded.radix() as usize];
             for row in ships.rows.iter() {
-                watch.check()?;
+                progress.check()?;
                 let code = loaded.code(row);
                 line.nulls += i64::from(code == loaded.null());
                 seen[code as usize] = true;
@@ -63,10 +63,10 @@ pub fn summary(ships: &Shipments, watch: &Watch) -> Result<RecordBatch> {
             line.max = show(seen.iter().rposition(|s| *s))?;
         }
         if role == Some(Role::Value) {
-            line.caution = store.caution(&ships.rows, watch)?;
+            line.caution = store.caution(&ships.rows, progress)?;
         }
         lines.push(line);
-        watch.advance(1);
+        progress.advance(1);
     }
     let text = |f: fn(&Line) -> Option<&str>| Arc::new(lines.iter().map(f).collect::<StringArray>()) as ArrayRef;
     let count = |f: fn(&Line) -> i64| Arc::new(lines.iter().map(f).map(Some).collect::<Int64Array>()) as ArrayRef;
@@ -112,11 +112,11 @@ fn show(labels: &ArrayRef, at: usize) -> Result<String> {
 }
 
 /// `row, column, raw, reason`, by row and column.
-pub fn fault_table(ships: &Shipments, faults: &[Fault], watch: &Watch) -> Result<RecordBatch> {
+pub fn fault_table(ships: &Shipments, faults: &[Fault], progress: &Progress) -> Result<RecordBatch> {
     let store = &ships.store;
     let rows: UInt32Array = faults.iter().map(|f| Some(f.row)).collect();
     let columns: StringArray = faults.iter().map(|f| Some(store.fault_column(f))).collect();
-    let raw: StringArray = store.raws(faults, watch)?.into_iter().collect();
+    let raw: StringArray = store.raws(faults, progress)?.into_iter().collect();
     let reasons: StringArray = faults.iter().map(|f| Some(f.reason)).collect();
     let rows = arrow::compute::cast(&rows, &arrow::datatypes::DataType::Int64)?;
     table(

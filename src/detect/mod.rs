@@ -7,5 +7,5 @@ pub mod records;
 mod skip_totals;
 mod traits;
 
-pub use skip_totals::Apart;
+pub use skip_totals::SkipTotals;
 pub use traits::{Detector, Fit, SharedFit};

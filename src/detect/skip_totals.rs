@@ -9,49 +9,54 @@ use arrow::datatypes::Field;
 
 use crate::detect::{Detector, Fit, SharedFit};
 use crate::error::Result;
-use crate::evidence::{Cautions, Number, Scores, SharedScores};
+use crate::evidence::{Cautions, ScoreColumn, Scores, SharedScores};
 use crate::group::IndexCache;
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::store::Shipments;
 
 /// The detector, without totals.
-pub struct Apart<D>(pub D);
+pub struct SkipTotals<D>(pub D);
 
-impl<D: Detector> Detector for Apart<D> {
-    fn fit(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedFit> {
+impl<D: Detector> Detector for SkipTotals<D> {
+    fn fit(&self, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedFit> {
         let fit = match parts(ships, cache) {
-            Some((kept, cache)) => self.0.fit(&kept, &cache, watch)?,
-            None => self.0.fit(ships, cache, watch)?,
+            Some((kept, cache)) => self.0.fit(&kept, &cache, progress)?,
+            None => self.0.fit(ships, cache, progress)?,
         };
         Ok(Arc::new(ApartFit(fit)))
     }
 
-    fn fit_score(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<(SharedFit, SharedScores)> {
+    fn fit_score(
+        &self,
+        ships: &Shipments,
+        cache: &IndexCache,
+        progress: &Progress,
+    ) -> Result<(SharedFit, SharedScores)> {
         let Some((kept, cache)) = parts(ships, cache) else {
-            let (fit, scores) = self.0.fit_score(ships, cache, watch)?;
+            let (fit, scores) = self.0.fit_score(ships, cache, progress)?;
             return Ok((Arc::new(ApartFit(fit)), scores));
         };
-        let (fit, scores) = self.0.fit_score(&kept, &cache, watch)?;
+        let (fit, scores) = self.0.fit_score(&kept, &cache, progress)?;
         Ok((Arc::new(ApartFit(fit)), widened(ships, &kept, scores)))
     }
 
-    fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit> {
-        Ok(Arc::new(ApartFit(self.0.restore(states, watch)?)))
+    fn restore(&self, states: &[RecordBatch], progress: &Progress) -> Result<SharedFit> {
+        Ok(Arc::new(ApartFit(self.0.restore(states, progress)?)))
     }
 }
 
 struct ApartFit(SharedFit);
 
 impl Fit for ApartFit {
-    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
+    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedScores> {
         match parts(ships, cache) {
-            Some((kept, cache)) => Ok(widened(ships, &kept, self.0.clone().score(&kept, &cache, watch)?)),
-            None => self.0.clone().score(ships, cache, watch),
+            Some((kept, cache)) => Ok(widened(ships, &kept, self.0.clone().score(&kept, &cache, progress)?)),
+            None => self.0.clone().score(ships, cache, progress),
         }
     }
 
-    fn state(&self, watch: &Watch) -> Result<RecordBatch> {
-        self.0.state(watch)
+    fn state(&self, progress: &Progress) -> Result<RecordBatch> {
+        self.0.state(progress)
     }
 }
 
@@ -65,17 +70,17 @@ fn widened(ships: &Shipments, kept: &Shipments, scores: SharedScores) -> SharedS
     if scores.ships().is_none() {
         return scores; // groups are those of the rows kept
     }
-    Arc::new(ApartScores { ships: ships.clone(), scores, place: ships.places_among(kept) })
+    Arc::new(SkipTotalsScores { ships: ships.clone(), scores, place: ships.places_among(kept) })
 }
 
-struct ApartScores {
+struct SkipTotalsScores {
     ships: Shipments,
     scores: SharedScores,
     /// Where each shipment is among those scored.
     place: Vec<Option<u32>>,
 }
 
-impl ApartScores {
+impl SkipTotalsScores {
     fn at(&self, at: usize) -> Option<usize> {
         self.place[at].map(|p| p as usize)
     }
@@ -88,7 +93,7 @@ impl ApartScores {
     }
 }
 
-impl Scores for ApartScores {
+impl Scores for SkipTotalsScores {
     fn detector(&self) -> &'static str {
         self.scores.detector()
     }
@@ -97,14 +102,14 @@ impl Scores for ApartScores {
         Some(&self.ships)
     }
 
-    fn number(&self, what: Number, at: usize) -> f64 {
-        self.at(at).map_or(f64::NAN, |at| self.scores.number(what, at))
+    fn value(&self, column: ScoreColumn, at: usize) -> f64 {
+        self.at(at).map_or(f64::NAN, |at| self.scores.value(column, at))
     }
 
-    fn numbers(&self, what: Number, range: Range<usize>, watch: &Watch) -> Result<Vec<f64>> {
+    fn values(&self, column: ScoreColumn, range: Range<usize>, progress: &Progress) -> Result<Vec<f64>> {
         let inner = self.inner(range.clone());
         let start = inner.start;
-        let made = self.scores.numbers(what, inner, watch)?;
+        let made = self.scores.values(column, inner, progress)?;
         Ok(range.map(|at| self.at(at).map_or(f64::NAN, |at| made[at - start])).collect())
     }
 
@@ -112,8 +117,8 @@ impl Scores for ApartScores {
         self.scores.peer(self.at(at)?)
     }
 
-    fn cautions(&self, watch: &Watch) -> Result<Cautions<'_>> {
-        let inner = self.scores.cautions(watch)?;
+    fn cautions(&self, progress: &Progress) -> Result<Cautions<'_>> {
+        let inner = self.scores.cautions(progress)?;
         Ok(Box::new(move |at| inner(self.at(at)?)))
     }
 
@@ -135,10 +140,10 @@ impl Scores for ApartScores {
         self.scores.evidence().into_iter().map(|field| field.with_nullable(true)).collect()
     }
 
-    fn proof(&self, column: usize, range: Range<usize>, watch: &Watch) -> Result<ArrayRef> {
+    fn evidence_column(&self, column: usize, range: Range<usize>, progress: &Progress) -> Result<ArrayRef> {
         let inner = self.inner(range.clone());
         let start = inner.start as u32;
-        let made = self.scores.proof(column, inner, watch)?;
+        let made = self.scores.evidence_column(column, inner, progress)?;
         let places: UInt32Array = range.map(|at| self.place[at].map(|p| p - start)).collect();
         Ok(take(&made, &places, None)?)
     }

@@ -7,31 +7,36 @@ use arrow::array::RecordBatch;
 use crate::error::Result;
 use crate::evidence::SharedScores;
 use crate::group::IndexCache;
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::store::Shipments;
 
 /// A detector with its settings.
 pub trait Detector: Send + Sync {
-    fn fit(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedFit>;
+    fn fit(&self, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedFit>;
 
     /// Fits and scores the same shipments.
-    fn fit_score(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<(SharedFit, SharedScores)> {
-        let fit = self.fit(ships, cache, watch)?;
-        let scores = fit.clone().score(ships, cache, watch)?;
+    fn fit_score(
+        &self,
+        ships: &Shipments,
+        cache: &IndexCache,
+        progress: &Progress,
+    ) -> Result<(SharedFit, SharedScores)> {
+        let fit = self.fit(ships, cache, progress)?;
+        let scores = fit.clone().score(ships, cache, progress)?;
         Ok((fit, scores))
     }
 
     /// The fit that these states stand for together. States add up: the states of fits of disjoint
     /// data, restored together, give the fit of all of it.
-    fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit>;
+    fn restore(&self, states: &[RecordBatch], progress: &Progress) -> Result<SharedFit>;
 }
 
 /// What a detector learnt.
 pub trait Fit: Send + Sync {
-    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores>;
+    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedScores>;
 
     /// All that is needed to restore and to merge, with the fitted numbers under plain names.
-    fn state(&self, watch: &Watch) -> Result<RecordBatch>;
+    fn state(&self, progress: &Progress) -> Result<RecordBatch>;
 }
 
 pub type SharedFit = Arc<dyn Fit>;

@@ -7,9 +7,9 @@ use std::sync::{Arc, OnceLock};
 use arrow::array::ArrayRef;
 
 use crate::error::Result;
-use crate::evidence::wording::number;
+use crate::evidence::wording::figure;
 use crate::group::GroupIndex;
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::state::checked::{is_day, wrong};
 use crate::state::members::{List, lists};
 use crate::store::{NULL_DAY, Period, Role, Shipments, iso};
@@ -21,13 +21,13 @@ const TOKEN_SCORE: f64 = 3.5;
 /// Shipments that show whether weights are imputed.
 const IMPUTED_SIZE: f64 = 20.0;
 /// Days on either side of a revision that the data must reach.
-const REACH: f64 = 180.0;
+const REVISION_MARGIN: f64 = 180.0;
 /// First days of revisions of the Harmonized System.
 const REVISIONS: [&str; 4] = ["2007-01-01", "2012-01-01", "2017-01-01", "2022-01-01"];
 
 /// What is known of one group: all of it adds up over parts of the data.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Fact {
+pub struct GroupFacts {
     first_day: f64,
     last_day: f64,
     /// The smallest and the largest ratio of net weight to quantity, and how many have one.
@@ -36,14 +36,14 @@ pub struct Fact {
     ratios: f64,
 }
 
-impl Default for Fact {
-    fn default() -> Fact {
-        Fact::NOTHING
+impl Default for GroupFacts {
+    fn default() -> GroupFacts {
+        GroupFacts::NOTHING
     }
 }
 
-impl Fact {
-    pub const NOTHING: Fact = Fact {
+impl GroupFacts {
+    pub const NOTHING: GroupFacts = GroupFacts {
         first_day: f64::INFINITY,
         last_day: f64::NEG_INFINITY,
         low_ratio: f64::INFINITY,
@@ -51,8 +51,8 @@ impl Fact {
         ratios: 0.0,
     };
 
-    pub fn and(self, other: Fact) -> Fact {
-        Fact {
+    pub fn and(self, other: GroupFacts) -> GroupFacts {
+        GroupFacts {
             first_day: self.first_day.min(other.first_day),
             last_day: self.last_day.max(other.last_day),
             low_ratio: self.low_ratio.min(other.low_ratio),
@@ -62,7 +62,7 @@ impl Fact {
     }
 
     /// The fact, if it can be one.
-    fn checked(self, detector: &str) -> Result<Fact> {
+    fn checked(self, detector: &str) -> Result<GroupFacts> {
         let days = is_day(self.first_day) && is_day(self.last_day);
         let days = days || (self.first_day == f64::INFINITY && self.last_day == f64::NEG_INFINITY);
         let ratios = self.low_ratio >= 0.0 && (self.high_ratio >= 0.0 || self.high_ratio == f64::NEG_INFINITY);
@@ -72,70 +72,70 @@ impl Fact {
         Err(wrong("the column \"facts\" holds days or ratios that cannot be", detector))
     }
 
-    pub fn all<'a>(facts: impl Iterator<Item = &'a Fact>) -> Fact {
-        facts.fold(Fact::NOTHING, |all, fact| all.and(*fact))
+    pub fn all<'a>(facts: impl Iterator<Item = &'a GroupFacts>) -> GroupFacts {
+        facts.fold(GroupFacts::NOTHING, |all, fact| all.and(*fact))
     }
 }
 
 /// The facts of the fitted groups, looked up when first asked for.
-pub struct Facts {
+pub struct FittedFacts {
     source: Option<(Shipments, Arc<GroupIndex>)>,
     known: OnceLock<Known>,
 }
 
 pub struct Known {
-    pub groups: Vec<Fact>,
+    pub groups: Vec<GroupFacts>,
     /// What is known of all the data.
-    pub whole: Fact,
+    pub whole: GroupFacts,
 }
 
 impl Known {
-    fn of(groups: Vec<Fact>) -> Known {
-        Known { whole: Fact::all(groups.iter()), groups }
+    fn of(groups: Vec<GroupFacts>) -> Known {
+        Known { whole: GroupFacts::all(groups.iter()), groups }
     }
 }
 
-impl Facts {
-    pub fn of_shipments(ships: &Shipments, index: &Arc<GroupIndex>) -> Facts {
-        Facts { source: Some((ships.clone(), index.clone())), known: OnceLock::new() }
+impl FittedFacts {
+    pub fn of_shipments(ships: &Shipments, index: &Arc<GroupIndex>) -> FittedFacts {
+        FittedFacts { source: Some((ships.clone(), index.clone())), known: OnceLock::new() }
     }
 
     /// The facts that states hold, five numbers for each time a group is in one.
-    pub fn restored(list: &List, detector: &str) -> Result<Facts> {
+    pub fn restored(list: &List, detector: &str) -> Result<FittedFacts> {
         let facts = list.starts.windows(2).map(|w| {
             let parts = list.values[w[0]..w[1]].chunks_exact(5);
             if !parts.remainder().is_empty() {
                 return Err(wrong("the column \"facts\" does not hold five numbers for each row", detector));
             }
-            let parts = parts.map(|p| Fact {
+            let parts = parts.map(|p| GroupFacts {
                 first_day: p[0],
                 last_day: p[1],
                 low_ratio: p[2],
                 high_ratio: p[3],
                 ratios: p[4],
             });
-            parts.map(|fact| fact.checked(detector)).try_fold(Fact::NOTHING, |all, fact| Ok(all.and(fact?)))
+            parts.map(|fact| fact.checked(detector)).try_fold(GroupFacts::NOTHING, |all, fact| Ok(all.and(fact?)))
         });
-        let facts: Result<Vec<Fact>> = facts.collect();
-        Ok(Facts { source: None, known: OnceLock::from(Known::of(facts?)) })
+        let facts: Result<Vec<GroupFacts>> = facts.collect();
+        Ok(FittedFacts { source: None, known: OnceLock::from(Known::of(facts?)) })
     }
 
     /// As a column of the state: five numbers for each of the first groups.
-    pub fn column(&self, groups: usize, rows: usize, watch: &Watch) -> Result<ArrayRef> {
+    pub fn column(&self, groups: usize, rows: usize, progress: &Progress) -> Result<ArrayRef> {
         let starts: Vec<usize> = (0..=groups).map(|g| 5 * g).collect();
-        let facts = &self.get(watch)?.groups;
+        let facts = &self.get(progress)?.groups;
         let numbers = facts.iter().flat_map(|f| [f.first_day, f.last_day, f.low_ratio, f.high_ratio, f.ratios]);
         Ok(lists(&starts, numbers.collect(), rows))
     }
 
     /// Two who ask at once both look. Nobody waits for another with a lock in hand: a thread of the pool that
     /// waits takes up other work of the pool, which may ask here again.
-    pub fn get(&self, watch: &Watch) -> Result<&Known> {
+    pub fn get(&self, progress: &Progress) -> Result<&Known> {
         if let Some(known) = self.known.get() {
             return Ok(known);
         }
         let made = match &self.source {
-            Some((ships, index)) => learn(ships, index, watch)?,
+            Some((ships, index)) => learn(ships, index, progress)?,
             None => Vec::new(),
         };
         let made = Known::of(made);
@@ -143,12 +143,12 @@ impl Facts {
     }
 }
 
-fn learn(ships: &Shipments, index: &GroupIndex, watch: &Watch) -> Result<Vec<Fact>> {
-    let weight = ships.store.optional_numbers(Role::NetWeight, watch)?;
-    let quantity = ships.store.optional_numbers(Role::Quantity, watch)?;
-    let days = if ships.store.role(Role::Date).is_some() { Some(ships.store.days(watch)?) } else { None };
+fn learn(ships: &Shipments, index: &GroupIndex, progress: &Progress) -> Result<Vec<GroupFacts>> {
+    let weight = ships.store.optional_numbers(Role::NetWeight, progress)?;
+    let quantity = ships.store.optional_numbers(Role::Quantity, progress)?;
+    let days = if ships.store.role(Role::Date).is_some() { Some(ships.store.days(progress)?) } else { None };
     let one = |row: usize| {
-        let mut fact = Fact::NOTHING;
+        let mut fact = GroupFacts::NOTHING;
         if let Some(day) = days.as_ref().map(|d| d[row]).filter(|d| *d != NULL_DAY) {
             (fact.first_day, fact.last_day) = (f64::from(day), f64::from(day));
         }
@@ -160,8 +160,8 @@ fn learn(ships: &Shipments, index: &GroupIndex, watch: &Watch) -> Result<Vec<Fac
         }
         fact
     };
-    let group = |g: usize| index.rows(g).iter().fold(Fact::NOTHING, |all, &row| all.and(one(row as usize)));
-    watch.each(0..index.groups(), 1, group)
+    let group = |g: usize| index.rows(g).iter().fold(GroupFacts::NOTHING, |all, &row| all.and(one(row as usize)));
+    progress.each(0..index.groups(), 1, group)
 }
 
 /// What the price of a shipment hangs on, and how far out it is, with its sign.
@@ -172,7 +172,7 @@ pub struct Price {
 }
 
 /// The first caution that applies to a shipment of a group with this fact, in data with that one.
-pub fn caution(group: &Fact, data: &Fact, price: Price) -> Option<String> {
+pub fn caution(group: &GroupFacts, data: &GroupFacts, price: Price) -> Option<String> {
     let Price { value, weight, z } = price;
     if value == Some(1.0) && z < -TOKEN_SCORE {
         return Some("a value of 1 looks like a token: the price hangs on it".into());
@@ -186,13 +186,13 @@ pub fn caution(group: &Fact, data: &Fact, price: Price) -> Option<String> {
         if group.ratios >= IMPUTED_SIZE && same(ratio, group.high_ratio) && !same(ratio, 1.0) {
             return Some(format!(
                 "weights of the peers look imputed: all are {} kg for each unit of quantity",
-                number(ratio)
+                figure(ratio)
             ));
         }
     }
     let revision =
         REVISIONS.iter().filter_map(|text| Period::parse(text)).map(|p| f64::from(p.first)).find(|&day| {
-            let within = data.first_day + REACH <= day && day + REACH <= data.last_day;
+            let within = data.first_day + REVISION_MARGIN <= day && day + REVISION_MARGIN <= data.last_day;
             within && group.first_day <= group.last_day && (group.last_day < day || group.first_day >= day)
         })?;
     let after = group.first_day >= revision;

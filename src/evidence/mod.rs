@@ -4,4 +4,4 @@ pub mod cautions;
 mod scores;
 pub mod wording;
 
-pub use scores::{Cautions, Number, SHARE, ScoreTable, Scores, SharedScores, any_nan};
+pub use scores::{Cautions, SHARE, ScoreColumn, ScoreTable, Scores, SharedScores, any_nan};

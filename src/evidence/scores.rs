@@ -10,14 +10,14 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use rayon::prelude::*;
 
 use crate::error::Result;
-use crate::group::Combos;
-use crate::progress::Watch;
+use crate::group::GroupKeys;
+use crate::progress::Progress;
 use crate::store::Shipments;
-use crate::table::Lazy;
+use crate::table::TableSource;
 
 /// The columns that are numbers. A direction is the sign of its number; NaN is null.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Number {
+pub enum ScoreColumn {
     Score,
     PValue,
     Direction,
@@ -45,25 +45,25 @@ pub trait Scores: Send + Sync {
     }
 
     /// The groups scored, where the subjects are groups in their order.
-    fn groups(&self) -> Option<&Combos> {
+    fn groups(&self) -> Option<&GroupKeys> {
         None
     }
 
     fn len(&self) -> usize {
-        self.ships().map_or_else(|| self.groups().map_or(0, Combos::groups), Shipments::len)
+        self.ships().map_or_else(|| self.groups().map_or(0, GroupKeys::groups), Shipments::len)
     }
 
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    fn number(&self, what: Number, at: usize) -> f64;
+    fn value(&self, column: ScoreColumn, at: usize) -> f64;
 
     /// The group and back-off level used.
     fn peer(&self, at: usize) -> Option<String>;
 
     /// Why scores may rest on artefacts. What that takes is loaded here, once, before many threads ask.
-    fn cautions(&self, _watch: &Watch) -> Result<Cautions<'_>> {
+    fn cautions(&self, _progress: &Progress) -> Result<Cautions<'_>> {
         Ok(Box::new(|_| None))
     }
 
@@ -75,7 +75,7 @@ pub trait Scores: Send + Sync {
 
     /// Names and types of the columns before `score`: the row, or the keys of the subject.
     fn keys(&self) -> Vec<Field> {
-        self.groups().map_or_else(|| vec![Field::new("row", DataType::Int64, false)], Combos::fields)
+        self.groups().map_or_else(|| vec![Field::new("row", DataType::Int64, false)], GroupKeys::fields)
     }
 
     fn key(&self, column: usize, range: Range<usize>) -> Result<ArrayRef> {
@@ -91,7 +91,7 @@ pub trait Scores: Send + Sync {
         Vec::new()
     }
 
-    fn proof(&self, _column: usize, range: Range<usize>, _watch: &Watch) -> Result<ArrayRef> {
+    fn evidence_column(&self, _column: usize, range: Range<usize>, _progress: &Progress) -> Result<ArrayRef> {
         Ok(arrow::array::new_null_array(&DataType::Null, range.len()))
     }
 
@@ -109,15 +109,15 @@ pub trait Scores: Send + Sync {
     }
 
     /// A number of each subject in a range.
-    fn numbers(&self, what: Number, range: Range<usize>, watch: &Watch) -> Result<Vec<f64>> {
-        watch.each(range, SHARE, |at| self.number(what, at))
+    fn values(&self, column: ScoreColumn, range: Range<usize>, progress: &Progress) -> Result<Vec<f64>> {
+        progress.each(range, SHARE, |at| self.value(column, at))
     }
 }
 
 /// The scores as a table.
 pub struct ScoreTable(pub SharedScores);
 
-impl Lazy for ScoreTable {
+impl TableSource for ScoreTable {
     fn schema(&self) -> SchemaRef {
         let mut fields = self.0.keys();
         for (name, kind) in FIXED {
@@ -131,11 +131,11 @@ impl Lazy for ScoreTable {
         self.0.len()
     }
 
-    fn read(&self, rows: Range<usize>, column: Option<usize>, watch: &Watch) -> Result<RecordBatch> {
+    fn read(&self, rows: Range<usize>, column: Option<usize>, progress: &Progress) -> Result<RecordBatch> {
         let whole = self.schema();
         let columns: Vec<usize> = column.map_or_else(|| (0..whole.fields().len()).collect(), |c| vec![c]);
         let arrays: Result<Vec<ArrayRef>> =
-            columns.iter().map(|&c| array(self.0.as_ref(), c, rows.clone(), watch)).collect();
+            columns.iter().map(|&c| array(self.0.as_ref(), c, rows.clone(), progress)).collect();
         Ok(RecordBatch::try_new(Arc::new(whole.project(&columns)?), arrays?)?)
     }
 
@@ -157,29 +157,29 @@ const FIXED: [(&str, DataType); 9] = [
     ("reason", DataType::Utf8View),
 ];
 
-fn array(scores: &dyn Scores, column: usize, range: Range<usize>, watch: &Watch) -> Result<ArrayRef> {
-    watch.check()?;
+fn array(scores: &dyn Scores, column: usize, range: Range<usize>, progress: &Progress) -> Result<ArrayRef> {
+    progress.check()?;
     let keys = scores.keys().len();
     let Some(place) = column.checked_sub(keys) else { return scores.key(column, range) };
-    let number = |what| -> Result<ArrayRef> {
-        let values = scores.numbers(what, range.clone(), watch)?;
+    let number = |column| -> Result<ArrayRef> {
+        let values = scores.values(column, range.clone(), progress)?;
         let nulls = nulls(&values);
         Ok(Arc::new(Float64Array::new(values.into(), nulls)))
     };
     let texts = |text: &(dyn Fn(usize) -> Option<String> + Send + Sync)| -> Result<ArrayRef> {
         let mut builder = StringViewBuilder::with_capacity(range.len());
-        // A stretch at a time: its texts are let go before the next ones are written.
+        // Some at a time: its texts are let go before the next ones are written.
         for start in range.clone().step_by(WRITTEN) {
             let some = start..(start + WRITTEN).min(range.end);
-            watch.each(some, SHARE, text)?.into_iter().for_each(|t| builder.append_option(t));
+            progress.each(some, SHARE, text)?.into_iter().for_each(|t| builder.append_option(t));
         }
         Ok(Arc::new(builder.finish()))
     };
     Ok(match FIXED.get(place).map(|f| f.0) {
-        Some("score") => number(Number::Score)?,
-        Some("p_value") => number(Number::PValue)?,
+        Some("score") => number(ScoreColumn::Score)?,
+        Some("p_value") => number(ScoreColumn::PValue)?,
         Some("direction") => {
-            let signs = scores.numbers(Number::Direction, range, watch)?;
+            let signs = scores.values(ScoreColumn::Direction, range, progress)?;
             let word = |sign: &f64| match *sign {
                 s if s > 0.0 => Some("high"),
                 s if s < 0.0 => Some("low"),
@@ -187,16 +187,16 @@ fn array(scores: &dyn Scores, column: usize, range: Range<usize>, watch: &Watch)
             };
             Arc::new(signs.iter().map(word).collect::<StringViewArray>())
         }
-        Some("observed") => number(Number::Observed)?,
-        Some("expected") => number(Number::Expected)?,
+        Some("observed") => number(ScoreColumn::Observed)?,
+        Some("expected") => number(ScoreColumn::Expected)?,
         Some("peer") => texts(&|at| scores.peer(at))?,
         Some("n_peers") => {
-            let counts = scores.numbers(Number::Peers, range, watch)?;
+            let counts = scores.values(ScoreColumn::Peers, range, progress)?;
             Arc::new(counts.iter().map(|n| (!n.is_nan()).then_some(*n as i64)).collect::<Int64Array>())
         }
-        Some("caution") => texts(&*scores.cautions(watch)?)?,
+        Some("caution") => texts(&*scores.cautions(progress)?)?,
         Some(_) => texts(&|at| Some(scores.reason(at)))?,
-        None => return scores.proof(place - FIXED.len(), range, watch),
+        None => return scores.evidence_column(place - FIXED.len(), range, progress),
     })
 }
 

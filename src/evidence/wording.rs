@@ -1,7 +1,7 @@
 //! Numbers as a reason says them.
 
 /// The whole number, with thousands marks, or three significant digits: `0.0123`, `4.56`, `58`, `1,234`.
-pub fn number(x: f64) -> String {
+pub fn figure(x: f64) -> String {
     if !x.is_finite() {
         return x.to_string();
     }
@@ -33,12 +33,12 @@ fn thousands(x: f64) -> String {
 
 /// `3.2 times` or, below one, `a 3.2th of`, as a comparison with an expected number.
 pub fn times(ratio: f64) -> String {
-    if ratio >= 1.0 { format!("{} times", number(ratio)) } else { format!("1/{} of", number(1.0 / ratio)) }
+    if ratio >= 1.0 { format!("{} times", figure(ratio)) } else { format!("1/{} of", figure(1.0 / ratio)) }
 }
 
 /// `3.2 times as much` or, below one, `1/3.2 of it`.
 pub fn as_much(ratio: f64) -> String {
-    if ratio >= 1.0 { format!("{} times as much", number(ratio)) } else { format!("1/{} of it", number(1.0 / ratio)) }
+    if ratio >= 1.0 { format!("{} times as much", figure(ratio)) } else { format!("1/{} of it", figure(1.0 / ratio)) }
 }
 
 /// Why a number cannot be scored, if it cannot: only positive ones can.
@@ -46,7 +46,7 @@ pub fn unusable(name: &str, x: f64) -> Option<String> {
     if x.is_nan() {
         Some(format!("not scored: {name} is missing"))
     } else if x < 0.0 {
-        Some(format!("not scored: {name} is negative ({}), a correction of an earlier record", number(x)))
+        Some(format!("not scored: {name} is negative ({}), a correction of an earlier record", figure(x)))
     } else if x == 0.0 {
         Some(format!("not scored: {name} is zero"))
     } else if x.is_infinite() {
@@ -71,7 +71,7 @@ mod tests {
             (58.0, "58"),
             (0.0, "0"),
         ] {
-            assert_eq!(number(x), text);
+            assert_eq!(figure(x), text);
         }
         assert_eq!(times(3.21), "3.21 times");
         assert_eq!(times(0.25), "1/4 of");

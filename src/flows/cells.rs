@@ -14,8 +14,8 @@ use rayon::prelude::*;
 
 use crate::aggregate::{Measure, measured, summands};
 use crate::error::{Error, Result};
-use crate::group::{Combos, GroupIndex, IndexCache, Key, resolve};
-use crate::progress::Watch;
+use crate::group::{GroupIndex, GroupKeys, IndexCache, Key, resolve};
+use crate::progress::Progress;
 use crate::state::checked::{self, Rule, wrong};
 use crate::state::members::{List, lists, plain, read_all_lists, same_lengths};
 use crate::stats::exact_sum;
@@ -51,7 +51,7 @@ impl Total {
 
 /// What is measured of what.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Ruler {
+pub struct FlowSpec {
     pub by: Vec<String>,
     pub every: Every,
     pub measure: String,
@@ -62,13 +62,13 @@ pub struct Ruler {
 }
 
 /// Cells worked on at a time.
-const STRETCH: usize = 1 << 14;
+const CHUNK_GROUPS: usize = 1 << 14;
 
 /// Days of two centuries: more than any file of trade holds.
 pub const LONGEST: f64 = 73_000.0;
 
 pub struct Flows {
-    pub combos: Combos,
+    pub group_keys: GroupKeys,
     pub starts: Vec<usize>,
     pub cells: Vec<Cell>,
     /// The sum of squares of each cell, where it was asked for.
@@ -89,8 +89,8 @@ enum Source {
 
 type Parts = Vec<(u32, f64)>;
 
-impl Ruler {
-    pub fn flows(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<Flows> {
+impl FlowSpec {
+    pub fn flows(&self, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<Flows> {
         ships.store.require(Role::Date)?;
         let measure = Measure::parse(&ships.store, &self.measure)?;
         if let Some(period) = self.by.iter().find(|k| Every::named(k).is_some() || *k == "date") {
@@ -101,13 +101,14 @@ impl Ruler {
         }
         let mut keys = resolve(&ships.store, &self.by)?;
         keys.push(Key::Period(self.every));
-        let index = cache.get(ships, &keys, watch)?;
-        let values = measured(&index, ships, &measure, watch)?;
+        let index = cache.get(ships, &keys, progress)?;
+        let values = measured(&index, ships, &measure, progress)?;
         let last = self.by.len();
         let days = index.keys.distinct(last).as_primitive::<Date32Type>().values();
         let null = days.len() as u32;
         // The index knows the dates of the whole source; these are those of its rows.
-        let coded = (0..index.groups()).into_par_iter().with_min_len(STRETCH).filter(|&g| !index.rows(g).is_empty());
+        let coded =
+            (0..index.groups()).into_par_iter().with_min_len(CHUNK_GROUPS).filter(|&g| !index.rows(g).is_empty());
         let coded = coded.map(|g| index.keys.code(g, last)).filter(|&c| c < null).map(|c| (c, c));
         let (low, high) = coded.reduce(|| (null, 0), |a, b| (a.0.min(b.0), a.1.max(b.1)));
         let ends = (low < null).then(|| (days[low as usize], days[high as usize]));
@@ -130,28 +131,28 @@ impl Ruler {
         };
         // Codes to places among all periods: some have no record.
         let place: Vec<u32> = days.iter().map(|d| periods.partition_point(|p| p < d) as u32).collect();
-        let stretches: Vec<usize> = (0..index.groups()).step_by(STRETCH).collect();
+        let chunks: Vec<usize> = (0..index.groups()).step_by(CHUNK_GROUPS).collect();
         let kept = |from: usize| -> Vec<u32> {
-            let some = (from..(from + STRETCH).min(index.groups())).map(|g| g as u32);
+            let some = (from..(from + CHUNK_GROUPS).min(index.groups())).map(|g| g as u32);
             some.filter(|&g| !index.rows(g as usize).is_empty() && index.keys.code(g as usize, last) < null).collect()
         };
-        watch.check()?;
-        let groups_of = stretches.into_par_iter().map(kept).collect::<Vec<_>>().concat();
+        progress.check()?;
+        let groups_of = chunks.into_par_iter().map(kept).collect::<Vec<_>>().concat();
         let cell = |&g: &u32| Cell {
             at: place[index.keys.code(g as usize, last) as usize],
             records: index.rows(g as usize).len() as u32,
             value: values[g as usize],
         };
-        let cells: Vec<Cell> = groups_of.par_iter().with_min_len(STRETCH).map(cell).collect();
-        watch.check()?;
+        let cells: Vec<Cell> = groups_of.par_iter().with_min_len(CHUNK_GROUPS).map(cell).collect();
+        progress.check()?;
         // A flow begins where the keys before the period change.
-        let stretches: Vec<usize> = (0..cells.len()).step_by(STRETCH).collect();
+        let chunks: Vec<usize> = (0..cells.len()).step_by(CHUNK_GROUPS).collect();
         let begins = |from: usize| -> Vec<usize> {
             let leading = |cell: usize| index.keys.leading(groups_of[cell] as usize);
-            let some = from..(from + STRETCH).min(cells.len());
+            let some = from..(from + CHUNK_GROUPS).min(cells.len());
             some.filter(|&cell| cell == 0 || leading(cell) != leading(cell - 1)).collect()
         };
-        let mut starts = stretches.into_par_iter().map(begins).collect::<Vec<_>>().concat();
+        let mut starts = chunks.into_par_iter().map(begins).collect::<Vec<_>>().concat();
         let firsts: Vec<u32> = starts.iter().map(|&cell| groups_of[cell]).collect();
         starts.push(cells.len());
         if cells.is_empty() {
@@ -162,20 +163,20 @@ impl Ruler {
         }
         let mut squares = Vec::new();
         if self.squares {
-            let numbers = summands(ships, &measure, watch)?.ok_or_else(|| {
+            let numbers = summands(ships, &measure, progress)?.ok_or_else(|| {
                 Error::Argument(format!(
                     "measure={:?} is no sum of a column, such as \"value\" or \"net_weight\"",
                     self.measure
                 ))
             })?;
-            squares = watch.each(0..cells.len(), 1 << 10, |cell| {
+            squares = progress.each(0..cells.len(), 1 << 10, |cell| {
                 let rows = index.rows(groups_of[cell] as usize).iter().map(|&r| numbers[r as usize]);
                 exact_sum(&rows.filter(|v| !v.is_nan()).map(|v| v * v).collect::<Vec<f64>>())
             })?;
         }
         Ok(Flows {
             squares,
-            combos: Combos::of_some(&index, &self.by, firsts.iter().map(|&g| g as usize)),
+            group_keys: GroupKeys::of_some(&index, &self.by, firsts.iter().map(|&g| g as usize)),
             starts,
             cells,
             periods,
@@ -186,7 +187,7 @@ impl Ruler {
     }
 
     /// Flows from states of fits of disjoint records.
-    pub fn restored(&self, states: &[RecordBatch], detector: &str, watch: &Watch) -> Result<Flows> {
+    pub fn restored(&self, states: &[RecordBatch], detector: &str, progress: &Progress) -> Result<Flows> {
         let rules = [
             ("periods", Rule::DAY),
             ("values", Rule::ANY),
@@ -195,7 +196,7 @@ impl Ruler {
             ("squares", Rule::KNOWN),
         ];
         let wanted = if self.squares { &rules[..] } else { &rules[..3] };
-        let (combos, mut lists) = read_all_lists(states, &self.by, wanted, detector, watch)?;
+        let (group_keys, mut lists) = read_all_lists(states, &self.by, wanted, detector, progress)?;
         let squared = lists.split_off(3);
         let named = |at: usize| rules[at].0;
         same_lengths(&lists.iter().collect::<Vec<_>>(), &[named(0), named(1), named(2)], detector)?;
@@ -215,11 +216,11 @@ impl Ruler {
             counts,
             source: Source::Parts(Vec::new(), Vec::new()),
             squares: Vec::new(),
-            combos,
+            group_keys,
         };
         let mut parts = Vec::new();
-        for g in 0..flows.combos.groups() {
-            watch.check()?;
+        for g in 0..flows.group_keys.groups() {
+            progress.check()?;
             let mut entries: Vec<(i32, f64, f64)> = (days.starts[g]..days.starts[g + 1])
                 .map(|i| (days.values[i] as i32, values.values[i], records.values[i]))
                 .collect();
@@ -230,7 +231,7 @@ impl Ruler {
                     return Err(Error::Argument(format!(
                         "both fits hold records of {} in {}, and {} of their union cannot be told from that of each; merge fits of \
                          different periods or groups",
-                        flows.combos.name(g),
+                        flows.group_keys.name(g),
                         self.every.text(cell[0].0),
                         self.measure
                     )));
@@ -377,12 +378,12 @@ impl Flows {
     }
 
     /// The numbers that each cell is the exact sum of, cell after cell, and those of its squares.
-    fn parts(&self, watch: &Watch) -> Result<(Parts, Parts)> {
+    fn parts(&self, progress: &Progress) -> Result<(Parts, Parts)> {
         let (ships, index, measure, groups) = match &self.source {
             Source::Parts(values, squares) => return Ok((values.clone(), squares.clone())),
             Source::Ships(ships, index, measure, groups) => (ships, index, measure, groups),
         };
-        let numbers = summands(ships, measure, watch)?;
+        let numbers = summands(ships, measure, progress)?;
         let expand = |sums: &(dyn Fn(usize) -> f64 + Sync), of: &(dyn Fn(f64) -> f64 + Sync)| -> Result<Parts> {
             let one = |cell: usize| {
                 let sum = sums(cell);
@@ -395,7 +396,7 @@ impl Flows {
                 };
                 parts.into_iter().map(|part| (cell as u32, part)).collect::<Parts>()
             };
-            Ok(watch.each(0..self.cells.len(), 1 << 10, one)?.concat())
+            Ok(progress.each(0..self.cells.len(), 1 << 10, one)?.concat())
         };
         let values = expand(&|cell| self.cells[cell].value, &|v| v)?;
         let squares =
@@ -404,15 +405,15 @@ impl Flows {
     }
 
     /// The keys, `n` (records), and the cells, as the columns of a state.
-    pub fn state(&self, watch: &Watch) -> Result<Vec<(String, ArrayRef)>> {
+    pub fn state(&self, progress: &Progress) -> Result<Vec<(String, ArrayRef)>> {
         let groups = self.groups();
         let mut columns: Vec<(String, ArrayRef)> = Vec::new();
-        for (k, key) in self.combos.keys.iter().enumerate() {
-            columns.push((key.clone(), plain(&self.combos.labels(k)?)?));
+        for (k, key) in self.group_keys.keys.iter().enumerate() {
+            columns.push((key.clone(), plain(&self.group_keys.labels(k)?)?));
         }
         let n = (0..groups).map(|g| self.of(g).iter().map(|c| i64::from(c.records)).sum::<i64>());
         columns.push(("n".into(), Arc::new(Int64Array::from_iter_values(n))));
-        let (parts, squares) = self.parts(watch)?;
+        let (parts, squares) = self.parts(progress)?;
         let starts_of = |parts: &Parts| {
             let mut starts = vec![0];
             let mut at = 0;

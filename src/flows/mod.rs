@@ -3,4 +3,4 @@
 mod cells;
 mod span;
 
-pub use cells::{Cell, Flows, LONGEST, Ruler, Total, expansion, lay_out};
+pub use cells::{Cell, FlowSpec, Flows, LONGEST, Total, expansion, lay_out};

@@ -1,12 +1,12 @@
 //! The periods that a state's cells lie in.
 
 use crate::error::Result;
-use crate::flows::Ruler;
+use crate::flows::FlowSpec;
 use crate::state::checked::wrong;
 use crate::state::members::List;
 use crate::store::iso;
 
-impl Ruler {
+impl FlowSpec {
     /// The first and the last period of a state's cells, all of which must be beginnings of periods.
     pub fn span(&self, days: &List, detector: &str) -> Result<(i32, i32)> {
         let mut span: Option<(i32, i32)> = None;

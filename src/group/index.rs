@@ -13,7 +13,7 @@ use rayon::prelude::*;
 
 use super::key::{Key, KeyColumn};
 use crate::error::{Error, Result};
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::store::{RowList, Shipments};
 
 /// Top bits that choose a partition.
@@ -62,7 +62,7 @@ enum Keys {
 }
 
 /// The keys of groups, apart from their rows.
-pub struct GroupKeys {
+pub struct IndexKeys {
     keys: Keys,
     strides: Vec<u128>,
     /// Stride and radix of each column for narrow keys.
@@ -76,11 +76,11 @@ pub struct GroupIndex {
     pub order: Vec<u32>,
     /// Group `g` is `order[starts[g]..starts[g + 1]]`.
     pub starts: Vec<u32>,
-    pub keys: Arc<GroupKeys>,
+    pub keys: Arc<IndexKeys>,
     columns: Vec<KeyColumn>,
 }
 
-impl GroupKeys {
+impl IndexKeys {
     /// The packed key: comparable between indexes over the same keys of one store.
     pub fn key(&self, group: usize) -> u128 {
         match &self.keys {
@@ -132,8 +132,8 @@ impl GroupKeys {
 }
 
 impl GroupIndex {
-    pub fn build(ships: &Shipments, keys: &[Key], watch: &Watch) -> Result<GroupIndex> {
-        let columns: Result<Vec<KeyColumn>> = keys.iter().map(|k| k.load(&ships.store, watch)).collect();
+    pub fn build(ships: &Shipments, keys: &[Key], progress: &Progress) -> Result<GroupIndex> {
+        let columns: Result<Vec<KeyColumn>> = keys.iter().map(|k| k.load(&ships.store, progress)).collect();
         let columns = columns?;
         let mut strides = vec![1u128; columns.len()];
         let mut range = 1u128;
@@ -152,10 +152,10 @@ impl GroupIndex {
             ));
         }
         let (order, starts, keys) = if key_bits + row_bits <= u64::BITS {
-            let (order, starts, keys) = sort::<u64>(&columns, &strides, &ships.rows, key_bits, row_bits, watch)?;
+            let (order, starts, keys) = sort::<u64>(&columns, &strides, &ships.rows, key_bits, row_bits, progress)?;
             (order, starts, Keys::Narrow(keys))
         } else {
-            let (order, starts, keys) = sort::<u128>(&columns, &strides, &ships.rows, key_bits, row_bits, watch)?;
+            let (order, starts, keys) = sort::<u128>(&columns, &strides, &ships.rows, key_bits, row_bits, progress)?;
             (order, starts, Keys::Wide(keys))
         };
         let divisors: Vec<(Divisor, Divisor)> = strides
@@ -170,7 +170,7 @@ impl GroupIndex {
         // No keys: one group of everything, even where there is nothing.
         let (starts, keys) =
             if columns.is_empty() && order.is_empty() { (vec![0, 0], Keys::Narrow(vec![0])) } else { (starts, keys) };
-        let keys = Arc::new(GroupKeys { keys, strides, divisors, labels });
+        let keys = Arc::new(IndexKeys { keys, strides, divisors, labels });
         let index = GroupIndex { order, starts, keys, columns };
         Ok(index)
     }
@@ -203,8 +203,8 @@ impl GroupIndex {
             _ => {
                 let by_row: Vec<AtomicU32> = (0..ships.store.rows).into_par_iter().map(|_| AtomicU32::new(0)).collect();
                 // A row is in one group, so threads never write to the same place.
-                self.stretches(1 << 16).into_par_iter().for_each(|stretch| {
-                    for g in stretch {
+                self.group_chunks(1 << 16).into_par_iter().for_each(|groups| {
+                    for g in groups {
                         self.rows(g).iter().for_each(|&row| by_row[row as usize].store(g as u32, Relaxed));
                     }
                 });
@@ -217,16 +217,16 @@ impl GroupIndex {
     }
 
     /// Stretches of groups that hold about `rows` rows each, for parallel work.
-    pub fn stretches(&self, rows: usize) -> Vec<std::ops::Range<usize>> {
-        let mut stretches = Vec::new();
+    pub fn group_chunks(&self, rows: usize) -> Vec<std::ops::Range<usize>> {
+        let mut group_chunks = Vec::new();
         let mut start = 0;
         while start < self.groups() {
             let target = self.starts[start] as usize + rows;
             let end = self.starts.partition_point(|&s| (s as usize) < target).clamp(start + 1, self.groups());
-            stretches.push(start..end);
+            group_chunks.push(start..end);
             start = end;
         }
-        stretches
+        group_chunks
     }
 }
 
@@ -288,7 +288,7 @@ fn sort<K: Packed>(
     rows: &RowList,
     key_bits: u32,
     row_bits: u32,
-    watch: &Watch,
+    progress: &Progress,
 ) -> Result<Sorted<K>> {
     let n = rows.len();
     let partition_bits = key_bits.min(PARTITION_BITS);
@@ -297,7 +297,7 @@ fn sort<K: Packed>(
     let runs: Result<Vec<(Vec<K>, Vec<u32>)>> = (0..n.div_ceil(share))
         .into_par_iter()
         .map(|run| {
-            watch.check()?;
+            progress.check()?;
             let range = run * share..((run + 1) * share).min(n);
             let mut packed = Vec::new();
             pack::<K>(columns, strides, rows, range, Some(row_bits), &mut packed);
@@ -321,7 +321,7 @@ fn sort<K: Packed>(
         .map_init(
             || (Vec::new(), Vec::new()),
             |(items, spare), (p, out)| {
-                watch.check()?;
+                progress.check()?;
                 items.clear();
                 for (run, starts) in &runs {
                     items.extend_from_slice(&run[starts[p] as usize..starts[p + 1] as usize]);
@@ -476,7 +476,7 @@ pub struct IndexCache {
 }
 
 impl IndexCache {
-    pub fn get(&self, ships: &Shipments, keys: &[Key], watch: &Watch) -> Result<Arc<GroupIndex>> {
+    pub fn get(&self, ships: &Shipments, keys: &[Key], progress: &Progress) -> Result<Arc<GroupIndex>> {
         if let Some(held) = self.held.try_lock().ok().as_deref()
             && let Some((cached, index)) = held
             && cached == keys
@@ -484,7 +484,7 @@ impl IndexCache {
             return Ok(index.clone());
         }
         self.put(None); // let go of the old index before the new one takes its memory
-        let index = Arc::new(GroupIndex::build(ships, keys, watch)?);
+        let index = Arc::new(GroupIndex::build(ships, keys, progress)?);
         self.put(Some((keys.to_vec(), index.clone())));
         Ok(index)
     }

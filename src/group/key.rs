@@ -6,7 +6,7 @@ use arrow::array::{Array, ArrayRef, StringViewArray};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::store::{Codes, Every, NULL_DAY, Role, RoleKind, Store, day_labels, text_labels};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,7 +41,7 @@ impl Key {
         }
         if let Some(every) = Every::named(name) {
             store.require(Role::Date)?;
-            store.check_grain(every, &Watch::default())?;
+            store.check_grain(every, &Progress::default())?;
             return Ok(Key::Period(every));
         }
         Err(match Role::named(name) {
@@ -54,23 +54,23 @@ impl Key {
     }
 
     /// The key ready for grouping.
-    pub fn load(self, store: &Store, watch: &Watch) -> Result<KeyColumn> {
+    pub fn load(self, store: &Store, progress: &Progress) -> Result<KeyColumn> {
         Ok(match self {
-            Key::Column(column) => KeyColumn::codes(store.columns[column].codes(watch)?),
-            Key::Role(role) if role.kind() == RoleKind::Date => KeyColumn::period(store.days(watch)?, Every::Day),
+            Key::Column(column) => KeyColumn::codes(store.columns[column].codes(progress)?),
+            Key::Role(role) if role.kind() == RoleKind::Date => KeyColumn::period(store.days(progress)?, Every::Day),
             Key::Role(role) if role.kind() == RoleKind::Number => {
                 let (column, assigned) = store.require(role)?;
                 if assigned.factor == 1.0 && !column.is_text() {
-                    KeyColumn::codes(column.codes(watch)?)
+                    KeyColumn::codes(column.codes(progress)?)
                 } else {
-                    let values = store.role_numbers(role, watch)?;
+                    let values = store.role_numbers(role, progress)?;
                     let array: ArrayRef = Arc::new(arrow::array::Float64Array::new(values, None));
-                    KeyColumn::codes(Arc::new(crate::store::encode(&[array], watch)?))
+                    KeyColumn::codes(Arc::new(crate::store::encode(&[array], progress)?))
                 }
             }
-            Key::Role(role) => KeyColumn::codes(store.role_codes(role, watch)?),
-            Key::HsPrefix(digits) => KeyColumn::prefix(store.role_codes(Role::Hs, watch)?, digits),
-            Key::Period(every) => KeyColumn::period(store.days(watch)?, every),
+            Key::Role(role) => KeyColumn::codes(store.role_codes(role, progress)?),
+            Key::HsPrefix(digits) => KeyColumn::prefix(store.role_codes(Role::Hs, progress)?, digits),
+            Key::Period(every) => KeyColumn::period(store.days(progress)?, every),
         })
     }
 }

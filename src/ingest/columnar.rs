@@ -13,7 +13,7 @@ use super::recipe::{How, Recipe};
 use super::{Options, layout};
 use crate::error::{Error, Result};
 use crate::ingest::decision;
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::store::{
     Assigned, Column, DateOrder, Fault, Grain, Loader, Repair, Role, Shipments, Store, Totals, reason, without_nul,
 };
@@ -28,7 +28,7 @@ pub fn from_columns(
     schema: &SchemaRef,
     batches: &[RecordBatch],
     options: &Options,
-    watch: &Watch,
+    progress: &Progress,
 ) -> Result<Shipments> {
     options.check(None)?;
     let rows = batches.iter().map(RecordBatch::num_rows).sum();
@@ -39,10 +39,10 @@ pub fn from_columns(
         .enumerate()
         .map(|(c, field)| Source::Ready(field.clone(), batches.iter().map(|b| b.column(c).clone()).collect()))
         .collect();
-    let store = build(columns, rows, chosen, options, watch)?;
-    store.settle(watch)?;
-    let ships = Shipments::all(super::totals::recognise(store, watch)?);
-    super::check_faults(&ships, options, watch)?;
+    let store = build(columns, rows, chosen, options, progress)?;
+    store.settle(progress)?;
+    let ships = Shipments::all(super::totals::recognise(store, progress)?);
+    super::check_faults(&ships, options, progress)?;
     Ok(ships)
 }
 
@@ -93,7 +93,13 @@ impl Source {
     }
 }
 
-pub fn build(mut sources: Vec<Source>, rows: usize, chosen: Chosen, options: &Options, watch: &Watch) -> Result<Store> {
+pub fn build(
+    mut sources: Vec<Source>,
+    rows: usize,
+    chosen: Chosen,
+    options: &Options,
+    progress: &Progress,
+) -> Result<Store> {
     let names: Vec<String> = sources.iter_mut().map(|s| s.field().name().clone()).collect();
     let mended = without_nul(names.iter().map(String::as_str));
     let recipes = chosen.all_recipes();
@@ -112,7 +118,7 @@ pub fn build(mut sources: Vec<Source>, rows: usize, chosen: Chosen, options: &Op
         .collect();
     let own = columns.len();
     let mut roles = chosen.roles;
-    let outcome = derive(&recipes, &mut columns, &mut roles, rows, watch)?;
+    let outcome = derive(&recipes, &mut columns, &mut roles, rows, progress)?;
     let store = Store::new(columns, rows)?
         .with_layout(&chosen.layout, &roles, chosen.hs_digits)
         .with_own(own, chosen.numbers)
@@ -154,8 +160,8 @@ pub type Reading = (
 /// A mended cell: row, column, raw text, value, reason.
 pub type Mended = (u32, String, Option<String>, String, String);
 
-pub fn reading(store: &Store, watch: &Watch) -> Result<Reading> {
-    let decisions = store.decisions(watch)?;
+pub fn reading(store: &Store, progress: &Progress) -> Result<Reading> {
+    let decisions = store.decisions(progress)?;
     Ok((
         store.layout.clone(),
         store.roles().map(|(r, a)| (r.name().to_owned(), a.column, a.factor)).collect(),
@@ -176,7 +182,7 @@ pub fn rebuild(
     faults: Vec<(u32, String, Option<String>, String)>,
     repairs: Vec<Mended>,
     totals: Vec<(String, Vec<u32>)>,
-    watch: &Watch,
+    progress: &Progress,
 ) -> Result<Shipments> {
     let rows = batches.iter().map(RecordBatch::num_rows).sum();
     let names: Vec<String> = schema.fields().iter().map(|f| f.name().clone()).collect();
@@ -213,7 +219,7 @@ pub fn rebuild(
     chosen.numbers = numbers;
     chosen.notes = notes;
     chosen.recipes = recipes.iter().filter_map(|text| toml::from_str(text).ok()).collect();
-    let store = build(columns, rows, chosen, &options, watch)?.with_decisions(&decisions);
+    let store = build(columns, rows, chosen, &options, progress)?.with_decisions(&decisions);
     let place = |name: &String| names.iter().position(|n| n == name).map_or(Fault::BEYOND, |c| c as u32);
     let repairs = repairs
         .into_iter()

@@ -22,7 +22,7 @@ use super::united::{United, unite};
 use super::{Options, layout};
 use crate::error::{Error, Result};
 use crate::ingest::{columnar, decision, encoding};
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::store::{
     Ballot, Decimal, Elected, Fault, NumberCell, Repair, RoleKind, Store, currency_note, is_number, parse_number,
 };
@@ -45,15 +45,15 @@ fn look<'a>(files: &'a [Input], options: &Options) -> Result<Look<'a>> {
     Ok(Look { opened, united, sample, chosen })
 }
 
-pub fn read(files: &[Input], options: &Options, watch: &Watch) -> Result<Store> {
+pub fn read(files: &[Input], options: &Options, progress: &Progress) -> Result<Store> {
     let size = files.iter().map(Input::length).sum();
-    watch.begin("reading", size);
+    progress.begin("reading", size);
     let Look { opened, united, sample, chosen } = look(files, options)?;
     let mut plan = plan(&sample, &chosen, options);
     let currencies = currencies(&united.names, &sample, &chosen);
     let mut read = Read::new(plan.len());
     for (file, places) in opened.iter().zip(&united.places) {
-        read.file(file, places, &plan, None, options, watch)?;
+        read.file(file, places, &plan, None, options, progress)?;
     }
     // Columns whose guess failed are read again, as what they turned out to be.
     let again = read.wrong_guesses(&plan, options);
@@ -66,7 +66,7 @@ pub fn read(files: &[Input], options: &Options, watch: &Watch) -> Result<Store> 
         let only: Vec<ReadAs> = plan.iter().enumerate().map(only).collect();
         let mut second = Read::new(plan.len());
         for (file, places) in opened.iter().zip(&united.places) {
-            second.file(file, places, &only, Some("reading again"), options, watch)?;
+            second.file(file, places, &only, Some("reading again"), options, progress)?;
         }
         read.replace(second, &again);
     }
@@ -87,7 +87,7 @@ pub fn read(files: &[Input], options: &Options, watch: &Watch) -> Result<Store> 
     });
     let columns: Result<Vec<Source>> = columns.collect();
     let columns = columns?;
-    let store = columnar::build(columns, rows, chosen, options, watch)?.with_faults(faults).with_repairs(repairs);
+    let store = columnar::build(columns, rows, chosen, options, progress)?.with_faults(faults).with_repairs(repairs);
     let mut told = Vec::new();
     for (file, plan) in opened.iter().map(|o| (o.input.path(), &o.plan)) {
         told.extend(plan.notes.iter().map(|note| (Some(file), note.clone())));
@@ -234,10 +234,10 @@ impl Read {
         plan: &[ReadAs],
         stage: Option<&'static str>,
         options: &Options,
-        watch: &Watch,
+        progress: &Progress,
     ) -> Result<()> {
         if let Some(stage) = stage {
-            watch.begin(stage, 0);
+            progress.begin(stage, 0);
         }
         let rule = &file.plan.rule;
         let own: Vec<ReadAs> = places.iter().map(|&at| plan[at]).collect();
@@ -246,10 +246,10 @@ impl Read {
             .enumerate()
             .par_bridge()
             .map(|(i, block)| {
-                watch.check()?;
+                progress.check()?;
                 let block = block?;
                 let parsed = parse_block(without_trailer(&block, file), &own, rule);
-                watch.advance(block.len() as u64);
+                progress.advance(block.len() as u64);
                 Ok((i, parsed))
             })
             .collect();

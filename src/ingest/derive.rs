@@ -14,7 +14,7 @@ use super::recipe::{Cut, End, How, Recipe};
 use super::words::FlowWords;
 use crate::error::Result;
 use crate::ingest::words;
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::store::{Assigned, Codes, Column, Fault, NULL_DAY, Role, is_missing, label_texts, nullable};
 
 /// What came of the recipes beside the columns.
@@ -30,7 +30,7 @@ pub fn derive(
     columns: &mut Vec<Column>,
     roles: &mut Vec<(Role, Assigned)>,
     rows: usize,
-    watch: &Watch,
+    progress: &Progress,
 ) -> Result<Outcome> {
     let mut outcome = Outcome::default();
     let own = columns.len();
@@ -42,14 +42,16 @@ pub fn derive(
         }
         let made = match &recipe.how {
             How::Constant { text } => Made::Column(labelled(vec![0; rows], &[Some(text.clone())])),
-            How::Cut { column, cut } => cut_cells(&columns[*column], cut, watch)?,
+            How::Cut { column, cut } => cut_cells(&columns[*column], cut, progress)?,
             How::Flow { side, on_import, on_export, words } => {
-                by_direction(columns, *side, [on_import, on_export], words, &mut outcome, watch)?
+                by_direction(columns, *side, [on_import, on_export], words, &mut outcome, progress)?
             }
-            How::Side { side, words } => side_of(columns, *side, words, &mut outcome, watch)?,
-            How::Kilograms { weight, unit } => to_kilograms(columns, *weight, *unit, role, &mut outcome, watch)?,
-            How::Only { column, by, words } => only_where(columns, *column, *by, words, role, &mut outcome, watch)?,
-            How::Date { year, month, day } => day_of(columns, [Some(*year), *month, *day], rows, &mut outcome, watch)?,
+            How::Side { side, words } => side_of(columns, *side, words, &mut outcome, progress)?,
+            How::Kilograms { weight, unit } => to_kilograms(columns, *weight, *unit, role, &mut outcome, progress)?,
+            How::Only { column, by, words } => only_where(columns, *column, *by, words, role, &mut outcome, progress)?,
+            How::Date { year, month, day } => {
+                day_of(columns, [Some(*year), *month, *day], rows, &mut outcome, progress)?
+            }
         };
         match made {
             Made::Column(array) => {
@@ -109,14 +111,14 @@ fn labelled(ids: Vec<u32>, labels: &[Option<String>]) -> ArrayRef {
     }
 }
 
-fn cells(columns: &[Column], column: usize, watch: &Watch) -> Result<(Arc<Codes>, Vec<Option<String>>)> {
-    let codes = columns[column].codes(watch)?;
+fn cells(columns: &[Column], column: usize, progress: &Progress) -> Result<(Arc<Codes>, Vec<Option<String>>)> {
+    let codes = columns[column].codes(progress)?;
     let texts = label_texts(&codes)?;
     Ok((codes, texts))
 }
 
-fn cut_cells(column: &Column, cut: &Cut, watch: &Watch) -> Result<Made> {
-    let codes = column.codes(watch)?;
+fn cut_cells(column: &Column, cut: &Cut, progress: &Progress) -> Result<Made> {
+    let codes = column.codes(progress)?;
     let texts = label_texts(&codes)?;
     let labels: Vec<Option<String>> = texts.iter().map(|t| cut.apply(t.as_deref()?)).collect();
     Ok(Made::Column(labelled(codes.ids.clone(), &labels)))
@@ -151,9 +153,9 @@ fn by_direction(
     ends: [&End; 2],
     words: &FlowWords,
     outcome: &mut Outcome,
-    watch: &Watch,
+    progress: &Progress,
 ) -> Result<Made> {
-    let (sides, texts) = cells(columns, side, watch)?;
+    let (sides, texts) = cells(columns, side, progress)?;
     let import = directions(columns[side].name(), &texts, words, outcome);
     let mut labels: Vec<Option<String>> = Vec::new();
     let mut parts: Vec<(Option<Arc<Codes>>, u32)> = Vec::new();
@@ -161,7 +163,7 @@ fn by_direction(
         let start = labels.len() as u32;
         match end {
             End::Column(column) => {
-                let (codes, texts) = cells(columns, *column, watch)?;
+                let (codes, texts) = cells(columns, *column, progress)?;
                 // A total of all countries is no country.
                 labels.extend(texts.into_iter().map(|t| t.filter(|t| !words::is_total(t))));
                 labels.push(None); // the code of a null
@@ -189,8 +191,14 @@ fn by_direction(
 
 const NO_SIDE: &str = "neither an export nor an import";
 
-fn side_of(columns: &[Column], side: usize, words: &FlowWords, outcome: &mut Outcome, watch: &Watch) -> Result<Made> {
-    let (codes, texts) = cells(columns, side, watch)?;
+fn side_of(
+    columns: &[Column],
+    side: usize,
+    words: &FlowWords,
+    outcome: &mut Outcome,
+    progress: &Progress,
+) -> Result<Made> {
+    let (codes, texts) = cells(columns, side, progress)?;
     let labels: Vec<Option<String>> = texts
         .iter()
         .map(|t| words::direction(t.as_deref()?, words).map(|i| if i { "importer" } else { "exporter" }.to_owned()))
@@ -219,9 +227,9 @@ fn to_kilograms(
     unit: usize,
     role: Role,
     outcome: &mut Outcome,
-    watch: &Watch,
+    progress: &Progress,
 ) -> Result<Made> {
-    let (codes, texts) = cells(columns, unit, watch)?;
+    let (codes, texts) = cells(columns, unit, progress)?;
     let (name, of) = (columns[weight].name(), columns[unit].name());
     let factors: Vec<Option<f64>> = texts.iter().map(|t| words::kilograms(t.as_deref()?)).collect();
     let mut known: Vec<f64> = factors.iter().flatten().copied().collect();
@@ -253,7 +261,7 @@ fn to_kilograms(
             units.join(", ")
         ));
     }
-    let numbers = columns[weight].numbers(watch)?;
+    let numbers = columns[weight].numbers(progress)?;
     let factor = |id: u32| factors.get(id as usize).copied().flatten();
     let lost =
         codes.ids.par_iter().zip(&numbers.values[..]).filter(|(id, v)| !v.is_nan() && factor(**id).is_none()).count();
@@ -280,9 +288,9 @@ fn only_where(
     words: &[String],
     role: Role,
     outcome: &mut Outcome,
-    watch: &Watch,
+    progress: &Progress,
 ) -> Result<Made> {
-    let (codes, texts) = cells(columns, by, watch)?;
+    let (codes, texts) = cells(columns, by, progress)?;
     let same = |t: &Option<String>| {
         t.as_ref().is_some_and(|t| words.iter().any(|w| crate::store::folded(w) == crate::store::folded(t)))
     };
@@ -290,7 +298,7 @@ fn only_where(
     if keep.iter().all(|k| *k) && !codes.ids.par_iter().any(|id| *id == codes.null()) {
         return Ok(Made::Own(column, 1.0));
     }
-    let numbers = columns[column].numbers(watch)?;
+    let numbers = columns[column].numbers(progress)?;
     outcome.notes.push(format!(
         "{} is {:?} where {:?} is {}; other rows have none",
         role.name(),
@@ -318,7 +326,7 @@ fn day_of(
     parts: [Option<usize>; 3],
     rows: usize,
     outcome: &mut Outcome,
-    watch: &Watch,
+    progress: &Progress,
 ) -> Result<Made> {
     let mut read: Vec<Option<Piece>> = Vec::new();
     for (column, (part, reason)) in parts.into_iter().zip(PARTS) {
@@ -326,7 +334,7 @@ fn day_of(
             read.push(None);
             continue;
         };
-        let (codes, texts) = cells(columns, column, watch)?;
+        let (codes, texts) = cells(columns, column, progress)?;
         let found: Vec<Option<u32>> = texts.iter().map(|t| date_part(t.as_deref()?, part)).collect();
         let bad: Vec<bool> = texts
             .iter()

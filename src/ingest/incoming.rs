@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use super::guard::quietly;
 use super::sound::{sound, sound_labels};
 use crate::error::{Error, Result, panic_text};
-use crate::progress::Watch;
+use crate::progress::Progress;
 
 /// Types within types, at the most.
 const DEEPEST: usize = 64;
@@ -258,7 +258,7 @@ unsafe fn view_buffers(array: &FFI_ArrowArray) -> Result<(), String> {
 
 impl Incoming {
     /// The batches, once every column of every one of them is known to be sound.
-    pub fn checked(self, watch: &Watch) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+    pub fn checked(self, progress: &Progress) -> Result<(SchemaRef, Vec<RecordBatch>)> {
         let schema = self.schema;
         // A batch without rows says nothing, and its offsets may begin anywhere.
         let batches: Vec<ArrayData> = self.batches.into_iter().filter(|batch| !batch.is_empty()).collect();
@@ -270,7 +270,7 @@ impl Incoming {
         let checked: Result<Vec<ArrayData>> = tasks
             .par_iter()
             .map(|&(batch, column)| {
-                watch.check()?;
+                progress.check()?;
                 let data = &columns[batch][column];
                 let name = schema.field(column).name();
                 guarded(&format!("column {name:?} is broken"), || {

@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use super::pipe;
 use crate::error::{Error, Result};
-use crate::progress::Watch;
+use crate::progress::Progress;
 
 /// The name of the standard input.
 pub const STDIN: &str = "-";
@@ -80,10 +80,10 @@ pub struct Input {
 
 impl Input {
     /// Opens a file. What cannot be read twice (a pipe, a terminal) is read here, to its end.
-    pub fn open(path: &Path, watch: &Watch) -> Result<Input> {
+    pub fn open(path: &Path, progress: &Progress) -> Result<Input> {
         let fail = |e: io::Error| open_error(path, &e);
         let from = if path == Path::new(STDIN) {
-            From::Pipe(pipe::read(path, pipe::stdin().map_err(fail)?, watch)?)
+            From::Pipe(pipe::read(path, pipe::stdin().map_err(fail)?, progress)?)
         } else {
             let metadata = fs::metadata(path).map_err(fail)?;
             if metadata.is_dir() {
@@ -95,7 +95,7 @@ impl Input {
                 let stamp = Stamp::of(&file.metadata().map_err(fail)?);
                 From::File(Kept::new(&file), stamp)
             } else {
-                From::Pipe(pipe::read(path, pipe::open(path).map_err(fail)?, watch)?)
+                From::Pipe(pipe::read(path, pipe::open(path).map_err(fail)?, progress)?)
             }
         };
         Ok(Input { path: path.to_owned(), from })
@@ -268,14 +268,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
         fs::write(&path, "abc").unwrap();
-        let input = Input::open(&path, &Watch::default()).unwrap();
+        let input = Input::open(&path, &Progress::default()).unwrap();
         assert_eq!(texts(&input), ["abc", "abc"]);
         assert_eq!(input.handle().unwrap().bytes(1, 2).unwrap(), "bc");
         assert!(input.handle().unwrap().bytes(2, 2).is_err());
         fs::write(folder.path().join("y"), "other").unwrap();
         fs::rename(folder.path().join("y"), &path).unwrap();
         assert_eq!(texts(&input), ["abc", "abc"]);
-        let input = Input::open(&path, &Watch::default()).unwrap();
+        let input = Input::open(&path, &Progress::default()).unwrap();
         fs::write(&path, "longer than before").unwrap();
         assert!(matches!(input.reader(), Err(Error::Read { .. })));
     }
@@ -286,7 +286,7 @@ mod tests {
         let open = |i: usize| {
             let path = folder.path().join(i.to_string());
             fs::write(&path, i.to_string()).unwrap();
-            Input::open(&path, &Watch::default()).unwrap()
+            Input::open(&path, &Progress::default()).unwrap()
         };
         let many: Vec<Input> = (0..3 * KEPT).map(open).collect();
         assert!(many.iter().filter(|i| matches!(i.from, From::File(Some(_), _))).count() <= KEPT);

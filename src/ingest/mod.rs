@@ -51,7 +51,7 @@ use bytes::Kind;
 
 use self::input::Input;
 use crate::error::{Error, Result};
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::store::{DateOrder, NumberFormat, Shipments};
 
 /// How a source is to be read.
@@ -99,34 +99,34 @@ impl Options {
 }
 
 /// Reads files given as paths and globs; `-` is the standard input.
-pub fn read_files(sources: &[PathBuf], options: &Options, watch: &Watch) -> Result<Shipments> {
+pub fn read_files(sources: &[PathBuf], options: &Options, progress: &Progress) -> Result<Shipments> {
     let paths = paths::expand(sources)?;
-    let inputs: Result<Vec<Input>> = paths.iter().map(|path| Input::open(path, watch)).collect();
+    let inputs: Result<Vec<Input>> = paths.iter().map(|path| Input::open(path, progress)).collect();
     let inputs = inputs?;
     let kind = kind(&inputs)?;
     options.check(Some(kind))?;
     let store = match kind {
-        Kind::Text => csv::read(&inputs, options, watch)?,
-        Kind::Workbook => sheet::read(&inputs, options, watch)?,
-        Kind::Parquet => parquet::read(inputs, options, watch)?,
+        Kind::Text => csv::read(&inputs, options, progress)?,
+        Kind::Workbook => sheet::read(&inputs, options, progress)?,
+        Kind::Parquet => parquet::read(inputs, options, progress)?,
     };
-    store.settle(watch)?;
-    let store = totals::recognise(store, watch)?;
+    store.settle(progress)?;
+    let store = totals::recognise(store, progress)?;
     let ships = Shipments::all(store.with_files(paths));
-    check_faults(&ships, options, watch)?;
+    check_faults(&ships, options, progress)?;
     Ok(ships)
 }
 
 /// What `read_files` would decide, before anything is read whole.
-pub fn inspect_files(sources: &[PathBuf], options: &Options, watch: &Watch) -> Result<Vec<Decision>> {
-    let inputs: Result<Vec<Input>> = paths::expand(sources)?.iter().map(|path| Input::open(path, watch)).collect();
+pub fn inspect_files(sources: &[PathBuf], options: &Options, progress: &Progress) -> Result<Vec<Decision>> {
+    let inputs: Result<Vec<Input>> = paths::expand(sources)?.iter().map(|path| Input::open(path, progress)).collect();
     let inputs = inputs?;
     let kind = kind(&inputs)?;
     options.check(Some(kind))?;
     let mut all = vec![Decision::new("format", kind.name(), "its first bytes say so", "")];
     all.extend(match kind {
         Kind::Text => csv::decisions(&inputs, options)?,
-        Kind::Workbook => sheet::decisions(&inputs, options, watch)?,
+        Kind::Workbook => sheet::decisions(&inputs, options, progress)?,
         Kind::Parquet => parquet::decisions(inputs, options)?,
     });
     Ok(all)
@@ -151,11 +151,11 @@ fn kind(inputs: &[Input]) -> Result<Kind> {
 }
 
 /// The first fault as an error, where the user wants that.
-pub fn check_faults(ships: &Shipments, options: &Options, watch: &Watch) -> Result<()> {
+pub fn check_faults(ships: &Shipments, options: &Options, progress: &Progress) -> Result<()> {
     if !options.raise {
         return Ok(());
     }
-    let faults = ships.store.faults(watch)?;
+    let faults = ships.store.faults(progress)?;
     let Some(first) = faults.first() else { return Ok(()) };
     let text = format!(
         "row {}, column {:?}: {} ({:?}); {} fault(s) in all; read with on_fault=\"keep\" to get them as a table",

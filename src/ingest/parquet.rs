@@ -24,7 +24,7 @@ use super::input::Input;
 use super::{Options, layout};
 use crate::error::Result;
 use crate::ingest::{columnar, decision};
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::store::{Loader, Store};
 
 /// Files whose first rows show what a column holds, and how many rows of each.
@@ -43,14 +43,14 @@ struct Later {
 }
 
 impl Loader for Later {
-    fn load(&self, watch: &Watch) -> Result<Vec<ArrayRef>> {
-        Ok(self.read.load(&[self.column], watch)?.pop().unwrap_or_default())
+    fn load(&self, progress: &Progress) -> Result<Vec<ArrayRef>> {
+        Ok(self.read.load(&[self.column], progress)?.pop().unwrap_or_default())
     }
 }
 
 impl Read {
     /// The chunks of several columns over all files, in row order.
-    fn load(&self, wanted: &[usize], watch: &Watch) -> Result<Vec<Vec<ArrayRef>>> {
+    fn load(&self, wanted: &[usize], progress: &Progress) -> Result<Vec<Vec<ArrayRef>>> {
         let mut tasks = Vec::new();
         for &column in wanted {
             for (file, place) in self.files.iter().zip(&self.columns[column].places) {
@@ -58,17 +58,17 @@ impl Read {
             }
         }
         let size = |file: &ParquetFile, group, place: Option<usize>| place.map_or(0, |p| file.size(group, p));
-        watch.begin("reading", tasks.iter().map(|(_, file, group, place)| size(file, *group, *place)).sum());
+        progress.begin("reading", tasks.iter().map(|(_, file, group, place)| size(file, *group, *place)).sum());
         let parts: Result<Vec<Vec<ArrayRef>>> = tasks
             .par_iter()
             .map(|&(column, file, group, place)| {
-                watch.check()?;
+                progress.check()?;
                 let kind = self.columns[column].field.data_type();
                 let chunks = match place {
                     Some(place) => converted(file, file.chunks(group, place)?, kind)?,
                     None => vec![new_null_array(kind, file.rows(group))],
                 };
-                watch.advance(size(file, group, place));
+                progress.advance(size(file, group, place));
                 Ok(chunks)
             })
             .collect();
@@ -145,13 +145,13 @@ pub fn decisions(inputs: Vec<Input>, options: &Options) -> Result<Vec<Decision>>
     Ok(decision::of_columns(&look.chosen, &look.names, &look.sample, options))
 }
 
-pub fn read(inputs: Vec<Input>, options: &Options, watch: &Watch) -> Result<Store> {
+pub fn read(inputs: Vec<Input>, options: &Options, progress: &Progress) -> Result<Store> {
     let Look { read, notes, names, chosen, .. } = look(inputs, options)?;
     let rows = read.files.iter().map(ParquetFile::all_rows).sum();
     let read = Arc::new(read);
     let (now, later): (Vec<usize>, Vec<usize>) = (0..names.len()).partition(|&c| chosen.uses(c));
     let mut sources: Vec<(usize, Source)> = Vec::new();
-    for (column, chunks) in now.iter().zip(read.load(&now, watch)?) {
+    for (column, chunks) in now.iter().zip(read.load(&now, progress)?) {
         sources.push((*column, Source::Ready(read.columns[*column].field.clone(), chunks)));
     }
     for column in later {
@@ -159,7 +159,7 @@ pub fn read(inputs: Vec<Input>, options: &Options, watch: &Watch) -> Result<Stor
         sources.push((column, Source::Later(field, Box::new(Later { read: read.clone(), column }))));
     }
     sources.sort_by_key(|(column, _)| *column);
-    let store = columnar::build(sources.into_iter().map(|(_, s)| s).collect(), rows, chosen, options, watch)?;
+    let store = columnar::build(sources.into_iter().map(|(_, s)| s).collect(), rows, chosen, options, progress)?;
     for note in notes {
         store.note(note);
     }

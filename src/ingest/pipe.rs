@@ -9,7 +9,7 @@ use tempfile::{SpooledData, SpooledTempFile};
 
 use super::input::{Handle, open_error};
 use crate::error::{Error, Result};
-use crate::progress::Watch;
+use crate::progress::Progress;
 
 /// Bytes kept in memory; more go to a temporary file.
 const IN_MEMORY: usize = 64 << 20;
@@ -42,11 +42,11 @@ pub fn stdin() -> io::Result<File> {
 
 /// Waits until there is something to read or nobody is left to write.
 #[cfg(unix)]
-fn wait(file: &File, watch: &Watch) -> Result<(), Stop> {
+fn wait(file: &File, progress: &Progress) -> Result<(), Stop> {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     let pulse = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
     loop {
-        watch.check().map_err(Stop::Asked)?;
+        progress.check().map_err(Stop::Asked)?;
         match poll(&mut [PollFd::new(file, PollFlags::IN)], Some(&pulse)) {
             Ok(0) | Err(rustix::io::Errno::INTR) => {}
             Ok(_) => return Ok(()),
@@ -56,8 +56,8 @@ fn wait(file: &File, watch: &Watch) -> Result<(), Stop> {
 }
 
 #[cfg(not(unix))]
-fn wait(_: &File, watch: &Watch) -> Result<(), Stop> {
-    watch.check().map_err(Stop::Asked)
+fn wait(_: &File, progress: &Progress) -> Result<(), Stop> {
+    progress.check().map_err(Stop::Asked)
 }
 
 enum Stop {
@@ -66,23 +66,23 @@ enum Stop {
 }
 
 /// All that the pipe gives.
-pub fn read(path: &Path, file: File, watch: &Watch) -> Result<Handle> {
-    read_with(path, file, IN_MEMORY, watch)
+pub fn read(path: &Path, file: File, progress: &Progress) -> Result<Handle> {
+    read_with(path, file, IN_MEMORY, progress)
 }
 
-fn read_with(path: &Path, mut file: File, in_memory: usize, watch: &Watch) -> Result<Handle> {
-    watch.begin("receiving", 0);
+fn read_with(path: &Path, mut file: File, in_memory: usize, progress: &Progress) -> Result<Handle> {
+    progress.begin("receiving", 0);
     let mut kept = SpooledTempFile::new(in_memory);
     let mut buffer = vec![0; 1 << 16];
     let mut length = 0;
     loop {
-        let read = wait(&file, watch).and_then(|()| file.read(&mut buffer).map_err(Stop::Failed));
+        let read = wait(&file, progress).and_then(|()| file.read(&mut buffer).map_err(Stop::Failed));
         match read {
             Ok(0) => break,
             Ok(n) => {
                 kept.write_all(&buffer[..n]).map_err(|e| unkept(path, &e))?;
                 length += n as u64;
-                watch.advance(n as u64);
+                progress.advance(n as u64);
             }
             Err(Stop::Asked(error)) => return Err(error),
             Err(Stop::Failed(e)) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
@@ -116,7 +116,7 @@ mod tests {
         let text: Vec<u8> = (0..300_000u32).flat_map(u32::to_le_bytes).collect();
         std::fs::write(&path, &text).unwrap();
         for in_memory in [1 << 10, 1 << 30] {
-            let handle = read_with(&path, open(&path).unwrap(), in_memory, &Watch::default()).unwrap();
+            let handle = read_with(&path, open(&path).unwrap(), in_memory, &Progress::default()).unwrap();
             for _ in 0..2 {
                 let mut all = Vec::new();
                 handle.reader(0).read_to_end(&mut all).unwrap();

@@ -20,7 +20,7 @@ use super::united::{United, unite};
 use super::{Options, layout};
 use crate::error::{Error, Result};
 use crate::ingest::{columnar, decision};
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::store::{Decimal, NumberCell, Store, parse_number};
 
 /// Rows of a sheet in which the header is looked for.
@@ -43,21 +43,21 @@ struct Sheet {
     decisions: Vec<Decision>,
 }
 
-pub fn read(files: &[Input], options: &Options, watch: &Watch) -> Result<Store> {
-    let sheets = open_all(files, options, watch)?;
+pub fn read(files: &[Input], options: &Options, progress: &Progress) -> Result<Store> {
+    let sheets = open_all(files, options, progress)?;
     let united = united(&sheets)?;
     let rows = sheets.iter().map(|s| s.rows.len()).sum();
     let mut columns = Vec::new();
     let mut sample = Vec::new();
     for (at, name) in united.names.iter().enumerate() {
-        watch.check()?;
+        progress.check()?;
         let cells = cells(&sheets, &united, at);
         sample.push(cells.iter().take(SAMPLE).map(|cell| text(cell)).collect());
         let array = column(&cells);
         columns.push(Source::Ready(Arc::new(Field::new(name, array.data_type().clone(), true)), vec![array]));
     }
     let chosen = layout::choose(&united.names, &sample, options)?;
-    let store = columnar::build(columns, rows, chosen, options, watch)?;
+    let store = columnar::build(columns, rows, chosen, options, progress)?;
     let several = sheets.len() > 1;
     for sheet in &sheets {
         for note in &sheet.notes {
@@ -69,8 +69,8 @@ pub fn read(files: &[Input], options: &Options, watch: &Watch) -> Result<Store> 
 }
 
 /// What is decided about spreadsheets before their columns are made.
-pub fn decisions(files: &[Input], options: &Options, watch: &Watch) -> Result<Vec<Decision>> {
-    let sheets = open_all(files, options, watch)?;
+pub fn decisions(files: &[Input], options: &Options, progress: &Progress) -> Result<Vec<Decision>> {
+    let sheets = open_all(files, options, progress)?;
     let united = united(&sheets)?;
     let sample: Vec<Vec<Option<String>>> = (0..united.names.len())
         .map(|at| cells(&sheets, &united, at).into_iter().take(SAMPLE).map(text).collect())
@@ -81,13 +81,13 @@ pub fn decisions(files: &[Input], options: &Options, watch: &Watch) -> Result<Ve
     Ok(all)
 }
 
-fn open_all(files: &[Input], options: &Options, watch: &Watch) -> Result<Vec<Sheet>> {
-    watch.begin("reading", files.len() as u64);
+fn open_all(files: &[Input], options: &Options, progress: &Progress) -> Result<Vec<Sheet>> {
+    progress.begin("reading", files.len() as u64);
     let mut sheets = Vec::new();
     for input in files {
-        watch.check()?;
+        progress.check()?;
         sheets.push(open(input, options)?);
-        watch.advance(1);
+        progress.advance(1);
     }
     Ok(sheets)
 }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use crate::calibrate::benjamini_hochberg;
 use crate::error::{Error, Result};
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::stats::{exact_sum, normal_quantile};
 use crate::table::table;
 
@@ -28,7 +28,7 @@ pub struct Scored<'a> {
 /// `measure, at, value, low, high, n`: base rate, average precision, then precision, recall and
 /// revenue among the first shares, then the realised false discovery rate and the recall of what is
 /// found at each rate. Of equal scores each comes first equally often.
-pub fn evaluate(ask: &Scored, watch: &Watch) -> Result<RecordBatch> {
+pub fn evaluate(ask: &Scored, progress: &Progress) -> Result<RecordBatch> {
     let n = ask.score.len();
     if n == 0 || ask.truth.len() != n {
         return Err(Error::Argument(format!(
@@ -43,7 +43,7 @@ pub fn evaluate(ask: &Scored, watch: &Watch) -> Result<RecordBatch> {
     let mut order: Vec<u32> = (0..n as u32).collect();
     let key = |i: u32| if ask.score[i as usize].is_nan() { f64::NEG_INFINITY } else { ask.score[i as usize] };
     order.par_sort_unstable_by(|&a, &b| key(b).total_cmp(&key(a)).then(a.cmp(&b)));
-    watch.check()?;
+    progress.check()?;
     let worth = |i: u32| ask.value.map_or(0.0, |v| if v[i as usize].is_finite() { v[i as usize] } else { 0.0 });
     let wrong = |i: u32| ask.truth[i as usize];
     let mut lines: Vec<Line> = Vec::new();
@@ -53,7 +53,7 @@ pub fn evaluate(ask: &Scored, watch: &Watch) -> Result<RecordBatch> {
     let runs: Vec<&[u32]> = order.chunk_by(|&a, &b| key(a) == key(b)).collect();
     let (mut seen, mut hits, mut average) = (0.0, 0.0, 0.0);
     for run in &runs {
-        watch.check()?;
+        progress.check()?;
         let found = run.iter().filter(|&&i| wrong(i)).count() as f64;
         seen += run.len() as f64;
         hits += found;
@@ -65,7 +65,7 @@ pub fn evaluate(ask: &Scored, watch: &Watch) -> Result<RecordBatch> {
         let first = ((share * n as f64).round() as usize).clamp(1, n);
         let (mut left, mut hits, mut revenue) = (first as f64, 0.0, Vec::new());
         for run in &runs {
-            watch.check()?;
+            progress.check()?;
             if left <= 0.0 {
                 break;
             }

@@ -10,9 +10,9 @@ use crate::detect::Detector;
 use crate::detect::price::{Scale, UnitValue};
 use crate::detect::records::Rarity;
 use crate::error::{Error, Result};
-use crate::evidence::{Number, SharedScores};
-use crate::group::{Combos, GroupIndex, IndexCache, resolve};
-use crate::progress::Watch;
+use crate::evidence::{ScoreColumn, SharedScores};
+use crate::group::{GroupIndex, GroupKeys, IndexCache, resolve};
+use crate::progress::Progress;
 use crate::stats::ln;
 use crate::store::{NULL_DAY, Role, Shipments};
 use crate::table::table;
@@ -22,36 +22,36 @@ use arrow::compute::take_record_batch;
 
 /// One row a shipment; every column is a number, null where it cannot be told. Rows that are totals of others
 /// describe no shipment: they have nulls.
-pub fn features(ships: &Shipments, history: Option<&Shipments>, watch: &Watch) -> Result<RecordBatch> {
+pub fn features(ships: &Shipments, history: Option<&Shipments>, progress: &Progress) -> Result<RecordBatch> {
     let history = history.map(Shipments::without_totals);
     if !ships.has_totals() {
-        return described(ships, history.as_ref(), watch);
+        return described(ships, history.as_ref(), progress);
     }
     let kept = ships.without_totals();
-    let made = described(&kept, history.as_ref(), watch)?;
+    let made = described(&kept, history.as_ref(), progress)?;
     Ok(take_record_batch(&made, &UInt32Array::from(ships.places_among(&kept)))?)
 }
 
-fn described(ships: &Shipments, history: Option<&Shipments>, watch: &Watch) -> Result<RecordBatch> {
+fn described(ships: &Shipments, history: Option<&Shipments>, progress: &Progress) -> Result<RecordBatch> {
     let has = |role: Role| ships.store.role(role).is_some() && history.is_none_or(|h| h.store.role(role).is_some());
     let mut made = Made { ships, history, columns: Vec::new() };
-    watch.begin("describing", 6);
+    progress.begin("describing", 6);
     for role in [Role::Value, Role::NetWeight, Role::Quantity].into_iter().filter(|r| has(*r)) {
-        let values = ships.store.role_numbers(role, watch)?;
-        let logs = watch.each(0..ships.len(), SHARE, |at| log(values[ships.rows.row(at)]))?;
+        let values = ships.store.role_numbers(role, progress)?;
+        let logs = progress.each(0..ships.len(), SHARE, |at| log(values[ships.rows.row(at)]))?;
         made.put(&format!("log_{}", role.name()), logs);
     }
-    watch.advance(1);
+    progress.advance(1);
     for (over, under, short) in [
         (Role::Value, Role::NetWeight, "unit_value"),
         (Role::Value, Role::Quantity, "price"),
         (Role::NetWeight, Role::Quantity, "unit_weight"),
     ] {
         if has(over) && has(under) && has(Role::Hs) {
-            made.prices(over, under, short, has(Role::Origin), watch)?;
+            made.prices(over, under, short, has(Role::Origin), progress)?;
         }
     }
-    watch.advance(1);
+    progress.advance(1);
     let pairs = [
         (Role::Origin, vec!["hs6"]),
         (Role::Destination, vec!["hs6"]),
@@ -63,10 +63,10 @@ fn described(ships: &Shipments, history: Option<&Shipments>, watch: &Watch) -> R
     for (of, given) in pairs {
         let given_role = if given[0] == "hs6" { Role::Hs } else { Role::named(given[0]).unwrap_or(Role::Hs) };
         if has(of) && has(given_role) {
-            made.rarity(of, &given, watch)?;
+            made.rarity(of, &given, progress)?;
         }
     }
-    watch.advance(1);
+    progress.advance(1);
     if has(Role::Date) {
         let names = |list: &[Role]| list.iter().map(|r| r.name()).collect::<Vec<_>>();
         for keys in [
@@ -77,19 +77,19 @@ fn described(ships: &Shipments, history: Option<&Shipments>, watch: &Watch) -> R
             vec![Role::Importer, Role::Hs],
         ] {
             if keys.iter().all(|r| has(*r)) {
-                made.past(&names(&keys), watch)?;
+                made.past(&names(&keys), progress)?;
             }
         }
     }
-    watch.advance(1);
+    progress.advance(1);
     if has(Role::Value) && has(Role::Hs) {
-        made.rank(watch)?;
+        made.rank(progress)?;
     }
-    watch.advance(1);
+    progress.advance(1);
     if has(Role::Value) {
-        made.digits(watch)?;
+        made.digits(progress)?;
     }
-    watch.advance(1);
+    progress.advance(1);
     if made.columns.is_empty() {
         return Err(Error::Argument(
             "the shipments have none of the roles value, net_weight, quantity, hs, date or a party to describe them by"
@@ -119,23 +119,25 @@ impl Made<'_> {
     }
 
     /// Scores by the history, or by each other.
-    fn scored(&self, detector: &dyn Detector, watch: &Watch) -> Result<SharedScores> {
+    fn scored(&self, detector: &dyn Detector, progress: &Progress) -> Result<SharedScores> {
         let cache = IndexCache::default();
         match self.history {
-            Some(history) => detector.fit(history, &IndexCache::default(), watch)?.score(self.ships, &cache, watch),
-            None => Ok(detector.fit_score(self.ships, &cache, watch)?.1),
+            Some(history) => {
+                detector.fit(history, &IndexCache::default(), progress)?.score(self.ships, &cache, progress)
+            }
+            None => Ok(detector.fit_score(self.ships, &cache, progress)?.1),
         }
     }
 
     /// The robust z of the log price at each level, and how many peers there are.
-    fn prices(&mut self, over: Role, under: Role, short: &str, origin: bool, watch: &Watch) -> Result<()> {
+    fn prices(&mut self, over: Role, under: Role, short: &str, origin: bool, progress: &Progress) -> Result<()> {
         let ships = self.ships;
-        let (a, b) = (ships.store.role_numbers(over, watch)?, ships.store.role_numbers(under, watch)?);
+        let (a, b) = (ships.store.role_numbers(over, progress)?, ships.store.role_numbers(under, progress)?);
         let ratio = |at: usize| {
             let row = ships.rows.row(at);
             log(a[row] / b[row])
         };
-        self.put(&format!("log_{short}"), watch.each(0..ships.len(), SHARE, ratio)?);
+        self.put(&format!("log_{short}"), progress.each(0..ships.len(), SHARE, ratio)?);
         let mut levels: Vec<Vec<&str>> = vec![vec!["hs6"], vec!["hs4"], vec!["hs2"]];
         if origin {
             levels.insert(0, vec!["hs6", "origin"]);
@@ -148,37 +150,37 @@ impl Made<'_> {
                 backoff: Vec::new(),
                 scale: Scale::Mad,
             };
-            let scores = self.scored(&detector, watch)?;
+            let scores = self.scored(&detector, progress)?;
             let all = 0..scores.len();
-            let z = scores.numbers(Number::Score, all.clone(), watch)?;
-            let sign = scores.numbers(Number::Direction, all.clone(), watch)?;
+            let z = scores.values(ScoreColumn::Score, all.clone(), progress)?;
+            let sign = scores.values(ScoreColumn::Direction, all.clone(), progress)?;
             let name = level.join("_");
             let signed = z.iter().zip(sign).map(|(z, sign)| if sign < 0.0 { -z } else { *z }).collect();
             self.put(&format!("{short}_z_{name}"), signed);
-            let peers = scores.numbers(Number::Peers, all, watch)?;
+            let peers = scores.values(ScoreColumn::Peers, all, progress)?;
             self.put(&format!("{short}_peers_{name}"), peers);
         }
         Ok(())
     }
 
-    fn rarity(&mut self, of: Role, given: &[&str], watch: &Watch) -> Result<()> {
+    fn rarity(&mut self, of: Role, given: &[&str], progress: &Progress) -> Result<()> {
         let detector = Rarity { of: of.name().into(), given: given.iter().map(|&g| g.to_owned()).collect() };
-        let scores = self.scored(&detector, watch)?;
-        let made = scores.numbers(Number::Score, 0..scores.len(), watch)?;
+        let scores = self.scored(&detector, progress)?;
+        let made = scores.values(ScoreColumn::Score, 0..scores.len(), progress)?;
         self.put(&format!("rarity_{}_{}", of.name(), given.join("_")), made);
         Ok(())
     }
 
     /// Records of the same keys on earlier days, the days since the last of them, and the share of their
     /// value in all earlier value.
-    fn past(&mut self, keys: &[&str], watch: &Watch) -> Result<()> {
+    fn past(&mut self, keys: &[&str], progress: &Progress) -> Result<()> {
         let names: Vec<String> = keys.iter().map(|&k| k.to_owned()).collect();
         let source = self.history.unwrap_or(self.ships);
-        let past = Past::of(source, &names, watch)?;
-        let index = GroupIndex::build(self.ships, &resolve(&self.ships.store, &names)?, watch)?;
-        let known = past.combos.find(&Combos::of_index(&index, &names), watch)?;
+        let past = Past::of(source, &names, progress)?;
+        let index = GroupIndex::build(self.ships, &resolve(&self.ships.store, &names)?, progress)?;
+        let known = past.group_keys.find(&GroupKeys::of_index(&index, &names), progress)?;
         let groups = index.group_of_positions(self.ships);
-        let days = self.ships.store.days(watch)?;
+        let days = self.ships.store.days(progress)?;
         let one = |at: usize| -> [f64; 3] {
             let day = days[self.ships.rows.row(at)];
             if day == NULL_DAY {
@@ -190,7 +192,7 @@ impl Made<'_> {
                 Some(g) => past.before(g as usize, day, all),
             }
         };
-        let made: Vec<[f64; 3]> = watch.each(0..self.ships.len(), 1 << 10, one)?;
+        let made: Vec<[f64; 3]> = progress.each(0..self.ships.len(), 1 << 10, one)?;
         let name = keys.join("_");
         for (k, what) in ["records", "days_since", "share"].into_iter().enumerate() {
             self.put(&format!("{what}_{name}"), made.iter().map(|m| m[k]).collect());
@@ -199,22 +201,22 @@ impl Made<'_> {
     }
 
     /// The value's place among those of the same code, 0 to 1.
-    fn rank(&mut self, watch: &Watch) -> Result<()> {
+    fn rank(&mut self, progress: &Progress) -> Result<()> {
         let keys = vec!["hs6".to_owned()];
         let source = self.history.unwrap_or(self.ships);
-        let index = GroupIndex::build(source, &resolve(&source.store, &keys)?, watch)?;
-        let values = source.store.role_numbers(Role::Value, watch)?;
-        let sorted = watch.each(0..index.groups(), 1, |g| {
+        let index = GroupIndex::build(source, &resolve(&source.store, &keys)?, progress)?;
+        let values = source.store.role_numbers(Role::Value, progress)?;
+        let sorted = progress.each(0..index.groups(), 1, |g| {
             let mut known: Vec<f64> =
                 index.rows(g).iter().map(|&r| values[r as usize]).filter(|v| !v.is_nan()).collect();
             known.sort_unstable_by(f64::total_cmp);
             known
         })?;
-        let combos = Combos::of_index(&index, &keys);
-        let here = GroupIndex::build(self.ships, &resolve(&self.ships.store, &keys)?, watch)?;
-        let known = combos.find(&Combos::of_index(&here, &keys), watch)?;
+        let group_keys = GroupKeys::of_index(&index, &keys);
+        let here = GroupIndex::build(self.ships, &resolve(&self.ships.store, &keys)?, progress)?;
+        let known = group_keys.find(&GroupKeys::of_index(&here, &keys), progress)?;
         let groups = here.group_of_positions(self.ships);
-        let own = self.ships.store.role_numbers(Role::Value, watch)?;
+        let own = self.ships.store.role_numbers(Role::Value, progress)?;
         let rank = |at: usize| {
             let value = own[self.ships.rows.row(at)];
             let Some(sorted) = known[groups[at] as usize].map(|g| &sorted[g as usize]) else { return f64::NAN };
@@ -225,14 +227,14 @@ impl Made<'_> {
             let up_to = sorted.partition_point(|v| *v <= value);
             0.5 * (below + up_to) as f64 / sorted.len() as f64
         };
-        self.put("value_rank_hs6", watch.each(0..self.ships.len(), 1 << 10, rank)?);
+        self.put("value_rank_hs6", progress.each(0..self.ships.len(), 1 << 10, rank)?);
         Ok(())
     }
 
     /// The first digit of the value, how many zeros it ends in, and whether it is a whole number.
-    fn digits(&mut self, watch: &Watch) -> Result<()> {
-        let values = self.ships.store.role_numbers(Role::Value, watch)?;
-        let all = watch.each(0..self.ships.len(), SHARE, |at| digits_of(values[self.ships.rows.row(at)]))?;
+    fn digits(&mut self, progress: &Progress) -> Result<()> {
+        let values = self.ships.store.role_numbers(Role::Value, progress)?;
+        let all = progress.each(0..self.ships.len(), SHARE, |at| digits_of(values[self.ships.rows.row(at)]))?;
         for (k, name) in ["value_first_digit", "value_zeros", "value_whole"].into_iter().enumerate() {
             self.put(name, all.iter().map(|d| d[k]).collect());
         }
@@ -264,17 +266,17 @@ fn digits_of(value: f64) -> [f64; 3] {
 
 /// The records of each combination of keys by day, with the value up to each of them.
 struct Past {
-    combos: Combos,
+    group_keys: GroupKeys,
     groups: Vec<Vec<(i32, f64)>>,
     all: Vec<(i32, f64)>,
 }
 
 impl Past {
-    fn of(source: &Shipments, names: &[String], watch: &Watch) -> Result<Past> {
-        let index = GroupIndex::build(source, &resolve(&source.store, names)?, watch)?;
-        let days = source.store.days(watch)?;
+    fn of(source: &Shipments, names: &[String], progress: &Progress) -> Result<Past> {
+        let index = GroupIndex::build(source, &resolve(&source.store, names)?, progress)?;
+        let days = source.store.days(progress)?;
         let values = match source.store.role(Role::Value) {
-            Some(_) => source.store.role_numbers(Role::Value, watch)?,
+            Some(_) => source.store.role_numbers(Role::Value, progress)?,
             None => ScalarBuffer::from(vec![1.0; source.store.rows]),
         };
         let worth = |row: usize| if values[row].is_finite() { values[row].max(0.0) } else { 0.0 };
@@ -290,9 +292,9 @@ impl Past {
             });
             records
         };
-        let groups = watch.each(0..index.groups(), 1, |g| by_day(&mut index.rows(g).iter().map(|&r| r as usize)))?;
+        let groups = progress.each(0..index.groups(), 1, |g| by_day(&mut index.rows(g).iter().map(|&r| r as usize)))?;
         let all = by_day(&mut source.rows.iter());
-        Ok(Past { combos: Combos::of_index(&index, names), groups, all })
+        Ok(Past { group_keys: GroupKeys::of_index(&index, names), groups, all })
     }
 
     fn all_before(&self, day: i32) -> f64 {

@@ -9,7 +9,7 @@ use arrow::datatypes::{Field, Schema};
 
 use crate::error::{Error, Result};
 use crate::ingest::{reading, rebuild};
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::sample::Sample;
 use crate::sample::random::Random;
 use crate::store::{NULL_DAY, Role, Shipments, contents};
@@ -22,7 +22,14 @@ pub const PATTERNS: [&str; 6] = ["overvalued", "undervalued", "duplicate", "spli
 
 /// A copy of the shipments with `n` anomalies of one pattern. Changed rows keep their place; added
 /// ones come last.
-pub fn inject(ships: &Shipments, pattern: &str, n: usize, strength: f64, seed: u64, watch: &Watch) -> Result<Sample> {
+pub fn inject(
+    ships: &Shipments,
+    pattern: &str,
+    n: usize,
+    strength: f64,
+    seed: u64,
+    progress: &Progress,
+) -> Result<Sample> {
     let Some(stream) = PATTERNS.iter().position(|p| *p == pattern) else {
         return Err(Error::Argument(format!("pattern={pattern:?} is not known; use one of {}", PATTERNS.join(", "))));
     };
@@ -37,17 +44,17 @@ pub fn inject(ships: &Shipments, pattern: &str, n: usize, strength: f64, seed: u
             "n={n} with strength={strength} would add more than {MOST_ADDED} records; give fewer"
         )));
     }
-    let batch = ships.original(watch)?;
-    let mut made = Injection::new(ships, n, Random::new(seed, 100 + stream as u64, 0), watch)?;
+    let batch = ships.original(progress)?;
+    let mut made = Injection::new(ships, n, Random::new(seed, 100 + stream as u64, 0), progress)?;
     match pattern {
-        "overvalued" => made.reprice(strength, watch)?,
-        "undervalued" => made.reprice(1.0 / strength, watch)?,
-        "duplicate" => made.repeat(strength as usize, watch)?,
-        "split" => made.split(strength as usize, watch)?,
-        "mislabelled" => made.relabel(watch)?,
-        _ => made.newcomers(strength as usize, watch)?,
+        "overvalued" => made.reprice(strength, progress)?,
+        "undervalued" => made.reprice(1.0 / strength, progress)?,
+        "duplicate" => made.repeat(strength as usize, progress)?,
+        "split" => made.split(strength as usize, progress)?,
+        "mislabelled" => made.relabel(progress)?,
+        _ => made.newcomers(strength as usize, progress)?,
     }
-    made.build(ships, &batch, pattern, watch)
+    made.build(ships, &batch, pattern, progress)
 }
 
 struct Injection {
@@ -72,29 +79,29 @@ struct Injection {
 }
 
 impl Injection {
-    fn new(ships: &Shipments, n: usize, random: Random, watch: &Watch) -> Result<Injection> {
+    fn new(ships: &Shipments, n: usize, random: Random, progress: &Progress) -> Result<Injection> {
         let numbers = |role: Role| -> Result<Option<Vec<f64>>> {
             let Some(assigned) = ships.store.role(role) else { return Ok(None) };
-            let values = ships.store.role_numbers(role, watch)?;
+            let values = ships.store.role_numbers(role, progress)?;
             Ok(Some(ships.rows.iter().map(|row| values[row] / assigned.factor).collect()))
         };
         let texts = |role: Role| -> Result<Option<Vec<Option<String>>>> {
             if ships.store.role(role).is_none() {
                 return Ok(None);
             }
-            let codes = ships.store.role_codes(role, watch)?;
+            let codes = ships.store.role_codes(role, progress)?;
             let labels = crate::store::label_texts(&codes)?;
             let text = |row: usize| labels.get(codes.ids[row] as usize).cloned().flatten();
             Ok(Some(ships.rows.iter().map(text).collect()))
         };
         let days = match ships.store.role(Role::Date) {
             Some(_) => {
-                let days = ships.store.days(watch)?;
+                let days = ships.store.days(progress)?;
                 Some(ships.rows.iter().map(|row| days[row]).collect())
             }
             None => None,
         };
-        let content = contents(ships, watch)?;
+        let content = contents(ships, progress)?;
         let mut order: Vec<u32> = (0..ships.len() as u32).collect();
         order.sort_unstable_by_key(|&at| (content[at as usize], at));
         let mut rank = vec![0; order.len()];
@@ -117,10 +124,10 @@ impl Injection {
     }
 
     /// `n` positions that will do, none twice, in the order of what they hold.
-    fn choose(&mut self, able: impl Fn(&Injection, usize) -> bool, watch: &Watch) -> Result<Vec<usize>> {
-        let fits = |at: &usize| !watch.stopped() && able(self, *at);
+    fn choose(&mut self, able: impl Fn(&Injection, usize) -> bool, progress: &Progress) -> Result<Vec<usize>> {
+        let fits = |at: &usize| !progress.stopped() && able(self, *at);
         let mut able: Vec<usize> = self.order.iter().map(|&at| at as usize).filter(fits).collect();
-        watch.check()?;
+        progress.check()?;
         if able.len() < self.n {
             return Err(Error::Argument(format!(
                 "n={} anomalies do not fit: only {} shipments have what the pattern changes",
@@ -149,9 +156,9 @@ impl Injection {
         Err(Error::MissingColumn(format!("no column has the role {:?}, which the pattern changes", role.name())))
     }
 
-    fn reprice(&mut self, factor: f64, watch: &Watch) -> Result<()> {
+    fn reprice(&mut self, factor: f64, progress: &Progress) -> Result<()> {
         self.need(self.value.is_some(), Role::Value)?;
-        let chosen = self.choose(|i, at| i.priced(at), watch)?;
+        let chosen = self.choose(|i, at| i.priced(at), progress)?;
         if let Some(values) = &mut self.value {
             for &at in &chosen {
                 let value = values[at] * factor;
@@ -186,12 +193,12 @@ impl Injection {
     }
 
     /// `times` records where there was one.
-    fn repeat(&mut self, times: usize, watch: &Watch) -> Result<()> {
-        let chosen = self.choose(|_, _| true, watch)?;
+    fn repeat(&mut self, times: usize, progress: &Progress) -> Result<()> {
+        let chosen = self.choose(|_, _| true, progress)?;
         for at in chosen {
             self.planted.push(at);
             for _ in 1..times.max(2) {
-                watch.check()?;
+                progress.check()?;
                 let copy = self.copy(at);
                 self.planted.push(copy);
             }
@@ -200,11 +207,11 @@ impl Injection {
     }
 
     /// One consignment as so many, of about equal parts.
-    fn split(&mut self, parts: usize, watch: &Watch) -> Result<()> {
+    fn split(&mut self, parts: usize, progress: &Progress) -> Result<()> {
         self.need(self.value.is_some(), Role::Value)?;
         let parts = parts.max(2);
-        for at in self.choose(|i, at| i.priced(at), watch)? {
-            watch.check()?;
+        for at in self.choose(|i, at| i.priced(at), progress)? {
+            progress.check()?;
             let shares: Vec<f64> = (0..parts).map(|_| self.random.between(0.97, 1.0)).collect();
             let total: f64 = shares.iter().sum();
             let places: Vec<usize> = (0..parts).map(|k| if k == 0 { at } else { self.copy(at) }).collect();
@@ -219,13 +226,13 @@ impl Injection {
     }
 
     /// The code of a shipment of another heading.
-    fn relabel(&mut self, watch: &Watch) -> Result<()> {
+    fn relabel(&mut self, progress: &Progress) -> Result<()> {
         self.need(self.hs.is_some(), Role::Hs)?;
-        let chosen = self.choose(|i, at| i.hs.as_ref().is_some_and(|hs| hs[at].is_some()), watch)?;
+        let chosen = self.choose(|i, at| i.hs.as_ref().is_some_and(|hs| hs[at].is_some()), progress)?;
         let originals = self.hs.clone().unwrap_or_default();
         let heading = |code: &str| code.get(..4).unwrap_or(code).to_owned();
         for &at in &chosen {
-            watch.check()?;
+            progress.check()?;
             let own = originals[at].clone().unwrap_or_default();
             for _ in 0..1000 {
                 let other = originals[self.order[self.random.below(originals.len())] as usize].clone();
@@ -244,7 +251,7 @@ impl Injection {
     }
 
     /// `n` firms never seen before, each with so many of the latest shipments of one code.
-    fn newcomers(&mut self, records: usize, watch: &Watch) -> Result<()> {
+    fn newcomers(&mut self, records: usize, progress: &Progress) -> Result<()> {
         self.need(self.importer.is_some(), Role::Importer)?;
         let Some(days) = &self.days else { return self.need(false, Role::Date) };
         let mut known: Vec<i32> = days.iter().copied().filter(|&d| d != NULL_DAY).collect();
@@ -252,18 +259,18 @@ impl Injection {
         let Some(&late) = known.get(known.len() * 9 / 10) else {
             return Err(Error::Argument("no shipment has a date, so none is late".into()));
         };
-        let chosen = self.choose(|i, at| i.days.as_ref().is_some_and(|d| d[at] >= late), watch)?;
+        let chosen = self.choose(|i, at| i.days.as_ref().is_some_and(|d| d[at] >= late), progress)?;
         let code = |i: &Injection, at: usize| i.hs.as_ref().and_then(|hs| hs[at].clone());
         // The latest shipments of each code.
         let mut of_code: HashMap<Option<String>, Vec<usize>> = HashMap::new();
         for o in self.order.iter().map(|&at| at as usize).filter(|&o| self.days.as_ref().is_some_and(|d| d[o] >= late))
         {
-            watch.check()?;
+            progress.check()?;
             of_code.entry(code(self, o)).or_default().push(o);
         }
         let mut planted = vec![false; self.from.len()];
         for (k, at) in chosen.into_iter().enumerate() {
-            watch.check()?;
+            progress.check()?;
             let latest = of_code.get(&code(self, at)).map_or(&[][..], Vec::as_slice);
             let mut others: Vec<usize> = latest.iter().copied().filter(|&o| !planted[o]).collect();
             let mut taken = vec![at];
@@ -285,13 +292,13 @@ impl Injection {
         Ok(())
     }
 
-    fn build(self, ships: &Shipments, batch: &RecordBatch, pattern: &str, watch: &Watch) -> Result<Sample> {
+    fn build(self, ships: &Shipments, batch: &RecordBatch, pattern: &str, progress: &Progress) -> Result<Sample> {
         let from = UInt32Array::from(self.from.clone());
         let column_of = |role: Role| ships.store.role(role).map(|a| a.column);
         let mut arrays: Vec<ArrayRef> = Vec::new();
         let mut fields: Vec<Field> = Vec::new();
         for (c, (array, field)) in batch.columns().iter().zip(batch.schema().fields()).enumerate() {
-            watch.check()?;
+            progress.check()?;
             let role = self.changed.iter().find(|r| column_of(**r) == Some(c));
             let made: ArrayRef = match role {
                 Some(Role::Value) => numbers(&self.value, array, &from)?,
@@ -306,9 +313,9 @@ impl Injection {
         }
         let schema = Arc::new(Schema::new(fields));
         let whole = RecordBatch::try_new(schema.clone(), arrays)?;
-        let read = reading(&ships.store, watch)?;
+        let read = reading(&ships.store, progress)?;
         let totals = self.totals(ships);
-        let changed = rebuild(&schema, &[whole], read, Vec::new(), Vec::new(), totals, watch)?;
+        let changed = rebuild(&schema, &[whole], read, Vec::new(), Vec::new(), totals, progress)?;
         let rows: Int64Array = self.planted.iter().map(|&row| Some(row as i64)).collect();
         let patterns: StringArray = self.planted.iter().map(|_| Some(pattern)).collect();
         let truth = table(

@@ -11,9 +11,9 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
-use crate::group::{Combos, GroupIndex, resolve};
+use crate::group::{GroupIndex, GroupKeys, resolve};
 use crate::learn::evaluate::{area_under_curve, hits_among_first};
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::state::members::numbers;
 use crate::stats::mix;
 use crate::store::{Role, Shipments, contents};
@@ -30,25 +30,25 @@ const WORTH: f64 = 0.002;
 
 /// `columns, auc_train, auc, precision_at_5, precision_at_10, seen, base_rate, templates`: a row for
 /// each number of columns, the best first column alone to begin with.
-pub fn leakage(train: &Shipments, test: &Shipments, label: &str, watch: &Watch) -> Result<RecordBatch> {
-    let (own, other) = (labels(train, label, watch)?, labels(test, label, watch)?);
-    let candidates = candidates(train, test, label, watch)?;
+pub fn leakage(train: &Shipments, test: &Shipments, label: &str, progress: &Progress) -> Result<RecordBatch> {
+    let (own, other) = (labels(train, label, progress)?, labels(test, label, progress)?);
+    let candidates = candidates(train, test, label, progress)?;
     if candidates.is_empty() {
         return Err(Error::Argument("the records share no column whose values repeat, so there is no template".into()));
     }
-    let half = halves(train, watch)?;
+    let half = halves(train, progress)?;
     let mut chosen: Vec<String> = Vec::new();
     let mut best = 0.5;
     let mut lines: Vec<Line> = Vec::new();
-    watch.begin("looking for templates", MOST as u64);
+    progress.begin("looking for templates", MOST as u64);
     while chosen.len() < MOST {
         let tried: Result<Vec<(f64, String)>> = candidates
             .par_iter()
             .filter(|c| !chosen.contains(c))
             .map(|candidate| {
-                watch.check()?;
+                progress.check()?;
                 let keys: Vec<String> = chosen.iter().chain([candidate]).cloned().collect();
-                Ok((across(train, &own, &half, &keys, watch)?, candidate.clone()))
+                Ok((across(train, &own, &half, &keys, progress)?, candidate.clone()))
             })
             .collect();
         let mut tried = tried?;
@@ -59,8 +59,8 @@ pub fn leakage(train: &Shipments, test: &Shipments, label: &str, watch: &Watch) 
         }
         best = area;
         chosen.push(name);
-        lines.push(judge(train, test, &own, &other, &chosen, area, watch)?);
-        watch.advance(1);
+        lines.push(judge(train, test, &own, &other, &chosen, area, progress)?);
+        progress.advance(1);
     }
     let float = |cell: fn(&Line) -> f64| -> ArrayRef { numbers(lines.iter().map(cell)) };
     let columns: Vec<(&str, ArrayRef)> = vec![
@@ -86,9 +86,9 @@ struct Line {
     templates: usize,
 }
 
-fn labels(ships: &Shipments, label: &str, watch: &Watch) -> Result<Vec<bool>> {
+fn labels(ships: &Shipments, label: &str, progress: &Progress) -> Result<Vec<bool>> {
     let column = ships.store.find(label).ok_or_else(|| ships.store.unknown(label))?;
-    let values = &ships.store.columns[column].numbers(watch)?.values;
+    let values = &ships.store.columns[column].numbers(progress)?.values;
     let found: Vec<bool> = ships.rows.iter().map(|row| values[row] > 0.0).collect();
     let positives = found.iter().filter(|f| **f).count();
     if positives == 0 || positives == found.len() {
@@ -101,7 +101,7 @@ fn labels(ships: &Shipments, label: &str, watch: &Watch) -> Result<Vec<bool>> {
 }
 
 /// Columns of both whose values repeat; not the label, nor others that say the same as it.
-fn candidates(train: &Shipments, test: &Shipments, label: &str, watch: &Watch) -> Result<Vec<String>> {
+fn candidates(train: &Shipments, test: &Shipments, label: &str, progress: &Progress) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for (i, column) in train.store.own_columns().iter().enumerate() {
         let name = column.name();
@@ -110,7 +110,7 @@ fn candidates(train: &Shipments, test: &Shipments, label: &str, watch: &Watch) -
         if name == label || kin || measure || test.store.find(name).is_none() {
             continue;
         }
-        let codes = match column.codes(watch) {
+        let codes = match column.codes(progress) {
             Ok(codes) => codes,
             Err(Error::Schema(_)) => continue, // no key
             Err(error) => return Err(error),
@@ -149,8 +149,8 @@ fn rate(labels: &[bool]) -> f64 {
 
 /// The half each training record is in, by its content, so that neither the order of records nor the rest of
 /// their source matters; records of one content are dealt out in turn.
-fn halves(train: &Shipments, watch: &Watch) -> Result<Vec<bool>> {
-    let content = contents(train, watch)?;
+fn halves(train: &Shipments, progress: &Progress) -> Result<Vec<bool>> {
+    let content = contents(train, progress)?;
     let mut order: Vec<u32> = (0..content.len() as u32).collect();
     order.sort_unstable_by_key(|&at| (content[at as usize], at));
     let mut half = vec![false; content.len()];
@@ -163,8 +163,8 @@ fn halves(train: &Shipments, watch: &Watch) -> Result<Vec<bool>> {
 }
 
 /// How well one half of the training records predicts the other, both ways.
-fn across(train: &Shipments, labels: &[bool], half: &[bool], keys: &[String], watch: &Watch) -> Result<f64> {
-    let index = GroupIndex::build(train, &resolve(&train.store, keys)?, watch)?;
+fn across(train: &Shipments, labels: &[bool], half: &[bool], keys: &[String], progress: &Progress) -> Result<f64> {
+    let index = GroupIndex::build(train, &resolve(&train.store, keys)?, progress)?;
     let groups = index.group_of_positions(train);
     let mut place = vec![0u32; train.store.rows];
     for (at, row) in train.rows.iter().enumerate() {
@@ -192,16 +192,16 @@ fn judge(
     other: &[bool],
     keys: &[String],
     auc_train: f64,
-    watch: &Watch,
+    progress: &Progress,
 ) -> Result<Line> {
-    let index = GroupIndex::build(train, &resolve(&train.store, keys)?, watch)?;
+    let index = GroupIndex::build(train, &resolve(&train.store, keys)?, progress)?;
     let mut label_of = vec![false; train.store.rows];
     for (at, row) in train.rows.iter().enumerate() {
         label_of[row] = own[at];
     }
     let learnt = counts(&index, |row| Some(label_of[row as usize]));
-    let there = GroupIndex::build(test, &resolve(&test.store, keys)?, watch)?;
-    let known = Combos::of_index(&index, keys).find(&Combos::of_index(&there, keys), watch)?;
+    let there = GroupIndex::build(test, &resolve(&test.store, keys)?, progress)?;
+    let known = GroupKeys::of_index(&index, keys).find(&GroupKeys::of_index(&there, keys), progress)?;
     let base = rate(own);
     let groups = there.group_of_positions(test);
     let score = |&g: &u32| known[g as usize].map_or(base, |k| share(learnt[k as usize], base));

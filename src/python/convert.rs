@@ -38,9 +38,9 @@ pub fn currencies(
     currency: Option<&str>,
 ) -> PyResult<(&'static str, Vec<&'static str>)> {
     let ships = &ships.ships;
-    run(py, None, |watch| {
+    run(py, None, |progress| {
         let from = currency.map(|text| code("currency", text)).transpose()?;
-        Ok((code("to", to)?, store::currencies(ships, from, watch)?))
+        Ok((code("to", to)?, store::currencies(ships, from, progress)?))
     })
 }
 
@@ -55,14 +55,14 @@ pub fn convert(
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Shipments> {
     let (ships, table) = (&ships.ships, &rates.ships.store);
-    run(py, progress.as_ref(), |watch| {
-        let rates = store::Rates::read(table, code("to", &asked.to)?, asked.holds, watch)?;
+    run(py, progress.as_ref(), |progress| {
+        let rates = store::Rates::read(table, code("to", &asked.to)?, asked.holds, progress)?;
         let wanted = store::Conversion {
             source: &asked.source,
             from: asked.currency.as_deref().map(|text| code("currency", text)).transpose()?,
             every: asked.every.as_deref().map(Every::asked).transpose()?,
             date: asked.date.map(|date| window("date", date)).transpose()?,
         };
-        Ok(Shipments::of(store::convert(ships, &rates, &wanted, watch)?))
+        Ok(Shipments::of(store::convert(ships, &rates, &wanted, progress)?))
     })
 }

@@ -10,20 +10,20 @@ use pyo3::types::PyCapsule;
 use super::errors::raise;
 use crate::error::{Error, Result};
 use crate::ingest::{Incoming, Stream, whole};
-use crate::progress::Watch;
+use crate::progress::Progress;
 
 /// What an object with `__arrow_c_stream__` holds, not checked yet.
 pub struct Arrow(Incoming);
 
 impl Arrow {
     /// The batches, once they are known to be sound.
-    pub fn batches(self, watch: &Watch) -> Result<(SchemaRef, Vec<RecordBatch>)> {
-        self.0.checked(watch)
+    pub fn batches(self, progress: &Progress) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+        self.0.checked(progress)
     }
 
     /// All batches as one.
-    pub fn batch(self, watch: &Watch) -> Result<RecordBatch> {
-        let (schema, batches) = self.batches(watch)?;
+    pub fn batch(self, progress: &Progress) -> Result<RecordBatch> {
+        let (schema, batches) = self.batches(progress)?;
         whole(&schema, &batches)
     }
 }

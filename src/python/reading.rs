@@ -83,16 +83,16 @@ pub fn read_files(
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Shipments> {
     let options = asked.options().map_err(|e| raise(py, e))?;
-    run(py, progress.as_ref(), |watch| Ok(Shipments::of(ingest::read_files(&sources, &options, watch)?)))
+    run(py, progress.as_ref(), |progress| Ok(Shipments::of(ingest::read_files(&sources, &options, progress)?)))
 }
 
 #[pyfunction]
 #[pyo3(signature = (table, asked, progress=None))]
 pub fn read_arrow(py: Python<'_>, table: Arrow, asked: Asked, progress: Option<Py<PyAny>>) -> PyResult<Shipments> {
     let options = asked.options().map_err(|e| raise(py, e))?;
-    run(py, progress.as_ref(), |watch| {
-        let (schema, batches) = table.batches(watch)?;
-        Ok(Shipments::of(ingest::from_columns(&schema, &batches, &options, watch)?))
+    run(py, progress.as_ref(), |progress| {
+        let (schema, batches) = table.batches(progress)?;
+        Ok(Shipments::of(ingest::from_columns(&schema, &batches, &options, progress)?))
     })
 }
 
@@ -100,15 +100,15 @@ pub fn read_arrow(py: Python<'_>, table: Arrow, asked: Asked, progress: Option<P
 #[pyfunction]
 pub fn inspect_files(py: Python<'_>, sources: Vec<PathBuf>, asked: Asked) -> PyResult<Table> {
     let options = asked.options().map_err(|e| raise(py, e))?;
-    run(py, None, |watch| plan_table(&ingest::inspect_files(&sources, &options, watch)?))
+    run(py, None, |progress| plan_table(&ingest::inspect_files(&sources, &options, progress)?))
 }
 
 /// The same for a table in memory.
 #[pyfunction]
 pub fn inspect_arrow(py: Python<'_>, table: Arrow, asked: Asked) -> PyResult<Table> {
     let options = asked.options().map_err(|e| raise(py, e))?;
-    run(py, None, |watch| {
-        let (schema, batches) = table.batches(watch)?;
+    run(py, None, |progress| {
+        let (schema, batches) = table.batches(progress)?;
         plan_table(&ingest::inspect_columns(&schema, &batches, &options)?)
     })
 }

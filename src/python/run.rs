@@ -1,4 +1,4 @@
-//! Runs a computation without the GIL, in the pool, so that Ctrl-C and progress reach Python.
+//! Runs a computation without the GIL, in the pool, so that Ctrl-C and report reach Python.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -12,25 +12,25 @@ use pyo3::prelude::*;
 use super::errors::raise;
 use super::whole::Whole;
 use crate::error::{Error, Result, panic_text};
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::threads;
 
-/// How often a waiting call looks for Ctrl-C and reports progress.
+/// How often a waiting call looks for Ctrl-C and reports report.
 const PULSE: Duration = Duration::from_millis(50);
 
-/// `progress` is called with (stage, done, total) about every twentieth of a second.
+/// `report` is called with (stage, done, total) about every twentieth of a second.
 pub fn run<T: Send>(
     py: Python<'_>,
-    progress: Option<&Py<PyAny>>,
-    work: impl FnOnce(&Watch) -> Result<T> + Send,
+    report: Option<&Py<PyAny>>,
+    work: impl FnOnce(&Progress) -> Result<T> + Send,
 ) -> PyResult<T> {
     let pool = threads::pool().map_err(|e| raise(py, e))?;
-    let watch = Watch::default();
-    let (watch, pool) = (&watch, &pool);
+    let progress = Progress::default();
+    let (progress, pool) = (&progress, &pool);
     std::thread::scope(|scope| {
         let (send, receive) = channel();
         scope.spawn(move || {
-            let outcome = catch_unwind(AssertUnwindSafe(|| pool.install(|| work(watch))));
+            let outcome = catch_unwind(AssertUnwindSafe(|| pool.install(|| work(progress))));
             // The receiver waits until this arrives.
             let _ = send.send(outcome);
         });
@@ -56,12 +56,12 @@ pub fn run<T: Send>(
                         continue;
                     }
                     let mut look = py.check_signals();
-                    if let (Ok(()), Some(progress)) = (&look, progress) {
-                        let (stage, done, total) = watch.progress();
-                        look = progress.call1(py, (stage, done, total)).map(|_| ());
+                    if let (Ok(()), Some(report)) = (&look, report) {
+                        let (stage, done, total) = progress.status();
+                        look = report.call1(py, (stage, done, total)).map(|_| ());
                     }
                     if let Err(error) = look {
-                        watch.cancel();
+                        progress.cancel();
                         interrupted = Some(error);
                     }
                 }
@@ -72,7 +72,7 @@ pub fn run<T: Send>(
 
 /// The same for a call that comes from outside Python, from any thread, with the GIL or without it: a reader of a
 /// stream that asks for the next batch. Python learns of Ctrl-C when the reader returns.
-pub fn run_for_reader<T: Send>(work: impl FnOnce(&Watch) -> Result<T> + Send) -> std::result::Result<T, ArrowError> {
+pub fn run_for_reader<T: Send>(work: impl FnOnce(&Progress) -> Result<T> + Send) -> std::result::Result<T, ArrowError> {
     let mut work = Some(work);
     let mut missed = || Error::Argument("the batch was read already".into());
     // SAFETY: both may be called without the GIL.
@@ -82,7 +82,7 @@ pub fn run_for_reader<T: Send>(work: impl FnOnce(&Watch) -> Result<T> + Send) ->
     done.unwrap_or_else(|| {
         let work = work.take().ok_or_else(missed);
         // A panic must not reach the foreign code that called.
-        let done = catch_unwind(AssertUnwindSafe(|| threads::pool()?.install(|| work?(&Watch::default()))));
+        let done = catch_unwind(AssertUnwindSafe(|| threads::pool()?.install(|| work?(&Progress::default()))));
         let outcome = done.unwrap_or_else(|panic| Err(Error::Internal(panic_text(&*panic))));
         outcome.map_err(|e| ArrowError::ComputeError(plain(&e.to_string())))
     })
@@ -95,9 +95,9 @@ fn plain(message: &str) -> String {
 
 fn attached<T: Send>(
     py: Python<'_>,
-    work: Result<impl FnOnce(&Watch) -> Result<T> + Send>,
+    work: Result<impl FnOnce(&Progress) -> Result<T> + Send>,
 ) -> std::result::Result<T, ArrowError> {
-    run(py, None, |watch| work?(watch)).map_err(|error| {
+    run(py, None, |progress| work?(progress)).map_err(|error| {
         if error.is_instance_of::<PyKeyboardInterrupt>(py) {
             // SAFETY: it only marks the signal as come; Python raises it once the reader returns.
             unsafe { ffi::PyErr_SetInterrupt() };

@@ -12,8 +12,8 @@ use super::whole::Whole;
 #[pyfunction]
 pub fn sample(py: Python<'_>, n: Whole, seed: Whole, plant: bool) -> PyResult<(Shipments, Table)> {
     let (n, seed) = counted(py, n, seed)?;
-    run(py, None, |watch| {
-        let made = crate::sample::shipments(n, seed, plant, watch)?;
+    run(py, None, |progress| {
+        let made = crate::sample::shipments(n, seed, plant, progress)?;
         Ok((Shipments::of(made.ships), Table::of(made.truth)))
     })
 }
@@ -33,8 +33,8 @@ pub fn inject(
     seed: Whole,
 ) -> PyResult<(Shipments, Table)> {
     let (n, seed) = counted(py, n, seed)?;
-    run(py, None, |watch| {
-        let made = crate::learn::inject(&ships.ships, pattern, n, strength, seed, watch)?;
+    run(py, None, |progress| {
+        let made = crate::learn::inject(&ships.ships, pattern, n, strength, seed, progress)?;
         Ok((Shipments::of(made.ships), Table::of(made.truth)))
     })
 }

@@ -44,22 +44,22 @@ impl Scores {
 impl Detector {
     #[pyo3(signature = (ships, progress=None))]
     fn fit(&self, py: Python<'_>, ships: &Shipments, progress: Option<Py<PyAny>>) -> PyResult<Fit> {
-        let fit = run(py, progress.as_ref(), |watch| self.detector.fit(&ships.ships, &ships.cache, watch))?;
+        let fit = run(py, progress.as_ref(), |progress| self.detector.fit(&ships.ships, &ships.cache, progress))?;
         Ok(Fit { fit })
     }
 
     #[pyo3(signature = (ships, progress=None))]
     fn fit_score(&self, py: Python<'_>, ships: &Shipments, progress: Option<Py<PyAny>>) -> PyResult<(Fit, Scores)> {
         let (fit, scores) =
-            run(py, progress.as_ref(), |watch| self.detector.fit_score(&ships.ships, &ships.cache, watch))?;
+            run(py, progress.as_ref(), |progress| self.detector.fit_score(&ships.ships, &ships.cache, progress))?;
         Ok((Fit { fit }, Scores { scores }))
     }
 
     /// The fit of all data that the states stand for.
     fn restore(&self, py: Python<'_>, states: Vec<Arrow>) -> PyResult<Fit> {
-        let fit = run(py, None, |watch| {
-            let states: Result<Vec<RecordBatch>> = states.into_iter().map(|state| state.batch(watch)).collect();
-            self.detector.restore(&states?, watch)
+        let fit = run(py, None, |progress| {
+            let states: Result<Vec<RecordBatch>> = states.into_iter().map(|state| state.batch(progress)).collect();
+            self.detector.restore(&states?, progress)
         })?;
         Ok(Fit { fit })
     }
@@ -69,17 +69,18 @@ impl Detector {
 impl Fit {
     #[pyo3(signature = (ships, progress=None))]
     fn score(&self, py: Python<'_>, ships: &Shipments, progress: Option<Py<PyAny>>) -> PyResult<Scores> {
-        let scores = run(py, progress.as_ref(), |watch| self.fit.clone().score(&ships.ships, &ships.cache, watch))?;
+        let scores =
+            run(py, progress.as_ref(), |progress| self.fit.clone().score(&ships.ships, &ships.cache, progress))?;
         Ok(Scores { scores })
     }
 
     fn state(&self, py: Python<'_>) -> PyResult<Table> {
-        run(py, None, |watch| Ok(Table::of(self.fit.state(watch)?)))
+        run(py, None, |progress| Ok(Table::of(self.fit.state(progress)?)))
     }
 }
 
 fn detector(py: Python<'_>, made: Result<impl crate::detect::Detector + 'static>) -> PyResult<Detector> {
-    Ok(Detector { detector: Box::new(crate::detect::Apart(made.map_err(|e| raise(py, e))?)) })
+    Ok(Detector { detector: Box::new(crate::detect::SkipTotals(made.map_err(|e| raise(py, e))?)) })
 }
 
 #[pyfunction]
@@ -173,8 +174,9 @@ pub fn surge(
 ) -> PyResult<Detector> {
     let made = Every::asked(period).and_then(|every| {
         let min_periods = min_periods.count("min_periods")?;
-        let ruler = crate::flows::Ruler { by, every, measure, squares: false, most: crate::detect::flow::MOST_PERIODS };
-        Ok(crate::detect::flow::Surge { ruler, expanding, min_periods })
+        let spec =
+            crate::flows::FlowSpec { by, every, measure, squares: false, most: crate::detect::flow::MOST_PERIODS };
+        Ok(crate::detect::flow::Surge { spec, expanding, min_periods })
     });
     detector(py, made)
 }
@@ -256,7 +258,7 @@ pub fn screen(
     progress: Option<Py<PyAny>>,
 ) -> PyResult<(Table, Vec<Vec<u32>>)> {
     let scores: Vec<SharedScores> = scores.iter().map(|s| s.scores.clone()).collect();
-    let found = run(py, progress.as_ref(), |watch| crate::screen::screen(&ships.ships, &scores, fdr, watch))?;
+    let found = run(py, progress.as_ref(), |progress| crate::screen::screen(&ships.ships, &scores, fdr, progress))?;
     Ok((Table::of(found.table), found.rows))
 }
 
@@ -264,7 +266,9 @@ pub fn screen(
 #[pyfunction]
 pub fn by_shipment(py: Python<'_>, findings: PyRef<'_, Table>, rows: Vec<Vec<u32>>) -> PyResult<Table> {
     let content = findings.content.clone();
-    run(py, None, move |watch| Ok(Table::of(crate::screen::by_shipment(&content.batch(None, watch)?, &rows, watch)?)))
+    run(py, None, move |progress| {
+        Ok(Table::of(crate::screen::by_shipment(&content.batch(None, progress)?, &rows, progress)?))
+    })
 }
 
 /// q-values; NaN stays NaN.
@@ -290,7 +294,9 @@ pub fn features(
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Table> {
     let history = history.map(|h| h.ships.clone());
-    run(py, progress.as_ref(), |watch| Ok(Table::of(crate::learn::features(&ships.ships, history.as_ref(), watch)?)))
+    run(py, progress.as_ref(), |progress| {
+        Ok(Table::of(crate::learn::features(&ships.ships, history.as_ref(), progress)?))
+    })
 }
 
 /// How well scores find what is true.
@@ -303,19 +309,19 @@ pub fn evaluate(
     p_values: Option<Vec<f64>>,
     value: Option<Vec<f64>>,
 ) -> PyResult<Table> {
-    run(py, None, move |watch| {
+    run(py, None, move |progress| {
         let ask = crate::learn::Scored {
             score: &scores,
             p_value: p_values.as_deref(),
             truth: &truth,
             value: value.as_deref(),
         };
-        Ok(Table::of(crate::learn::evaluate(&ask, watch)?))
+        Ok(Table::of(crate::learn::evaluate(&ask, progress)?))
     })
 }
 
 /// Whether a look-up of repeated templates explains a label.
 #[pyfunction]
 pub fn leakage(py: Python<'_>, train: &Shipments, test: &Shipments, label: &str) -> PyResult<Table> {
-    run(py, None, |watch| Ok(Table::of(crate::learn::leakage(&train.ships, &test.ships, label, watch)?)))
+    run(py, None, |progress| Ok(Table::of(crate::learn::leakage(&train.ships, &test.ships, label, progress)?)))
 }

@@ -10,7 +10,7 @@ use super::run::run;
 use super::table::{Content, Table};
 use crate::error::{Error, Result};
 use crate::group::IndexCache;
-use crate::select::{Instant, Literal, Number, Wanted, filter};
+use crate::select::{DecimalLiteral, Instant, Literal, Wanted, filter};
 use crate::store::{self, Period, iso};
 use crate::{aggregate, ingest};
 
@@ -53,7 +53,7 @@ fn literal(value: Option<Value>) -> Result<Literal> {
     let wrong = || Error::Argument(format!("{text:?} is no {kind}"));
     let whole = |text: &str| text.parse::<i128>().map_err(|_| wrong());
     Ok(match kind.as_str() {
-        "number" => Literal::Number(Number::parse(&text).ok_or_else(wrong)?),
+        "number" => Literal::DecimalLiteral(DecimalLiteral::parse(&text).ok_or_else(wrong)?),
         "truth" => Literal::Truth(text == "true"),
         "day" => Literal::Day(text.parse().map_err(|_| wrong())?),
         "length" => Literal::Length(whole(&text)?),
@@ -130,14 +130,14 @@ impl Shipments {
     #[getter]
     fn notes(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         let store = &self.ships.store;
-        run(py, None, |watch| store.settle_notes(watch).map(|()| store.notes()))
+        run(py, None, |progress| store.settle_notes(progress).map(|()| store.notes()))
     }
 
     /// First and last day of the date role as ISO texts.
     fn dates(&self, py: Python<'_>) -> PyResult<Option<(String, String)>> {
         let ships = &self.ships;
-        run(py, None, |watch| {
-            let days = ships.store.days(watch)?;
+        run(py, None, |progress| {
+            let days = ships.store.days(progress)?;
             let known = || ships.rows.iter().map(|r| days[r]).filter(|&d| d != store::NULL_DAY);
             Ok(known().min().zip(known().max()).map(|(a, b)| (iso(a), iso(b))))
         })
@@ -145,26 +145,26 @@ impl Shipments {
 
     #[pyo3(signature = (progress=None))]
     fn summary(&self, py: Python<'_>, progress: Option<Py<PyAny>>) -> PyResult<Table> {
-        run(py, progress.as_ref(), |watch| Ok(Table::of(aggregate::summary(&self.ships, watch)?)))
+        run(py, progress.as_ref(), |progress| Ok(Table::of(aggregate::summary(&self.ships, progress)?)))
     }
 
     fn faults(&self, py: Python<'_>) -> PyResult<Table> {
-        run(py, None, |watch| {
-            let faults = self.ships.faults(watch)?;
-            Ok(Table::of(aggregate::fault_table(&self.ships, &faults, watch)?))
+        run(py, None, |progress| {
+            let faults = self.ships.faults(progress)?;
+            Ok(Table::of(aggregate::fault_table(&self.ships, &faults, progress)?))
         })
     }
 
     fn repairs(&self, py: Python<'_>) -> PyResult<Table> {
-        run(py, None, |watch| {
-            let repairs = self.ships.repairs(watch)?;
+        run(py, None, |progress| {
+            let repairs = self.ships.repairs(progress)?;
             Ok(Table::of(aggregate::repair_table(&self.ships, &repairs)?))
         })
     }
 
     /// What to think of before values of these shipments are added or compared.
     fn caution(&self, py: Python<'_>) -> PyResult<Option<String>> {
-        run(py, None, |watch| self.ships.store.caution(&self.ships.rows, watch))
+        run(py, None, |progress| self.ships.store.caution(&self.ships.rows, progress))
     }
 
     /// Rows that are totals of others.
@@ -177,7 +177,7 @@ impl Shipments {
     }
 
     fn filter(&self, py: Python<'_>, list: Vec<Condition>) -> PyResult<Shipments> {
-        run(py, None, |watch| Ok(Shipments::of(filter(&self.ships, &conditions(list)?, watch)?)))
+        run(py, None, |progress| Ok(Shipments::of(filter(&self.ships, &conditions(list)?, progress)?)))
     }
 
     /// The source rows of the first `n` shipments.
@@ -204,8 +204,8 @@ impl Shipments {
         fill: bool,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<Table> {
-        run(py, progress.as_ref(), |watch| {
-            Ok(Table::shared(aggregate::aggregate(&self.ships, &self.cache, &by, &measures, fill, watch)?))
+        run(py, progress.as_ref(), |progress| {
+            Ok(Table::shared(aggregate::aggregate(&self.ships, &self.cache, &by, &measures, fill, progress)?))
         })
     }
 
@@ -219,10 +219,10 @@ impl Shipments {
         measure: String,
         against: Option<Vec<Condition>>,
     ) -> PyResult<Table> {
-        run(py, None, |watch| {
+        run(py, None, |progress| {
             let against = against.map(conditions).transpose()?;
             let reference = match &against {
-                Some(list) => Some(filter(&self.ships, list, watch)?),
+                Some(list) => Some(filter(&self.ships, list, progress)?),
                 None => None,
             };
             let chosen: Vec<String> = against.iter().flatten().map(|(name, _)| name.clone()).collect();
@@ -233,13 +233,13 @@ impl Shipments {
                 measure: &measure,
                 against: reference.as_ref().map(|r| (r, chosen.as_slice())),
             };
-            Ok(Table::of(aggregate::compare(&self.ships, &ask, watch)?))
+            Ok(Table::of(aggregate::compare(&self.ships, &ask, progress)?))
         })
     }
 
     /// The original columns of these shipments.
     fn original(&self, py: Python<'_>) -> PyResult<Table> {
-        run(py, None, |watch| Ok(Table::of(self.ships.original(watch)?)))
+        run(py, None, |progress| Ok(Table::of(self.ships.original(progress)?)))
     }
 
     #[pyo3(signature = (requested_schema=None))]
@@ -248,19 +248,19 @@ impl Shipments {
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyCapsule>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
-        let batch = run(py, None, |watch| self.ships.original(watch))?;
+        let batch = run(py, None, |progress| self.ships.original(progress))?;
         Content::of(Arc::new(batch)).stream(py, requested_schema)
     }
 
     /// The original columns as an Arrow IPC stream, for pickling.
     fn to_ipc<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        let bytes = run(py, None, |watch| ingest::to_ipc(&self.ships.original(watch)?))?;
+        let bytes = run(py, None, |progress| ingest::to_ipc(&self.ships.original(progress)?))?;
         Ok(PyBytes::new(py, &bytes))
     }
 
     /// Roles as pairs of role, column, factor, and what else a copy needs to read its columns alike.
     fn reading(&self, py: Python<'_>) -> PyResult<ingest::Reading> {
-        run(py, None, |watch| ingest::reading(&self.ships.store, watch))
+        run(py, None, |progress| ingest::reading(&self.ships.store, progress))
     }
 
     /// Faults that only the file could show, as row of this view, column, raw text and reason.
@@ -268,7 +268,7 @@ impl Shipments {
         let store = &self.ships.store;
         let kept = store.read_faults().iter().filter_map(|f| Some((self.ships.rows.position(f.row)?, f)));
         let (rows, kept): (Vec<u32>, Vec<store::Fault>) = kept.map(|(row, f)| (row, f.clone())).unzip();
-        let raw = run(py, None, |watch| store.raws(&kept, watch))?;
+        let raw = run(py, None, |progress| store.raws(&kept, progress))?;
         let cells = rows.into_iter().zip(&kept).zip(raw);
         Ok(cells.map(|((row, f), raw)| (row, store.fault_column(f).to_owned(), raw, f.reason)).collect())
     }
@@ -298,9 +298,9 @@ impl Shipments {
         repairs: Vec<ingest::Mended>,
         totals: Vec<(String, Vec<u32>)>,
     ) -> PyResult<Shipments> {
-        run(py, None, |watch| {
+        run(py, None, |progress| {
             let (schema, batches) = ingest::from_ipc(ipc)?;
-            Ok(Shipments::of(ingest::rebuild(&schema, &batches, reading, faults, repairs, totals, watch)?))
+            Ok(Shipments::of(ingest::rebuild(&schema, &batches, reading, faults, repairs, totals, progress)?))
         })
     }
 }

@@ -18,8 +18,8 @@ use super::incoming::Arrow;
 use super::run::{run, run_for_reader};
 use crate::error::{Error, Result};
 use crate::ingest::{from_ipc, to_ipc, whole};
-use crate::progress::Watch;
-use crate::table::{Lazy, Pieces, SharedTable, write_csv, write_parquet};
+use crate::progress::Progress;
+use crate::table::{SharedTable, TablePieces, TableSource, write_csv, write_parquet};
 
 /// Some rows of a table.
 #[derive(Clone)]
@@ -47,19 +47,19 @@ impl Content {
         Content { table: self.table.clone(), rows: start..start + length.min(self.len() - offset) }
     }
 
-    pub fn batch(&self, column: Option<usize>, watch: &Watch) -> Result<RecordBatch> {
-        self.table.read(self.rows.clone(), column, watch)
+    pub fn batch(&self, column: Option<usize>, progress: &Progress) -> Result<RecordBatch> {
+        self.table.read(self.rows.clone(), column, progress)
     }
 
     /// The same rows with every text written, in as many pieces as a stream has.
-    fn written(&self, watch: &Watch) -> Result<SharedTable> {
+    fn written(&self, progress: &Progress) -> Result<SharedTable> {
         let step = self.table.portion().max(1);
         if step >= self.len() {
-            return Ok(Arc::new(self.batch(None, watch)?));
+            return Ok(Arc::new(self.batch(None, progress)?));
         }
         let starts = (0..self.len()).step_by(step);
-        let pieces: Result<Vec<RecordBatch>> = starts.map(|at| self.slice(at, step).batch(None, watch)).collect();
-        Ok(Arc::new(Pieces::new(self.schema(), pieces?, step)))
+        let pieces: Result<Vec<RecordBatch>> = starts.map(|at| self.slice(at, step).batch(None, progress)).collect();
+        Ok(Arc::new(TablePieces::new(self.schema(), pieces?, step)))
     }
 
     /// A stream for the Arrow PyCapsule interface, a batch at a time.
@@ -70,13 +70,14 @@ impl Content {
     ) -> PyResult<Bound<'py, PyCapsule>> {
         // A table that goes out whole is made before anybody waits for it with the GIL in hand.
         let whole = self.table.portion() >= self.len();
-        let ready = if whole { Content::of(Arc::new(run(py, None, |watch| self.batch(None, watch))?)) } else { self };
+        let ready =
+            if whole { Content::of(Arc::new(run(py, None, |progress| self.batch(None, progress))?)) } else { self };
         let schema = ready.schema();
         let field = Field::new_struct("", schema.fields().clone(), false);
         let step = ready.table.portion().max(1);
         let starts: Vec<usize> = (0..ready.len()).step_by(step).collect();
         let batches = starts.into_iter().map(move |start| {
-            let piece = run_for_reader(|watch| ready.slice(start, step).batch(None, watch))?;
+            let piece = run_for_reader(|progress| ready.slice(start, step).batch(None, progress))?;
             Ok(Arc::new(StructArray::from(piece)) as Arc<dyn Array>)
         });
         let reader = Box::new(ArrayIterator::new(batches, field.into()));
@@ -91,7 +92,7 @@ pub struct Table {
 }
 
 impl Table {
-    pub fn of(table: impl Lazy + 'static) -> Table {
+    pub fn of(table: impl TableSource + 'static) -> Table {
         Table::shared(Arc::new(table))
     }
 
@@ -123,13 +124,13 @@ impl Table {
             return Err(raise(py, Error::MissingColumn(text)));
         };
         let content = self.content.clone();
-        let batch = run(py, None, move |watch| content.batch(Some(at), watch))?;
+        let batch = run(py, None, move |progress| content.batch(Some(at), progress))?;
         PyChunkedArray::try_new(vec![batch.column(0).clone()], field.clone().into())?.into_arro3(py)
     }
 
     /// The same table with everything written: whoever reads it has nothing left to wait for.
     fn written(&self, py: Python<'_>) -> PyResult<Table> {
-        Ok(Table::shared(run(py, None, |watch| self.content.written(watch))?))
+        Ok(Table::shared(run(py, None, |progress| self.content.written(progress))?))
     }
 
     fn slice(&self, offset: usize, length: usize) -> Table {
@@ -152,7 +153,7 @@ impl Table {
     /// The table as an Arrow IPC stream, for pickling.
     fn to_ipc<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let content = self.content.clone();
-        let bytes = run(py, None, move |watch| to_ipc(&content.batch(None, watch)?))?;
+        let bytes = run(py, None, move |progress| to_ipc(&content.batch(None, progress)?))?;
         Ok(PyBytes::new(py, &bytes))
     }
 
@@ -167,23 +168,25 @@ impl Table {
     /// The table as CSV text.
     fn to_csv(&self, py: Python<'_>, escape: bool) -> PyResult<String> {
         let content = self.content.clone();
-        run(py, None, move |watch| {
+        run(py, None, move |progress| {
             let mut out = Text(Vec::new());
-            write_csv(content.table.as_ref(), content.rows.clone(), &mut out, escape, watch)?;
+            write_csv(content.table.as_ref(), content.rows.clone(), &mut out, escape, progress)?;
             String::from_utf8(out.0).map_err(|e| Error::Argument(e.to_string()))
         })
     }
 
     fn write_csv(&self, py: Python<'_>, path: PathBuf, escape: bool) -> PyResult<()> {
         let content = self.content.clone();
-        run(py, None, move |watch| {
-            write_csv(content.table.as_ref(), content.rows.clone(), create(&path)?, escape, watch)
+        run(py, None, move |progress| {
+            write_csv(content.table.as_ref(), content.rows.clone(), create(&path)?, escape, progress)
         })
     }
 
     fn write_parquet(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
         let content = self.content.clone();
-        run(py, None, move |watch| write_parquet(content.table.as_ref(), content.rows.clone(), create(&path)?, watch))
+        run(py, None, move |progress| {
+            write_parquet(content.table.as_ref(), content.rows.clone(), create(&path)?, progress)
+        })
     }
 }
 
@@ -212,5 +215,5 @@ impl Write for Text {
 /// Any Arrow object as a table.
 #[pyfunction]
 pub fn table(py: Python<'_>, data: Arrow) -> PyResult<Table> {
-    run(py, None, move |watch| Ok(Table::of(data.batch(watch)?)))
+    run(py, None, move |progress| Ok(Table::of(data.batch(progress)?)))
 }

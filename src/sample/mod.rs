@@ -15,7 +15,7 @@ use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::ingest::{Options, from_columns};
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::store::Shipments;
 use crate::table::table;
 use catalogue::{COUNTRIES, Product, firm_name, products};
@@ -101,27 +101,27 @@ impl Weighted {
 
 /// `n` shipments; the same for the same `n` and `seed`. Without `plant` nothing is out of the
 /// ordinary.
-pub fn shipments(n: usize, seed: u64, plant: bool, watch: &Watch) -> Result<Sample> {
+pub fn shipments(n: usize, seed: u64, plant: bool, progress: &Progress) -> Result<Sample> {
     if n == 0 || n > 500_000_000 {
         return Err(Error::Argument(format!("n={n}: a sample has 1 to 500,000,000 shipments")));
     }
-    watch.begin("sampling", n as u64);
+    progress.begin("sampling", n as u64);
     let products = products(seed);
     let firms = Firms { each: (n / 1500).clamp(20, 5_000) };
-    let mut rows = ordinary(n, seed, &products, &firms, watch)?;
+    let mut rows = ordinary(n, seed, &products, &firms, progress)?;
     if plant {
         plant::plant(&mut rows, &products, &firms, seed);
     }
     rows.par_sort_unstable_by_key(|r| (r.day, r.key));
-    columns(&rows, &products, &firms, watch)
+    columns(&rows, &products, &firms, progress)
 }
 
-fn ordinary(n: usize, seed: u64, products: &[Product], firms: &Firms, watch: &Watch) -> Result<Vec<Row>> {
+fn ordinary(n: usize, seed: u64, products: &[Product], firms: &Firms, progress: &Progress) -> Result<Vec<Row>> {
     let exporters = Weighted::new(COUNTRIES.iter().map(|(_, w, _)| *w));
     let importers = Weighted::new(COUNTRIES.iter().map(|(_, _, w)| *w));
     let mut rows = vec![Row::default(); n];
     rows.par_chunks_mut(1 << 14).enumerate().try_for_each(|(chunk, rows)| {
-        watch.check()?;
+        progress.check()?;
         let mut previous: Option<Row> = None;
         for (i, row) in rows.iter_mut().enumerate() {
             let item = ((chunk << 14) + i) as u64;
@@ -139,7 +139,7 @@ fn ordinary(n: usize, seed: u64, products: &[Product], firms: &Firms, watch: &Wa
             };
             row.key = random.next();
         }
-        watch.advance(rows.len() as u64);
+        progress.advance(rows.len() as u64);
         Ok::<(), Error>(())
     })?;
     Ok(rows)
@@ -214,7 +214,7 @@ fn mirrored(first: Row, random: &mut Random) -> Row {
     }
 }
 
-fn columns(rows: &[Row], products: &[Product], firms: &Firms, watch: &Watch) -> Result<Sample> {
+fn columns(rows: &[Row], products: &[Product], firms: &Firms, progress: &Progress) -> Result<Sample> {
     let dictionary = |values: Vec<String>, key: &(dyn Fn(&Row) -> u32 + Sync)| -> Result<ArrayRef> {
         let keys: Vec<u32> = rows.par_iter().with_min_len(1 << 14).map(key).collect();
         let values = Arc::new(StringArray::from(values));
@@ -251,7 +251,7 @@ fn columns(rows: &[Row], products: &[Product], firms: &Firms, watch: &Watch) -> 
     let fields: Vec<Field> = columns.iter().map(|(n, a)| Field::new(*n, a.data_type().clone(), false)).collect();
     let schema = Arc::new(Schema::new(fields));
     let batch = RecordBatch::try_new(schema.clone(), columns.into_iter().map(|(_, a)| a).collect())?;
-    let ships = from_columns(&schema, &[batch], &Options::default(), watch)?;
+    let ships = from_columns(&schema, &[batch], &Options::default(), progress)?;
     let planted = || rows.iter().enumerate().filter(|(_, r)| r.pattern > 0);
     let truth = table(
         vec![
@@ -276,21 +276,21 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_shipments() {
-        let watch = Watch::default();
-        let made = |seed| shipments(3_000, seed, true, &watch).unwrap();
-        let values = |s: &Sample| s.ships.store.columns[8].numbers(&watch).unwrap().values.to_vec();
+        let progress = Progress::default();
+        let made = |seed| shipments(3_000, seed, true, &progress).unwrap();
+        let values = |s: &Sample| s.ships.store.columns[8].numbers(&progress).unwrap().values.to_vec();
         assert_eq!(values(&made(1)), values(&made(1)));
         assert_ne!(values(&made(1)), values(&made(2)));
     }
 
     #[test]
     fn every_pattern_is_planted_and_none_without_asking() {
-        let watch = Watch::default();
-        let truth = shipments(20_000, 0, true, &watch).unwrap().truth;
+        let progress = Progress::default();
+        let truth = shipments(20_000, 0, true, &progress).unwrap().truth;
         let seen: std::collections::BTreeSet<String> =
             truth.column(1).as_string::<i32>().iter().flatten().map(str::to_owned).collect();
         assert_eq!(seen.len(), plant::PATTERNS.len() - 1);
-        assert_eq!(shipments(20_000, 0, false, &watch).unwrap().truth.num_rows(), 0);
+        assert_eq!(shipments(20_000, 0, false, &progress).unwrap().truth.num_rows(), 0);
     }
 
     #[test]

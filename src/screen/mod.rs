@@ -8,8 +8,8 @@ use rayon::prelude::*;
 
 use crate::calibrate::{benjamini_hochberg, cauchy_combination};
 use crate::error::Result;
-use crate::evidence::{Cautions, Number, SharedScores};
-use crate::progress::Watch;
+use crate::evidence::{Cautions, ScoreColumn, SharedScores};
+use crate::progress::Progress;
 use crate::state::members::numbers;
 use crate::stats::exact_sum;
 use crate::store::{Role, Shipments, contents_of};
@@ -26,12 +26,12 @@ pub struct Findings {
 
 /// Benjamini-Hochberg within each detector, then findings in the order of evidence (-log10 p)
 /// times the size of what is at stake (log10 of the value out of line).
-pub fn screen(ships: &Shipments, scores: &[SharedScores], fdr: f64, watch: &Watch) -> Result<Findings> {
+pub fn screen(ships: &Shipments, scores: &[SharedScores], fdr: f64, progress: &Progress) -> Result<Findings> {
     let mut lines: Vec<Line> = Vec::new();
-    watch.begin("screening", scores.len() as u64);
+    progress.begin("screening", scores.len() as u64);
     for (d, detector) in scores.iter().enumerate() {
-        watch.check()?;
-        let p = detector.numbers(Number::PValue, 0..detector.len(), watch)?;
+        progress.check()?;
+        let p = detector.values(ScoreColumn::PValue, 0..detector.len(), progress)?;
         let q = benjamini_hochberg(&p);
         lines.extend(
             q.par_iter()
@@ -45,19 +45,19 @@ pub fn screen(ships: &Shipments, scores: &[SharedScores], fdr: f64, watch: &Watc
                 })
                 .collect::<Vec<_>>(),
         );
-        watch.advance(1);
+        progress.advance(1);
     }
     lines
         .sort_unstable_by(|a, b| b.weight.total_cmp(&a.weight).then(a.detector.cmp(&b.detector)).then(a.at.cmp(&b.at)));
     for run in lines.chunk_by_mut(|a, b| a.weight == b.weight && a.detector == b.detector) {
-        watch.check()?;
+        progress.check()?;
         let detector = &scores[run[0].detector];
         // Groups are in the order of their keys; shipments that weigh the same are put in that of their content.
         if run.len() == 1 || detector.groups().is_some() {
             continue;
         }
         let rows: Result<Vec<Vec<u32>>> = run.iter().map(|line| detector.rows(line.at)).collect();
-        let content = contents_of(ships, &rows?.concat(), watch)?;
+        let content = contents_of(ships, &rows?.concat(), progress)?;
         let mut ordered: Vec<(u64, Line)> = content.into_iter().zip(run.iter().copied()).collect();
         ordered.sort_unstable_by_key(|(content, line)| (*content, line.at));
         run.iter_mut().zip(ordered).for_each(|(line, (_, next))| *line = next);
@@ -65,20 +65,21 @@ pub fn screen(ships: &Shipments, scores: &[SharedScores], fdr: f64, watch: &Watc
     let rows: Result<Vec<Vec<u32>>> = lines
         .par_iter()
         .map(|l| {
-            watch.check()?;
+            progress.check()?;
             scores[l.detector].rows(l.at)
         })
         .collect();
     let rows = rows?;
-    let cautions: Result<Vec<Cautions>> = scores.iter().map(|detector| detector.cautions(watch)).collect();
+    let cautions: Result<Vec<Cautions>> = scores.iter().map(|detector| detector.cautions(progress)).collect();
     let cautions = cautions?;
-    let float = |what: Number| -> ArrayRef { numbers(lines.iter().map(|l| scores[l.detector].number(what, l.at))) };
+    let float =
+        |column: ScoreColumn| -> ArrayRef { numbers(lines.iter().map(|l| scores[l.detector].value(column, l.at))) };
     let text = |cell: &(dyn Fn(&Line) -> Option<String> + Sync)| -> Result<ArrayRef> {
-        let made = watch.each(0..lines.len(), 1, |i| cell(&lines[i]))?;
+        let made = progress.each(0..lines.len(), 1, |i| cell(&lines[i]))?;
         Ok(Arc::new(made.into_iter().collect::<StringViewArray>()))
     };
     let whole = |values: Vec<i64>| -> ArrayRef { Arc::new(Int64Array::from(values)) };
-    let direction = |l: &Line| match scores[l.detector].number(Number::Direction, l.at) {
+    let direction = |l: &Line| match scores[l.detector].value(ScoreColumn::Direction, l.at) {
         s if s > 0.0 => Some("high".into()),
         s if s < 0.0 => Some("low".into()),
         _ => None,
@@ -87,13 +88,13 @@ pub fn screen(ships: &Shipments, scores: &[SharedScores], fdr: f64, watch: &Watc
         ("finding", whole((0..lines.len() as i64).collect())),
         ("detector", text(&|l| Some(scores[l.detector].detector().into()))?),
         ("subject", text(&|l| Some(scores[l.detector].subject(l.at)))?),
-        ("score", float(Number::Score)),
+        ("score", float(ScoreColumn::Score)),
         ("p_value", Arc::new(lines.iter().map(|l| Some(l.p)).collect::<Float64Array>())),
         ("q_value", Arc::new(lines.iter().map(|l| Some(l.q)).collect::<Float64Array>())),
         ("direction", text(&direction)?),
-        ("observed", float(Number::Observed)),
-        ("expected", float(Number::Expected)),
-        ("value", value_of(ships, &rows, watch)?),
+        ("observed", float(ScoreColumn::Observed)),
+        ("expected", float(ScoreColumn::Expected)),
+        ("value", value_of(ships, &rows, progress)?),
         ("n_rows", whole(rows.iter().map(|r| r.len() as i64).collect())),
         ("caution", text(&|l| cautions[l.detector](l.at))?),
         ("reason", text(&|l| Some(scores[l.detector].reason(l.at)))?),
@@ -103,8 +104,8 @@ pub fn screen(ships: &Shipments, scores: &[SharedScores], fdr: f64, watch: &Watc
 }
 
 /// The value of the shipments behind each finding.
-fn value_of(ships: &Shipments, rows: &[Vec<u32>], watch: &Watch) -> Result<ArrayRef> {
-    let Some(values) = ships.store.optional_numbers(Role::Value, watch)? else {
+fn value_of(ships: &Shipments, rows: &[Vec<u32>], progress: &Progress) -> Result<ArrayRef> {
+    let Some(values) = ships.store.optional_numbers(Role::Value, progress)? else {
         return Ok(Arc::new(Float64Array::new_null(rows.len())));
     };
     let sum = |i: usize| {
@@ -112,18 +113,18 @@ fn value_of(ships: &Shipments, rows: &[Vec<u32>], watch: &Watch) -> Result<Array
         let known: Vec<f64> = rows.iter().map(|&r| values[r as usize]).filter(|v| !v.is_nan()).collect();
         (!known.is_empty()).then(|| exact_sum(&known))
     };
-    Ok(Arc::new(watch.each(0..rows.len(), 1, sum)?.into_iter().collect::<Float64Array>()))
+    Ok(Arc::new(progress.each(0..rows.len(), 1, sum)?.into_iter().collect::<Float64Array>()))
 }
 
 /// One row a shipment: `row`, `findings`, `p_value` by Cauchy combination, `reason` with those of
 /// all its findings; the smallest p-value first.
-pub fn by_shipment(findings: &RecordBatch, rows: &[Vec<u32>], watch: &Watch) -> Result<RecordBatch> {
+pub fn by_shipment(findings: &RecordBatch, rows: &[Vec<u32>], progress: &Progress) -> Result<RecordBatch> {
     let p = findings.column_by_name("p_value").and_then(|c| c.as_primitive_opt::<Float64Type>().cloned());
     let reasons = findings.column_by_name("reason").and_then(|c| c.as_string_view_opt().cloned());
     let mut shipments: std::collections::BTreeMap<u32, (Vec<f64>, Vec<&str>)> = std::collections::BTreeMap::new();
     for (i, rows) in rows.iter().enumerate() {
         for &row in rows {
-            watch.check()?;
+            progress.check()?;
             let (values, texts) = shipments.entry(row).or_default();
             values.push(p.as_ref().filter(|p| p.is_valid(i)).map_or(f64::NAN, |p| p.value(i)));
             texts.extend(reasons.as_ref().filter(|r| r.is_valid(i)).map(|r| r.value(i)));
@@ -131,7 +132,7 @@ pub fn by_shipment(findings: &RecordBatch, rows: &[Vec<u32>], watch: &Watch) -> 
     }
     let mut lines = Vec::with_capacity(shipments.len());
     for (row, (p, texts)) in shipments {
-        watch.check()?;
+        progress.check()?;
         lines.push((cauchy_combination(&p), row, p.len() as i64, texts.join("; ")));
     }
     lines.sort_by(|a, b| a.0.unwrap_or(2.0).total_cmp(&b.0.unwrap_or(2.0)).then(a.1.cmp(&b.1)));

@@ -4,7 +4,7 @@ use arrow::array::{Array, ArrowPrimitiveType, AsArray, PrimitiveArray};
 use arrow::datatypes::*;
 
 use crate::error::{Error, Result};
-use crate::select::literal::{Literal, Number, Wanted};
+use crate::select::literal::{DecimalLiteral, Literal, Wanted};
 use crate::select::moments;
 use crate::select::spans::Spans;
 use crate::stats::encode;
@@ -164,9 +164,9 @@ impl Bounded for i256 {
     const MOST: i256 = i256::MAX;
 }
 
-fn number(name: &str, literal: &Literal) -> Result<Number> {
+fn number(name: &str, literal: &Literal) -> Result<DecimalLiteral> {
     let text = match literal {
-        Literal::Number(number) => return Ok(number.clone()),
+        Literal::DecimalLiteral(number) => return Ok(number.clone()),
         Literal::Truth(true) => "1",
         Literal::Truth(false) => "0",
         Literal::Text(text) => text,
@@ -174,10 +174,11 @@ fn number(name: &str, literal: &Literal) -> Result<Number> {
             return Err(Error::Argument(format!("{name:?} holds numbers, and {} is not one", words(other))));
         }
     };
-    Number::parse(text).ok_or_else(|| Error::Argument(format!("{name:?} holds numbers, and {text:?} is not one")))
+    DecimalLiteral::parse(text)
+        .ok_or_else(|| Error::Argument(format!("{name:?} holds numbers, and {text:?} is not one")))
 }
 
-fn float(number: &Number) -> (i64, i64) {
+fn float(number: &DecimalLiteral) -> (i64, i64) {
     if number.float.is_nan() {
         return (i64::MAX, i64::MIN);
     }
@@ -191,7 +192,7 @@ fn truth(name: &str, literal: &Literal) -> Result<(i128, i128)> {
         Literal::Truth(truth) => one(*truth),
         Literal::Text(text) if text.eq_ignore_ascii_case("true") => one(true),
         Literal::Text(text) if text.eq_ignore_ascii_case("false") => one(false),
-        Literal::Number(number) => Ok(number.narrow(0)),
+        Literal::DecimalLiteral(number) => Ok(number.narrow(0)),
         other => Err(Error::Argument(format!(
             "{name:?} holds true and false, and {} is neither; write True or False",
             words(other)
@@ -205,7 +206,7 @@ pub fn words(literal: &Literal) -> String {
         Literal::Null => "None".into(),
         Literal::Text(text) => format!("{text:?}"),
         Literal::Truth(truth) => (if *truth { "True" } else { "False" }).into(),
-        Literal::Number(number) => number.text(),
+        Literal::DecimalLiteral(number) => number.text(),
         Literal::Day(day) => crate::store::iso(*day),
         Literal::Instant(instant) => moments::show(*instant),
         Literal::Length(_) => "a length of time".into(),

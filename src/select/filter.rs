@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::group::key::{Key, KeyColumn};
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::select::condition::{Condition, asks_for_nulls, spans, words};
 use crate::select::literal::{Literal, Wanted};
 use crate::select::moments;
@@ -18,29 +18,29 @@ use crate::select::spans::Spans;
 use crate::store::{NULL_DAY, Role, RoleKind, RowList, Shipments, counted, country};
 
 /// Rows looked at in one go.
-const STRETCH: usize = 1 << 16;
+const CHUNK_ROWS: usize = 1 << 16;
 
 /// The shipments for which every condition holds.
-pub fn filter(ships: &Shipments, conditions: &[(String, Wanted)], watch: &Watch) -> Result<Shipments> {
+pub fn filter(ships: &Shipments, conditions: &[(String, Wanted)], progress: &Progress) -> Result<Shipments> {
     let mut chosen = ships.clone();
     for (name, wanted) in conditions {
-        watch.check()?;
+        progress.check()?;
         let store = &ships.store;
         let own = |column: usize| counted(store.columns[column].kind());
         chosen = match Key::named(store, name)? {
-            Key::Role(Role::Date) => by_day(&chosen, name, wanted, watch)?,
-            Key::Role(role) if role.kind() == RoleKind::Number => by_number(&chosen, name, role, wanted, watch)?,
+            Key::Role(Role::Date) => by_day(&chosen, name, wanted, progress)?,
+            Key::Role(role) if role.kind() == RoleKind::Number => by_number(&chosen, name, role, wanted, progress)?,
             // Ids that are numbers are texts as keys, but what lies between two numbers is no matter of texts.
             Key::Role(role) if role.kind() == RoleKind::Text && between_numbers(wanted) => match store.role(role) {
-                Some(assigned) if own(assigned.column) => by_value(&chosen, name, assigned.column, wanted, watch)?,
-                _ => by_label(&chosen, name, Key::Role(role), wanted, watch)?,
+                Some(assigned) if own(assigned.column) => by_value(&chosen, name, assigned.column, wanted, progress)?,
+                _ => by_label(&chosen, name, Key::Role(role), wanted, progress)?,
             },
-            Key::Column(column) if own(column) => by_value(&chosen, name, column, wanted, watch)?,
+            Key::Column(column) if own(column) => by_value(&chosen, name, column, wanted, progress)?,
             Key::Column(column) if store.declared_numbers().contains(&column) => {
-                let values = store.columns[column].numbers(watch)?.values.clone();
-                by_double(&chosen, name, values, wanted, watch)?
+                let values = store.columns[column].numbers(progress)?.values.clone();
+                by_double(&chosen, name, values, wanted, progress)?
             }
-            key => by_label(&chosen, name, key, wanted, watch)?,
+            key => by_label(&chosen, name, key, wanted, progress)?,
         };
     }
     Ok(chosen)
@@ -53,7 +53,7 @@ fn keep(ships: &Shipments, test: impl Fn(usize) -> bool + Sync) -> Shipments {
 }
 
 /// The rows of `ships` whose cells in these chunks of a whole column pass.
-fn passing(ships: &Shipments, chunks: &[ArrayRef], condition: &Condition, watch: &Watch) -> Result<Vec<u32>> {
+fn passing(ships: &Shipments, chunks: &[ArrayRef], condition: &Condition, progress: &Progress) -> Result<Vec<u32>> {
     let mut pieces = Vec::new();
     let mut start = 0;
     for chunk in chunks {
@@ -64,13 +64,15 @@ fn passing(ships: &Shipments, chunks: &[ArrayRef], condition: &Condition, watch:
                 rows.partition_point(|&r| (r as usize) < start)..rows.partition_point(|&r| (r as usize) < end)
             }
         };
-        pieces.extend(positions.clone().step_by(STRETCH).map(|p| (chunk, start, p..(p + STRETCH).min(positions.end))));
+        pieces.extend(
+            positions.clone().step_by(CHUNK_ROWS).map(|p| (chunk, start, p..(p + CHUNK_ROWS).min(positions.end))),
+        );
         start = end;
     }
     let chosen: Result<Vec<Vec<u32>>> = pieces
         .into_par_iter()
         .map(|(chunk, start, positions)| {
-            watch.check()?;
+            progress.check()?;
             Ok(condition.choose(chunk, start, positions.map(|p| ships.rows.row(p) as u32)))
         })
         .collect();
@@ -78,22 +80,22 @@ fn passing(ships: &Shipments, chunks: &[ArrayRef], condition: &Condition, watch:
 }
 
 /// A column of the source that is compared in its own type, so that no value is rounded.
-fn by_value(ships: &Shipments, name: &str, column: usize, wanted: &Wanted, watch: &Watch) -> Result<Shipments> {
+fn by_value(ships: &Shipments, name: &str, column: usize, wanted: &Wanted, progress: &Progress) -> Result<Shipments> {
     let column = &ships.store.columns[column];
     let condition = Condition::new(name, column.kind(), wanted)?;
-    Ok(ships.subset(passing(ships, column.chunks(watch)?, &condition, watch)?))
+    Ok(ships.subset(passing(ships, column.chunks(progress)?, &condition, progress)?))
 }
 
 /// A role of numbers: the source's own where they are in the role's unit, else doubles.
-fn by_number(ships: &Shipments, name: &str, role: Role, wanted: &Wanted, watch: &Watch) -> Result<Shipments> {
+fn by_number(ships: &Shipments, name: &str, role: Role, wanted: &Wanted, progress: &Progress) -> Result<Shipments> {
     let (column, assigned) = ships.store.require(role)?;
     if assigned.factor == 1.0 && counted(column.kind()) {
-        return by_value(ships, name, assigned.column, wanted, watch);
+        return by_value(ships, name, assigned.column, wanted, progress);
     }
     if assigned.factor == 1.0 && !column.is_text() {
-        return by_label(ships, name, Key::Role(role), wanted, watch); // a dictionary of numbers
+        return by_label(ships, name, Key::Role(role), wanted, progress); // a dictionary of numbers
     }
-    by_double(ships, name, ships.store.role_numbers(role, watch)?, wanted, watch)
+    by_double(ships, name, ships.store.role_numbers(role, progress)?, wanted, progress)
 }
 
 fn by_double(
@@ -101,26 +103,26 @@ fn by_double(
     name: &str,
     values: ScalarBuffer<f64>,
     wanted: &Wanted,
-    watch: &Watch,
+    progress: &Progress,
 ) -> Result<Shipments> {
     let condition = Condition::new(name, &DataType::Float64, wanted)?;
     let values: ArrayRef = Arc::new(Float64Array::new(values, None));
-    Ok(ships.subset(passing(ships, &[values], &condition, watch)?))
+    Ok(ships.subset(passing(ships, &[values], &condition, progress)?))
 }
 
 fn between_numbers(wanted: &Wanted) -> bool {
-    let one = |literal: &Literal| matches!(literal, Literal::Number(_) | Literal::Null);
+    let one = |literal: &Literal| matches!(literal, Literal::DecimalLiteral(_) | Literal::Null);
     matches!(wanted, Wanted::Between(low, high) if one(low) && one(high))
 }
 
 /// The date role holds days; instants are compared with those of its column, where that has instants.
-fn by_day(ships: &Shipments, name: &str, wanted: &Wanted, watch: &Watch) -> Result<Shipments> {
-    let days = ships.store.days(watch)?;
+fn by_day(ships: &Shipments, name: &str, wanted: &Wanted, progress: &Progress) -> Result<Shipments> {
+    let days = ships.store.days(progress)?;
     let nulls = asks_for_nulls(wanted);
     let (column, _) = ships.store.require(Role::Date)?;
     if matches!(column.kind(), DataType::Timestamp(..)) && instants(wanted) {
         let condition = Condition::new(name, column.kind(), wanted)?;
-        let mut rows = passing(ships, column.chunks(watch)?, &condition, watch)?;
+        let mut rows = passing(ships, column.chunks(progress)?, &condition, progress)?;
         // A cell outside the calendar is null in the role, whatever it holds.
         rows.retain(|&row| nulls || days[row as usize] != NULL_DAY);
         if nulls {
@@ -141,8 +143,8 @@ fn instants(wanted: &Wanted) -> bool {
 }
 
 /// Anything else by the distinct values it holds.
-fn by_label(ships: &Shipments, name: &str, key: Key, wanted: &Wanted, watch: &Watch) -> Result<Shipments> {
-    let column: KeyColumn = key.load(&ships.store, watch)?;
+fn by_label(ships: &Shipments, name: &str, key: Key, wanted: &Wanted, progress: &Progress) -> Result<Shipments> {
+    let column: KeyColumn = key.load(&ships.store, progress)?;
     let count = column.labels.len();
     let mut allowed = vec![false; count + 1];
     if counted(column.labels.data_type()) {
@@ -211,7 +213,7 @@ fn written(name: &str, literal: &Literal) -> Result<String> {
         Literal::Null => String::new(),
         Literal::Text(text) => text.clone(),
         Literal::Truth(truth) => truth.to_string(),
-        Literal::Number(number) => number.text(),
+        Literal::DecimalLiteral(number) => number.text(),
         Literal::Day(day) => crate::store::iso(*day),
         other => {
             return Err(Error::Argument(format!(

@@ -8,7 +8,7 @@ pub enum Literal {
     Null,
     Text(String),
     Truth(bool),
-    Number(Number),
+    DecimalLiteral(DecimalLiteral),
     /// A day since 1970-01-01.
     Day(i32),
     Instant(Instant),
@@ -37,7 +37,7 @@ pub enum Wanted {
 
 /// A number exactly as it was written: its decimal digits, and the nearest double.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Number {
+pub struct DecimalLiteral {
     negative: bool,
     /// Without leading zeros; the value is `digits` times ten to `exponent`.
     digits: String,
@@ -48,9 +48,9 @@ pub struct Number {
 /// Digits that a number is written out with in full at the most.
 const LONGEST: i64 = 400;
 
-impl Number {
+impl DecimalLiteral {
     /// Reads `12`, `-1.50`, `1e-3`, `inf` and `nan`.
-    pub fn parse(text: &str) -> Option<Number> {
+    pub fn parse(text: &str) -> Option<DecimalLiteral> {
         let text = text.trim();
         let float: f64 = text.parse().ok()?;
         let (negative, plain) = match text.strip_prefix('-') {
@@ -58,7 +58,7 @@ impl Number {
             None => (false, text.strip_prefix('+').unwrap_or(text)),
         };
         if !plain.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
-            return Some(Number { negative, digits: String::new(), exponent: 0, float });
+            return Some(DecimalLiteral { negative, digits: String::new(), exponent: 0, float });
         }
         let (mantissa, exponent) = plain.split_once(['e', 'E']).unwrap_or((plain, "0"));
         // An exponent beyond what fits is as far away as one of many digits.
@@ -68,7 +68,7 @@ impl Number {
         let digits = format!("{whole}{fraction}");
         let digits = digits.trim_start_matches('0');
         let exponent = exponent.saturating_sub(fraction.len() as i64);
-        Some(Number { negative, digits: digits.to_owned(), exponent, float })
+        Some(DecimalLiteral { negative, digits: digits.to_owned(), exponent, float })
     }
 
     /// The least and the greatest whole number that the number times ten to `scale` stands for. One that is
@@ -140,8 +140,8 @@ impl Number {
 mod tests {
     use super::*;
 
-    fn number(text: &str) -> Number {
-        Number::parse(text).unwrap()
+    fn number(text: &str) -> DecimalLiteral {
+        DecimalLiteral::parse(text).unwrap()
     }
 
     #[test]
@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(number("nan").narrow(0), (i128::MAX, i128::MIN));
         assert_eq!(number("1e999999999999999999999").narrow(0), (i128::MAX, i128::MAX - 1));
         assert_eq!(number("1e-999999999999999999999").narrow(0), (1, 0));
-        assert!(Number::parse("twelve").is_none());
+        assert!(DecimalLiteral::parse("twelve").is_none());
     }
 
     #[test]

@@ -7,4 +7,4 @@ mod moments;
 mod spans;
 
 pub use filter::filter;
-pub use literal::{Instant, Literal, Number, Wanted};
+pub use literal::{DecimalLiteral, Instant, Literal, Wanted};

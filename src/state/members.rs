@@ -9,8 +9,8 @@ use arrow::compute::{cast, filter};
 use arrow::datatypes::{DataType, Field, Float64Type};
 
 use crate::error::Result;
-use crate::group::Combos;
-use crate::progress::Watch;
+use crate::group::GroupKeys;
+use crate::progress::Progress;
 use crate::state::checked::{self, Rule, column, wrong};
 use crate::store::Every;
 
@@ -58,11 +58,11 @@ pub fn read_lists<const N: usize>(
     keys: &[String],
     names: [(&str, Rule); N],
     detector: &str,
-    watch: &Watch,
-) -> Result<(Combos, [List; N])> {
-    let (combos, lists) = read_all_lists(states, keys, &names, detector, watch)?;
+    progress: &Progress,
+) -> Result<(GroupKeys, [List; N])> {
+    let (group_keys, lists) = read_all_lists(states, keys, &names, detector, progress)?;
     let mut lists = lists.into_iter();
-    Ok((combos, names.map(|_| lists.next().unwrap_or_default())))
+    Ok((group_keys, names.map(|_| lists.next().unwrap_or_default())))
 }
 
 /// The groups of several states together, and the named list columns over them, each by its rule. Rows whose
@@ -72,8 +72,8 @@ pub fn read_all_lists(
     keys: &[String],
     names: &[(&str, Rule)],
     detector: &str,
-    watch: &Watch,
-) -> Result<(Combos, Vec<List>)> {
+    progress: &Progress,
+) -> Result<(GroupKeys, Vec<List>)> {
     checked::rows(states, detector)?;
     let mut columns: Vec<Vec<ArrayRef>> = vec![Vec::new(); keys.len()];
     let mut held: Vec<Vec<LargeListArray>> = vec![Vec::new(); names.len()];
@@ -95,9 +95,9 @@ pub fn read_all_lists(
     for (key, chunks) in keys.iter().zip(&mut columns) {
         *chunks = checked::key(chunks, key, detector)?;
     }
-    let (combos, number) = Combos::of_columns(keys, &columns, rows, watch)?.distinct()?;
-    let lists = held.iter().map(|lists| by_group(lists, &number, combos.groups())).collect();
-    Ok((combos, lists))
+    let (group_keys, number) = GroupKeys::of_columns(keys, &columns, rows, progress)?.distinct()?;
+    let lists = held.iter().map(|lists| by_group(lists, &number, group_keys.groups())).collect();
+    Ok((group_keys, lists))
 }
 
 /// The lists of each group one behind the other; `number` says which group each list is of.

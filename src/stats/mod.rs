@@ -18,7 +18,7 @@ mod within;
 
 pub use log::ln;
 pub use medcouple::{adjusted_fences, medcouple};
-pub use order::{Ordered, decode, encode};
+pub use order::{OrderStatistics, decode, encode};
 pub use pareto::ParetoTail;
 pub use random::{Random, mix, scramble};
 pub use scale::{qn, sn};

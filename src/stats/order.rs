@@ -15,7 +15,7 @@ pub fn decode(key: i64) -> f64 {
 /// A group's values, reordered in place as questions are asked of them.
 ///
 /// Values must not be NaN. Everything returns `None` for an empty group.
-pub struct Ordered<'a> {
+pub struct OrderStatistics<'a> {
     keys: &'a mut [i64],
     sorted: bool,
 }
@@ -23,7 +23,7 @@ pub struct Ordered<'a> {
 /// Up to this many values a full sort is cheaper than one selection.
 const SORT_BELOW: usize = 24;
 
-impl<'a> Ordered<'a> {
+impl<'a> OrderStatistics<'a> {
     /// Takes over `keys`, made by [`encode`]. `many` says that several quantiles will be asked,
     /// which makes sorting once the better choice.
     pub fn new(keys: &'a mut [i64], many: bool) -> Self {
@@ -31,7 +31,7 @@ impl<'a> Ordered<'a> {
         if sorted {
             keys.sort_unstable();
         }
-        Ordered { keys, sorted }
+        OrderStatistics { keys, sorted }
     }
 
     /// The values as they lie now.
@@ -91,7 +91,7 @@ impl<'a> Ordered<'a> {
         for key in self.keys.iter_mut() {
             *key = encode((decode(*key) - centre).abs());
         }
-        Ordered::new(self.keys, false).median()
+        OrderStatistics::new(self.keys, false).median()
     }
 }
 
@@ -138,20 +138,20 @@ mod tests {
     fn small_vectors_of_the_handbook() {
         // numpy 2: np.quantile([1, 2, 3, 4, 10], [.05, .25, .75, .95])
         let mut k = keys(&[10.0, 1.0, 3.0, 2.0, 4.0]);
-        let mut o = Ordered::new(&mut k, true);
+        let mut o = OrderStatistics::new(&mut k, true);
         assert_eq!(o.quantile(0.05), Some(1.2));
         assert_eq!(o.quantile(0.25), Some(2.0));
         assert_eq!(o.quantile(0.75), Some(4.0));
         assert_eq!(o.quantile(0.95), Some(8.799999999999999));
         assert_eq!(o.median(), Some(3.0));
         assert_eq!(o.mad(3.0), Some(1.0));
-        assert_eq!(Ordered::new(&mut [], true).median(), None);
+        assert_eq!(OrderStatistics::new(&mut [], true).median(), None);
     }
 
     #[test]
     fn infinities_stay_infinities() {
         let mut k = keys(&[f64::INFINITY, f64::INFINITY, 1.0]);
-        let mut o = Ordered::new(&mut k, false);
+        let mut o = OrderStatistics::new(&mut k, false);
         assert_eq!(o.median(), Some(f64::INFINITY));
         assert!(o.mad(f64::INFINITY).is_some_and(f64::is_nan));
     }
@@ -166,7 +166,7 @@ mod tests {
         #[test]
         fn selection_equals_sorting(values in prop::collection::vec(-1e3..1e3f64, 1..300), q in 0.0..=1.0f64) {
             let (mut a, mut b) = (keys(&values), keys(&values));
-            let (mut selected, mut sorted) = (Ordered::new(&mut a, false), Ordered::new(&mut b, true));
+            let (mut selected, mut sorted) = (OrderStatistics::new(&mut a, false), OrderStatistics::new(&mut b, true));
             prop_assert_eq!(selected.quantile(q), sorted.quantile(q));
             prop_assert_eq!(selected.median(), sorted.median());
             let centre = sorted.median().unwrap();

@@ -12,12 +12,12 @@ use super::number::{Decimal, NumberFormat};
 use super::numeric::Numbers;
 use super::whole::Whole;
 use crate::error::Result;
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::store::numeric;
 
 /// Where the values of a column come from when they were not needed at first.
 pub trait Loader: Send + Sync {
-    fn load(&self, watch: &Watch) -> Result<Vec<ArrayRef>>;
+    fn load(&self, progress: &Progress) -> Result<Vec<ArrayRef>>;
 }
 
 pub struct Column {
@@ -96,47 +96,47 @@ impl Column {
         self.value_kind().is_numeric()
     }
 
-    pub fn chunks(&self, watch: &Watch) -> Result<&[ArrayRef]> {
+    pub fn chunks(&self, progress: &Progress) -> Result<&[ArrayRef]> {
         if let Some(chunks) = self.chunks.get() {
             return Ok(chunks);
         }
         let loaded = match &self.loader {
-            Some(loader) => loader.load(watch)?,
+            Some(loader) => loader.load(progress)?,
             None => Vec::new(),
         };
         Ok(self.chunks.get_or_init(|| loaded))
     }
 
-    pub fn codes(&self, watch: &Watch) -> Result<Arc<Codes>> {
+    pub fn codes(&self, progress: &Progress) -> Result<Arc<Codes>> {
         if let Some(codes) = self.codes.get() {
             return Ok(codes.clone());
         }
-        let made = self.encode(watch)?;
+        let made = self.encode(progress)?;
         Ok(self.codes.get_or_init(|| Arc::new(made)).clone())
     }
 
     /// Codes that are not kept, for a reading that replaces them.
-    pub fn encode(&self, watch: &Watch) -> Result<Codes> {
-        encode::encode(self.chunks(watch)?, watch)
+    pub fn encode(&self, progress: &Progress) -> Result<Codes> {
+        encode::encode(self.chunks(progress)?, progress)
     }
 
     /// The column as doubles, NaN for null, with the faults of its text if it is text.
-    pub fn numbers(&self, watch: &Watch) -> Result<Arc<Numbers>> {
+    pub fn numbers(&self, progress: &Progress) -> Result<Arc<Numbers>> {
         if let Some(numbers) = self.numbers.get() {
             return Ok(numbers.clone());
         }
         let format = self.number_format.get().copied();
         let others = self.others.get().copied().unwrap_or_default();
-        let made = numeric::read(self.name(), self.chunks(watch)?, format, others, watch)?;
+        let made = numeric::read(self.name(), self.chunks(progress)?, format, others, progress)?;
         Ok(self.numbers.get_or_init(|| Arc::new(made)).clone())
     }
 
     /// The column as whole numbers, where doubles would round them.
-    pub fn whole(&self, watch: &Watch) -> Result<Option<Arc<Whole>>> {
+    pub fn whole(&self, progress: &Progress) -> Result<Option<Arc<Whole>>> {
         if let Some(whole) = self.whole.get() {
             return Ok(whole.clone());
         }
-        let made = Whole::read(self.value_kind(), self.chunks(watch)?, watch)?;
+        let made = Whole::read(self.value_kind(), self.chunks(progress)?, progress)?;
         Ok(self.whole.get_or_init(|| made.map(Arc::new)).clone())
     }
 
@@ -147,18 +147,18 @@ impl Column {
 
     /// The cell as text, for faults.
     pub fn raw(&self, row: usize) -> Option<String> {
-        self.raws([row], &Watch::default()).ok()?.pop()?
+        self.raws([row], &Progress::default()).ok()?.pop()?
     }
 
     /// The cells of these rows, in ascending order, as texts.
-    pub fn raws(&self, rows: impl IntoIterator<Item = usize>, watch: &Watch) -> Result<Vec<Option<String>>> {
+    pub fn raws(&self, rows: impl IntoIterator<Item = usize>, progress: &Progress) -> Result<Vec<Option<String>>> {
         let mut texts = Vec::new();
         let mut chunks = self.chunks.get().map_or(&[][..], Vec::as_slice).iter();
         let options = FormatOptions::default();
         let (mut begin, mut end) = (0, 0);
         let mut open: Option<(&ArrayRef, ArrayFormatter)> = None;
         for row in rows {
-            watch.check()?;
+            progress.check()?;
             while row >= end
                 && let Some(chunk) = chunks.next()
             {

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::stats::mix;
 use crate::store::{Shipments, label_texts};
 
@@ -20,11 +20,11 @@ pub fn text_hash(text: &str) -> u64 {
 
 /// A number for the content of each record, by the texts of its cells: codes would differ between a part of a
 /// source and a copy of that part.
-pub fn contents(ships: &Shipments, watch: &Watch) -> Result<Vec<u64>> {
+pub fn contents(ships: &Shipments, progress: &Progress) -> Result<Vec<u64>> {
     let mut content = vec![0u64; ships.len()];
     for column in ships.store.own_columns() {
-        watch.check()?;
-        let codes = match column.codes(watch) {
+        progress.check()?;
+        let codes = match column.codes(progress) {
             Ok(codes) => codes,
             Err(Error::Schema(_)) => continue, // lists and the like have no order
             Err(error) => return Err(error),
@@ -40,13 +40,13 @@ pub fn contents(ships: &Shipments, watch: &Watch) -> Result<Vec<u64>> {
 }
 
 /// The same of single rows of the source, for the few that need it: whole columns are not encoded.
-pub fn contents_of(ships: &Shipments, rows: &[u32], watch: &Watch) -> Result<Vec<u64>> {
+pub fn contents_of(ships: &Shipments, rows: &[u32], progress: &Progress) -> Result<Vec<u64>> {
     let columns = ships.store.own_columns();
     for column in columns {
-        column.chunks(watch)?;
+        column.chunks(progress)?;
     }
     let content = |&row: &u32| {
-        watch.check()?;
+        progress.check()?;
         let cells = columns.iter().map(|column| column.raw(row as usize));
         Ok(cells.fold(0, |hash, cell| mix(hash ^ cell.map_or(1, |text| text_hash(&text)))))
     };

@@ -22,7 +22,7 @@ use super::role::Role;
 use super::settle::Decisions;
 use super::shipments::{Assigned, Shipments, Store, label_texts};
 use crate::error::{Error, Result};
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::store::currency;
 
 /// Rows that a thread takes at a time.
@@ -50,7 +50,7 @@ pub struct Currencies {
 
 impl Currencies {
     /// Of the values of a store, or those that the user states.
-    fn of(store: &Store, from: Option<&'static str>, watch: &Watch) -> Result<Currencies> {
+    fn of(store: &Store, from: Option<&'static str>, progress: &Progress) -> Result<Currencies> {
         let one = |code: &'static str| Currencies {
             ids: None,
             labels: vec![(code.to_owned(), Named::Known(currency::Currency { code, sure: true }))],
@@ -72,7 +72,7 @@ impl Currencies {
         let Some(role) = store.role(Role::Currency) else {
             return unknown("no column has the role \"currency\", and no layout or name of the column says it");
         };
-        let codes = store.role_codes(Role::Currency, watch)?;
+        let codes = store.role_codes(Role::Currency, progress)?;
         let labels = label_texts(&codes)?.into_iter().map(|text| {
             let text = text.unwrap_or_default();
             let named = currency::named(&text);
@@ -83,10 +83,10 @@ impl Currencies {
     }
 
     /// Which labels rows with a value have.
-    fn seen(&self, ships: &Shipments, values: &[f64], watch: &Watch) -> Result<Vec<bool>> {
+    fn seen(&self, ships: &Shipments, values: &[f64], progress: &Progress) -> Result<Vec<bool>> {
         let mut seen = vec![false; self.labels.len()];
         for row in ships.rows.iter() {
-            watch.check()?;
+            progress.check()?;
             seen[self.label(row)] |= !values[row].is_nan();
         }
         Ok(seen)
@@ -98,11 +98,11 @@ impl Currencies {
 }
 
 /// The codes of the currencies that rows with a value have, in order.
-pub fn currencies(ships: &Shipments, from: Option<&'static str>, watch: &Watch) -> Result<Vec<&'static str>> {
+pub fn currencies(ships: &Shipments, from: Option<&'static str>, progress: &Progress) -> Result<Vec<&'static str>> {
     let store = &*ships.store;
-    let values = store.role_numbers(Role::Value, watch)?;
-    let found = Currencies::of(store, from, watch)?;
-    let seen = found.seen(ships, &values, watch)?;
+    let values = store.role_numbers(Role::Value, progress)?;
+    let found = Currencies::of(store, from, progress)?;
+    let seen = found.seen(ships, &values, progress)?;
     let seen = found.labels.iter().zip(seen).filter(|(_, seen)| *seen);
     let mut codes: Vec<&'static str> =
         seen.filter_map(|((_, named), _)| if let Named::Known(c) = named { Some(c.code) } else { None }).collect();
@@ -112,21 +112,21 @@ pub fn currencies(ships: &Shipments, from: Option<&'static str>, watch: &Watch) 
 }
 
 /// The shipments with their values in the currency of the rates.
-pub fn convert(ships: &Shipments, rates: &Rates, asked: &Conversion, watch: &Watch) -> Result<Shipments> {
+pub fn convert(ships: &Shipments, rates: &Rates, asked: &Conversion, progress: &Progress) -> Result<Shipments> {
     let store = &*ships.store;
     // What whole columns show is decided before columns change their roles.
-    store.settle(watch)?;
-    let values = store.role_numbers(Role::Value, watch)?;
-    let currencies = Currencies::of(store, asked.from, watch)?;
-    let seen = currencies.seen(ships, &values, watch)?;
-    let pricing = Pricing::new(ships, &currencies, &seen, rates, asked, watch)?;
-    watch.begin("converting", store.rows as u64);
+    store.settle(progress)?;
+    let values = store.role_numbers(Role::Value, progress)?;
+    let currencies = Currencies::of(store, asked.from, progress)?;
+    let seen = currencies.seen(ships, &values, progress)?;
+    let pricing = Pricing::new(ships, &currencies, &seen, rates, asked, progress)?;
+    progress.begin("converting", store.rows as u64);
     let mut made = vec![f64::NAN; store.rows];
     let parts: Result<Vec<Vec<Tally>>> = made
         .par_chunks_mut(STEP)
         .enumerate()
         .map(|(part, made)| {
-            watch.check()?;
+            progress.check()?;
             let begin = part * STEP;
             let rows = begin..begin + made.len();
             let mut tallies = vec![Tally::default(); currencies.labels.len()];
@@ -152,7 +152,7 @@ pub fn convert(ships: &Shipments, rates: &Rates, asked: &Conversion, watch: &Wat
                     chosen[from..to].iter().for_each(|r| one(*r as usize));
                 }
             }
-            watch.advance(made.len() as u64);
+            progress.advance(made.len() as u64);
             Ok(tallies)
         })
         .collect();

@@ -19,7 +19,7 @@ use super::digits::{DateFormat, Told};
 use super::period::Every;
 use super::shipments::{label_texts, rows_of};
 use crate::error::{Error, Result};
-use crate::progress::Watch;
+use crate::progress::Progress;
 
 /// Stands for a null day; no calendar reaches it.
 pub const NULL_DAY: i32 = i32::MIN;
@@ -50,10 +50,15 @@ pub struct Wider {
 }
 
 /// Reads the column as `format` says, or as its own labels show.
-pub fn read(column: &Column, order: Option<DateOrder>, format: Option<DateFormat>, watch: &Watch) -> Result<Days> {
+pub fn read(
+    column: &Column,
+    order: Option<DateOrder>,
+    format: Option<DateFormat>,
+    progress: &Progress,
+) -> Result<Days> {
     match column.value_kind() {
-        DataType::Date32 | DataType::Date64 | DataType::Timestamp(_, _) => dates(column, watch),
-        kind if column.is_text() || kind.is_numeric() => labels(column, order, format, watch),
+        DataType::Date32 | DataType::Date64 | DataType::Timestamp(_, _) => dates(column, progress),
+        kind if column.is_text() || kind.is_numeric() => labels(column, order, format, progress),
         kind => Err(Error::Schema(format!(
             "column {:?} has the role \"date\" but holds {kind}; give it dates, timestamps, texts or whole numbers",
             column.name()
@@ -61,10 +66,10 @@ pub fn read(column: &Column, order: Option<DateOrder>, format: Option<DateFormat
     }
 }
 
-fn dates(column: &Column, watch: &Watch) -> Result<Days> {
+fn dates(column: &Column, progress: &Progress) -> Result<Days> {
     let mut values = Vec::new();
-    for chunk in column.chunks(watch)? {
-        watch.check()?;
+    for chunk in column.chunks(progress)? {
+        progress.check()?;
         // Dictionaries of dates are rare: their values are spread over the rows.
         let plain = match chunk.as_any_dictionary_opt() {
             Some(_) => arrow::compute::cast(chunk, column.value_kind())?,
@@ -148,8 +153,8 @@ fn spread<T: arrow::datatypes::ArrowPrimitiveType<Native = i64>>(
     days.par_extend((0..values.len()).into_par_iter().with_min_len(1 << 14).map(of));
 }
 
-fn labels(column: &Column, order: Option<DateOrder>, format: Option<DateFormat>, watch: &Watch) -> Result<Days> {
-    let codes = column.encode(watch)?;
+fn labels(column: &Column, order: Option<DateOrder>, format: Option<DateFormat>, progress: &Progress) -> Result<Days> {
+    let codes = column.encode(progress)?;
     let texts = label_texts(&codes)?;
     let (format, sentences) = match format {
         Some(format) => (format, Vec::new()),

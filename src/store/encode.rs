@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use super::codes::{Codes, text_labels};
 use super::short::{SHORT, mix, short};
 use crate::error::{Error, Result};
-use crate::progress::Watch;
+use crate::progress::Progress;
 
 mod numbers;
 mod rank;
@@ -27,7 +27,7 @@ use views::Places;
 pub use numbers::counted;
 
 /// Rows between two looks at the stop flag.
-const BREATH: usize = 1 << 18;
+const CHECK_INTERVAL: usize = 1 << 18;
 const NULL: u32 = u32::MAX;
 /// Places for recent values: they fit the second-level cache.
 const RECENT_BITS: u32 = 13;
@@ -162,7 +162,7 @@ struct Piece<'a, 'ids> {
 }
 
 /// Encodes the chunks of one column.
-pub fn encode(chunks: &[ArrayRef], watch: &Watch) -> Result<Codes> {
+pub fn encode(chunks: &[ArrayRef], progress: &Progress) -> Result<Codes> {
     let Some(first) = chunks.first() else {
         return Ok(Codes { ids: Vec::new(), labels: text_labels([]) });
     };
@@ -170,22 +170,22 @@ pub fn encode(chunks: &[ArrayRef], watch: &Watch) -> Result<Codes> {
         let kind = first.data_type();
         let alike: Result<Vec<ArrayRef>, _> = chunks.iter().map(|chunk| cast(chunk, kind)).collect();
         let alike = alike.map_err(|e| Error::Schema(format!("a column is {kind} at first and then is not: {e}")))?;
-        return encode(&alike, watch);
+        return encode(&alike, progress);
     }
     match first.data_type() {
-        DataType::Dictionary(_, _) => dictionaries(chunks, watch),
+        DataType::Dictionary(_, _) => dictionaries(chunks, progress),
         DataType::RunEndEncoded(_, values) => {
             let plain: Result<Vec<ArrayRef>, _> = chunks.iter().map(|c| cast(c, values.data_type())).collect();
-            encode(&plain?, watch)
+            encode(&plain?, progress)
         }
-        kind if is_text(kind) => texts(chunks, watch),
-        kind if counted(kind) => numbers::encode(chunks, kind, watch),
+        kind if is_text(kind) => texts(chunks, progress),
+        kind if counted(kind) => numbers::encode(chunks, kind, progress),
         kind => {
             let plain: Result<Vec<ArrayRef>, _> = chunks.iter().map(|c| cast(c, &DataType::Utf8View)).collect();
             let plain = plain.map_err(|_| {
                 Error::Schema(format!("a column of type {kind} cannot be a key; turn it into text or a number first"))
             })?;
-            texts(&plain, watch)
+            texts(&plain, progress)
         }
     }
 }
@@ -199,7 +199,7 @@ type Numbered<'a> = (Vec<u32>, Vec<usize>, Vec<Vec<Value<'a>>>);
 
 /// Splits the rows of all chunks into about as many runs of pieces as there are threads, numbers
 /// each run on its own and returns the local numbers with the values they stand for.
-fn number_runs<'a, F>(chunks: &'a [ArrayRef], watch: &Watch, number: F) -> Result<Numbered<'a>>
+fn number_runs<'a, F>(chunks: &'a [ArrayRef], progress: &Progress, number: F) -> Result<Numbered<'a>>
 where
     F: Fn(&mut Local<'a>, &'a dyn Array, usize, &mut [u32]) + Sync,
 {
@@ -219,7 +219,7 @@ where
                 sizes.push(0);
                 continue;
             }
-            let length = (chunk.len() - start).min(share - sizes[last]).min(BREATH);
+            let length = (chunk.len() - start).min(share - sizes[last]).min(CHECK_INTERVAL);
             let (head, tail) = rest.split_at_mut(length);
             rest = tail;
             runs[last].push(Piece { chunk: chunk.as_ref(), start, ids: head });
@@ -232,7 +232,7 @@ where
         .map(|run| {
             let mut local = Local::new();
             for piece in run {
-                watch.check()?;
+                progress.check()?;
                 number(&mut local, piece.chunk, piece.start, piece.ids);
             }
             let mut values = local.values;
@@ -258,8 +258,8 @@ fn apply_ranks(ids: &mut [u32], sizes: &[usize], maps: &[Vec<u32>], null: u32) {
     });
 }
 
-fn texts(chunks: &[ArrayRef], watch: &Watch) -> Result<Codes> {
-    let (mut ids, sizes, values) = number_runs(chunks, watch, number_texts)?;
+fn texts(chunks: &[ArrayRef], progress: &Progress) -> Result<Codes> {
+    let (mut ids, sizes, values) = number_runs(chunks, progress, number_texts)?;
     // Few texts of a long column are copied: labels must not hold on to all its bytes.
     let held: usize = values.iter().flatten().map(Value::held).sum();
     let Some(places) = Places::of(chunks).filter(|places| 2 * held >= places.bytes()) else {
@@ -312,9 +312,9 @@ fn number_texts<'a>(local: &mut Local<'a>, chunk: &'a dyn Array, start: usize, i
 
 /// Dictionary columns: the values of each chunk's dictionary are encoded like a column of their
 /// own, then the keys are mapped. Values that no row uses leave no label.
-fn dictionaries(chunks: &[ArrayRef], watch: &Watch) -> Result<Codes> {
+fn dictionaries(chunks: &[ArrayRef], progress: &Progress) -> Result<Codes> {
     let values: Vec<ArrayRef> = chunks.iter().map(|c| dictionary_values(c)).collect();
-    let codes = encode(&values, watch)?;
+    let codes = encode(&values, progress)?;
     let count = codes.labels.len();
     let used: Vec<AtomicBool> = (0..=count).map(|_| AtomicBool::new(false)).collect();
     let mut ids = vec![NULL; chunks.iter().map(|c| c.len()).sum()];
@@ -323,14 +323,14 @@ fn dictionaries(chunks: &[ArrayRef], watch: &Watch) -> Result<Codes> {
     for (chunk, values) in chunks.iter().zip(&values) {
         let map = &codes.ids[offset..offset + values.len()];
         offset += values.len();
-        for start in (0..chunk.len()).step_by(BREATH) {
-            let (head, tail) = rest.split_at_mut(BREATH.min(chunk.len() - start));
+        for start in (0..chunk.len()).step_by(CHECK_INTERVAL) {
+            let (head, tail) = rest.split_at_mut(CHECK_INTERVAL.min(chunk.len() - start));
             rest = tail;
             pieces.push((Piece { chunk: chunk.as_ref(), start, ids: head }, map));
         }
     }
     pieces.into_par_iter().try_for_each(|(piece, map)| {
-        watch.check()?;
+        progress.check()?;
         piece.spread(map, codes.null(), &used)
     })?;
     let used: Vec<bool> = used.into_iter().map(AtomicBool::into_inner).collect();
@@ -340,7 +340,7 @@ fn dictionaries(chunks: &[ArrayRef], watch: &Watch) -> Result<Codes> {
     let kept: UInt32Array = (0..count as u32).filter(|&label| used[label as usize]).collect();
     let mut map = vec![kept.len() as u32; count + 1];
     kept.values().iter().zip(0..).for_each(|(&label, code)| map[label as usize] = code);
-    ids.par_chunks_mut(BREATH).for_each(|ids| ids.iter_mut().for_each(|id| *id = map[*id as usize]));
+    ids.par_chunks_mut(CHECK_INTERVAL).for_each(|ids| ids.iter_mut().for_each(|id| *id = map[*id as usize]));
     Ok(Codes { ids, labels: take(&codes.labels, &kept, None)? })
 }
 
@@ -389,7 +389,7 @@ mod tests {
             Arc::new(texts.into_iter().collect::<DictionaryArray<Int8Type>>()),
         ];
         for array in arrays {
-            let codes = encode(&[array], &Watch::default()).unwrap();
+            let codes = encode(&[array], &Progress::default()).unwrap();
             assert_eq!(labels(&codes), ["", "b", "exactly twelv", long.as_str(), "ä"]);
             assert_eq!(codes.ids, [1, 5, 4, 3, 1, 0, 2]);
         }
@@ -399,7 +399,7 @@ mod tests {
     fn chunks_share_one_numbering_and_unused_values_vanish() {
         let a: ArrayRef = Arc::new(["z", "a"].into_iter().collect::<DictionaryArray<Int8Type>>());
         let b: ArrayRef = Arc::new(["m", "a", "q"].into_iter().collect::<DictionaryArray<Int8Type>>().slice(1, 1));
-        let codes = encode(&[a, b], &Watch::default()).unwrap();
+        let codes = encode(&[a, b], &Progress::default()).unwrap();
         assert_eq!(labels(&codes), ["a", "z"]);
         assert_eq!(codes.ids, [1, 0, 0]);
     }
@@ -409,7 +409,7 @@ mod tests {
         let values: ArrayRef = Arc::new(Int64Array::from(vec![2010, 999, 5, 2011]));
         let keys = arrow::array::Int8Array::from(vec![Some(0), Some(1), None, Some(3), Some(0)]);
         let made: ArrayRef = Arc::new(DictionaryArray::new(keys, values));
-        let codes = encode(&[made], &Watch::default()).unwrap();
+        let codes = encode(&[made], &Progress::default()).unwrap();
         assert_eq!(codes.labels.as_primitive::<Int64Type>().values()[..], [999, 2010, 2011]);
         assert_eq!(codes.ids, [1, 0, 3, 2, 1]);
     }

@@ -13,7 +13,7 @@ use super::fault::RowList;
 use super::role::Role;
 use super::shipments::{Store, label_texts};
 use crate::error::{Error, Result};
-use crate::progress::Watch;
+use crate::progress::Progress;
 
 /// Currencies that are named with their rows; the others are counted.
 const SHOWN: usize = 4;
@@ -36,10 +36,10 @@ impl Store {
     }
 
     /// Tells once that the values are in several currencies; a copy of the rows keeps what was told of all.
-    pub(super) fn tell_currencies(&self, watch: &Watch) -> Result<()> {
+    pub(super) fn tell_currencies(&self, progress: &Progress) -> Result<()> {
         if self.currencies_told.get().is_none() {
             if self.earlier.currency.is_none() {
-                let told = self.caution(&RowList::All(self.rows), watch)?;
+                let told = self.caution(&RowList::All(self.rows), progress)?;
                 told.into_iter().for_each(|caution| self.note(caution));
             }
             self.currencies_told.get_or_init(|| ());
@@ -48,26 +48,26 @@ impl Store {
     }
 
     /// A sentence where the rows that have a value have several currencies.
-    pub fn caution(&self, rows: &RowList, watch: &Watch) -> Result<Option<String>> {
+    pub fn caution(&self, rows: &RowList, progress: &Progress) -> Result<Option<String>> {
         let (Some(_), Some(currency)) = (self.role(Role::Value), self.role(Role::Currency)) else { return Ok(None) };
         if *self.stated() != Stated::Open {
             return Ok(None);
         }
         let column = &self.columns[currency.column];
-        if !several(column.chunks(watch)?, watch)? {
+        if !several(column.chunks(progress)?, progress)? {
             return Ok(None);
         }
-        let values = match self.role_numbers(Role::Value, watch) {
+        let values = match self.role_numbers(Role::Value, progress) {
             Ok(values) => values,
             Err(Error::Cancelled) => return Err(Error::Cancelled),
             Err(_) => return Ok(None), // a column that cannot be read says so when it is used
         };
-        let codes = self.role_codes(Role::Currency, watch)?;
+        let codes = self.role_codes(Role::Currency, progress)?;
         let labels = label_texts(&codes)?;
         let step = 1 << 16;
         let count = |part: usize| {
             let mut counts = vec![0u64; labels.len() + 1];
-            if watch.stopped() {
+            if progress.stopped() {
                 return counts;
             }
             for position in part * step..rows.len().min((part + 1) * step) {
@@ -82,7 +82,7 @@ impl Store {
         };
         let parts = (0..rows.len().div_ceil(step)).into_par_iter().map(count);
         let counts = parts.reduce(|| vec![0; labels.len() + 1], add);
-        watch.check()?;
+        progress.check()?;
         let mut found: Vec<(String, u64)> = Vec::new();
         for (label, rows) in labels.iter().zip(counts) {
             let Some(name) = label.as_deref().and_then(name).filter(|_| rows > 0) else { continue };
@@ -111,11 +111,11 @@ pub fn is_caution(note: &str) -> bool {
 
 /// Whether cells name more than one currency. It looks at the values of dictionaries, at a text only where the row
 /// before had another, and reads each text once.
-fn several(chunks: &[ArrayRef], watch: &Watch) -> Result<bool> {
+fn several(chunks: &[ArrayRef], progress: &Progress) -> Result<bool> {
     let parts: Result<Vec<BTreeSet<String>>> = chunks
         .par_iter()
         .map(|chunk| {
-            watch.check()?;
+            progress.check()?;
             let mut found = BTreeSet::new();
             let Ok(texts) = cast(&dictionary_values(chunk), &DataType::Utf8View) else { return Ok(found) };
             let (mut last, mut seen) = (None, BTreeSet::new());

@@ -12,7 +12,7 @@ use super::encode::{dictionary_values, is_text};
 use super::number::{Decimal, NumberCell, NumberFormat, parse_number};
 use super::vote::Ballot;
 use crate::error::{Error, Result};
-use crate::progress::Watch;
+use crate::progress::Progress;
 
 pub const NOT_A_NUMBER: &str = "not a number";
 
@@ -29,12 +29,12 @@ pub fn read(
     chunks: &[ArrayRef],
     format: Option<NumberFormat>,
     others: Decimal,
-    watch: &Watch,
+    progress: &Progress,
 ) -> Result<Numbers> {
     let text = chunks.first().is_some_and(|c| is_text(dictionary_values(c).data_type()));
     if !text {
         return Ok(Numbers {
-            values: plain(name, chunks, watch)?,
+            values: plain(name, chunks, progress)?,
             faults: Vec::new(),
             format: NumberFormat::default(),
         });
@@ -42,12 +42,12 @@ pub fn read(
     let format = match format {
         Some(format) => format,
         None => {
-            let ballot = ballot(chunks, watch)?;
+            let ballot = ballot(chunks, progress)?;
             let own = Decimal::elect(&[ballot])[0].decimal;
             NumberFormat::from(if ballot.point == ballot.comma { others } else { own })
         }
     };
-    read_text(chunks, format, watch)
+    read_text(chunks, format, progress)
 }
 
 /// Doubles as a column, null for NaN.
@@ -58,11 +58,11 @@ pub fn nullable(values: Vec<f64>) -> ArrayRef {
 }
 
 /// What the texts of a column say of its decimal sign, a vote a row.
-pub fn ballot(chunks: &[ArrayRef], watch: &Watch) -> Result<Ballot> {
+pub fn ballot(chunks: &[ArrayRef], progress: &Progress) -> Result<Ballot> {
     let parts: Result<Vec<Ballot>> = chunks
         .par_iter()
         .map(|chunk| {
-            watch.check()?;
+            progress.check()?;
             let mut ballot = Ballot::default();
             used_texts(chunk, |text, times| ballot.add(text, times))?;
             Ok(ballot)
@@ -89,7 +89,7 @@ pub fn used_texts(chunk: &ArrayRef, mut put: impl FnMut(&[u8], u64)) -> Result<(
     Ok(())
 }
 
-fn plain(name: &str, chunks: &[ArrayRef], watch: &Watch) -> Result<ScalarBuffer<f64>> {
+fn plain(name: &str, chunks: &[ArrayRef], progress: &Progress) -> Result<ScalarBuffer<f64>> {
     if let [only] = chunks
         && let Some(floats) = only.as_primitive_opt::<Float64Type>()
         && floats.null_count() == 0
@@ -98,7 +98,7 @@ fn plain(name: &str, chunks: &[ArrayRef], watch: &Watch) -> Result<ScalarBuffer<
     }
     let mut values = Vec::with_capacity(chunks.iter().map(|c| c.len()).sum());
     for chunk in chunks {
-        watch.check()?;
+        progress.check()?;
         let kind = dictionary_values(chunk).data_type().clone();
         if !(kind.is_numeric() || kind == DataType::Boolean || kind == DataType::Null) {
             return Err(Error::Schema(format!(
@@ -116,7 +116,7 @@ fn plain(name: &str, chunks: &[ArrayRef], watch: &Watch) -> Result<ScalarBuffer<
     Ok(ScalarBuffer::from(values))
 }
 
-fn read_text(chunks: &[ArrayRef], format: NumberFormat, watch: &Watch) -> Result<Numbers> {
+fn read_text(chunks: &[ArrayRef], format: NumberFormat, progress: &Progress) -> Result<Numbers> {
     let mut starts = Vec::with_capacity(chunks.len());
     let mut rows = 0u32;
     for chunk in chunks {
@@ -127,7 +127,7 @@ fn read_text(chunks: &[ArrayRef], format: NumberFormat, watch: &Watch) -> Result
         .par_iter()
         .zip(starts)
         .map(|(chunk, start)| {
-            watch.check()?;
+            progress.check()?;
             let mut values = Vec::with_capacity(chunk.len());
             let mut faults = Vec::new();
             let mut take = |cell: NumberCell| {

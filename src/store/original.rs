@@ -9,11 +9,11 @@ use arrow::datatypes::{DataType, Field, Schema};
 use super::fault::RowList;
 use super::shipments::Shipments;
 use crate::error::Result;
-use crate::progress::Watch;
+use crate::progress::Progress;
 
 impl Shipments {
     /// The source's own columns for these rows; text of any encoding as string views.
-    pub fn original(&self, watch: &Watch) -> Result<RecordBatch> {
+    pub fn original(&self, progress: &Progress) -> Result<RecordBatch> {
         let rows = match &self.rows {
             RowList::All(_) => None,
             RowList::Some(rows) => Some(UInt32Array::from(rows.to_vec())),
@@ -21,9 +21,9 @@ impl Shipments {
         let mut fields = Vec::new();
         let mut arrays: Vec<ArrayRef> = Vec::new();
         for column in self.store.own_columns() {
-            watch.check()?;
+            progress.check()?;
             let kind = if column.is_text() { DataType::Utf8View } else { column.kind().clone() };
-            let chunks = column.chunks(watch)?;
+            let chunks = column.chunks(progress)?;
             let plain: Result<Vec<ArrayRef>, _> = chunks.iter().map(|c| cast(c, &kind)).collect();
             let plain = plain?;
             let parts: Vec<&dyn Array> = plain.iter().map(AsRef::as_ref).collect();

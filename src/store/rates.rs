@@ -7,7 +7,7 @@ use super::days::NULL_DAY;
 use super::period::{Every, Period, iso};
 use super::shipments::{Store, label_texts};
 use crate::error::{Error, Result};
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::stats::exact_sum;
 use crate::store::{currency, days};
 
@@ -52,7 +52,7 @@ const COLUMNS: &str = "a table of rates has the columns \"currency\" (codes of I
 impl Rates {
     /// Reads the columns `currency`, `rate` and, if it is there, `date` of a table. `holds` is how many days a rate is
     /// valid at the most.
-    pub fn read(table: &Store, to: &'static str, holds: Option<i32>, watch: &Watch) -> Result<Rates> {
+    pub fn read(table: &Store, to: &'static str, holds: Option<i32>, progress: &Progress) -> Result<Rates> {
         let find = |name: &str| {
             table.find(name).ok_or_else(|| {
                 let names: Vec<&str> = table.columns.iter().map(|c| c.name()).collect();
@@ -64,13 +64,13 @@ impl Rates {
         };
         let wrong = |row: usize, what: String| Err(Error::Argument(format!("rates, row {row}: {what}")));
         let (currencies, column) = (find("currency")?, &table.columns[find("rate")?]);
-        let codes = table.columns[currencies].codes(watch)?;
+        let codes = table.columns[currencies].codes(progress)?;
         let texts = label_texts(&codes)?;
-        let numbers = column.numbers(watch)?;
+        let numbers = column.numbers(progress)?;
         let mut notes = Vec::new();
         let days = match table.find("date") {
             Some(date) => {
-                let read = days::read(&table.columns[date], table.date_order(), None, watch)?;
+                let read = days::read(&table.columns[date], table.date_order(), None, progress)?;
                 if let Some((row, reason)) = read.faults.first() {
                     let text = table.columns[date].raw(*row as usize).unwrap_or_default();
                     return wrong(*row as usize, format!("the date {text:?} is {reason}"));
@@ -182,15 +182,15 @@ impl Series {
         Some(Rate { rate, partial, old })
     }
 
-    /// The rates of all days of a stretch, each for the period that holds the day.
-    pub fn spread(&self, stretch: Period, every: Every, watch: &Watch) -> Result<Vec<Option<Rate>>> {
-        let mut all = Vec::with_capacity((stretch.last - stretch.first + 1).max(0) as usize);
-        let mut start = every.start(stretch.first);
-        while start <= stretch.last {
-            watch.check()?;
+    /// The rates of all days of a period, each for the period that holds the day.
+    pub fn spread(&self, period: Period, every: Every, progress: &Progress) -> Result<Vec<Option<Rate>>> {
+        let mut all = Vec::with_capacity((period.last - period.first + 1).max(0) as usize);
+        let mut start = every.start(period.first);
+        while start <= period.last {
+            progress.check()?;
             let next = every.next(start);
             let rate = self.over(Period { first: start, last: next - 1 });
-            let days = next.min(stretch.last + 1) - start.max(stretch.first);
+            let days = next.min(period.last + 1) - start.max(period.first);
             all.extend((0..days).map(|_| rate));
             start = next;
         }
@@ -227,11 +227,11 @@ mod tests {
         assert_eq!(over(12, 15), Rate { rate: 2.5, partial: false, old: false });
         assert_eq!(over(8, 10), Rate { rate: 2.0, partial: true, old: false });
         assert_eq!(s.over(Period { first: 1, last: 9 }), None);
-        let days = s.spread(Period { first: 8, last: 20 }, Every::Day, &Watch::default()).unwrap();
+        let days = s.spread(Period { first: 8, last: 20 }, Every::Day, &Progress::default()).unwrap();
         assert_eq!(days.len(), 13);
         assert_eq!(days[5], s.over(one(13)));
         // 1970-01-20 to 1970-02-10, in months.
-        let months = s.spread(Period { first: 19, last: 40 }, Every::Month, &Watch::default()).unwrap();
+        let months = s.spread(Period { first: 19, last: 40 }, Every::Month, &Progress::default()).unwrap();
         assert_eq!(months.len(), 22);
         assert_eq!(months[0], s.over(Period { first: 0, last: 30 }));
         assert_eq!(months[12], s.over(Period { first: 31, last: 58 }));

@@ -15,7 +15,7 @@ use super::role::{Role, RoleKind};
 use super::shipments::{Store, label_texts};
 use super::{nothing, side};
 use crate::error::{Error, Result};
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::store::{country, hs};
 
 /// A role's codes, the cells that it could not read, those it mended, and how it read.
@@ -36,16 +36,16 @@ impl RoleReading {
 
 impl Store {
     /// A text, HS, country or side role as codes of normalised texts.
-    pub fn role_codes(&self, role: Role, watch: &Watch) -> Result<Arc<Codes>> {
+    pub fn role_codes(&self, role: Role, progress: &Progress) -> Result<Arc<Codes>> {
         let cell = &self.codes[role as usize];
         if let Some(reading) = cell.get() {
             return Ok(reading.codes.clone());
         }
-        let made = self.read_role(role, watch)?;
+        let made = self.read_role(role, progress)?;
         Ok(cell.get_or_init(|| made).codes.clone())
     }
 
-    fn read_role(&self, role: Role, watch: &Watch) -> Result<RoleReading> {
+    fn read_role(&self, role: Role, progress: &Progress) -> Result<RoleReading> {
         let (column, _) = self.require(role)?;
         match role.kind() {
             RoleKind::Hs => {
@@ -55,7 +55,7 @@ impl Store {
                     kind if kind.is_integer() => Stored::Integer,
                     _ => Stored::Float,
                 };
-                let raw = column.encode(watch)?;
+                let raw = column.encode(progress)?;
                 let texts = label_texts(&raw)?;
                 let made = hs::read(raw, &texts, stored, self.hs_digits, self.earlier.lost_zeros);
                 Ok(RoleReading {
@@ -66,30 +66,30 @@ impl Store {
                 })
             }
             RoleKind::Side => {
-                let raw = column.encode(watch)?;
+                let raw = column.encode(progress)?;
                 let texts = label_texts(&raw)?;
                 let (codes, faults) = side::read(raw, &texts);
                 Ok(RoleReading { faults, ..RoleReading::of(Arc::new(codes)) })
             }
-            _ if role.is_country() => self.countries(role, watch),
+            _ if role.is_country() => self.countries(role, progress),
             _ if role.is_words() && column.is_text() => {
-                let raw = column.codes(watch)?;
+                let raw = column.codes(progress)?;
                 let (made, note) = nothing::read(role, &raw)?;
                 note.into_iter().for_each(|note| self.note(note));
                 Ok(RoleReading::of(made.map_or(raw, Arc::new)))
             }
-            _ if column.is_text() => Ok(RoleReading::of(column.codes(watch)?)),
+            _ if column.is_text() => Ok(RoleReading::of(column.codes(progress)?)),
             _ => {
-                let raw = column.encode(watch)?;
+                let raw = column.encode(progress)?;
                 let texts = label_texts(&raw)?;
                 Ok(RoleReading::of(Arc::new(raw.relabelled(&texts))))
             }
         }
     }
 
-    fn countries(&self, role: Role, watch: &Watch) -> Result<RoleReading> {
+    fn countries(&self, role: Role, progress: &Progress) -> Result<RoleReading> {
         let (column, _) = self.require(role)?;
-        let raw = column.codes(watch)?;
+        let raw = column.codes(progress)?;
         let texts = label_texts(&raw)?;
         let earlier = self.earlier.countries[usize::from(role == Role::Destination)];
         let made = country::read(&texts, earlier, self.m49);
@@ -109,12 +109,12 @@ impl Store {
     }
 
     /// The date role as days since 1970-01-01, [`days::NULL_DAY`] for null.
-    pub fn days(&self, watch: &Watch) -> Result<Arc<Vec<i32>>> {
+    pub fn days(&self, progress: &Progress) -> Result<Arc<Vec<i32>>> {
         if let Some((days, _)) = self.days.get() {
             return Ok(days.clone());
         }
         let (column, _) = self.require(Role::Date)?;
-        let mut made = days::read(column, self.date_order(), self.earlier.date, watch)?;
+        let mut made = days::read(column, self.date_order(), self.earlier.date, progress)?;
         for told in &made.told {
             self.note(told.sentence(column.name()));
         }
@@ -123,23 +123,23 @@ impl Store {
     }
 
     /// Labels of whole years or quarters beside labels of their parts, with their rows.
-    pub fn wider_dates(&self, watch: &Watch) -> Result<&[Wider]> {
+    pub fn wider_dates(&self, progress: &Progress) -> Result<&[Wider]> {
         if self.role(Role::Date).is_none() {
             return Ok(&[]);
         }
-        self.days(watch)?;
+        self.days(progress)?;
         Ok(self.days.get().map_or(&[], |d| &d.1.wider))
     }
 
     /// The finest that any date tells: the day, or no more than its month, quarter or year.
-    pub fn date_grain(&self, watch: &Watch) -> Result<Grain> {
-        self.days(watch)?;
+    pub fn date_grain(&self, progress: &Progress) -> Result<Grain> {
+        self.days(progress)?;
         Ok(self.days.get().map_or(Grain::Day, |d| d.1.grain))
     }
 
     /// An error where the dates do not tell the periods wanted.
-    pub fn check_grain(&self, every: Every, watch: &Watch) -> Result<()> {
-        let grain = self.date_grain(watch)?;
+    pub fn check_grain(&self, every: Every, progress: &Progress) -> Result<()> {
+        let grain = self.date_grain(progress)?;
         if every.told_by(grain) {
             return Ok(());
         }
@@ -158,8 +158,8 @@ impl Store {
     }
 
     /// Reads every role, then lists all faults by row and column.
-    pub fn faults(&self, watch: &Watch) -> Result<Vec<Fault>> {
-        self.read_roles(watch)?;
+    pub fn faults(&self, progress: &Progress) -> Result<Vec<Fault>> {
+        self.read_roles(progress)?;
         let mut all = self.read_faults().to_vec();
         all.extend_from_slice(&self.derived_faults);
         let mut add = |column: usize, faults: &[(u32, &'static str)]| {
@@ -173,7 +173,7 @@ impl Store {
             }
         }
         for &column in &self.numbers {
-            self.columns[column].numbers(watch)?;
+            self.columns[column].numbers(progress)?;
         }
         for (i, column) in self.columns.iter().enumerate() {
             if self.role_of(i).is_none() {
@@ -185,10 +185,10 @@ impl Store {
     }
 
     /// Reads the roles that mend cells, then lists all mended cells by row and column.
-    pub fn repairs(&self, watch: &Watch) -> Result<Vec<Repair>> {
+    pub fn repairs(&self, progress: &Progress) -> Result<Vec<Repair>> {
         let mut all = self.read_repairs.clone();
         if let Some(assigned) = self.role(Role::Hs) {
-            let codes = self.role_codes(Role::Hs, watch)?;
+            let codes = self.role_codes(Role::Hs, progress)?;
             let texts = label_texts(&codes)?;
             let cells = self.codes[Role::Hs as usize].get().map_or(&[][..], |c| &c.repairs);
             all.extend(cells.iter().map(|&(row, reason)| {
@@ -200,12 +200,12 @@ impl Store {
         Ok(all)
     }
 
-    fn read_roles(&self, watch: &Watch) -> Result<()> {
+    fn read_roles(&self, progress: &Progress) -> Result<()> {
         for (role, _) in self.roles() {
             match role.kind() {
-                RoleKind::Number => drop(self.role_numbers(role, watch)?),
-                RoleKind::Date => drop(self.days(watch)?),
-                RoleKind::Hs | RoleKind::Side => drop(self.role_codes(role, watch)?),
+                RoleKind::Number => drop(self.role_numbers(role, progress)?),
+                RoleKind::Date => drop(self.days(progress)?),
+                RoleKind::Hs | RoleKind::Side => drop(self.role_codes(role, progress)?),
                 RoleKind::Text => {} // nothing there can be wrong
             }
         }

@@ -14,7 +14,7 @@ use super::role::{Role, RoleKind};
 use super::shipments::Store;
 use super::vote::Ballot;
 use crate::error::{Error, Result};
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::store::currency;
 
 /// How the columns of roles were read.
@@ -72,24 +72,24 @@ impl Decisions {
 impl Store {
     /// Takes all decisions that need whole columns and tell a note about dates or numbers. It reads the
     /// columns with a date or number role that are not dates or numbers already, and no others.
-    pub fn settle(&self, watch: &Watch) -> Result<()> {
-        self.settle_numbers(watch)?;
+    pub fn settle(&self, progress: &Progress) -> Result<()> {
+        self.settle_numbers(progress)?;
         if self.role(Role::Date).is_some() {
             let (column, _) = self.require(Role::Date)?;
             if column.is_text() || column.value_kind().is_numeric() {
-                self.days(watch)?;
+                self.days(progress)?;
             }
         }
-        self.tell_currencies(watch)
+        self.tell_currencies(progress)
     }
 
     /// The same, and what is told of countries and firms. A column that cannot be read at all says so
     /// when it is used.
-    pub fn settle_notes(&self, watch: &Watch) -> Result<()> {
-        self.settle(watch)?;
+    pub fn settle_notes(&self, progress: &Progress) -> Result<()> {
+        self.settle(progress)?;
         for role in [Role::Origin, Role::Destination, Role::Exporter, Role::Importer] {
             if self.role(role).is_some() {
-                match self.role_codes(role, watch) {
+                match self.role_codes(role, progress) {
                     Err(error @ Error::Cancelled) => return Err(error),
                     _ => continue,
                 }
@@ -100,7 +100,7 @@ impl Store {
 
     /// How numbers in text columns are spelled: all columns with a number role vote together, so that
     /// it does not matter which is read first.
-    pub(super) fn settle_numbers(&self, watch: &Watch) -> Result<()> {
+    pub(super) fn settle_numbers(&self, progress: &Progress) -> Result<()> {
         let mut columns: Vec<usize> =
             self.roles().filter(|(r, _)| r.kind() == RoleKind::Number).map(|(_, a)| a.column).collect();
         columns.sort_unstable();
@@ -121,7 +121,7 @@ impl Store {
         }
         columns.retain(|&c| self.columns[c].number_format.get().is_none());
         let ballots: Result<Vec<Ballot>> =
-            columns.iter().map(|&c| ballot(self.columns[c].chunks(watch)?, watch)).collect();
+            columns.iter().map(|&c| ballot(self.columns[c].chunks(progress)?, progress)).collect();
         let ballots = ballots?;
         let elected = Decimal::elect(&ballots);
         let open: Vec<&str> =
@@ -138,7 +138,7 @@ impl Store {
             let column = &self.columns[c];
             column.number_format.get_or_init(|| elected.decimal.into());
             let mut texts: BTreeSet<Vec<u8>> = BTreeSet::new();
-            for chunk in column.chunks(watch)? {
+            for chunk in column.chunks(progress)? {
                 used_texts(chunk, |text, _| {
                     if text.iter().any(|b| b.is_ascii_alphabetic() || *b == b'$' || *b >= 0x80) && texts.len() < 10_000
                     {
@@ -152,14 +152,14 @@ impl Store {
     }
 
     /// What has been decided so far, as pairs of texts, for copies of these rows.
-    pub fn decisions(&self, watch: &Watch) -> Result<Vec<(String, String)>> {
-        self.settle_notes(watch)?;
+    pub fn decisions(&self, progress: &Progress) -> Result<Vec<(String, String)>> {
+        self.settle_notes(progress)?;
         let mut made = self.earlier.clone();
         if let Some((_, days)) = self.days.get() {
             made.date = days.format.or(made.date);
         }
         if self.role(Role::Hs).is_some() {
-            self.role_codes(Role::Hs, watch)?;
+            self.role_codes(Role::Hs, progress)?;
         }
         let reading = |role: Role| self.codes[role as usize].get();
         made.currency = Some(self.stated().clone());

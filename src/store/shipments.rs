@@ -20,7 +20,7 @@ use super::role::Role;
 use super::settle::Decisions;
 use super::totals::Totals;
 use crate::error::{Error, Result};
-use crate::progress::Watch;
+use crate::progress::Progress;
 
 pub use super::days::NULL_DAY;
 
@@ -297,13 +297,13 @@ impl Store {
     }
 
     /// A number role in its own unit (kilograms, whole currency), NaN for null.
-    pub fn role_numbers(&self, role: Role, watch: &Watch) -> Result<ScalarBuffer<f64>> {
+    pub fn role_numbers(&self, role: Role, progress: &Progress) -> Result<ScalarBuffer<f64>> {
         if let Some(values) = self.scaled[role as usize].get() {
             return Ok(values.clone());
         }
         let (column, assigned) = self.require(role)?;
-        self.settle_numbers(watch)?;
-        let values = column.numbers(watch)?.values.clone();
+        self.settle_numbers(progress)?;
+        let values = column.numbers(progress)?.values.clone();
         let values = if assigned.factor == 1.0 {
             values
         } else {
@@ -313,8 +313,8 @@ impl Store {
     }
 
     /// The same, if there is a column for the role.
-    pub fn optional_numbers(&self, role: Role, watch: &Watch) -> Result<Option<ScalarBuffer<f64>>> {
-        self.role(role).map(|_| self.role_numbers(role, watch)).transpose()
+    pub fn optional_numbers(&self, role: Role, progress: &Progress) -> Result<Option<ScalarBuffer<f64>>> {
+        self.role(role).map(|_| self.role_numbers(role, progress)).transpose()
     }
 
     /// The cell a fault is about, as text.
@@ -326,13 +326,13 @@ impl Store {
     }
 
     /// The cells that faults are about, as texts: the columns are walked once.
-    pub fn raws(&self, faults: &[Fault], watch: &Watch) -> Result<Vec<Option<String>>> {
+    pub fn raws(&self, faults: &[Fault], progress: &Progress) -> Result<Vec<Option<String>>> {
         let mut texts: Vec<Option<String>> = faults.iter().map(|f| f.raw.as_ref().map(ToString::to_string)).collect();
         let mut asked: Vec<usize> = (0..faults.len()).filter(|&i| faults[i].raw.is_none()).collect();
         asked.sort_unstable_by_key(|&i| (faults[i].column, faults[i].row));
         for of_column in asked.chunk_by(|&a, &b| faults[a].column == faults[b].column) {
             let Some(column) = self.columns.get(faults[of_column[0]].column as usize) else { continue };
-            let found = column.raws(of_column.iter().map(|&i| faults[i].row as usize), watch)?;
+            let found = column.raws(of_column.iter().map(|&i| faults[i].row as usize), progress)?;
             of_column.iter().zip(found).for_each(|(&i, text)| texts[i] = text);
         }
         Ok(texts)
@@ -416,8 +416,8 @@ impl Shipments {
     }
 
     /// The faults in these rows.
-    pub fn faults(&self, watch: &Watch) -> Result<Vec<Fault>> {
-        let mut faults = self.store.faults(watch)?;
+    pub fn faults(&self, progress: &Progress) -> Result<Vec<Fault>> {
+        let mut faults = self.store.faults(progress)?;
         if let RowList::Some(_) = self.rows {
             faults.retain(|f| self.rows.contains(f.row));
         }
@@ -425,8 +425,8 @@ impl Shipments {
     }
 
     /// The mended cells in these rows.
-    pub fn repairs(&self, watch: &Watch) -> Result<Vec<Repair>> {
-        let mut repairs = self.store.repairs(watch)?;
+    pub fn repairs(&self, progress: &Progress) -> Result<Vec<Repair>> {
+        let mut repairs = self.store.repairs(progress)?;
         if let RowList::Some(_) = self.rows {
             repairs.retain(|r| self.rows.contains(r.row));
         }

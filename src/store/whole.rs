@@ -9,7 +9,7 @@ use arrow::datatypes::*;
 use rayon::prelude::*;
 
 use crate::error::Result;
-use crate::progress::Watch;
+use crate::progress::Progress;
 
 /// Integers up to this size are doubles too.
 const EXACT: u64 = 1 << 53;
@@ -29,7 +29,7 @@ enum Values {
 
 impl Whole {
     /// `None` where doubles hold every value, or where 128 bits do not.
-    pub fn read(kind: &DataType, chunks: &[ArrayRef], watch: &Watch) -> Result<Option<Whole>> {
+    pub fn read(kind: &DataType, chunks: &[ArrayRef], progress: &Progress) -> Result<Option<Whole>> {
         let scale = match kind {
             DataType::Int64 | DataType::UInt64 => 0,
             DataType::Decimal32(_, s) | DataType::Decimal64(_, s) => i32::from(*s),
@@ -38,7 +38,7 @@ impl Whole {
         };
         let plain: Result<Vec<ArrayRef>, _> = chunks.iter().map(|c| cast(c, kind)).collect();
         let plain = plain?;
-        watch.check()?;
+        progress.check()?;
         let values = match kind {
             DataType::Int64 => {
                 if !any::<Int64Type>(&plain, |v| v.unsigned_abs() > EXACT) {
@@ -144,7 +144,7 @@ mod tests {
 
     fn whole(array: impl Array + 'static) -> Option<Whole> {
         let array: ArrayRef = Arc::new(array);
-        Whole::read(&array.data_type().clone(), &[array], &Watch::default()).unwrap()
+        Whole::read(&array.data_type().clone(), &[array], &Progress::default()).unwrap()
     }
 
     #[test]

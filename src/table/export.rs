@@ -10,8 +10,8 @@ use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
 
 use crate::error::{Error, Result};
-use crate::progress::Watch;
-use crate::table::Lazy;
+use crate::progress::Progress;
+use crate::table::TableSource;
 
 /// Rows written at a time.
 const BATCH: usize = 1 << 16;
@@ -19,11 +19,17 @@ const BATCH: usize = 1 << 16;
 const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 
 /// Writes CSV. With `escape`, texts that a spreadsheet would run get an apostrophe in front.
-pub fn write_csv(table: &dyn Lazy, rows: Range<usize>, out: impl Write, escape: bool, watch: &Watch) -> Result<()> {
+pub fn write_csv(
+    table: &dyn TableSource,
+    rows: Range<usize>,
+    out: impl Write,
+    escape: bool,
+    progress: &Progress,
+) -> Result<()> {
     let mut writer = arrow::csv::WriterBuilder::new().with_header(true).build(out);
     for piece in pieces(rows, true) {
-        watch.check()?;
-        let batch = table.read(piece, None, watch)?;
+        progress.check()?;
+        let batch = table.read(piece, None, progress)?;
         let batch = if escape { escaped(&batch)? } else { batch };
         writer.write(&batch).map_err(failed)?;
     }
@@ -31,15 +37,20 @@ pub fn write_csv(table: &dyn Lazy, rows: Range<usize>, out: impl Write, escape: 
 }
 
 /// Writes Parquet.
-pub fn write_parquet(table: &dyn Lazy, rows: Range<usize>, out: impl Write + Send, watch: &Watch) -> Result<()> {
+pub fn write_parquet(
+    table: &dyn TableSource,
+    rows: Range<usize>,
+    out: impl Write + Send,
+    progress: &Progress,
+) -> Result<()> {
     let fail = |e: parquet::errors::ParquetError| {
         let text = e.to_string();
         Error::Write(format!("cannot be written: {}", text.strip_prefix("External: ").unwrap_or(&text)))
     };
     let mut writer = parquet::arrow::ArrowWriter::try_new(out, table.schema(), None).map_err(fail)?;
     for piece in pieces(rows, false) {
-        watch.check()?;
-        writer.write(&table.read(piece, None, watch)?).map_err(fail)?;
+        progress.check()?;
+        writer.write(&table.read(piece, None, progress)?).map_err(fail)?;
     }
     writer.close().map_err(fail)?;
     Ok(())
@@ -123,7 +134,7 @@ mod tests {
         let batch = table(columns, 3).unwrap();
         let text = |escape| {
             let mut out = Vec::new();
-            write_csv(&batch, 0..3, &mut out, escape, &Watch::default()).unwrap();
+            write_csv(&batch, 0..3, &mut out, escape, &Progress::default()).unwrap();
             String::from_utf8(out).unwrap()
         };
         assert_eq!(text(true), "'=name,n\n'=1+1,-1\n-5,2\n,3\n");

@@ -9,7 +9,7 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Field, Schema};
 
 pub use export::{write_csv, write_parquet};
-pub use source::{Lazy, Pieces, SharedTable};
+pub use source::{SharedTable, TablePieces, TableSource};
 
 use crate::error::Result;
 

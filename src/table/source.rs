@@ -8,13 +8,13 @@ use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 
 use crate::error::Result;
-use crate::progress::Watch;
+use crate::progress::Progress;
 
-pub trait Lazy: Send + Sync {
+pub trait TableSource: Send + Sync {
     fn schema(&self) -> SchemaRef;
     fn rows(&self) -> usize;
     /// One column (all of them if `None`) of a range of rows.
-    fn read(&self, rows: Range<usize>, column: Option<usize>, watch: &Watch) -> Result<RecordBatch>;
+    fn read(&self, rows: Range<usize>, column: Option<usize>, progress: &Progress) -> Result<RecordBatch>;
 
     /// How many rows to hand over at a time.
     fn portion(&self) -> usize {
@@ -22,9 +22,9 @@ pub trait Lazy: Send + Sync {
     }
 }
 
-pub type SharedTable = Arc<dyn Lazy>;
+pub type SharedTable = Arc<dyn TableSource>;
 
-impl Lazy for RecordBatch {
+impl TableSource for RecordBatch {
     fn schema(&self) -> SchemaRef {
         RecordBatch::schema(self)
     }
@@ -33,7 +33,7 @@ impl Lazy for RecordBatch {
         self.num_rows()
     }
 
-    fn read(&self, rows: Range<usize>, column: Option<usize>, _watch: &Watch) -> Result<RecordBatch> {
+    fn read(&self, rows: Range<usize>, column: Option<usize>, _progress: &Progress) -> Result<RecordBatch> {
         let part = self.slice(rows.start, rows.len());
         Ok(match column {
             Some(column) => part.project(&[column])?,
@@ -43,19 +43,19 @@ impl Lazy for RecordBatch {
 }
 
 /// A table in pieces of one length, but for the last.
-pub struct Pieces {
+pub struct TablePieces {
     schema: SchemaRef,
     pieces: Vec<RecordBatch>,
     length: usize,
 }
 
-impl Pieces {
-    pub fn new(schema: SchemaRef, pieces: Vec<RecordBatch>, length: usize) -> Pieces {
-        Pieces { schema, pieces, length }
+impl TablePieces {
+    pub fn new(schema: SchemaRef, pieces: Vec<RecordBatch>, length: usize) -> TablePieces {
+        TablePieces { schema, pieces, length }
     }
 }
 
-impl Lazy for Pieces {
+impl TableSource for TablePieces {
     fn schema(&self) -> SchemaRef {
         self.schema.clone()
     }
@@ -64,14 +64,14 @@ impl Lazy for Pieces {
         self.pieces.iter().map(RecordBatch::num_rows).sum()
     }
 
-    fn read(&self, rows: Range<usize>, column: Option<usize>, watch: &Watch) -> Result<RecordBatch> {
+    fn read(&self, rows: Range<usize>, column: Option<usize>, progress: &Progress) -> Result<RecordBatch> {
         let mut parts = Vec::new();
         for (at, piece) in self.pieces.iter().enumerate() {
-            watch.check()?;
+            progress.check()?;
             let begin = at * self.length;
             let (from, to) = (rows.start.max(begin), rows.end.min(begin + piece.num_rows()));
             if from < to {
-                parts.push(Lazy::read(piece, from - begin..to - begin, column, watch)?);
+                parts.push(TableSource::read(piece, from - begin..to - begin, column, progress)?);
             }
         }
         let schema = match column {

@@ -61,7 +61,7 @@ fn doubt(n: u32, drawn: f64) -> f64 {
 
 /// How many scores fell into each bin of each side, by size of group. Whole numbers: their sums do
 /// not depend on the order of rows.
-pub struct Counts(Vec<Sides>);
+pub struct ScoreHistogram(Vec<Sides>);
 
 /// Bins below zero, then those above.
 #[derive(Clone)]
@@ -74,16 +74,16 @@ impl Sides {
     }
 }
 
-impl Counts {
-    pub fn new() -> Counts {
-        Counts(vec![Sides(vec![0; 2 * BINS]); SIZES.len()])
+impl ScoreHistogram {
+    pub fn new() -> ScoreHistogram {
+        ScoreHistogram(vec![Sides(vec![0; 2 * BINS]); SIZES.len()])
     }
 
     pub fn of(&mut self, n: u32) -> &mut Sides {
         &mut self.0[class(n)]
     }
 
-    pub fn plus(mut self, other: Counts) -> Counts {
+    pub fn plus(mut self, other: ScoreHistogram) -> ScoreHistogram {
         for (mine, theirs) in self.0.iter_mut().zip(other.0) {
             mine.0.iter_mut().zip(theirs.0).for_each(|(a, b)| *a += b);
         }
@@ -105,7 +105,7 @@ impl Counts {
                 break;
             }
             left_out = anomalies.len();
-            let mut rest = Counts(self.0.clone());
+            let mut rest = ScoreHistogram(self.0.clone());
             anomalies.into_iter().for_each(|(class, at)| rest.0[class].0[at] = 0);
             tails = rest.learn(drawn);
         }
@@ -233,7 +233,7 @@ mod tests {
     /// Tails of a distribution from its quantile function.
     fn learnt(quantile: impl Fn(f64) -> f64) -> Tails {
         let n = 200_000;
-        let mut counts = Counts::new();
+        let mut counts = ScoreHistogram::new();
         for i in 0..n {
             counts.of(500).add(quantile((f64::from(i) + 0.5) / f64::from(n)));
         }
@@ -276,7 +276,7 @@ mod tests {
     #[test]
     fn what_is_off_on_one_side_does_not_make_its_tail() {
         // One in a hundred a quarter of the usual price: five spreads below.
-        let mut counts = Counts::new();
+        let mut counts = ScoreHistogram::new();
         for i in 0..100_000 {
             let z = normal_quantile((f64::from(i) + 0.5) / 100_000.0);
             counts.of(500).add(if i % 100 == 0 { z - 5.0 } else { z });
@@ -288,7 +288,7 @@ mod tests {
 
     #[test]
     fn few_scores_get_a_cautious_tail() {
-        let tails = Counts::new().tails();
+        let tails = ScoreHistogram::new().tails();
         assert!(tails.p_value(3.0, 40) > 0.03);
         assert_eq!(tails.p_value(0.0, 40), 1.0);
         assert_eq!(tails.p_value(f64::INFINITY, 40), 0.0);

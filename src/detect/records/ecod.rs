@@ -15,10 +15,10 @@ use rayon::prelude::*;
 use crate::detect::records::matrix::{self, Feature};
 use crate::detect::{Detector, Fit, SharedFit};
 use crate::error::{Error, Result};
-use crate::evidence::wording::number;
-use crate::evidence::{Number, Scores, SharedScores};
+use crate::evidence::wording::figure;
+use crate::evidence::{ScoreColumn, Scores, SharedScores};
 use crate::group::IndexCache;
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::stats::{decode, encode, exact_sum_where, ln};
 use crate::store::Shipments;
 use crate::table::table;
@@ -52,7 +52,7 @@ struct Model {
 impl Margin {
     /// The distribution of a column, and the tail of each of its values; `logs` are those of the whole
     /// numbers up to their count.
-    fn of(feature: &Feature, logs: &[f64], watch: &Watch) -> Result<(Margin, Vec<f64>)> {
+    fn of(feature: &Feature, logs: &[f64], progress: &Progress) -> Result<(Margin, Vec<f64>)> {
         // Values with their places, in order: places give the ranks back without a search.
         let mut keys: Vec<(i64, u32)> = feature
             .values
@@ -61,19 +61,19 @@ impl Margin {
             .filter(|(_, v)| !v.is_nan())
             .map(|(i, &v)| (encode(v + 0.0), i as u32))
             .collect();
-        watch.check()?;
+        progress.check()?;
         keys.par_sort_unstable();
-        watch.check()?;
+        progress.check()?;
         let sorted: Vec<f64> = keys.par_iter().with_min_len(1 << 12).map(|&(k, _)| decode(k)).collect();
         let skewness = skewness(&sorted);
-        watch.check()?;
+        progress.check()?;
         let signposts = sorted.iter().copied().step_by(STRIDE).collect();
         let margin = Margin { name: feature.name.clone(), sorted, signposts, skewness };
         let n = keys.len();
         let mut tails = vec![0.0; feature.values.len()];
         let mut from = 0;
         while from < n {
-            watch.check()?;
+            progress.check()?;
             let mut to = from + 1;
             while to < n && keys[to].0 == keys[from].0 {
                 to += 1;
@@ -142,7 +142,7 @@ fn skewness(sorted: &[f64]) -> f64 {
 }
 
 impl Ecod {
-    fn model(&self, features: Vec<Feature>, watch: &Watch) -> Result<Model> {
+    fn model(&self, features: Vec<Feature>, progress: &Progress) -> Result<Model> {
         let rows = features.first().map_or(0, |f| f.values.len());
         if let Some(empty) = features.iter().find(|f| f.values.iter().all(|v| v.is_nan())) {
             return Err(Error::Argument(format!(
@@ -150,18 +150,18 @@ impl Ecod {
                 empty.name
             )));
         }
-        watch.begin("fitting", features.len() as u64);
+        progress.begin("fitting", features.len() as u64);
         let logs: Vec<f64> = (0..rows + 1).into_par_iter().with_min_len(1 << 12).map(|k| ln(k.max(1) as f64)).collect();
         let fitted: Result<Vec<(Margin, Vec<f64>)>> = features
             .par_iter()
             .map(|feature| {
-                let made = Margin::of(feature, &logs, watch)?;
-                watch.advance(1);
+                let made = Margin::of(feature, &logs, progress)?;
+                progress.advance(1);
                 Ok(made)
             })
             .collect();
         let (margins, tails): (Vec<Margin>, Vec<Vec<f64>>) = fitted?.into_iter().unzip();
-        watch.check()?;
+        progress.check()?;
         let mut own = vec![0.0; rows];
         own.par_chunks_mut(1 << 13).enumerate().for_each(|(chunk, own)| {
             let from = chunk << 13;
@@ -169,56 +169,61 @@ impl Ecod {
                 own.iter_mut().zip(&tails[from..]).for_each(|(own, tail)| *own += tail);
             }
         });
-        watch.check()?;
+        progress.check()?;
         let mut keys: Vec<i64> = own.par_iter().with_min_len(1 << 12).map(|&s| encode(s)).collect();
         keys.par_sort_unstable();
-        watch.check()?;
+        progress.check()?;
         let calibration = keys.into_par_iter().with_min_len(1 << 12).map(decode).collect();
         Ok(Model { settings: self.clone(), features, margins, calibration, own })
     }
 }
 
 impl Detector for Ecod {
-    fn fit(&self, ships: &Shipments, _cache: &IndexCache, watch: &Watch) -> Result<SharedFit> {
-        Ok(Arc::new(self.model(matrix::load(ships, &self.columns, false, watch)?, watch)?))
+    fn fit(&self, ships: &Shipments, _cache: &IndexCache, progress: &Progress) -> Result<SharedFit> {
+        Ok(Arc::new(self.model(matrix::load(ships, &self.columns, false, progress)?, progress)?))
     }
 
-    fn fit_score(&self, ships: &Shipments, _cache: &IndexCache, watch: &Watch) -> Result<(SharedFit, SharedScores)> {
-        let model = Arc::new(self.model(matrix::load(ships, &self.columns, false, watch)?, watch)?);
+    fn fit_score(
+        &self,
+        ships: &Shipments,
+        _cache: &IndexCache,
+        progress: &Progress,
+    ) -> Result<(SharedFit, SharedScores)> {
+        let model = Arc::new(self.model(matrix::load(ships, &self.columns, false, progress)?, progress)?);
         let columns = model.features.iter().map(|f| f.values.clone()).collect();
         let scores = EcodScores { scores: model.own.clone(), columns, ships: ships.clone(), model: model.clone() };
         Ok((model, Arc::new(scores)))
     }
 
-    fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit> {
-        Ok(Arc::new(self.model(matrix::from_columns(states, &self.columns, false, "Ecod")?, watch)?))
+    fn restore(&self, states: &[RecordBatch], progress: &Progress) -> Result<SharedFit> {
+        Ok(Arc::new(self.model(matrix::from_columns(states, &self.columns, false, "Ecod")?, progress)?))
     }
 }
 
 impl Fit for Model {
-    fn score(self: Arc<Self>, ships: &Shipments, _cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
+    fn score(self: Arc<Self>, ships: &Shipments, _cache: &IndexCache, progress: &Progress) -> Result<SharedScores> {
         let columns: Vec<ScalarBuffer<f64>> =
-            matrix::load(ships, &self.settings.columns, false, watch)?.into_iter().map(|f| f.values).collect();
+            matrix::load(ships, &self.settings.columns, false, progress)?.into_iter().map(|f| f.values).collect();
         // Column by column over some rows: one column's signposts fit the fastest cache.
         let mut scores = vec![0.0; ships.len()];
         scores.par_chunks_mut(1 << 10).enumerate().for_each(|(chunk, scores)| {
-            for (margin, column) in self.margins.iter().zip(&columns).take_while(|_| !watch.stopped()) {
+            for (margin, column) in self.margins.iter().zip(&columns).take_while(|_| !progress.stopped()) {
                 let values = &column[chunk << 10..];
                 scores.iter_mut().zip(values).for_each(|(score, &x)| *score += margin.at(x));
             }
         });
-        watch.check()?;
+        progress.check()?;
         Ok(Arc::new(EcodScores { scores, columns, ships: ships.clone(), model: self }))
     }
 
     /// The fitted columns, a row a shipment, in the order of their values: they are the distribution
     /// functions.
-    fn state(&self, watch: &Watch) -> Result<RecordBatch> {
+    fn state(&self, progress: &Progress) -> Result<RecordBatch> {
         let rows = self.own.len();
         let mut order: Vec<u32> = (0..rows as u32).collect();
         let key = |row: u32| self.features.iter().map(move |f| encode(f.values[row as usize]));
         order.par_sort_unstable_by(|&a, &b| key(a).cmp(key(b)));
-        watch.check()?;
+        progress.check()?;
         let sorted: Vec<Feature> = self
             .features
             .iter()
@@ -248,17 +253,17 @@ impl Scores for EcodScores {
         Some(&self.ships)
     }
 
-    fn number(&self, what: Number, at: usize) -> f64 {
+    fn value(&self, column: ScoreColumn, at: usize) -> f64 {
         let n = self.model.calibration.len();
-        match what {
-            Number::Score | Number::Observed => self.scores[at],
-            Number::PValue => {
+        match column {
+            ScoreColumn::Score | ScoreColumn::Observed => self.scores[at],
+            ScoreColumn::PValue => {
                 let less = self.model.calibration.partition_point(|&s| s < self.scores[at]);
                 (1 + n - less) as f64 / (n + 1) as f64
             }
-            Number::Direction => f64::NAN,
-            Number::Expected => self.model.calibration.get(n / 2).copied().unwrap_or(f64::NAN),
-            Number::Peers => n as f64,
+            ScoreColumn::Direction => f64::NAN,
+            ScoreColumn::Expected => self.model.calibration.get(n / 2).copied().unwrap_or(f64::NAN),
+            ScoreColumn::Peers => n as f64,
         }
     }
 
@@ -279,7 +284,7 @@ impl Scores for EcodScores {
                 let n = margin.sorted.len();
                 let (left, right) = (up_to.max(1) as f64 / n as f64, (n - below).max(1) as f64 / n as f64);
                 let (side, share) = if left < right { ("low", left) } else { ("high", right) };
-                let text = format!("{} {} is among the {} % {side}est", margin.name, number(x), number(100.0 * share));
+                let text = format!("{} {} is among the {} % {side}est", margin.name, figure(x), figure(100.0 * share));
                 (margin.at(x), text)
             })
             .collect();
@@ -291,8 +296,8 @@ impl Scores for EcodScores {
         format!(
             "{}; together {} where the middle shipment has {}",
             most.join(", "),
-            number(self.scores[at]),
-            number(self.number(Number::Expected, at))
+            figure(self.scores[at]),
+            figure(self.value(ScoreColumn::Expected, at))
         )
     }
 

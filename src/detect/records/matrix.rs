@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::group::{Key, KeyColumn};
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::state::checked;
 use crate::stats::ln;
 use crate::store::{Role, RoleKind, Shipments, label_texts};
@@ -27,9 +27,9 @@ pub struct Feature {
 /// Names as a user gives them: value, net_weight, quantity and `unit_value` (value / net weight) are
 /// taken as logarithms, other columns of numbers as they are, and texts as categories where `texts`
 /// allows them. Values are those of the shipments' rows, in their order.
-pub fn load(ships: &Shipments, names: &[String], texts: bool, watch: &Watch) -> Result<Vec<Feature>> {
+pub fn load(ships: &Shipments, names: &[String], texts: bool, progress: &Progress) -> Result<Vec<Feature>> {
     check(names)?;
-    names.iter().map(|name| one(ships, name, texts, watch)).collect()
+    names.iter().map(|name| one(ships, name, texts, progress)).collect()
 }
 
 fn check(names: &[String]) -> Result<()> {
@@ -44,12 +44,13 @@ fn check(names: &[String]) -> Result<()> {
     Ok(())
 }
 
-fn one(ships: &Shipments, name: &str, texts: bool, watch: &Watch) -> Result<Feature> {
-    watch.check()?;
+fn one(ships: &Shipments, name: &str, texts: bool, progress: &Progress) -> Result<Feature> {
+    progress.check()?;
     let store = &ships.store;
     let number = |values: ScalarBuffer<f64>| Feature { name: name.into(), values: chosen(ships, values), labels: None };
     if name == "unit_value" && store.find(name).is_none() {
-        let (value, weight) = (store.role_numbers(Role::Value, watch)?, store.role_numbers(Role::NetWeight, watch)?);
+        let (value, weight) =
+            (store.role_numbers(Role::Value, progress)?, store.role_numbers(Role::NetWeight, progress)?);
         let ratio: Vec<f64> =
             value.par_iter().zip(weight.par_iter()).with_min_len(1 << 12).map(|(v, w)| log(*v) - log(*w)).collect();
         return Ok(number(ratio.into()));
@@ -57,14 +58,14 @@ fn one(ships: &Shipments, name: &str, texts: bool, watch: &Watch) -> Result<Feat
     let key = Key::named(store, name)?;
     match key {
         Key::Role(role) if role.kind() == RoleKind::Number => {
-            let values = store.role_numbers(role, watch)?;
+            let values = store.role_numbers(role, progress)?;
             Ok(number(values.par_iter().with_min_len(1 << 12).map(|&v| log(v)).collect::<Vec<f64>>().into()))
         }
         Key::Column(column) if store.columns[column].is_number() => {
-            Ok(number(store.columns[column].numbers(watch)?.values.clone()))
+            Ok(number(store.columns[column].numbers(progress)?.values.clone()))
         }
         _ if texts => {
-            let column = key.load(store, watch)?;
+            let column = key.load(store, progress)?;
             let labels = label_texts(&crate::store::Codes { ids: Vec::new(), labels: column.labels.clone() })?;
             let labels = labels.into_iter().map(Option::unwrap_or_default).collect();
             Ok(Feature { name: name.into(), values: categories(ships, &column), labels: Some(Arc::new(labels)) })

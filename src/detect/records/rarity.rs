@@ -12,10 +12,10 @@ use arrow::datatypes::{DataType, Field};
 
 use crate::detect::{Detector, Fit, SharedFit};
 use crate::error::{Error, Result};
-use crate::evidence::wording::number;
-use crate::evidence::{Number, SHARE, Scores, SharedScores};
-use crate::group::{Combos, GroupIndex, IndexCache, resolve};
-use crate::progress::Watch;
+use crate::evidence::wording::figure;
+use crate::evidence::{SHARE, ScoreColumn, Scores, SharedScores};
+use crate::group::{GroupIndex, GroupKeys, IndexCache, resolve};
+use crate::progress::Progress;
 use crate::state::checked;
 use crate::state::members::plain;
 use crate::store::{Role, Shipments};
@@ -30,12 +30,12 @@ pub struct Rarity {
 struct Model {
     settings: Rarity,
     /// Pairs of (given, of), how often each occurs, and the group and partner of each.
-    pairs: Combos,
+    pairs: GroupKeys,
     counts: Vec<u64>,
     group_of: Vec<u32>,
     partner_of: Vec<u32>,
-    groups: Combos,
-    partners: Combos,
+    groups: GroupKeys,
+    partners: GroupKeys,
     group: Vec<Group>,
     partner_counts: Vec<u64>,
     total: u64,
@@ -74,21 +74,21 @@ impl Rarity {
         Ok(())
     }
 
-    fn model(&self, pairs: Combos, counts: Vec<u64>, watch: &Watch) -> Result<Model> {
+    fn model(&self, pairs: GroupKeys, counts: Vec<u64>, progress: &Progress) -> Result<Model> {
         let (groups, group_of) = pairs.project(&self.given)?.distinct()?;
-        watch.check()?;
+        progress.check()?;
         let (partners, partner_of) = pairs.project(std::slice::from_ref(&self.of))?.distinct()?;
         let mut partner_counts = vec![0; partners.groups()];
         let mut lists: Vec<Vec<u64>> = vec![Vec::new(); groups.groups()];
         for (pair, &count) in counts.iter().enumerate() {
-            watch.check()?;
+            progress.check()?;
             partner_counts[partner_of[pair] as usize] += count;
             lists[group_of[pair] as usize].push(count);
         }
         let group: Result<Vec<Group>> = lists
             .into_iter()
             .map(|mut list| {
-                watch.check()?;
+                progress.check()?;
                 list.sort_unstable();
                 let mut ladder: Vec<(u64, u64)> = Vec::new();
                 let mut n = 0;
@@ -116,22 +116,27 @@ impl Rarity {
         })
     }
 
-    fn learn(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<(Model, Arc<GroupIndex>)> {
+    fn learn(&self, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<(Model, Arc<GroupIndex>)> {
         self.check()?;
         let keys = self.keys();
-        let index = cache.get(ships, &resolve(&ships.store, &keys)?, watch)?;
+        let index = cache.get(ships, &resolve(&ships.store, &keys)?, progress)?;
         let counts = index.starts.windows(2).map(|w| u64::from(w[1] - w[0])).collect();
-        Ok((self.model(Combos::of_index(&index, &keys), counts, watch)?, index))
+        Ok((self.model(GroupKeys::of_index(&index, &keys), counts, progress)?, index))
     }
 }
 
 impl Detector for Rarity {
-    fn fit(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedFit> {
-        Ok(Arc::new(self.learn(ships, cache, watch)?.0))
+    fn fit(&self, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedFit> {
+        Ok(Arc::new(self.learn(ships, cache, progress)?.0))
     }
 
-    fn fit_score(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<(SharedFit, SharedScores)> {
-        let (model, index) = self.learn(ships, cache, watch)?;
+    fn fit_score(
+        &self,
+        ships: &Shipments,
+        cache: &IndexCache,
+        progress: &Progress,
+    ) -> Result<(SharedFit, SharedScores)> {
+        let (model, index) = self.learn(ships, cache, progress)?;
         let model = Arc::new(model);
         let places = (0..model.counts.len())
             .map(|pair| Place {
@@ -140,11 +145,11 @@ impl Detector for Rarity {
                 pair: Some(pair as u32),
             })
             .collect();
-        let scores = RarityScores::new(model.clone(), ships, &index, places, true, watch)?;
+        let scores = RarityScores::new(model.clone(), ships, &index, places, true, progress)?;
         Ok((model, Arc::new(scores)))
     }
 
-    fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit> {
+    fn restore(&self, states: &[RecordBatch], progress: &Progress) -> Result<SharedFit> {
         self.check()?;
         let keys = self.keys();
         let mut columns: Vec<Vec<ArrayRef>> = vec![Vec::new(); keys.len()];
@@ -160,37 +165,37 @@ impl Detector for Rarity {
         for (key, chunks) in keys.iter().zip(&mut columns) {
             *chunks = checked::key(chunks, key, "Rarity")?;
         }
-        let (pairs, number) = Combos::of_columns(&keys, &columns, held.len(), watch)?.distinct()?;
+        let (pairs, number) = GroupKeys::of_columns(&keys, &columns, held.len(), progress)?.distinct()?;
         let mut counts = vec![0; pairs.groups()];
         for (&pair, count) in number.iter().zip(held) {
-            watch.check()?;
+            progress.check()?;
             counts[pair as usize] += count;
         }
-        Ok(Arc::new(self.model(pairs, counts, watch)?))
+        Ok(Arc::new(self.model(pairs, counts, progress)?))
     }
 }
 
 impl Fit for Model {
-    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
+    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedScores> {
         let keys = self.settings.keys();
-        let index = cache.get(ships, &resolve(&ships.store, &keys)?, watch)?;
-        let here = Combos::of_index(&index, &keys);
-        let group = self.groups.find(&here.project(&self.settings.given)?, watch)?;
-        let partner = self.partners.find(&here.project(std::slice::from_ref(&self.settings.of))?, watch)?;
-        let known = group.into_iter().zip(partner).zip(self.pairs.find(&here, watch)?);
+        let index = cache.get(ships, &resolve(&ships.store, &keys)?, progress)?;
+        let here = GroupKeys::of_index(&index, &keys);
+        let group = self.groups.find(&here.project(&self.settings.given)?, progress)?;
+        let partner = self.partners.find(&here.project(std::slice::from_ref(&self.settings.of))?, progress)?;
+        let known = group.into_iter().zip(partner).zip(self.pairs.find(&here, progress)?);
         let places = known.map(|((group, partner), pair)| Place { group, partner, pair }).collect();
-        Ok(Arc::new(RarityScores::new(self, ships, &index, places, false, watch)?))
+        Ok(Arc::new(RarityScores::new(self, ships, &index, places, false, progress)?))
     }
 
     /// A row a pair: the keys, `n` shipments, `probability`.
-    fn state(&self, watch: &Watch) -> Result<RecordBatch> {
+    fn state(&self, progress: &Progress) -> Result<RecordBatch> {
         let mut columns: Vec<(String, ArrayRef)> = Vec::new();
         for (k, key) in self.settings.keys().iter().enumerate() {
             columns.push((key.clone(), plain(&self.pairs.labels(k)?)?));
         }
         let pairs = self.counts.len();
         columns.push(("n".into(), Arc::new(Int64Array::from_iter_values(self.counts.iter().map(|&n| n as i64)))));
-        let probability = watch.each(0..pairs, SHARE, |pair| {
+        let probability = progress.each(0..pairs, SHARE, |pair| {
             let place = Place {
                 group: Some(self.group_of[pair]),
                 partner: Some(self.partner_of[pair]),
@@ -254,9 +259,9 @@ impl RarityScores {
         index: &GroupIndex,
         places: Vec<Place>,
         own: bool,
-        watch: &Watch,
+        progress: &Progress,
     ) -> Result<RarityScores> {
-        let value = ships.store.optional_numbers(Role::Value, watch)?;
+        let value = ships.store.optional_numbers(Role::Value, progress)?;
         Ok(RarityScores { model, ships: ships.clone(), pair: index.group_of_positions(ships), places, own, value })
     }
 
@@ -298,15 +303,15 @@ impl Scores for RarityScores {
         Some(&self.ships)
     }
 
-    fn number(&self, what: Number, at: usize) -> f64 {
+    fn value(&self, column: ScoreColumn, at: usize) -> f64 {
         let Some((place, group, ..)) = self.counted(at) else { return f64::NAN };
-        match what {
-            Number::Score => -libm::log(self.model.probability(place)),
-            Number::PValue => self.p_value(at),
-            Number::Direction => f64::NAN,
-            Number::Observed => self.model.probability(place),
-            Number::Expected => self.model.overall(place),
-            Number::Peers => group.n as f64,
+        match column {
+            ScoreColumn::Score => -libm::log(self.model.probability(place)),
+            ScoreColumn::PValue => self.p_value(at),
+            ScoreColumn::Direction => f64::NAN,
+            ScoreColumn::Observed => self.model.probability(place),
+            ScoreColumn::Expected => self.model.overall(place),
+            ScoreColumn::Peers => group.n as f64,
         }
     }
 
@@ -325,11 +330,11 @@ impl Scores for RarityScores {
         };
         format!(
             "{partner} has {} of the {} shipments of {}, a smoothed probability of {}; of all shipments it has {} %",
-            number(self.model.count(place) as f64),
-            number(group.n as f64),
+            figure(self.model.count(place) as f64),
+            figure(group.n as f64),
             self.model.groups.name(place.group.unwrap_or(0) as usize),
-            number(self.model.probability(place)),
-            number(100.0 * self.model.overall(place)),
+            figure(self.model.probability(place)),
+            figure(100.0 * self.model.overall(place)),
         )
     }
 
@@ -341,9 +346,9 @@ impl Scores for RarityScores {
         vec![Field::new("lift", DataType::Float64, true)]
     }
 
-    fn proof(&self, _column: usize, range: std::ops::Range<usize>, watch: &Watch) -> Result<ArrayRef> {
+    fn evidence_column(&self, _column: usize, range: std::ops::Range<usize>, progress: &Progress) -> Result<ArrayRef> {
         let lift = |at: usize| Some(self.model.lift(self.place(at))).filter(|l| !l.is_nan());
-        let lifts = watch.each(range, SHARE, lift)?;
+        let lifts = progress.each(range, SHARE, lift)?;
         Ok(Arc::new(Float64Array::from(lifts)))
     }
 }

@@ -15,7 +15,7 @@ use super::super::words;
 use super::Found;
 use super::trade::{Key, TOLERANCE, Trade, figures};
 use crate::error::{Error, Result};
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::store::{Codes, Column, Role, Store, dictionary_values, folded, is_text, label_texts};
 
 /// What a label stands for: a part, several of the parts, or all of them.
@@ -26,7 +26,7 @@ enum Reach {
     All,
 }
 
-pub fn totals(store: &Store, recipes: &[Recipe], watch: &Watch) -> Result<Found> {
+pub fn totals(store: &Store, recipes: &[Recipe], progress: &Progress) -> Result<Found> {
     let ends = ends(store, recipes);
     let mut found = Found::new();
     for (at, column) in store.own_columns().iter().enumerate() {
@@ -34,16 +34,16 @@ pub fn totals(store: &Store, recipes: &[Recipe], watch: &Watch) -> Result<Found>
         let may = ends.contains(&at)
             || store.role(Role::Hs).is_some_and(|a| a.column == at)
             || words::breakdown(column.name()).is_some();
-        if !may || !could(column, &reach, watch)? {
+        if !may || !could(column, &reach, progress)? {
             continue;
         }
-        let codes = match column.codes(watch) {
+        let codes = match column.codes(progress) {
             Ok(codes) => codes,
             Err(Error::Schema(_)) => continue, // no key
             Err(error) => return Err(error),
         };
-        let trade = trade(store, at, &ends, watch)?;
-        found.extend(of_column(store, column.name(), &codes, &reach, &trade, watch)?);
+        let trade = trade(store, at, &ends, progress)?;
+        found.extend(of_column(store, column.name(), &codes, &reach, &trade, progress)?);
     }
     Ok(found)
 }
@@ -65,11 +65,11 @@ fn ends(store: &Store, recipes: &[Recipe]) -> Vec<usize> {
 }
 
 /// What rows that differ in this column alone have in common.
-fn trade(store: &Store, column: usize, ends: &[usize], watch: &Watch) -> Result<Trade> {
+fn trade(store: &Store, column: usize, ends: &[usize], progress: &Progress) -> Result<Trade> {
     let roles = [Role::Hs, Role::Flow, Role::ReportedBy].into_iter().filter_map(|role| store.role(role));
     let columns = ends.iter().copied().chain(roles.map(|assigned| assigned.column)).filter(|at| *at != column);
-    let codes: Result<Vec<Arc<Codes>>> = columns.map(|at| store.columns[at].codes(watch)).collect();
-    Trade::new(store, codes?, watch)
+    let codes: Result<Vec<Arc<Codes>>> = columns.map(|at| store.columns[at].codes(progress)).collect();
+    Trade::new(store, codes?, progress)
 }
 
 fn reach(label: &str, store: &Store, column: usize, is_end: bool) -> Reach {
@@ -89,10 +89,10 @@ fn reach(label: &str, store: &Store, column: usize, is_end: bool) -> Reach {
 }
 
 /// Whether a look at the texts of each chunk finds a total: most columns hold none and need no codes.
-fn could(column: &Column, reach: &(impl Fn(&str) -> Reach + Sync), watch: &Watch) -> Result<bool> {
+fn could(column: &Column, reach: &(impl Fn(&str) -> Reach + Sync), progress: &Progress) -> Result<bool> {
     let total = |text: &str| reach(text) > Reach::One;
-    for chunk in column.chunks(watch)? {
-        watch.check()?;
+    for chunk in column.chunks(progress)? {
+        progress.check()?;
         let held = any_text(&dictionary_values(chunk), &total)?;
         if held {
             return Ok(true);
@@ -138,7 +138,7 @@ fn of_column(
     codes: &Codes,
     reach: &impl Fn(&str) -> Reach,
     trade: &Trade,
-    watch: &Watch,
+    progress: &Progress,
 ) -> Result<Found> {
     let texts = label_texts(codes)?;
     let reaches: Vec<Reach> = texts.iter().map(|t| t.as_deref().map_or(Reach::One, reach)).collect();
@@ -148,8 +148,8 @@ fn of_column(
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    watch.check()?;
-    let value = figures(store, watch)?;
+    progress.check()?;
+    let value = figures(store, progress)?;
     let mut groups: HashMap<Key, Figures> = HashMap::new();
     rows.iter().for_each(|row| {
         groups.entry(trade.key(*row as usize)).or_default();

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use super::super::words;
 use super::Found;
 use crate::error::Result;
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::stats::exact_sum;
 use crate::store::{Column, Fault, Role, RoleKind, Store, is_missing, is_text};
 
@@ -26,14 +26,15 @@ const FEWEST: usize = 3;
 const LONG: usize = 4;
 
 /// Finds the lines of totals and makes their figures null.
-pub fn take_out(store: &mut Store, watch: &Watch) -> Result<Found> {
-    let lines = candidates(store, watch)?;
+pub fn take_out(store: &mut Store, progress: &Progress) -> Result<Found> {
+    let lines = candidates(store, progress)?;
     if lines.is_empty() {
         return Ok(Vec::new());
     }
     let (roles, others) = figures(store);
     let columns: Vec<usize> = roles.iter().chain(&others).copied().collect();
-    let sums: Vec<Sums> = columns.iter().map(|c| Sums::of(&store.columns[*c], &lines, watch)).collect::<Result<_>>()?;
+    let sums: Vec<Sums> =
+        columns.iter().map(|c| Sums::of(&store.columns[*c], &lines, progress)).collect::<Result<_>>()?;
     let is_total = |at: &usize| {
         let told: Vec<(bool, bool)> = sums[..roles.len()].iter().filter_map(|sums| sums.is_sum(*at)).collect();
         // A figure of few digits may be a sum by chance.
@@ -54,14 +55,14 @@ pub fn take_out(store: &mut Store, watch: &Watch) -> Result<Found> {
         if rows.is_empty() {
             continue;
         }
-        let texts = store.columns[*column].raws(rows.iter().copied(), watch)?;
+        let texts = store.columns[*column].raws(rows.iter().copied(), progress)?;
         faults.extend(rows.iter().zip(texts).map(|(row, text)| Fault {
             row: *row as u32,
             column: *column as u32,
             raw: text.map(|t| t.strip_suffix(".0").unwrap_or(&t).into()),
             reason: FAULT,
         }));
-        let left = without(&store.columns[*column], &rows, watch)?;
+        let left = without(&store.columns[*column], &rows, progress)?;
         store.replace_column(*column, left);
     }
     store.add_faults(faults);
@@ -88,7 +89,7 @@ fn figures(store: &Store) -> (Vec<usize>, Vec<usize>) {
 }
 
 /// Rows of which every key is blank or says "total".
-fn candidates(store: &Store, watch: &Watch) -> Result<Vec<Line>> {
+fn candidates(store: &Store, progress: &Progress) -> Result<Vec<Line>> {
     let keys: Vec<usize> = (0..store.own_columns().len())
         .filter(|c| match store.role_of(*c) {
             Some(role) => role.kind() != RoleKind::Number,
@@ -101,14 +102,14 @@ fn candidates(store: &Store, watch: &Watch) -> Result<Vec<Line>> {
     }
     // Most tables have a key without a blank. The one that is looked through at the least cost shows it first.
     let costs: Result<Vec<(usize, usize)>> =
-        keys.into_iter().map(|key| Ok((cost(&store.columns[key], watch)?, key))).collect();
+        keys.into_iter().map(|key| Ok((cost(&store.columns[key], progress)?, key))).collect();
     let mut keys = costs?;
     keys.sort_unstable();
     // Row, keys that say "total", keys that are blank.
     let mut rows: Option<Vec<(u32, usize, usize)>> = None;
     for (_, key) in keys {
-        watch.check()?;
-        let blank = blanks(&store.columns[key], watch)?;
+        progress.check()?;
+        let blank = blanks(&store.columns[key], progress)?;
         let count = |row: u32, said: usize, none: usize, nothing: bool| {
             (row, said + usize::from(!nothing), none + usize::from(nothing))
         };
@@ -135,20 +136,20 @@ fn candidates(store: &Store, watch: &Watch) -> Result<Vec<Line>> {
 }
 
 /// How many texts of a column must be looked at.
-fn cost(column: &Column, watch: &Watch) -> Result<usize> {
+fn cost(column: &Column, progress: &Progress) -> Result<usize> {
     let texts = |chunk: &ArrayRef| match chunk.as_any_dictionary_opt() {
         Some(dictionary) => dictionary.values().len(),
         None if column.is_text() => chunk.len(),
         None => 0,
     };
-    Ok(column.chunks(watch)?.iter().map(texts).sum())
+    Ok(column.chunks(progress)?.iter().map(texts).sum())
 }
 
 /// The rows of a key that are blank or say "total", and whether they are blank.
-fn blanks(column: &Column, watch: &Watch) -> Result<Vec<(u32, bool)>> {
+fn blanks(column: &Column, progress: &Progress) -> Result<Vec<(u32, bool)>> {
     let mut found = Vec::new();
     let mut start = 0;
-    for chunk in column.chunks(watch)? {
+    for chunk in column.chunks(progress)? {
         let rows: Vec<(u32, bool)> = match labels(chunk)? {
             Labels::Dictionary(kinds, keys) => {
                 let kind = |at: usize| if keys.is_null(at) { Some(true) } else { kinds[keys.value(at) as usize] };
@@ -218,8 +219,8 @@ struct Sums {
 }
 
 impl Sums {
-    fn of(column: &Column, lines: &[Line], watch: &Watch) -> Result<Sums> {
-        let values = column.numbers(watch)?.values.clone();
+    fn of(column: &Column, lines: &[Line], progress: &Progress) -> Result<Sums> {
+        let values = column.numbers(progress)?.values.clone();
         let mut keyed = vec![true; values.len()];
         lines.iter().for_each(|line| keyed[line.row as usize] = false);
         let known = values.par_iter().zip(&keyed).filter(|(v, keyed)| **keyed && !v.is_nan() && **v != 0.0);
@@ -257,10 +258,10 @@ fn digits(figure: f64) -> usize {
 }
 
 /// The column with null in these rows.
-fn without(column: &Column, rows: &[usize], watch: &Watch) -> Result<Column> {
+fn without(column: &Column, rows: &[usize], progress: &Progress) -> Result<Column> {
     let mut start = 0;
     let mut chunks = Vec::new();
-    for chunk in column.chunks(watch)? {
+    for chunk in column.chunks(progress)? {
         let end = start + chunk.len();
         let mine: Vec<usize> = rows.iter().filter(|r| (start..end).contains(*r)).map(|r| r - start).collect();
         chunks.push(if mine.is_empty() {

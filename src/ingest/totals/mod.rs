@@ -8,21 +8,21 @@ mod trade;
 
 use super::recipe::Recipe;
 use crate::error::Result;
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::store::{Role, Store, Totals};
 
 /// Why rows are totals, with the rows.
 type Found = Vec<(String, Vec<u32>)>;
 
 /// Looks for totals once the columns are settled. Cells of a line of totals become faults.
-pub fn recognise(mut store: Store, watch: &Watch) -> Result<Store> {
+pub fn recognise(mut store: Store, progress: &Progress) -> Result<Store> {
     let recipes: Vec<Recipe> = store.recipes().iter().filter_map(|text| toml::from_str(text).ok()).collect();
-    let mut found = line::take_out(&mut store, watch)?;
+    let mut found = line::take_out(&mut store, progress)?;
     if is_statistics(&store) {
-        found.extend(labels::totals(&store, &recipes, watch)?);
-        found.extend(parts::of_periods(&store, watch)?);
-        found.extend(parts::of_goods(&store, watch)?);
-        found.extend(parts::of_flows(&store, &recipes, watch)?);
+        found.extend(labels::totals(&store, &recipes, progress)?);
+        found.extend(parts::of_periods(&store, progress)?);
+        found.extend(parts::of_goods(&store, progress)?);
+        found.extend(parts::of_flows(&store, &recipes, progress)?);
     }
     let totals = Totals::of(store.rows, found);
     notes(&totals).into_iter().for_each(|note| store.note(note));

@@ -14,7 +14,7 @@ use super::Found;
 use super::trade::{Key, TOLERANCE, Trade, adds_up, figures};
 use crate::error::Result;
 use crate::ingest::words;
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::store::{Codes, Column, Every, Role, Store, dictionary_values, is_text, label_texts};
 
 /// The share of totals that must be the sum of their parts.
@@ -35,14 +35,14 @@ struct Entry {
 fn entries(
     store: &Store,
     further: &[Role],
-    watch: &Watch,
+    progress: &Progress,
     period: impl Fn(i32) -> i32 + Sync,
     part: impl Fn(usize) -> Option<u32> + Sync,
 ) -> Result<Vec<Entry>> {
-    let Some(values) = figures(store, watch)? else { return Ok(Vec::new()) };
+    let Some(values) = figures(store, progress)? else { return Ok(Vec::new()) };
     let roles = [Role::Origin, Role::Destination].iter().chain(further).filter(|role| store.role(**role).is_some());
-    let codes: Result<Vec<Arc<Codes>>> = roles.map(|role| store.role_codes(*role, watch)).collect();
-    let trade = Trade::new(store, codes?, watch)?;
+    let codes: Result<Vec<Arc<Codes>>> = roles.map(|role| store.role_codes(*role, progress)).collect();
+    let trade = Trade::new(store, codes?, progress)?;
     let entry = |row: usize| {
         let part = part(row)?;
         let mut key = trade.key(row);
@@ -50,14 +50,14 @@ fn entries(
         Some(Entry { key, part, value: values[row], row: row as u32 })
     };
     let mut all: Vec<Entry> = (0..store.rows).into_par_iter().filter_map(entry).collect();
-    watch.check()?;
+    progress.check()?;
     all.par_sort_unstable_by_key(|e| (e.key, e.part, e.value.to_bits(), e.row));
     Ok(all)
 }
 
 /// Rows of years or quarters whose months are there for the same trade and add up to them.
-pub fn of_periods(store: &Store, watch: &Watch) -> Result<Found> {
-    let wider = store.wider_dates(watch)?;
+pub fn of_periods(store: &Store, progress: &Progress) -> Result<Found> {
+    let wider = store.wider_dates(progress)?;
     if wider.is_empty() {
         return Ok(Vec::new());
     }
@@ -70,10 +70,10 @@ pub fn of_periods(store: &Store, watch: &Watch) -> Result<Found> {
             period.rows.iter().for_each(|row| kind[*row as usize] = if period.every == every { 1 } else { 2 });
         }
         let part = |row: usize| Some(kind[row]).filter(|k| *k < 2);
-        let entries = entries(store, &[Role::Hs, Role::Flow], watch, |day| every.start(day), part)?;
+        let entries = entries(store, &[Role::Hs, Role::Flow], progress, |day| every.start(day), part)?;
         let mut total = vec![false; store.rows];
         for group in entries.chunk_by(|a, b| a.key == b.key) {
-            watch.check()?;
+            progress.check()?;
             let (parts, periods) = group.split_at(group.partition_point(|e| e.part == 0));
             if !parts.is_empty() && adds_up(sum(periods), sum(parts), parts.len()) {
                 periods.iter().for_each(|e| total[e.row as usize] = true);
@@ -92,12 +92,12 @@ fn sum(entries: &[Entry]) -> f64 {
 }
 
 /// Rows of HS codes whose longer codes are there and add up to them.
-pub fn of_goods(store: &Store, watch: &Watch) -> Result<Found> {
+pub fn of_goods(store: &Store, progress: &Progress) -> Result<Found> {
     let Some(assigned) = store.role(Role::Hs) else { return Ok(Vec::new()) };
-    if one_length(&store.columns[assigned.column], watch)? {
+    if one_length(&store.columns[assigned.column], progress)? {
         return Ok(Vec::new());
     }
-    let codes = store.role_codes(Role::Hs, watch)?;
+    let codes = store.role_codes(Role::Hs, progress)?;
     let Some(labels) = codes.text() else { return Ok(Vec::new()) };
     // In sorted order the codes that a shorter one begins follow it at once.
     let begins = |a: usize, b: usize| b < labels.len() && labels.value(b).starts_with(labels.value(a));
@@ -106,7 +106,7 @@ pub fn of_goods(store: &Store, watch: &Watch) -> Result<Found> {
     let entries = entries(
         store,
         &[Role::Flow, Role::ReportedBy],
-        watch,
+        progress,
         |day| day,
         |row| {
             let code = codes.ids[row];
@@ -115,7 +115,7 @@ pub fn of_goods(store: &Store, watch: &Watch) -> Result<Found> {
     )?;
     let mut nested: Vec<Nested> = Vec::new();
     for group in entries.chunk_by(|a, b| a.key == b.key) {
-        watch.check()?;
+        progress.check()?;
         let mut open: Vec<Nested> = Vec::new();
         for same in group.chunk_by(|a, b| a.part == b.part) {
             let code = labels.value(same[0].part as usize);
@@ -156,9 +156,9 @@ pub fn of_goods(store: &Store, watch: &Watch) -> Result<Found> {
 }
 
 /// Whether all codes have as many digits, as far as a look at their texts tells.
-fn one_length(column: &Column, watch: &Watch) -> Result<bool> {
+fn one_length(column: &Column, progress: &Progress) -> Result<bool> {
     let mut found: Option<usize> = None;
-    for chunk in column.chunks(watch)? {
+    for chunk in column.chunks(progress)? {
         let values = dictionary_values(chunk);
         if !is_text(values.data_type()) {
             return Ok(false);
@@ -185,13 +185,13 @@ struct Nested {
 }
 
 /// Re-exports and domestic exports beside the exports that hold them, in sources that are known to count so.
-pub fn of_flows(store: &Store, recipes: &[Recipe], watch: &Watch) -> Result<Found> {
+pub fn of_flows(store: &Store, recipes: &[Recipe], progress: &Progress) -> Result<Found> {
     let (Some(assigned), Some(_)) = (store.role(Role::Flow), store.role(Role::Hs)) else { return Ok(Vec::new()) };
     if !words::holds_parts_of_flows(&store.layout) {
         return Ok(Vec::new());
     }
     let words = own_words(recipes);
-    let codes = store.columns[assigned.column].codes(watch)?;
+    let codes = store.columns[assigned.column].codes(progress)?;
     let texts = label_texts(&codes)?;
     let kinds: Vec<Option<u32>> = texts
         .iter()
@@ -206,11 +206,11 @@ pub fn of_flows(store: &Store, recipes: &[Recipe], watch: &Watch) -> Result<Foun
         return Ok(Vec::new());
     }
     let kind = |row: usize| kinds.get(codes.ids[row] as usize).copied().flatten();
-    let entries = entries(store, &[Role::Hs], watch, |day| day, kind)?;
+    let entries = entries(store, &[Role::Hs], progress, |day| day, kind)?;
     let (mut fitting, mut all) = (0usize, 0usize);
     let mut rows: Vec<u32> = Vec::new();
     for group in entries.chunk_by(|a, b| a.key == b.key) {
-        watch.check()?;
+        progress.check()?;
         for direction in group.chunk_by(|a, b| a.part / 2 == b.part / 2) {
             let split = direction.partition_point(|e| e.part % 2 == 0);
             let (whole, parts) = direction.split_at(split);

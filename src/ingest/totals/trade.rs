@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::buffer::ScalarBuffer;
 
 use crate::error::Result;
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::store::{Codes, NULL_DAY, Role, Store};
 
 /// How far the sum of published parts may be from the published total.
@@ -22,8 +22,8 @@ pub struct Trade {
 }
 
 impl Trade {
-    pub fn new(store: &Store, codes: Vec<Arc<Codes>>, watch: &Watch) -> Result<Trade> {
-        let days = if store.role(Role::Date).is_some() { Some(store.days(watch)?) } else { None };
+    pub fn new(store: &Store, codes: Vec<Arc<Codes>>, progress: &Progress) -> Result<Trade> {
+        let days = if store.role(Role::Date).is_some() { Some(store.days(progress)?) } else { None };
         Ok(Trade { days, codes })
     }
 
@@ -41,9 +41,9 @@ impl Trade {
 }
 
 /// The value, else a weight or a quantity.
-pub fn figures(store: &Store, watch: &Watch) -> Result<Option<ScalarBuffer<f64>>> {
+pub fn figures(store: &Store, progress: &Progress) -> Result<Option<ScalarBuffer<f64>>> {
     let measure = [Role::Value, Role::NetWeight, Role::Quantity].into_iter().find(|r| store.role(*r).is_some());
-    measure.map(|role| store.role_numbers(role, watch)).transpose()
+    measure.map(|role| store.role_numbers(role, progress)).transpose()
 }
 
 /// Whether a published total is the sum of so many published parts.

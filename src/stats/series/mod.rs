@@ -14,7 +14,7 @@ mod split;
 use self::refine::refine;
 use self::season::{fine_season, rough_season};
 use self::split::Splitter;
-use super::{MAD_K, Ordered, encode};
+use super::{MAD_K, OrderStatistics, encode};
 
 /// Shortest stretch on either side of a shift: this many periods, or this share of all.
 const SHORTEST: (usize, usize) = (3, 16);
@@ -244,7 +244,7 @@ fn dependence(spread: f64, scratch: &mut Scratch) -> f64 {
 fn median_of(found: impl Iterator<Item = f64>, keys: &mut Vec<i64>) -> f64 {
     keys.clear();
     keys.extend(found.filter(|v| !v.is_nan()).map(encode));
-    Ordered::new(keys, false).median().unwrap_or(f64::NAN)
+    OrderStatistics::new(keys, false).median().unwrap_or(f64::NAN)
 }
 
 #[cfg(test)]

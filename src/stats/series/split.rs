@@ -150,12 +150,12 @@ fn mean(low: f64, high: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::Ordered;
+    use crate::stats::OrderStatistics;
     use proptest::prelude::*;
 
     fn median(values: &[f64]) -> Option<f64> {
         let mut keys: Vec<i64> = values.iter().filter(|v| !v.is_nan()).map(|&v| encode(v)).collect();
-        Ordered::new(&mut keys, true).median()
+        OrderStatistics::new(&mut keys, true).median()
     }
 
     fn deviations(values: &[f64]) -> f64 {

@@ -13,7 +13,7 @@ use super::super::role::Role;
 use super::super::shipments::{Shipments, Store};
 use super::{Conversion, Currencies, STEP};
 use crate::error::{Error, Result};
-use crate::progress::Watch;
+use crate::progress::Progress;
 
 const PERIODS: [Every; 5] = [Every::Day, Every::Week, Every::Month, Every::Quarter, Every::Year];
 
@@ -104,7 +104,7 @@ enum Price {
 /// Dates as days, and the kind of period of each row.
 struct Dates {
     days: Arc<Vec<i32>>,
-    stretch: Period,
+    span: Period,
     every: Every,
     /// Where it differs from row to row.
     grains: Option<Arc<Vec<Grain>>>,
@@ -125,7 +125,7 @@ impl Pricing {
         seen: &[bool],
         rates: &Rates,
         asked: &Conversion,
-        watch: &Watch,
+        progress: &Progress,
     ) -> Result<Pricing> {
         let series = |named: &Named| match named {
             Named::Known(currency) if currency.code != rates.to => rates.of(currency.code),
@@ -135,7 +135,7 @@ impl Pricing {
         // What other rows hold does not matter to a part.
         let wanted = currencies.labels.iter().zip(seen).any(|((_, named), seen)| *seen && dated(named));
         let wanted = wanted && asked.date.is_none();
-        let dates = if wanted { Some(Dates::of(ships, asked.every, watch)?) } else { None };
+        let dates = if wanted { Some(Dates::of(ships, asked.every, progress)?) } else { None };
         let price = |named: &Named| -> Result<Price> {
             let fixed = |rate: Option<Rate>| Price::Fixed(rate.map_or(Outcome::NoRate, Outcome::Rate));
             Ok(match named {
@@ -151,7 +151,7 @@ impl Pricing {
                     (Some(series), None, Some(dates)) => {
                         let mut tables = std::array::from_fn(|_| Vec::new());
                         for every in PERIODS.into_iter().filter(|e| dates.told.contains(e)) {
-                            tables[every as usize] = series.spread(dates.stretch, every, watch)?;
+                            tables[every as usize] = series.spread(dates.span, every, progress)?;
                         }
                         Price::Dated(tables)
                     }
@@ -172,7 +172,7 @@ impl Pricing {
                     return Outcome::NoDate;
                 }
                 let table = &tables[dates.every(row) as usize];
-                let rate = table.get((day - dates.stretch.first) as usize).copied().flatten();
+                let rate = table.get((day - dates.span.first) as usize).copied().flatten();
                 rate.map_or(Outcome::NoRate, Outcome::Rate)
             }
             (Price::Dated(_), None) => Outcome::NoDate,
@@ -186,7 +186,7 @@ impl Pricing {
 }
 
 impl Dates {
-    fn of(ships: &Shipments, least: Option<Every>, watch: &Watch) -> Result<Dates> {
+    fn of(ships: &Shipments, least: Option<Every>, progress: &Progress) -> Result<Dates> {
         let store = &*ships.store;
         if store.role(Role::Date).is_none() {
             return Err(Error::MissingColumn(
@@ -196,7 +196,7 @@ impl Dates {
                     .into(),
             ));
         }
-        let days = store.days(watch)?;
+        let days = store.days(progress)?;
         let ends = |part: usize| {
             let positions = part * STEP..ships.len().min((part + 1) * STEP);
             let known = positions.map(|p| days[ships.rows.row(p)]).filter(|d| *d != NULL_DAY);
@@ -204,12 +204,12 @@ impl Dates {
         };
         let parts = (0..ships.len().div_ceil(STEP)).into_par_iter().map(ends);
         let (first, last) = parts.reduce(|| (i32::MAX, i32::MIN), |a, b| (a.0.min(b.0), a.1.max(b.1)));
-        // Without any date the stretch holds no day.
-        let stretch = if first <= last { Period { first, last } } else { Period { first: 0, last: -1 } };
+        // Without any date the span holds no day.
+        let span = if first <= last { Period { first, last } } else { Period { first: 0, last: -1 } };
         let (grain, grains) = grain(store);
         let every = period(grain, least);
         let told = grains.as_ref().map_or_else(|| vec![every], |grains| told(grains, least));
-        Ok(Dates { days, stretch, every, grains, least, told })
+        Ok(Dates { days, span, every, grains, least, told })
     }
 
     fn every(&self, row: usize) -> Every {

@@ -12,7 +12,7 @@ use arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, Float64Type, In
 
 use super::{Numbered, Value, apply_ranks, number_runs, rank};
 use crate::error::Result;
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::stats;
 use crate::store::codes::Codes;
 
@@ -23,11 +23,11 @@ pub fn counted(kind: &DataType) -> bool {
 }
 
 /// NaN is null.
-pub fn encode(chunks: &[ArrayRef], kind: &DataType, watch: &Watch) -> Result<Codes> {
+pub fn encode(chunks: &[ArrayRef], kind: &DataType, progress: &Progress) -> Result<Codes> {
     match kind {
-        DataType::Decimal128(_, _) => decimals(chunks, kind, watch),
-        DataType::Decimal256(_, _) => wide_decimals(chunks, kind, watch),
-        _ => narrow(chunks, kind, watch),
+        DataType::Decimal128(_, _) => decimals(chunks, kind, progress),
+        DataType::Decimal256(_, _) => wide_decimals(chunks, kind, progress),
+        _ => narrow(chunks, kind, progress),
     }
 }
 
@@ -85,9 +85,9 @@ fn from_keys(keys: Vec<i64>, kind: &DataType) -> Result<ArrayRef> {
     }
 }
 
-fn narrow(chunks: &[ArrayRef], kind: &DataType, watch: &Watch) -> Result<Codes> {
+fn narrow(chunks: &[ArrayRef], kind: &DataType, progress: &Progress) -> Result<Codes> {
     let keys = chunks.iter().map(|chunk| to_keys(chunk, kind)).collect::<Result<Vec<ArrayRef>>>()?;
-    let numbered = number_runs(&keys, watch, |local, chunk, start, ids| {
+    let numbered = number_runs(&keys, progress, |local, chunk, start, ids| {
         let keys = chunk.as_primitive::<Int64Type>();
         for (i, id) in ids.iter_mut().enumerate() {
             if keys.is_valid(start + i) {
@@ -102,8 +102,8 @@ fn narrow(chunks: &[ArrayRef], kind: &DataType, watch: &Watch) -> Result<Codes> 
     Ok(Codes { ids, labels: from_keys(distinct, kind)? })
 }
 
-fn decimals(chunks: &[ArrayRef], kind: &DataType, watch: &Watch) -> Result<Codes> {
-    let numbered = number_runs(chunks, watch, |local, chunk, start, ids| {
+fn decimals(chunks: &[ArrayRef], kind: &DataType, progress: &Progress) -> Result<Codes> {
+    let numbered = number_runs(chunks, progress, |local, chunk, start, ids| {
         let keys = chunk.as_primitive::<Decimal128Type>();
         for (i, id) in ids.iter_mut().enumerate() {
             if keys.is_valid(start + i) {
@@ -120,7 +120,7 @@ fn decimals(chunks: &[ArrayRef], kind: &DataType, watch: &Watch) -> Result<Codes
 }
 
 /// Decimals of 256 bits as bytes that sort like them.
-fn wide_decimals(chunks: &[ArrayRef], kind: &DataType, watch: &Watch) -> Result<Codes> {
+fn wide_decimals(chunks: &[ArrayRef], kind: &DataType, progress: &Progress) -> Result<Codes> {
     let flipped = |mut bytes: [u8; 32]| {
         bytes[0] ^= 0x80;
         bytes
@@ -131,7 +131,7 @@ fn wide_decimals(chunks: &[ArrayRef], kind: &DataType, watch: &Watch) -> Result<
         Ok(Arc::new(FixedSizeBinaryArray::try_from_sparse_iter_with_size(bytes, 32)?))
     });
     let keys = keys.collect::<Result<Vec<ArrayRef>>>()?;
-    let numbered = number_runs(&keys, watch, |local, chunk, start, ids| {
+    let numbered = number_runs(&keys, progress, |local, chunk, start, ids| {
         let keys = chunk.as_fixed_size_binary();
         for (i, id) in ids.iter_mut().enumerate() {
             if keys.is_valid(start + i) {
@@ -162,7 +162,7 @@ mod tests {
     use arrow::datatypes::{Date32Type, TimeUnit};
 
     fn codes(array: impl Array + 'static) -> Codes {
-        super::super::encode(&[Arc::new(array) as ArrayRef], &Watch::default()).unwrap()
+        super::super::encode(&[Arc::new(array) as ArrayRef], &Progress::default()).unwrap()
     }
 
     #[test]

@@ -18,11 +18,11 @@ use crate::calibrate::cauchy_combination;
 use crate::detect::{Detector, Fit, SharedFit};
 use crate::error::{Error, Result};
 use crate::evidence::SharedScores;
-use crate::group::{Combos, IndexCache, resolve};
-use crate::progress::Watch;
+use crate::group::{GroupKeys, IndexCache, resolve};
+use crate::progress::Progress;
 use crate::state::checked::Rule;
 use crate::state::members::{lists, plain, read_lists};
-use crate::stats::{Ordered, binomial_upper, chi_square_tail, encode, normal_quantile, normal_upper};
+use crate::stats::{OrderStatistics, binomial_upper, chi_square_tail, encode, normal_quantile, normal_upper};
 use crate::store::{Role, Shipments};
 use crate::table::table;
 
@@ -76,10 +76,10 @@ fn unpack(cell: f64) -> (usize, bool, bool) {
 struct Model {
     settings: Digits,
     /// An entity's values of one product.
-    combos: Combos,
+    group_keys: GroupKeys,
     starts: Vec<usize>,
     cells: Vec<f64>,
-    entities: Combos,
+    entities: GroupKeys,
     verdicts: Vec<Verdict>,
 }
 
@@ -122,21 +122,21 @@ impl Digits {
         keys
     }
 
-    fn model(&self, combos: Combos, starts: Vec<usize>, cells: Vec<f64>, watch: &Watch) -> Result<Model> {
-        let (entities, entity_of) = combos.project(std::slice::from_ref(&self.entity))?.distinct()?;
-        let product_of = if combos.keys.len() > 1 {
-            let (_, of) = combos.project(&combos.keys[1..])?.distinct()?;
+    fn model(&self, group_keys: GroupKeys, starts: Vec<usize>, cells: Vec<f64>, progress: &Progress) -> Result<Model> {
+        let (entities, entity_of) = group_keys.project(std::slice::from_ref(&self.entity))?.distinct()?;
+        let product_of = if group_keys.keys.len() > 1 {
+            let (_, of) = group_keys.project(&group_keys.keys[1..])?.distinct()?;
             of
         } else {
-            vec![0; combos.groups()]
+            vec![0; group_keys.groups()]
         };
         let products = product_of.iter().max().map_or(0, |m| *m as usize + 1);
         // Counts of each cell, and of round values, by part, by product and in all.
-        let mut part = vec![[0u32; COUNTS]; combos.groups()];
+        let mut part = vec![[0u32; COUNTS]; group_keys.groups()];
         let mut product = vec![[0f64; COUNTS]; products];
         let mut all = [0f64; COUNTS];
-        for g in 0..combos.groups() {
-            watch.check()?;
+        for g in 0..group_keys.groups() {
+            progress.check()?;
             for &packed in &cells[starts[g]..starts[g + 1]] {
                 let (first, round, long) = unpack(packed);
                 part[g][first] += 1;
@@ -151,10 +151,10 @@ impl Digits {
         let total = |cells: &Counts| cells[..CELLS].iter().sum::<f64>();
         let everything = total(&all);
         let mut parts_of: Vec<Vec<usize>> = vec![Vec::new(); entities.groups()];
-        for g in 0..combos.groups() {
+        for g in 0..group_keys.groups() {
             parts_of[entity_of[g] as usize].push(g);
         }
-        let mut verdicts: Vec<Verdict> = watch.each(0..parts_of.len(), 1 << 6, |entity| {
+        let mut verdicts: Vec<Verdict> = progress.each(0..parts_of.len(), 1 << 6, |entity| {
             let parts = &parts_of[entity];
             let mut seen = [0f64; COUNTS];
             let mut expected = [0f64; COUNTS];
@@ -183,8 +183,8 @@ impl Digits {
             self.judge(n, held, &seen, &expected)
         })?;
         spread(&mut verdicts);
-        watch.check()?;
-        Ok(Model { settings: self.clone(), combos, starts, cells, entities, verdicts })
+        progress.check()?;
+        Ok(Model { settings: self.clone(), group_keys, starts, cells, entities, verdicts })
     }
 
     fn judge(&self, n: f64, products: usize, seen: &Counts, expected: &Counts) -> Verdict {
@@ -237,7 +237,7 @@ fn spread(verdicts: &mut [Verdict]) {
     let tested = || verdicts.iter().filter(|v| !v.p.is_nan());
     let quantile = |share: f64, values: &mut dyn Iterator<Item = f64>| {
         let mut keys: Vec<i64> = values.map(encode).collect();
-        Ordered::new(&mut keys, true).quantile(share).unwrap_or(1.0)
+        OrderStatistics::new(&mut keys, true).quantile(share).unwrap_or(1.0)
     };
     let (mut wider, mut rounder) = (1.0f64, 1.0f64);
     if tested().count() >= ENOUGH {
@@ -261,59 +261,59 @@ fn spread(verdicts: &mut [Verdict]) {
 }
 
 impl Digits {
-    fn learn(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<Model> {
+    fn learn(&self, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<Model> {
         self.check()?;
-        let value = ships.store.role_numbers(Role::Value, watch)?;
+        let value = ships.store.role_numbers(Role::Value, progress)?;
         let keys = self.keys(ships.store.role(Role::Hs).is_some());
-        let index = cache.get(ships, &resolve(&ships.store, &keys)?, watch)?;
+        let index = cache.get(ships, &resolve(&ships.store, &keys)?, progress)?;
         let mut starts = vec![0];
         let mut cells = Vec::new();
         for g in 0..index.groups() {
-            watch.check()?;
+            progress.check()?;
             cells.extend(index.rows(g).iter().filter_map(|&row| cell(value[row as usize])));
             starts.push(cells.len());
         }
-        self.model(Combos::of_index(&index, &keys), starts, cells, watch)
+        self.model(GroupKeys::of_index(&index, &keys), starts, cells, progress)
     }
 }
 
 impl Detector for Digits {
-    fn fit(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedFit> {
-        Ok(Arc::new(self.learn(ships, cache, watch)?))
+    fn fit(&self, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedFit> {
+        Ok(Arc::new(self.learn(ships, cache, progress)?))
     }
 
-    fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit> {
+    fn restore(&self, states: &[RecordBatch], progress: &Progress) -> Result<SharedFit> {
         self.check()?;
         let keys = self.keys(states.iter().any(|s| s.column_by_name("hs2").is_some()));
-        let (combos, [digits]) = read_lists(states, &keys, [("digits", Rule::DIGITS)], "Digits", watch)?;
-        Ok(Arc::new(self.model(combos, digits.starts, digits.values, watch)?))
+        let (group_keys, [digits]) = read_lists(states, &keys, [("digits", Rule::DIGITS)], "Digits", progress)?;
+        Ok(Arc::new(self.model(group_keys, digits.starts, digits.values, progress)?))
     }
 }
 
 impl Fit for Model {
     /// The entities of these shipments, each with what was fitted about it.
-    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
+    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedScores> {
         let keys = std::slice::from_ref(&self.settings.entity);
-        let index = cache.get(ships, &resolve(&ships.store, keys)?, watch)?;
-        let here = Combos::of_index(&index, keys);
-        let known = self.entities.find(&here, watch)?;
-        let value = ships.store.role_numbers(Role::Value, watch)?;
+        let index = cache.get(ships, &resolve(&ships.store, keys)?, progress)?;
+        let here = GroupKeys::of_index(&index, keys);
+        let known = self.entities.find(&here, progress)?;
+        let value = ships.store.role_numbers(Role::Value, progress)?;
         Ok(Arc::new(DigitScores { model: self, here, index, known, value }))
     }
 
     /// A row an entity and HS chapter: the keys, `n`, and `digits`, the first two digits of each value
     /// with 1000 added where it has four or more and 2000 where it is round besides; on the first row of each entity what was found.
-    fn state(&self, watch: &Watch) -> Result<RecordBatch> {
-        let parts = self.combos.groups();
+    fn state(&self, progress: &Progress) -> Result<RecordBatch> {
+        let parts = self.group_keys.groups();
         let mut columns: Vec<(String, ArrayRef)> = Vec::new();
-        for (k, key) in self.combos.keys.iter().enumerate() {
-            columns.push((key.clone(), plain(&self.combos.labels(k)?)?));
+        for (k, key) in self.group_keys.keys.iter().enumerate() {
+            columns.push((key.clone(), plain(&self.group_keys.labels(k)?)?));
         }
         let n = (0..parts).map(|g| (self.starts[g + 1] - self.starts[g]) as i64);
         columns.push(("n".into(), Arc::new(Int64Array::from_iter_values(n))));
         let mut sorted = self.cells.clone();
         for g in 0..parts {
-            watch.check()?;
+            progress.check()?;
             sorted[self.starts[g]..self.starts[g + 1]].sort_unstable_by(f64::total_cmp);
         }
         columns.push(("digits".into(), lists(&self.starts, sorted, parts)));

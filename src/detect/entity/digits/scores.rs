@@ -8,15 +8,15 @@ use arrow::datatypes::Field;
 
 use super::{Model, Verdict};
 use crate::error::Result;
-use crate::evidence::wording::number;
-use crate::evidence::{Number, SHARE, Scores};
-use crate::group::{Combos, GroupIndex};
-use crate::progress::Watch;
+use crate::evidence::wording::figure;
+use crate::evidence::{SHARE, ScoreColumn, Scores};
+use crate::group::{GroupIndex, GroupKeys};
+use crate::progress::Progress;
 use crate::stats::exact_sum;
 
 pub struct DigitScores {
     pub model: Arc<Model>,
-    pub here: Combos,
+    pub here: GroupKeys,
     pub index: Arc<GroupIndex>,
     pub known: Vec<Option<u32>>,
     pub value: ScalarBuffer<f64>,
@@ -33,22 +33,22 @@ impl Scores for DigitScores {
         "Digits"
     }
 
-    fn groups(&self) -> Option<&Combos> {
+    fn groups(&self) -> Option<&GroupKeys> {
         Some(&self.here)
     }
 
-    fn number(&self, what: Number, at: usize) -> f64 {
+    fn value(&self, column: ScoreColumn, at: usize) -> f64 {
         let Some(verdict) = self.verdict(at) else { return f64::NAN };
-        if verdict.p.is_nan() && what != Number::Peers {
+        if verdict.p.is_nan() && column != ScoreColumn::Peers {
             return f64::NAN;
         }
-        match what {
-            Number::Score => -libm::log10(verdict.p.max(1e-300)),
-            Number::PValue => verdict.p,
-            Number::Direction => f64::NAN,
-            Number::Observed => verdict.mad,
-            Number::Expected => verdict.mad_expected,
-            Number::Peers => verdict.n,
+        match column {
+            ScoreColumn::Score => -libm::log10(verdict.p.max(1e-300)),
+            ScoreColumn::PValue => verdict.p,
+            ScoreColumn::Direction => f64::NAN,
+            ScoreColumn::Observed => verdict.mad,
+            ScoreColumn::Expected => verdict.mad_expected,
+            ScoreColumn::Peers => verdict.n,
         }
     }
 
@@ -62,7 +62,7 @@ impl Scores for DigitScores {
             None => format!("not scored: this {} was not fitted", settings.entity),
             Some(v) if v.n < settings.min_values as f64 => format!(
                 "not scored: {} values of 10 or more, fewer than min_values={}",
-                number(v.n),
+                figure(v.n),
                 settings.min_values
             ),
             Some(v) if v.p.is_nan() => format!(
@@ -73,10 +73,10 @@ impl Scores for DigitScores {
                 "the first two digits of {} values differ from those of other traders of its products by {} on average \
                  where chance gives {} (chi-square {} times its degrees of freedom, p {:.1e}); most in excess: {}, {:.1} % \
                  instead of {:.1} %; of its values of four digits and more {:.1} % are round, {:.1} % expected (p {:.1e})",
-                number(v.n),
-                number(v.mad),
-                number(v.mad_expected),
-                number(v.ratio),
+                figure(v.n),
+                figure(v.mad),
+                figure(v.mad_expected),
+                figure(v.ratio),
                 v.digits_p,
                 v.most.0,
                 100.0 * v.most.1,
@@ -102,9 +102,9 @@ impl Scores for DigitScores {
             .collect()
     }
 
-    fn proof(&self, column: usize, range: std::ops::Range<usize>, watch: &Watch) -> Result<ArrayRef> {
+    fn evidence_column(&self, column: usize, range: std::ops::Range<usize>, progress: &Progress) -> Result<ArrayRef> {
         let cell = |v: &Verdict| [v.digits_p, v.round, v.round_expected, v.round_p][column];
-        let values = watch.each(range, SHARE, |at| self.verdict(at).filter(|v| !v.p.is_nan()).map(cell))?;
+        let values = progress.each(range, SHARE, |at| self.verdict(at).filter(|v| !v.p.is_nan()).map(cell))?;
         Ok(Arc::new(values.into_iter().collect::<Float64Array>()))
     }
 

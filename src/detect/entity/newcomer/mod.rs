@@ -13,15 +13,15 @@ use std::sync::Arc;
 
 use arrow::array::{Date32Array, RecordBatch};
 
-use self::scores::DebutScores;
+use self::scores::NewcomerScores;
 use crate::detect::{Detector, Fit, SharedFit};
 use crate::error::{Error, Result};
 use crate::evidence::SharedScores;
-use crate::flows::{Flows, LONGEST, Ruler};
-use crate::group::{Combos, IndexCache};
-use crate::progress::Watch;
+use crate::flows::{FlowSpec, Flows, LONGEST};
+use crate::group::{GroupKeys, IndexCache};
+use crate::progress::Progress;
 use crate::state::members::numbers;
-use crate::stats::{MAD_K, Ordered, ParetoTail, encode, exact_sum, ln};
+use crate::stats::{MAD_K, OrderStatistics, ParetoTail, encode, exact_sum, ln};
 use crate::store::{Every, Role, Shipments, iso};
 use crate::table::table;
 
@@ -48,14 +48,14 @@ pub struct Newcomer {
 
 /// What became of an entity.
 #[derive(Clone)]
-enum Fate {
+enum EntityStatus {
     Old(i32),
     TooLate(i32),
-    New(Debut),
+    New(FirstSeen),
 }
 
 #[derive(Clone)]
-struct Debut {
+struct FirstSeen {
     first: i32,
     /// The end of the sleep it woke from, if it did: its last day before.
     slept: Option<i32>,
@@ -72,7 +72,7 @@ struct Debut {
     p: f64,
 }
 
-impl Debut {
+impl FirstSeen {
     /// Spreads above the middle of its cohort.
     fn excess(&self) -> f64 {
         (self.x - self.centre) / self.scale
@@ -83,8 +83,8 @@ struct Model {
     settings: Newcomer,
     product: Option<String>,
     flows: Flows,
-    entities: Combos,
-    fates: Vec<Fate>,
+    entities: GroupKeys,
+    fates: Vec<EntityStatus>,
     cohorts: Cohorts,
 }
 
@@ -112,10 +112,10 @@ impl Newcomer {
         Ok(())
     }
 
-    fn ruler(&self, product: Option<&String>) -> Ruler {
+    fn spec(&self, product: Option<&String>) -> FlowSpec {
         let mut by = self.entity.clone();
         by.extend(product.cloned());
-        Ruler { by, every: Every::Day, measure: self.measure.clone(), squares: false, most: LONGEST }
+        FlowSpec { by, every: Every::Day, measure: self.measure.clone(), squares: false, most: LONGEST }
     }
 
     /// The product is that of the entity's own key, or the heading.
@@ -124,9 +124,9 @@ impl Newcomer {
         (has_hs && !own).then(|| "hs4".to_owned())
     }
 
-    fn model(&self, flows: Flows, product: Option<String>, watch: &Watch) -> Result<Model> {
+    fn model(&self, flows: Flows, product: Option<String>, progress: &Progress) -> Result<Model> {
         flows.require_sum(&self.measure)?;
-        let (entities, of) = flows.combos.project(&self.entity)?.distinct()?;
+        let (entities, of) = flows.group_keys.project(&self.entity)?.distinct()?;
         let (start, end) = (flows.periods[0], flows.periods[flows.periods.len() - 1]);
         if end - start < self.burn_in.saturating_add(SEEN) {
             return Err(Error::Argument(format!(
@@ -138,11 +138,11 @@ impl Newcomer {
                 self.burn_in
             )));
         }
-        let mut fates = self.fates(&flows, &of, entities.groups(), start + self.burn_in, watch)?;
-        let cohorts = Cohorts::learn(self, &flows, &fates, watch)?;
+        let mut fates = self.fates(&flows, &of, entities.groups(), start + self.burn_in, progress)?;
+        let cohorts = Cohorts::learn(self, &flows, &fates, progress)?;
         for fate in &mut fates {
-            watch.check()?;
-            if let Fate::New(debut) = fate {
+            progress.check()?;
+            if let EntityStatus::New(debut) = fate {
                 cohorts.judge(&flows, debut);
             }
         }
@@ -150,14 +150,21 @@ impl Newcomer {
     }
 
     /// What became of each entity; those seen before `settled` were there already.
-    fn fates(&self, flows: &Flows, of: &[u32], entities: usize, settled: i32, watch: &Watch) -> Result<Vec<Fate>> {
+    fn fates(
+        &self,
+        flows: &Flows,
+        of: &[u32],
+        entities: usize,
+        settled: i32,
+        progress: &Progress,
+    ) -> Result<Vec<EntityStatus>> {
         let mut groups_of: Vec<Vec<usize>> = vec![Vec::new(); entities];
         of.iter().enumerate().for_each(|(g, &e)| groups_of[e as usize].push(g));
         let end = flows.periods[flows.periods.len() - 1];
         groups_of
             .iter()
             .map(|groups| {
-                watch.check()?;
+                progress.check()?;
                 let mut cells: Vec<(i32, usize, usize)> = groups
                     .iter()
                     .flat_map(|&g| flows.range(g).map(move |c| (g, c)))
@@ -169,11 +176,11 @@ impl Newcomer {
                 let from = wake.unwrap_or(0);
                 let first = cells[from].0;
                 if wake.is_none() && first < settled {
-                    return Ok(Fate::Old(first));
+                    return Ok(EntityStatus::Old(first));
                 }
                 let days = self.window.min(end - first + 1);
                 if days < SEEN {
-                    return Ok(Fate::TooLate(first));
+                    return Ok(EntityStatus::TooLate(first));
                 }
                 let within: Vec<&(i32, usize, usize)> =
                     cells[from..].iter().take_while(|c| c.0 < first.saturating_add(self.window)).collect();
@@ -185,7 +192,7 @@ impl Newcomer {
                 }
                 let mut by_product: Vec<(usize, f64)> = sums.into_iter().collect();
                 by_product.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-                Ok(Fate::New(Debut {
+                Ok(EntityStatus::New(FirstSeen {
                     first,
                     slept: wake.map(|i| cells[i - 1].0),
                     days,
@@ -205,12 +212,12 @@ impl Newcomer {
 }
 
 /// The cohorts of a newcomer, from the nearest to the widest.
-fn cohorts(flows: &Flows, debut: &Debut) -> Vec<String> {
+fn cohorts(flows: &Flows, debut: &FirstSeen) -> Vec<String> {
     let year = &iso(debut.first)[..4];
-    let Some(key) = flows.combos.keys.iter().position(|k| k.starts_with("hs")) else {
+    let Some(key) = flows.group_keys.keys.iter().position(|k| k.starts_with("hs")) else {
         return vec![format!("newcomers of {year}"), "all newcomers".into()];
     };
-    let product = flows.combos.value(debut.main, key);
+    let product = flows.group_keys.value(debut.main, key);
     let chapter = product.get(..2).unwrap_or(&product).to_owned();
     vec![
         format!("newcomers of {year} in HS {product}"),
@@ -223,25 +230,25 @@ fn cohorts(flows: &Flows, debut: &Debut) -> Vec<String> {
 }
 
 impl Cohorts {
-    fn learn(settings: &Newcomer, flows: &Flows, fates: &[Fate], watch: &Watch) -> Result<Cohorts> {
+    fn learn(settings: &Newcomer, flows: &Flows, fates: &[EntityStatus], progress: &Progress) -> Result<Cohorts> {
         let mut members: HashMap<String, Vec<i64>> = HashMap::new();
-        let debuts = || fates.iter().filter_map(|f| if let Fate::New(d) = f { Some(d) } else { None });
+        let debuts = || fates.iter().filter_map(|f| if let EntityStatus::New(d) = f { Some(d) } else { None });
         for debut in debuts().filter(|d| !d.x.is_nan()) {
-            watch.check()?;
+            progress.check()?;
             for name in cohorts(flows, debut) {
                 members.entry(name).or_default().push(encode(debut.x));
             }
         }
         let fitted = |keys: &mut Vec<i64>| {
             let n = keys.len();
-            let mut ordered = Ordered::new(keys, false);
+            let mut ordered = OrderStatistics::new(keys, false);
             let centre = ordered.median().unwrap_or(f64::NAN);
             (centre, MAD_K * ordered.mad(centre).unwrap_or(f64::NAN), n)
         };
         let whole = members.get("all newcomers").cloned().map_or((f64::NAN, f64::NAN, 0), |mut keys| fitted(&mut keys));
         let mut known: HashMap<String, (f64, f64, usize)> = HashMap::new();
         for (name, mut keys) in members {
-            watch.check()?;
+            progress.check()?;
             let (centre, scale, n) = fitted(&mut keys);
             if n >= settings.min_peers || name == "all newcomers" {
                 let own = n as f64 / (n as f64 + SHRINKAGE);
@@ -251,12 +258,12 @@ impl Cohorts {
         }
         let mut cohorts = Cohorts { known, tail: None };
         let excess: Vec<f64> = debuts().filter_map(|d| cohorts.of(flows, d).map(|(_, c)| (d.x - c.0) / c.1)).collect();
-        watch.check()?;
+        progress.check()?;
         cohorts.tail = ParetoTail::fit(&excess);
         Ok(cohorts)
     }
 
-    fn of(&self, flows: &Flows, debut: &Debut) -> Option<(String, (f64, f64, usize))> {
+    fn of(&self, flows: &Flows, debut: &FirstSeen) -> Option<(String, (f64, f64, usize))> {
         let found = cohorts(flows, debut).into_iter().find_map(|name| {
             let cohort = *self.known.get(&name)?;
             Some((name, cohort))
@@ -264,7 +271,7 @@ impl Cohorts {
         (found.1.1 > 0.0 && !debut.x.is_nan()).then_some(found)
     }
 
-    fn judge(&self, flows: &Flows, debut: &mut Debut) {
+    fn judge(&self, flows: &Flows, debut: &mut FirstSeen) {
         let Some((name, (centre, scale, peers))) = self.of(flows, debut) else { return };
         (debut.centre, debut.scale, debut.peers, debut.cohort) = (centre, scale, peers, name);
         if let Some(tail) = &self.tail {
@@ -274,55 +281,55 @@ impl Cohorts {
 }
 
 impl Detector for Newcomer {
-    fn fit(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedFit> {
+    fn fit(&self, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedFit> {
         self.check()?;
         let product = self.product(ships.store.role(Role::Hs).is_some());
-        let flows = self.ruler(product.as_ref()).flows(ships, cache, watch)?;
-        Ok(Arc::new(self.model(flows, product, watch)?))
+        let flows = self.spec(product.as_ref()).flows(ships, cache, progress)?;
+        Ok(Arc::new(self.model(flows, product, progress)?))
     }
 
-    fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit> {
+    fn restore(&self, states: &[RecordBatch], progress: &Progress) -> Result<SharedFit> {
         self.check()?;
         let product = self.product(states.iter().any(|s| s.column_by_name("hs4").is_some()));
-        let flows = self.ruler(product.as_ref()).restored(states, "Newcomer", watch)?;
-        Ok(Arc::new(self.model(flows, product, watch)?))
+        let flows = self.spec(product.as_ref()).restored(states, "Newcomer", progress)?;
+        Ok(Arc::new(self.model(flows, product, progress)?))
     }
 }
 
 impl Fit for Model {
     /// The entities of these shipments: those that were fitted as they were judged then, others as
     /// newcomers of after the fit.
-    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
-        let flows = self.settings.ruler(self.product.as_ref()).flows(ships, cache, watch)?;
-        let (here, of) = flows.combos.project(&self.settings.entity)?.distinct()?;
-        let known = self.entities.find(&here, watch)?;
-        let mut fates = self.settings.fates(&flows, &of, here.groups(), i32::MIN, watch)?;
+    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedScores> {
+        let flows = self.settings.spec(self.product.as_ref()).flows(ships, cache, progress)?;
+        let (here, of) = flows.group_keys.project(&self.settings.entity)?.distinct()?;
+        let known = self.entities.find(&here, progress)?;
+        let mut fates = self.settings.fates(&flows, &of, here.groups(), i32::MIN, progress)?;
         for (fate, known) in fates.iter_mut().zip(&known) {
-            watch.check()?;
+            progress.check()?;
             match (known, &mut *fate) {
                 (Some(k), fate) => *fate = self.fates[*k as usize].clone(),
-                (None, Fate::New(debut)) => self.cohorts.judge(&flows, debut),
+                (None, EntityStatus::New(debut)) => self.cohorts.judge(&flows, debut),
                 _ => {}
             }
         }
         let mut cells_of: Vec<Vec<usize>> = vec![Vec::new(); here.groups()];
         of.iter().enumerate().for_each(|(g, &e)| cells_of[e as usize].extend(flows.range(g)));
-        Ok(Arc::new(DebutScores { model: self, flows, here, fates, cells_of }))
+        Ok(Arc::new(NewcomerScores { model: self, flows, here, fates, cells_of }))
     }
 
     /// A row an entity and product: the keys, `n`, the cells (a day each), and of the entity `first_seen`,
     /// `volume`, `centre` and `scale` (of the logarithms in its cohort).
-    fn state(&self, watch: &Watch) -> Result<RecordBatch> {
-        let mut columns = self.flows.state(watch)?;
-        let (_, of) = self.flows.combos.project(&self.settings.entity)?.distinct()?;
-        let first = |f: &Fate| match f {
-            Fate::Old(day) | Fate::TooLate(day) => *day,
-            Fate::New(debut) => debut.first,
+    fn state(&self, progress: &Progress) -> Result<RecordBatch> {
+        let mut columns = self.flows.state(progress)?;
+        let (_, of) = self.flows.group_keys.project(&self.settings.entity)?.distinct()?;
+        let first = |f: &EntityStatus| match f {
+            EntityStatus::Old(day) | EntityStatus::TooLate(day) => *day,
+            EntityStatus::New(debut) => debut.first,
         };
-        let fates: Vec<&Fate> = of.iter().map(|&e| &self.fates[e as usize]).collect();
+        let fates: Vec<&EntityStatus> = of.iter().map(|&e| &self.fates[e as usize]).collect();
         columns.push(("first_seen".into(), Arc::new(Date32Array::from_iter_values(fates.iter().map(|f| first(f))))));
-        let mut float = |name: &str, value: fn(&Debut) -> f64| {
-            let cell = |f: &&Fate| if let Fate::New(d) = f { value(d) } else { f64::NAN };
+        let mut float = |name: &str, value: fn(&FirstSeen) -> f64| {
+            let cell = |f: &&EntityStatus| if let EntityStatus::New(d) = f { value(d) } else { f64::NAN };
             columns.push((name.into(), numbers(fates.iter().map(cell))));
         };
         float("volume", |d| d.volume);

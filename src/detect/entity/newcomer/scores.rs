@@ -5,27 +5,27 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Date32Array, Int64Array};
 use arrow::datatypes::{DataType, Field};
 
-use super::{Debut, Fate, Model, OLD, SEEN};
+use super::{EntityStatus, FirstSeen, Model, OLD, SEEN};
 use crate::error::Result;
-use crate::evidence::wording::{as_much, number};
-use crate::evidence::{Cautions, Number, SHARE, Scores};
+use crate::evidence::wording::{as_much, figure};
+use crate::evidence::{Cautions, SHARE, ScoreColumn, Scores};
 use crate::flows::Flows;
-use crate::group::Combos;
-use crate::progress::Watch;
+use crate::group::GroupKeys;
+use crate::progress::Progress;
 use crate::store::iso;
 
-pub struct DebutScores {
+pub struct NewcomerScores {
     pub model: Arc<Model>,
     pub flows: Flows,
-    pub here: Combos,
-    pub fates: Vec<Fate>,
+    pub here: GroupKeys,
+    pub fates: Vec<EntityStatus>,
     pub cells_of: Vec<Vec<usize>>,
 }
 
-impl DebutScores {
-    fn debut(&self, at: usize) -> Option<&Debut> {
+impl NewcomerScores {
+    fn debut(&self, at: usize) -> Option<&FirstSeen> {
         match &self.fates[at] {
-            Fate::New(debut) if !debut.p.is_nan() => Some(debut),
+            EntityStatus::New(debut) if !debut.p.is_nan() => Some(debut),
             _ => None,
         }
     }
@@ -37,24 +37,24 @@ impl DebutScores {
     }
 }
 
-impl Scores for DebutScores {
+impl Scores for NewcomerScores {
     fn detector(&self) -> &'static str {
         "Newcomer"
     }
 
-    fn groups(&self) -> Option<&Combos> {
+    fn groups(&self) -> Option<&GroupKeys> {
         Some(&self.here)
     }
 
-    fn number(&self, what: Number, at: usize) -> f64 {
+    fn value(&self, column: ScoreColumn, at: usize) -> f64 {
         let Some(d) = self.debut(at) else { return f64::NAN };
-        match what {
-            Number::Score => d.excess().max(0.0),
-            Number::PValue => d.p,
-            Number::Direction => d.x - d.centre,
-            Number::Observed => d.volume,
-            Number::Expected => libm::exp(d.centre) * f64::from(d.days) / f64::from(self.model.settings.window),
-            Number::Peers => d.peers as f64,
+        match column {
+            ScoreColumn::Score => d.excess().max(0.0),
+            ScoreColumn::PValue => d.p,
+            ScoreColumn::Direction => d.x - d.centre,
+            ScoreColumn::Observed => d.volume,
+            ScoreColumn::Expected => libm::exp(d.centre) * f64::from(d.days) / f64::from(self.model.settings.window),
+            ScoreColumn::Peers => d.peers as f64,
         }
     }
 
@@ -62,7 +62,7 @@ impl Scores for DebutScores {
         self.debut(at).map(|d| d.cohort.clone())
     }
 
-    fn cautions(&self, _watch: &Watch) -> Result<Cautions<'_>> {
+    fn cautions(&self, _progress: &Progress) -> Result<Cautions<'_>> {
         Ok(Box::new(|at: usize| {
             let d = self.debut(at)?;
             if let Some(day) = self.founded(at).filter(|day| d.first - day > OLD) {
@@ -85,22 +85,22 @@ impl Scores for DebutScores {
         let settings = &self.model.settings;
         let measure = &settings.measure;
         match &self.fates[at] {
-            Fate::Old(first) => format!(
+            EntityStatus::Old(first) => format!(
                 "not scored: seen since {}, within the first {} days of the data, so it may be older",
                 iso(*first),
                 settings.burn_in
             ),
-            Fate::TooLate(first) => {
+            EntityStatus::TooLate(first) => {
                 format!("not scored: first seen on {}, fewer than {SEEN} days before the end of the data", iso(*first))
             }
-            Fate::New(d) if d.p.is_nan() => {
+            EntityStatus::New(d) if d.p.is_nan() => {
                 if d.x.is_nan() {
                     format!("not scored: no positive {measure} in its first {} days", d.days)
                 } else {
                     "not scored: too few newcomers to compare it with".into()
                 }
             }
-            Fate::New(d) => {
+            EntityStatus::New(d) => {
                 let seen = match d.slept {
                     Some(day) => format!("seen again on {} after a sleep since {}", iso(d.first), iso(day)),
                     None => format!("first seen on {}", iso(d.first)),
@@ -110,14 +110,14 @@ impl Scores for DebutScores {
                     Some(day) => format!(", {} days before it was founded", day - d.first),
                     None => String::new(),
                 };
-                let expected = self.number(Number::Expected, at);
+                let expected = self.value(ScoreColumn::Expected, at);
                 format!(
                     "{seen}{age}; {measure} {} in {} records over {} days, {} as the middle one of the {} {}",
-                    number(d.volume),
-                    number(d.records as f64),
+                    figure(d.volume),
+                    figure(d.records as f64),
                     d.days,
                     as_much(d.volume / expected),
-                    number(d.peers as f64),
+                    figure(d.peers as f64),
                     d.cohort
                 )
             }
@@ -125,7 +125,7 @@ impl Scores for DebutScores {
     }
 
     fn at_stake(&self, at: usize) -> f64 {
-        self.number(Number::Observed, at)
+        self.value(ScoreColumn::Observed, at)
     }
 
     fn evidence(&self) -> Vec<Field> {
@@ -138,18 +138,18 @@ impl Scores for DebutScores {
         ]
     }
 
-    fn proof(&self, column: usize, range: std::ops::Range<usize>, watch: &Watch) -> Result<ArrayRef> {
+    fn evidence_column(&self, column: usize, range: std::ops::Range<usize>, progress: &Progress) -> Result<ArrayRef> {
         let days = |value: &(dyn Fn(usize) -> Option<i32> + Send + Sync)| -> Result<ArrayRef> {
-            Ok(Arc::new(watch.each(range.clone(), SHARE, value)?.into_iter().collect::<Date32Array>()))
+            Ok(Arc::new(progress.each(range.clone(), SHARE, value)?.into_iter().collect::<Date32Array>()))
         };
-        let counts = |value: fn(&Debut) -> i64| -> Result<ArrayRef> {
-            let made = watch.each(range.clone(), SHARE, |at| self.debut(at).map(value))?;
+        let counts = |value: fn(&FirstSeen) -> i64| -> Result<ArrayRef> {
+            let made = progress.each(range.clone(), SHARE, |at| self.debut(at).map(value))?;
             Ok(Arc::new(made.into_iter().collect::<Int64Array>()))
         };
         match column {
             0 => days(&|at| match &self.fates[at] {
-                Fate::Old(day) | Fate::TooLate(day) => Some(*day),
-                Fate::New(d) => Some(d.first),
+                EntityStatus::Old(day) | EntityStatus::TooLate(day) => Some(*day),
+                EntityStatus::New(d) => Some(d.first),
             }),
             1 => days(&|at| self.debut(at)?.slept),
             2 => days(&|at| self.founded(at)),

@@ -1,26 +1,26 @@
 //! `Divergence`: did one destination move apart from the others?
 //!
 //! The log growth of each product and destination between two windows, less what the product grew
-//! everywhere and what the destination grew in everything: two effects found by median polish (Tukey
+//! everywhere and what the destination grew in everything: two effects found by median median_polish (Tukey
 //! 1977), with weights. How far the rest strays by chance follows from how many records of one size
 //! the two sums are worth, times a factor learnt from all of them; p-values from their own tails.
 
-mod polish;
+mod median_polish;
 mod scores;
 
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
-use self::polish::{grow, polish, standardise};
+use self::median_polish::{grow, median_polish, standardise};
 use self::scores::PairScores;
 use crate::calibrate::tails::Tails;
 use crate::detect::{Detector, Fit, SharedFit};
 use crate::error::{Error, Result};
 use crate::evidence::SharedScores;
-use crate::flows::{Flows, LONGEST, Ruler, Total};
+use crate::flows::{FlowSpec, Flows, LONGEST, Total};
 use crate::group::IndexCache;
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::state::members::numbers;
 use crate::store::{Every, Period, Shipments, iso};
 use crate::table::table;
@@ -72,12 +72,12 @@ struct Model {
 }
 
 impl Divergence {
-    fn ruler(&self) -> Ruler {
+    fn spec(&self) -> FlowSpec {
         let mut by = self.by.clone();
         by.push(self.across.clone());
         let whole_months = |p: &Option<Period>| p.is_none_or(|p| months(p).0 == p.first && months(p).1 == p.last);
         let every = if whole_months(&self.current) && whole_months(&self.base) { Every::Month } else { Every::Day };
-        Ruler { by, every, measure: self.measure.clone(), squares: true, most: LONGEST }
+        FlowSpec { by, every, measure: self.measure.clone(), squares: true, most: LONGEST }
     }
 
     fn check(&self) -> Result<()> {
@@ -92,7 +92,7 @@ impl Divergence {
 
     /// The base and the current window: days, and the periods of the data in them.
     fn windows(&self, flows: &Flows) -> Result<[Window; 2]> {
-        let every = self.ruler().every;
+        let every = self.spec().every;
         let data = Period { first: flows.periods[0], last: every.next(flows.periods[flows.periods.len() - 1]) - 1 };
         let current = self.current.unwrap_or_else(|| year_until(data.last));
         let base = self.base.unwrap_or_else(|| year_until(current.first - 1));
@@ -116,11 +116,11 @@ impl Divergence {
         Ok(windows)
     }
 
-    fn model(&self, flows: Flows, watch: &Watch) -> Result<Model> {
+    fn model(&self, flows: Flows, progress: &Progress) -> Result<Model> {
         let windows = self.windows(&flows)?;
-        let (_, product_of) = flows.combos.project(&self.by)?.distinct()?;
-        let (_, destination_of) = flows.combos.project(std::slice::from_ref(&self.across))?.distinct()?;
-        let totals = watch.each(0..flows.groups(), 1 << 8, |g| {
+        let (_, product_of) = flows.group_keys.project(&self.by)?.distinct()?;
+        let (_, destination_of) = flows.group_keys.project(std::slice::from_ref(&self.across))?.distinct()?;
+        let totals = progress.each(0..flows.groups(), 1 << 8, |g| {
             Some([flows.total(g, windows[0].span), flows.total(g, windows[1].span)])
         })?;
         let mut pairs: Vec<Pair> = totals
@@ -142,9 +142,9 @@ impl Divergence {
                 peers: 0,
             })
             .collect();
-        grow(&mut pairs, watch)?;
-        polish(&mut pairs, watch)?;
-        let tails = standardise(&mut pairs, watch)?;
+        grow(&mut pairs, progress)?;
+        median_polish(&mut pairs, progress)?;
+        let tails = standardise(&mut pairs, progress)?;
         Ok(Model { settings: self.clone(), flows, windows, pairs, tails })
     }
 }
@@ -165,29 +165,29 @@ fn year_until(last: i32) -> Period {
 }
 
 impl Detector for Divergence {
-    fn fit(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedFit> {
+    fn fit(&self, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedFit> {
         self.check()?;
-        Ok(Arc::new(self.model(self.ruler().flows(ships, cache, watch)?, watch)?))
+        Ok(Arc::new(self.model(self.spec().flows(ships, cache, progress)?, progress)?))
     }
 
-    fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit> {
+    fn restore(&self, states: &[RecordBatch], progress: &Progress) -> Result<SharedFit> {
         self.check()?;
-        Ok(Arc::new(self.model(self.ruler().restored(states, "Divergence", watch)?, watch)?))
+        Ok(Arc::new(self.model(self.spec().restored(states, "Divergence", progress)?, progress)?))
     }
 }
 
 impl Fit for Model {
     /// The products and destinations of these shipments, each with what was fitted about it.
-    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
-        let flows = self.settings.ruler().flows(ships, cache, watch)?;
-        let known = self.flows.combos.find(&flows.combos, watch)?;
+    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedScores> {
+        let flows = self.settings.spec().flows(ships, cache, progress)?;
+        let known = self.flows.group_keys.find(&flows.group_keys, progress)?;
         Ok(Arc::new(PairScores { model: self, flows, known }))
     }
 
     /// A row a product and destination: the keys, `n`, the cells, and `base`, `current`, `log_growth`,
     /// `expected` (log growth) and `z`.
-    fn state(&self, watch: &Watch) -> Result<RecordBatch> {
-        let mut columns = self.flows.state(watch)?;
+    fn state(&self, progress: &Progress) -> Result<RecordBatch> {
+        let mut columns = self.flows.state(progress)?;
         let mut float = |name: &str, value: fn(&Pair) -> f64| {
             columns.push((name.into(), numbers(self.pairs.iter().map(value))));
         };

@@ -7,11 +7,11 @@ use arrow::datatypes::{DataType, Field};
 
 use super::{Model, Pair};
 use crate::error::Result;
-use crate::evidence::wording::number;
-use crate::evidence::{Cautions, Number, SHARE, Scores};
+use crate::evidence::wording::figure;
+use crate::evidence::{Cautions, SHARE, ScoreColumn, Scores};
 use crate::flows::Flows;
-use crate::group::Combos;
-use crate::progress::Watch;
+use crate::group::GroupKeys;
+use crate::progress::Progress;
 use crate::store::iso;
 
 pub struct PairScores {
@@ -30,17 +30,17 @@ impl PairScores {
     }
 
     fn destination(&self, pair: usize) -> String {
-        self.model.flows.combos.value(pair, self.model.settings.by.len())
+        self.model.flows.group_keys.value(pair, self.model.settings.by.len())
     }
 }
 
 /// `rose by 69 %`, `fell by 61 %`.
 fn moved(base: f64, current: f64) -> String {
     if base <= 0.0 {
-        return format!("rose from nothing to {}", number(current));
+        return format!("rose from nothing to {}", figure(current));
     }
     let growth = 100.0 * (current / base - 1.0);
-    format!("{} by {} %", if growth >= 0.0 { "rose" } else { "fell" }, number(rounded(growth.abs())))
+    format!("{} by {} %", if growth >= 0.0 { "rose" } else { "fell" }, figure(rounded(growth.abs())))
 }
 
 /// Per cent without decimals that say nothing.
@@ -53,20 +53,20 @@ impl Scores for PairScores {
         "Divergence"
     }
 
-    fn groups(&self) -> Option<&Combos> {
-        Some(&self.flows.combos)
+    fn groups(&self) -> Option<&GroupKeys> {
+        Some(&self.flows.group_keys)
     }
 
-    fn number(&self, what: Number, at: usize) -> f64 {
+    fn value(&self, column: ScoreColumn, at: usize) -> f64 {
         let Some(p) = self.scored(at) else { return f64::NAN };
-        match what {
-            Number::Score => p.z.abs(),
-            Number::PValue => self.model.tails.p_value_or_normal(p.z, p.peers as u32),
-            Number::Direction => p.z,
-            Number::Observed => p.current.value,
-            Number::Expected if p.base.value > 0.0 => p.base.value * libm::exp(p.expected),
-            Number::Expected => p.current.value * libm::exp(p.expected - p.growth),
-            Number::Peers => p.peers as f64,
+        match column {
+            ScoreColumn::Score => p.z.abs(),
+            ScoreColumn::PValue => self.model.tails.p_value_or_normal(p.z, p.peers as u32),
+            ScoreColumn::Direction => p.z,
+            ScoreColumn::Observed => p.current.value,
+            ScoreColumn::Expected if p.base.value > 0.0 => p.base.value * libm::exp(p.expected),
+            ScoreColumn::Expected => p.current.value * libm::exp(p.expected - p.growth),
+            ScoreColumn::Peers => p.peers as f64,
         }
     }
 
@@ -75,15 +75,15 @@ impl Scores for PairScores {
         Some(format!("{} other {}s of the product, and other products there", p.peers, self.model.settings.across))
     }
 
-    fn cautions(&self, _watch: &Watch) -> Result<Cautions<'_>> {
+    fn cautions(&self, _progress: &Progress) -> Result<Cautions<'_>> {
         Ok(Box::new(|at: usize| {
             let p = self.scored(at)?;
             let few = p.base.worth().min(p.current.worth());
             (few < 3.0).then(|| {
                 format!(
                     "one window rests on few records: {} before and {} after",
-                    number(p.base.records as f64),
-                    number(p.current.records as f64)
+                    figure(p.base.records as f64),
+                    figure(p.current.records as f64)
                 )
             })
         }))
@@ -113,8 +113,8 @@ impl Scores for PairScores {
                 " while to {} it {} (from {} to {})",
                 self.destination(k),
                 moved(other.base.value, other.current.value),
-                number(other.base.value),
-                number(other.current.value)
+                figure(other.base.value),
+                figure(other.current.value)
             )
         });
         format!(
@@ -122,17 +122,17 @@ impl Scores for PairScores {
              ({} spreads)",
             settings.measure,
             self.destination(self.known[at].unwrap_or(0) as usize),
-            number(p.base.value),
-            number(p.current.value),
+            figure(p.base.value),
+            figure(p.current.value),
             against.unwrap_or_default(),
             settings.across,
-            number(self.number(Number::Expected, at)),
-            number(p.z.abs())
+            figure(self.value(ScoreColumn::Expected, at)),
+            figure(p.z.abs())
         )
     }
 
     fn at_stake(&self, at: usize) -> f64 {
-        (self.number(Number::Observed, at) - self.number(Number::Expected, at)).abs()
+        (self.value(ScoreColumn::Observed, at) - self.value(ScoreColumn::Expected, at)).abs()
     }
 
     fn evidence(&self) -> Vec<Field> {
@@ -146,10 +146,10 @@ impl Scores for PairScores {
         fields
     }
 
-    fn proof(&self, column: usize, range: std::ops::Range<usize>, watch: &Watch) -> Result<ArrayRef> {
+    fn evidence_column(&self, column: usize, range: std::ops::Range<usize>, progress: &Progress) -> Result<ArrayRef> {
         let growth = |p: &Pair| if p.base.value > 0.0 { p.current.value / p.base.value - 1.0 } else { f64::NAN };
         if column == 6 {
-            let against = watch.each(range, SHARE, |at| Some(self.destination(self.pair(at)?.against?)))?;
+            let against = progress.each(range, SHARE, |at| Some(self.destination(self.pair(at)?.against?)))?;
             return Ok(Arc::new(against.into_iter().collect::<StringViewArray>()));
         }
         let cell = |at: usize| {
@@ -165,14 +165,14 @@ impl Scores for PairScores {
             })
             .filter(|v| v.is_finite())
         };
-        Ok(Arc::new(watch.each(range, SHARE, cell)?.into_iter().collect::<Float64Array>()))
+        Ok(Arc::new(progress.each(range, SHARE, cell)?.into_iter().collect::<Float64Array>()))
     }
 
     fn subject(&self, at: usize) -> String {
         let [base, current] = self.model.windows.each_ref().map(|w| w.days);
         format!(
             "{}, {} to {} against {} to {}",
-            self.flows.combos.name(at),
+            self.flows.group_keys.name(at),
             iso(current.first),
             iso(current.last),
             iso(base.first),

@@ -4,8 +4,8 @@ use rayon::prelude::*;
 
 use super::{EMPTY, Leg, Model, Triangle};
 use crate::error::Result;
-use crate::progress::Watch;
-use crate::stats::{Ordered, ParetoTail, encode, ln};
+use crate::progress::Progress;
+use crate::stats::{OrderStatistics, ParetoTail, encode, ln};
 use crate::store::Every;
 
 /// Other destinations of a product needed to tell its growth in the world.
@@ -16,13 +16,13 @@ const TRIFLE: f64 = 0.005;
 const MANY: usize = 1_000;
 
 impl Model {
-    pub fn judge(&mut self, watch: &Watch) -> Result<()> {
+    pub fn judge(&mut self, progress: &Progress) -> Result<()> {
         let (before, after) = self.spans;
         let mut of_product: Vec<Vec<usize>> = vec![Vec::new(); self.direct.len()];
         self.triangles.iter().enumerate().for_each(|(i, t)| of_product[t.product].push(i));
-        self.placebos = self.placebo_scores(&of_product, watch)?;
+        self.placebos = self.placebo_scores(&of_product, progress)?;
         for (product, members) in of_product.iter().enumerate() {
-            watch.check()?;
+            progress.check()?;
             for (&i, (world, told)) in members.iter().zip(self.world(members, before, after)) {
                 let z = self.legs(&self.triangles[i], product, world, before, after);
                 let triangle = &mut self.triangles[i];
@@ -33,9 +33,9 @@ impl Model {
         // Growth where nothing was lost, of the same intermediaries at the event itself.
         let unaffected = self.triangles.iter().filter(|t| t.z[0] <= 0.0).map(|t| together([f64::NAN, t.z[1], t.z[2]]));
         self.placebos.extend(unaffected.filter(|s| s.is_finite()));
-        watch.check()?;
+        progress.check()?;
         self.placebos.par_sort_unstable_by(f64::total_cmp);
-        watch.check()?;
+        progress.check()?;
         let tail = ParetoTail::fit(&self.placebos);
         let most = self.placebos.last().copied().unwrap_or(f64::NEG_INFINITY);
         for triangle in &mut self.triangles {
@@ -79,7 +79,7 @@ impl Model {
                 let at = |k: usize| ordered[k + usize::from(k >= place)];
                 let mut middle =
                     if others % 2 == 1 { vec![at(others / 2)] } else { vec![at(others / 2 - 1), at(others / 2)] };
-                (libm::exp(Ordered::new(&mut middle, false).median().unwrap_or(0.0)), true)
+                (libm::exp(OrderStatistics::new(&mut middle, false).median().unwrap_or(0.0)), true)
             })
             .collect()
     }
@@ -101,16 +101,16 @@ impl Model {
 
     /// The scores of every triangle at every month before the event that leaves room for two windows side
     /// by side.
-    fn placebo_scores(&self, of_product: &[Vec<usize>], watch: &Watch) -> Result<Vec<f64>> {
+    fn placebo_scores(&self, of_product: &[Vec<usize>], progress: &Progress) -> Result<Vec<f64>> {
         let (before, after) = self.spans;
         let (long_before, long_after) = (before.1 - before.0 + 1, after.1 - after.0 + 1);
         let event = self.flows.periods.partition_point(|&m| m < Every::Month.start(self.settings.event)) as u32;
         let dates = long_before as usize..event.saturating_sub(long_after) as usize + 1;
-        let scores = watch.each(dates, 1, |at| {
+        let scores = progress.each(dates, 1, |at| {
             let at = at as u32;
             let mut scores = Vec::new();
             let (b, a) = ((at - long_before, at - 1), (at, at + long_after - 1));
-            for (product, members) in of_product.iter().enumerate().take_while(|_| !watch.stopped()) {
+            for (product, members) in of_product.iter().enumerate().take_while(|_| !progress.stopped()) {
                 for (&i, (world, _)) in members.iter().zip(self.world(members, b, a)) {
                     let triangle = &self.triangles[i];
                     let seen = triangle.inward.total(b).1 + triangle.inward.total(a).1 > 0.0;

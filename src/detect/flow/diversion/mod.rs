@@ -18,9 +18,9 @@ use self::scores::TriangleScores;
 use crate::detect::{Detector, Fit, SharedFit};
 use crate::error::{Error, Result};
 use crate::evidence::SharedScores;
-use crate::flows::{Flows, LONGEST, Ruler};
-use crate::group::{Combos, IndexCache};
-use crate::progress::Watch;
+use crate::flows::{FlowSpec, Flows, LONGEST};
+use crate::group::{GroupKeys, IndexCache};
+use crate::progress::Progress;
 use crate::stats::exact_sum;
 use crate::store::{Every, Period, Role, Shipments, closest, iso};
 use crate::table::table;
@@ -112,7 +112,7 @@ struct Model {
     by: Vec<String>,
     flows: Flows,
     /// Products and intermediaries.
-    combos: Combos,
+    group_keys: GroupKeys,
     triangles: Vec<Triangle>,
     direct: Vec<Leg>,
     spans: ((u32, u32), (u32, u32)),
@@ -123,10 +123,10 @@ struct Model {
 }
 
 impl Diversion {
-    fn ruler(&self, by: &[String]) -> Ruler {
+    fn spec(&self, by: &[String]) -> FlowSpec {
         let mut keys = by.to_vec();
         keys.extend(["origin".to_owned(), "destination".to_owned()]);
-        Ruler { by: keys, every: Every::Month, measure: self.measure.clone(), squares: false, most: LONGEST }
+        FlowSpec { by: keys, every: Every::Month, measure: self.measure.clone(), squares: false, most: LONGEST }
     }
 
     fn products(&self, has_hs: bool) -> Vec<String> {
@@ -176,13 +176,13 @@ impl Diversion {
         Ok((before, after))
     }
 
-    fn model(&self, flows: Flows, by: Vec<String>, watch: &Watch) -> Result<Model> {
+    fn model(&self, flows: Flows, by: Vec<String>, progress: &Progress) -> Result<Model> {
         flows.require_sum(&self.measure)?;
         let spans = self.spans(&flows)?;
-        let (products, product_of) = flows.combos.project(&by)?.distinct()?;
-        let (origins, origin_of) = flows.combos.project(&["origin".to_owned()])?.distinct()?;
-        let (destinations, destination_of) = flows.combos.project(&["destination".to_owned()])?.distinct()?;
-        let names = |c: &Combos| -> Vec<String> { (0..c.groups()).map(|g| c.value(g, 0)).collect() };
+        let (products, product_of) = flows.group_keys.project(&by)?.distinct()?;
+        let (origins, origin_of) = flows.group_keys.project(&["origin".to_owned()])?.distinct()?;
+        let (destinations, destination_of) = flows.group_keys.project(&["destination".to_owned()])?.distinct()?;
+        let names = |c: &GroupKeys| -> Vec<String> { (0..c.groups()).map(|g| c.value(g, 0)).collect() };
         let (origin_names, destination_names) = (names(&origins), names(&destinations));
         let find = |what: &str, name: &String, among: &[String]| {
             among.iter().position(|n| n == name).ok_or_else(|| {
@@ -213,13 +213,13 @@ impl Diversion {
 
         let mut keys = by.clone();
         keys.push("destination".into());
-        let (combos, triangle_of) = flows.combos.project(&keys)?.distinct()?;
-        let mut inward: Vec<Vec<usize>> = vec![Vec::new(); combos.groups()];
+        let (group_keys, triangle_of) = flows.group_keys.project(&keys)?.distinct()?;
+        let mut inward: Vec<Vec<usize>> = vec![Vec::new(); group_keys.groups()];
         let mut direct: Vec<Vec<usize>> = vec![Vec::new(); products.groups()];
         let mut onward: HashMap<(u32, &str), Vec<usize>> = HashMap::new();
-        let mut of_triangle: Vec<(u32, u32)> = vec![(0, 0); combos.groups()];
+        let mut of_triangle: Vec<(u32, u32)> = vec![(0, 0); group_keys.groups()];
         for g in 0..flows.groups() {
-            watch.check()?;
+            progress.check()?;
             let (o, d) = (origin_of[g], destination_of[g]);
             of_triangle[triangle_of[g] as usize] = (product_of[g], d);
             let origin = origin_names[o as usize].as_str();
@@ -234,14 +234,14 @@ impl Diversion {
             }
         }
         let traders: HashSet<&str> = onward.keys().map(|k| k.1).collect();
-        let direct = watch.each(0..direct.len(), 1 << 4, |product| Leg::of(&flows, &direct[product]))?;
+        let direct = progress.each(0..direct.len(), 1 << 4, |product| Leg::of(&flows, &direct[product]))?;
         let records: usize = flows.cells.iter().map(|c| c.records as usize).sum();
         let sum = exact_sum(&flows.cells.iter().map(|c| c.value).filter(|v| *v > 0.0).collect::<Vec<_>>());
         let mut kept = Vec::new();
         let mut triangles = Vec::new();
-        watch.begin("triangles", combos.groups() as u64);
+        progress.begin("triangles", group_keys.groups() as u64);
         for (i, groups) in inward.iter().enumerate() {
-            watch.check()?;
+            progress.check()?;
             let (product, destination) = of_triangle[i];
             let wanted = through.as_ref().is_none_or(|list| list.contains(&destination));
             if destination == target || groups.is_empty() || !wanted {
@@ -264,10 +264,10 @@ impl Diversion {
             });
         }
         let mut model = Model {
-            sums: sums_of_others(&flows, &origin_names, &origin_of, watch)?,
+            sums: sums_of_others(&flows, &origin_names, &origin_of, progress)?,
             settings: self.clone(),
             by,
-            combos: combos.some(&kept),
+            group_keys: group_keys.some(&kept),
             triangles,
             direct,
             spans,
@@ -275,17 +275,17 @@ impl Diversion {
             typical: if records > 0 { sum / records as f64 } else { 1.0 },
             flows,
         };
-        model.judge(watch)?;
+        model.judge(progress)?;
         Ok(model)
     }
 }
 
 /// Origins whose name says, or whose every month shows, that they are the sum of others.
-fn sums_of_others(flows: &Flows, names: &[String], origin_of: &[u32], watch: &Watch) -> Result<Vec<String>> {
+fn sums_of_others(flows: &Flows, names: &[String], origin_of: &[u32], progress: &Progress) -> Result<Vec<String>> {
     let months = flows.periods.len();
     let mut totals = vec![vec![0.0; months]; names.len()];
     for g in 0..flows.groups() {
-        watch.check()?;
+        progress.check()?;
         for cell in flows.of(g).iter().filter(|c| !c.value.is_nan()) {
             totals[origin_of[g] as usize][cell.at as usize] += cell.value;
         }
@@ -300,35 +300,35 @@ fn sums_of_others(flows: &Flows, names: &[String], origin_of: &[u32], watch: &Wa
         let active = (0..months).filter(|&t| totals[o][t] != 0.0).count();
         said || (names.len() > 3 && active >= 3 && (0..months).filter(equal).count() >= active)
     };
-    let alike = watch.each(0..names.len(), 1, like_a_sum)?;
+    let alike = progress.each(0..names.len(), 1, like_a_sum)?;
     Ok((0..names.len()).filter(|&o| alike[o]).map(|o| names[o].clone()).collect())
 }
 
 impl Detector for Diversion {
-    fn fit(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedFit> {
+    fn fit(&self, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedFit> {
         ships.store.require(Role::Origin)?;
         ships.store.require(Role::Destination)?;
         ships.store.require(Role::Date)?;
-        ships.store.check_grain(Every::Month, watch)?;
+        ships.store.check_grain(Every::Month, progress)?;
         let by = self.products(ships.store.role(Role::Hs).is_some());
-        Ok(Arc::new(self.model(self.ruler(&by).flows(ships, cache, watch)?, by, watch)?))
+        Ok(Arc::new(self.model(self.spec(&by).flows(ships, cache, progress)?, by, progress)?))
     }
 
-    fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit> {
+    fn restore(&self, states: &[RecordBatch], progress: &Progress) -> Result<SharedFit> {
         let by = self.products(states.iter().any(|s| s.column_by_name("hs6").is_some()));
-        Ok(Arc::new(self.model(self.ruler(&by).restored(states, "Diversion", watch)?, by, watch)?))
+        Ok(Arc::new(self.model(self.spec(&by).restored(states, "Diversion", progress)?, by, progress)?))
     }
 }
 
 impl Fit for Model {
     /// The products and intermediaries of these shipments, each with what was fitted about it.
-    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
-        let flows = self.settings.ruler(&self.by).flows(ships, cache, watch)?;
-        Ok(Arc::new(TriangleScores::new(self, flows, watch)?))
+    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedScores> {
+        let flows = self.settings.spec(&self.by).flows(ships, cache, progress)?;
+        Ok(Arc::new(TriangleScores::new(self, flows, progress)?))
     }
 
     /// A row a product, origin and destination: the keys, `n`, and the months.
-    fn state(&self, watch: &Watch) -> Result<RecordBatch> {
-        table(self.flows.state(watch)?, self.flows.groups())
+    fn state(&self, progress: &Progress) -> Result<RecordBatch> {
+        table(self.flows.state(progress)?, self.flows.groups())
     }
 }

@@ -9,18 +9,18 @@ use arrow::datatypes::{DataType, Field};
 
 use super::{Leg, Model, Triangle};
 use crate::error::Result;
-use crate::evidence::wording::number;
-use crate::evidence::{Cautions, Number, SHARE, Scores};
+use crate::evidence::wording::figure;
+use crate::evidence::{Cautions, SHARE, ScoreColumn, Scores};
 use crate::flows::Flows;
-use crate::group::Combos;
-use crate::progress::Watch;
+use crate::group::GroupKeys;
+use crate::progress::Progress;
 use crate::state::members::lists;
 use crate::store::{Every, iso};
 
 pub struct TriangleScores {
     model: Arc<Model>,
     flows: Flows,
-    here: Combos,
+    here: GroupKeys,
     known: Vec<Option<u32>>,
     /// The flows in and onward of each row.
     legs: Vec<Vec<u32>>,
@@ -42,15 +42,15 @@ const NUMBERS: [&str; 11] = [
 const SERIES: [&str; 3] = ["direct_series", "in_series", "onward_series"];
 
 impl TriangleScores {
-    pub fn new(model: Arc<Model>, flows: Flows, watch: &Watch) -> Result<TriangleScores> {
+    pub fn new(model: Arc<Model>, flows: Flows, progress: &Progress) -> Result<TriangleScores> {
         let mut keys = model.by.clone();
         keys.push("destination".into());
-        let (all, triangle_of) = flows.combos.project(&keys)?.distinct()?;
-        let known = model.combos.find(&all, watch)?;
+        let (all, triangle_of) = flows.group_keys.project(&keys)?.distinct()?;
+        let known = model.group_keys.find(&all, progress)?;
         let kept: Vec<u32> = (0..all.groups() as u32).filter(|&g| known[g as usize].is_some()).collect();
         let here = all.some(&kept);
         let known: Vec<Option<u32>> = kept.iter().map(|&g| known[g as usize]).collect();
-        let legs = legs(&model, &flows, &known, &kept, &triangle_of, watch)?;
+        let legs = legs(&model, &flows, &known, &kept, &triangle_of, progress)?;
         Ok(TriangleScores { model, flows, here, known, legs })
     }
 
@@ -90,27 +90,27 @@ fn legs(
     known: &[Option<u32>],
     kept: &[u32],
     goes_to: &[u32],
-    watch: &Watch,
+    progress: &Progress,
 ) -> Result<Vec<Vec<u32>>> {
     let by = model.by.len();
-    let (_, product_of) = flows.combos.project(&model.by)?.distinct()?;
+    let (_, product_of) = flows.group_keys.project(&model.by)?.distinct()?;
     let places: HashMap<u32, usize> = kept.iter().enumerate().map(|(at, &g)| (g, at)).collect();
     let mut legs: Vec<Vec<u32>> = vec![Vec::new(); kept.len()];
     let mut onward: HashMap<(u32, String), Vec<u32>> = HashMap::new();
     for g in 0..flows.groups() {
-        watch.check()?;
+        progress.check()?;
         if let Some(&at) = places.get(&goes_to[g]) {
             legs[at].push(g as u32);
         }
-        if flows.combos.value(g, by + 1) == model.settings.target {
-            onward.entry((product_of[g], flows.combos.value(g, by))).or_default().push(g as u32);
+        if flows.group_keys.value(g, by + 1) == model.settings.target {
+            onward.entry((product_of[g], flows.group_keys.value(g, by))).or_default().push(g as u32);
         }
     }
     for (legs, known) in legs.iter_mut().zip(known) {
-        watch.check()?;
+        progress.check()?;
         let goes_on = known.is_some_and(|k| !model.triangles[k as usize].onward.is_empty());
         let Some(first) = legs.first().filter(|_| goes_on).map(|&g| g as usize) else { continue };
-        let through = flows.combos.value(first, by + 1);
+        let through = flows.group_keys.value(first, by + 1);
         if let Some(more) = onward.get(&(product_of[first], through)) {
             legs.extend(more);
             legs.sort_unstable();
@@ -125,20 +125,20 @@ impl Scores for TriangleScores {
         "Diversion"
     }
 
-    fn groups(&self) -> Option<&Combos> {
+    fn groups(&self) -> Option<&GroupKeys> {
         Some(&self.here)
     }
 
-    fn number(&self, what: Number, at: usize) -> f64 {
+    fn value(&self, column: ScoreColumn, at: usize) -> f64 {
         let Some(t) = self.triangle(at).filter(|t| !t.score.is_nan()) else { return f64::NAN };
         let figures = self.figures(t);
-        match what {
-            Number::Score => t.score.max(0.0),
-            Number::PValue => t.p,
-            Number::Direction => t.z[1],
-            Number::Observed => figures[4],
-            Number::Expected => figures[5],
-            Number::Peers => figures[10],
+        match column {
+            ScoreColumn::Score => t.score.max(0.0),
+            ScoreColumn::PValue => t.p,
+            ScoreColumn::Direction => t.z[1],
+            ScoreColumn::Observed => figures[4],
+            ScoreColumn::Expected => figures[5],
+            ScoreColumn::Peers => figures[10],
         }
     }
 
@@ -150,7 +150,7 @@ impl Scores for TriangleScores {
         ))
     }
 
-    fn cautions(&self, _watch: &Watch) -> Result<Cautions<'_>> {
+    fn cautions(&self, _progress: &Progress) -> Result<Cautions<'_>> {
         Ok(Box::new(|at: usize| {
             let t = self.triangle(at)?;
             let sums = &self.model.sums;
@@ -198,22 +198,22 @@ impl Scores for TriangleScores {
             "{} direct to {} went from {} to {}",
             settings.measure,
             settings.target,
-            number(direct_before),
-            number(direct_after)
+            figure(direct_before),
+            figure(direct_after)
         );
         let inward = format!(
             "to {through} from {} to {} where the world's growth makes one expect {}",
-            number(in_before),
-            number(in_after),
-            number(expected)
+            figure(in_before),
+            figure(in_after),
+            figure(expected)
         );
         let onward = if t.seen {
-            format!(", and from there on from {} to {}", number(onward_before), number(onward_after))
+            format!(", and from there on from {} to {}", figure(onward_before), figure(onward_after))
         } else {
             String::new()
         };
         let share = if lost > 0.0 && excess > 0.0 {
-            format!("; the excess is {} % of what was lost", number(100.0 * ratio))
+            format!("; the excess is {} % of what was lost", figure(100.0 * ratio))
         } else {
             String::new()
         };
@@ -240,10 +240,10 @@ impl Scores for TriangleScores {
         fields
     }
 
-    fn proof(&self, column: usize, range: Range<usize>, watch: &Watch) -> Result<ArrayRef> {
+    fn evidence_column(&self, column: usize, range: Range<usize>, progress: &Progress) -> Result<ArrayRef> {
         if column < NUMBERS.len() {
             let cell = |at: usize| self.triangle(at).map(|t| self.figures(t)[column]).filter(|v| !v.is_nan());
-            return Ok(Arc::new(watch.each(range, SHARE, cell)?.into_iter().collect::<Float64Array>()));
+            return Ok(Arc::new(progress.each(range, SHARE, cell)?.into_iter().collect::<Float64Array>()));
         }
         if column == NUMBERS.len() + SERIES.len() {
             let first = self.model.flows.periods[0];
@@ -251,7 +251,7 @@ impl Scores for TriangleScores {
         }
         let (mut starts, mut values) = (vec![0], Vec::new());
         for at in range.clone() {
-            watch.check()?;
+            progress.check()?;
             if let Some(t) = self.triangle(at) {
                 values.extend(match column - NUMBERS.len() {
                     0 => &self.direct(t).value,

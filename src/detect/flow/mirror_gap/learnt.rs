@@ -4,12 +4,12 @@
 use std::collections::HashMap;
 
 use super::{Class, Ends, Mirror, Sides};
-use crate::calibrate::tails::{Counts, Tails};
+use crate::calibrate::tails::{ScoreHistogram, Tails};
 use crate::error::Result;
 use crate::flows::Flows;
-use crate::group::Combos;
-use crate::progress::Watch;
-use crate::stats::{MAD_K, Ordered, encode, exact_sum, ln};
+use crate::group::GroupKeys;
+use crate::progress::Progress;
+use crate::stats::{MAD_K, OrderStatistics, encode, exact_sum, ln};
 
 /// Gaps whose weight the gap of all has in that of a route or product.
 const SHRINKAGE: f64 = 10.0;
@@ -62,7 +62,7 @@ pub fn usual_lag(flows: &Flows, mirror: &Mirror, max_lag: i32) -> i32 {
 }
 
 fn median(mut keys: Vec<i64>) -> Option<f64> {
-    Ordered::new(&mut keys, false).median()
+    OrderStatistics::new(&mut keys, false).median()
 }
 
 /// The middle of each class of gaps, drawn to `usual`.
@@ -78,28 +78,28 @@ fn middles(classes: usize, gaps: impl Iterator<Item = (u32, f64)>, usual: f64) -
         .collect()
 }
 
-fn named(combos: &Combos, values: Vec<f64>) -> HashMap<String, f64> {
-    values.into_iter().enumerate().filter(|(_, v)| !v.is_nan()).map(|(g, v)| (combos.name(g), v)).collect()
+fn named(group_keys: &GroupKeys, values: Vec<f64>) -> HashMap<String, f64> {
+    values.into_iter().enumerate().filter(|(_, v)| !v.is_nan()).map(|(g, v)| (group_keys.name(g), v)).collect()
 }
 
-pub fn learn(mirror: &Mirror, all: &[(usize, Sides)], lag: i32, watch: &Watch) -> Result<Learnt> {
+pub fn learn(mirror: &Mirror, all: &[(usize, Sides)], lag: i32, progress: &Progress) -> Result<Learnt> {
     // Pairs whose imports no lag leaves open, where there are enough of them.
     let settled = all.iter().filter(|(_, s)| s.class == Class::Both && s.settled()).count() >= ENOUGH;
     let both = || {
         let found = all.iter().filter(|(_, s)| s.class == Class::Both && (s.settled() || !settled));
         found.map(|(flow, s)| (mirror.ends[*flow], ln(s.import) - ln(s.export), s))
     };
-    watch.check()?;
+    progress.check()?;
     let usual = median(both().map(|b| encode(b.1)).collect()).unwrap_or(0.0);
     let route = middles(mirror.routes.groups(), both().map(|b| (b.0.route, b.1)), usual);
     let rest = |ends: Ends, gap: f64| gap - route[ends.route as usize];
     let product = middles(mirror.products.groups(), both().map(|b| (b.0.product, rest(b.0, b.1))), 0.0);
-    watch.check()?;
+    progress.check()?;
     let off = |ends: Ends, gap: f64| rest(ends, gap) - product[ends.product as usize];
     let spread = median(both().map(|b| encode(off(b.0, b.1).abs())).collect()).unwrap_or(0.0);
     let scale = (MAD_K * spread).max(TIED);
-    watch.check()?;
-    let mut counts = Counts::new();
+    progress.check()?;
+    let mut counts = ScoreHistogram::new();
     both().for_each(|b| counts.of(both_records(b.2)).add(off(b.0, b.1) / scale));
     // Which records of one side the other misses.
     let share = |groups: usize,
@@ -125,8 +125,8 @@ pub fn learn(mirror: &Mirror, all: &[(usize, Sides)], lag: i32, watch: &Watch) -
     };
     let lost = share(mirror.destinations.groups(), Class::Lost, &|e| e.destination, &|s| s.exports, &|s| s.imports);
     let orphans = share(mirror.origins.groups(), Class::Orphan, &|e| e.origin, &|s| s.imports, &|s| s.exports);
-    watch.check()?;
-    let [exporters, importers] = reliability(mirror, all, &route, watch)?;
+    progress.check()?;
+    let [exporters, importers] = reliability(mirror, all, &route, progress)?;
     Ok(Learnt {
         lag,
         route: named(&mirror.routes, route),
@@ -144,10 +144,10 @@ fn both_records(s: &Sides) -> u32 {
 }
 
 /// The Growth Lab's iteration: a reporter is as reliable as its partners, weighed by theirs, agree with it.
-fn reliability(mirror: &Mirror, all: &[(usize, Sides)], route: &[f64], watch: &Watch) -> Result<[Vec<f64>; 2]> {
+fn reliability(mirror: &Mirror, all: &[(usize, Sides)], route: &[f64], progress: &Progress) -> Result<[Vec<f64>; 2]> {
     let mut totals: HashMap<(u32, u32), (Vec<f64>, Vec<f64>)> = HashMap::new();
     for (flow, s) in all {
-        watch.check()?;
+        progress.check()?;
         let ends = mirror.ends[*flow];
         let total = totals.entry((ends.origin, ends.destination)).or_default();
         total.0.push(s.export);
@@ -162,7 +162,7 @@ fn reliability(mirror: &Mirror, all: &[(usize, Sides)], route: &[f64], watch: &W
     pairs.sort_by_key(|p| (p.0, p.1));
     let mut r = [vec![1.0; mirror.origins.groups()], vec![1.0; mirror.destinations.groups()]];
     for _ in 0..ROUNDS {
-        watch.check()?;
+        progress.check()?;
         for side in [0, 1] {
             let n = r[side].len();
             let (mut count, mut off) = (vec![0.0; n], vec![0.0; n]);

@@ -19,9 +19,9 @@ use self::scores::GapScores;
 use crate::detect::{Detector, Fit, SharedFit};
 use crate::error::{Error, Result};
 use crate::evidence::SharedScores;
-use crate::flows::{Flows, LONGEST, Ruler};
-use crate::group::{Combos, IndexCache};
-use crate::progress::Watch;
+use crate::flows::{FlowSpec, Flows, LONGEST};
+use crate::group::{GroupKeys, IndexCache};
+use crate::progress::Progress;
 use crate::state::members::numbers;
 use crate::stats::exact_sum;
 use crate::store::{Every, Role, Shipments};
@@ -91,21 +91,21 @@ struct Model {
 
 /// The flows of some shipments, both sides of each.
 struct Mirror {
-    combos: Combos,
+    group_keys: GroupKeys,
     /// For each flow its groups by side: exporter's, importer's.
     groups: Vec<[Vec<usize>; 2]>,
     ends: Vec<Ends>,
-    routes: Combos,
-    products: Combos,
-    origins: Combos,
-    destinations: Combos,
+    routes: GroupKeys,
+    products: GroupKeys,
+    origins: GroupKeys,
+    destinations: GroupKeys,
 }
 
 impl MirrorGap {
-    fn ruler(&self) -> Ruler {
+    fn spec(&self) -> FlowSpec {
         let mut by = self.by.clone();
         by.push("reported_by".into());
-        Ruler { by, every: Every::Day, measure: self.measure.clone(), squares: false, most: LONGEST }
+        FlowSpec { by, every: Every::Day, measure: self.measure.clone(), squares: false, most: LONGEST }
     }
 
     fn check(&self) -> Result<()> {
@@ -120,8 +120,8 @@ impl MirrorGap {
         Ok(())
     }
 
-    fn mirror(&self, flows: &Flows, watch: &Watch) -> Result<Mirror> {
-        let (sides, side_of) = flows.combos.project(&["reported_by".to_owned()])?.distinct()?;
+    fn mirror(&self, flows: &Flows, progress: &Progress) -> Result<Mirror> {
+        let (sides, side_of) = flows.group_keys.project(&["reported_by".to_owned()])?.distinct()?;
         let side: Vec<Option<usize>> = (0..sides.groups())
             .map(|g| match sides.value(g, 0).to_lowercase() {
                 name if name.starts_with("ex") => Some(0),
@@ -129,8 +129,8 @@ impl MirrorGap {
                 _ => None,
             })
             .collect();
-        let part = |keys: &[String]| flows.combos.project(keys)?.distinct();
-        let (combos, flow_of) = part(&self.by)?;
+        let part = |keys: &[String]| flows.group_keys.project(keys)?.distinct();
+        let (group_keys, flow_of) = part(&self.by)?;
         let ends: Vec<String> = vec!["origin".into(), "destination".into()];
         let rest: Vec<String> = self.by.iter().filter(|k| !ends.contains(k)).cloned().collect();
         let (routes, route_of) = part(&ends)?;
@@ -138,16 +138,16 @@ impl MirrorGap {
         let (origins, origin_of) = part(&ends[..1])?;
         let (destinations, destination_of) = part(&ends[1..])?;
         let mut mirror = Mirror {
-            groups: vec![[Vec::new(), Vec::new()]; combos.groups()],
-            ends: vec![Ends::default(); combos.groups()],
-            combos,
+            groups: vec![[Vec::new(), Vec::new()]; group_keys.groups()],
+            ends: vec![Ends::default(); group_keys.groups()],
+            group_keys,
             routes,
             products,
             origins,
             destinations,
         };
         for g in 0..flows.groups() {
-            watch.check()?;
+            progress.check()?;
             let flow = flow_of[g] as usize;
             if let Some(side) = side[side_of[g] as usize] {
                 mirror.groups[flow][side].push(g);
@@ -163,7 +163,7 @@ impl MirrorGap {
     }
 
     /// The sides of a flow, period by period.
-    fn sides(&self, flows: &Flows, groups: &[Vec<usize>; 2], lag: i32, watch: &Watch) -> Result<Vec<Sides>> {
+    fn sides(&self, flows: &Flows, groups: &[Vec<usize>; 2], lag: i32, progress: &Progress) -> Result<Vec<Sides>> {
         let days = |side: usize| -> Vec<(i32, f64, f64)> {
             let cells = groups[side].iter().flat_map(|&g| flows.of(g));
             let mut days: Vec<(i32, f64, f64)> = cells
@@ -188,7 +188,7 @@ impl MirrorGap {
         };
         let mut sides = Vec::new();
         for period in periods {
-            watch.check()?;
+            progress.check()?;
             let end = self.every.next(period);
             let (mut export, mut exports_n) = sum(&exports, period, end);
             let (mut import, mut imports_n) = sum(&imports, period + lag, end + lag);
@@ -223,11 +223,11 @@ impl MirrorGap {
         Ok(sides)
     }
 
-    fn model(&self, flows: Flows, watch: &Watch) -> Result<Model> {
+    fn model(&self, flows: Flows, progress: &Progress) -> Result<Model> {
         flows.require_sum(&self.measure)?;
-        let mirror = self.mirror(&flows, watch)?;
+        let mirror = self.mirror(&flows, progress)?;
         if ![0, 1].iter().all(|&side| mirror.groups.iter().any(|groups| !groups[side].is_empty())) {
-            let (sides, _) = flows.combos.project(&["reported_by".to_owned()])?.distinct()?;
+            let (sides, _) = flows.group_keys.project(&["reported_by".to_owned()])?.distinct()?;
             let there: Vec<String> = (0..sides.groups()).map(|g| sides.value(g, 0)).collect();
             return Err(Error::Argument(format!(
                 "reported_by must say \"exporter\" and \"importer\", and both must be there; it holds {}",
@@ -235,45 +235,45 @@ impl MirrorGap {
             )));
         }
         let lag = usual_lag(&flows, &mirror, self.max_lag);
-        watch.check()?;
+        progress.check()?;
         let mut all: Vec<(usize, Sides)> = Vec::new();
         for (flow, groups) in mirror.groups.iter().enumerate() {
-            watch.check()?;
-            all.extend(self.sides(&flows, groups, lag, watch)?.into_iter().map(|s| (flow, s)));
+            progress.check()?;
+            all.extend(self.sides(&flows, groups, lag, progress)?.into_iter().map(|s| (flow, s)));
         }
-        let learnt = learn(&mirror, &all, lag, watch)?;
+        let learnt = learn(&mirror, &all, lag, progress)?;
         Ok(Model { settings: self.clone(), flows, learnt })
     }
 }
 
 impl Detector for MirrorGap {
-    fn fit(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedFit> {
+    fn fit(&self, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedFit> {
         self.check()?;
         ships.store.require(Role::ReportedBy)?;
-        Ok(Arc::new(self.model(self.ruler().flows(ships, cache, watch)?, watch)?))
+        Ok(Arc::new(self.model(self.spec().flows(ships, cache, progress)?, progress)?))
     }
 
-    fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit> {
+    fn restore(&self, states: &[RecordBatch], progress: &Progress) -> Result<SharedFit> {
         self.check()?;
-        Ok(Arc::new(self.model(self.ruler().restored(states, "MirrorGap", watch)?, watch)?))
+        Ok(Arc::new(self.model(self.spec().restored(states, "MirrorGap", progress)?, progress)?))
     }
 }
 
 impl Fit for Model {
     /// The flows and periods of these shipments, measured by what was fitted.
-    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
-        let flows = self.settings.ruler().flows(ships, cache, watch)?;
-        Ok(Arc::new(GapScores::new(self, flows, watch)?))
+    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedScores> {
+        let flows = self.settings.spec().flows(ships, cache, progress)?;
+        Ok(Arc::new(GapScores::new(self, flows, progress)?))
     }
 
     /// A row a flow and side: the keys, `n`, the cells by day; `expected` (the usual log gap of the flow),
     /// `scale` and `lag` (days).
-    fn state(&self, watch: &Watch) -> Result<RecordBatch> {
-        let mut columns = self.flows.state(watch)?;
-        let mirror = self.settings.mirror(&self.flows, watch)?;
+    fn state(&self, progress: &Progress) -> Result<RecordBatch> {
+        let mut columns = self.flows.state(progress)?;
+        let mirror = self.settings.mirror(&self.flows, progress)?;
         let mut expected = vec![f64::NAN; self.flows.groups()];
         for (flow, groups) in mirror.groups.iter().enumerate() {
-            watch.check()?;
+            progress.check()?;
             groups.iter().flatten().for_each(|&g| expected[g] = self.learnt.expected(&mirror, flow));
         }
         let n = self.flows.groups();

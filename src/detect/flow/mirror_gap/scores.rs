@@ -9,11 +9,11 @@ use arrow::datatypes::{DataType, Field};
 
 use super::{Class, Mirror, Model, Sides};
 use crate::error::Result;
-use crate::evidence::wording::{as_much, number};
-use crate::evidence::{Cautions, Number, SHARE, Scores};
+use crate::evidence::wording::{as_much, figure};
+use crate::evidence::{Cautions, SHARE, ScoreColumn, Scores};
 use crate::flows::Flows;
-use crate::group::Combos;
-use crate::progress::Watch;
+use crate::group::GroupKeys;
+use crate::progress::Progress;
 use crate::stats::ln;
 
 pub struct GapScores {
@@ -30,18 +30,18 @@ pub struct GapScores {
 }
 
 impl GapScores {
-    pub fn new(model: Arc<Model>, flows: Flows, watch: &Watch) -> Result<GapScores> {
-        let mirror = model.settings.mirror(&flows, watch)?;
+    pub fn new(model: Arc<Model>, flows: Flows, progress: &Progress) -> Result<GapScores> {
+        let mirror = model.settings.mirror(&flows, progress)?;
         let (mut lines, mut usual) = (Vec::new(), Vec::new());
         for (flow, groups) in mirror.groups.iter().enumerate() {
-            watch.check()?;
+            progress.check()?;
             let gap = model.learnt.expected(&mirror, flow);
-            let sides = model.settings.sides(&flows, groups, model.learnt.lag, watch)?;
+            let sides = model.settings.sides(&flows, groups, model.learnt.lag, progress)?;
             lines.extend(sides.into_iter().map(|s| (flow as u32, Sides { import: s.fitting(gap), ..s })));
             usual.push(gap);
         }
-        let learnt = |combos: &Combos, known: &HashMap<String, f64>| -> Vec<Option<f64>> {
-            (0..combos.groups()).map(|g| known.get(&combos.name(g)).copied()).collect()
+        let learnt = |group_keys: &GroupKeys, known: &HashMap<String, f64>| -> Vec<Option<f64>> {
+            (0..group_keys.groups()).map(|g| known.get(&group_keys.name(g)).copied()).collect()
         };
         let [lost, orphans] = &model.learnt.missed;
         let [exporters, importers] = &model.learnt.reliability;
@@ -112,18 +112,18 @@ impl Scores for GapScores {
         self.lines.len()
     }
 
-    fn number(&self, what: Number, at: usize) -> f64 {
+    fn value(&self, column: ScoreColumn, at: usize) -> f64 {
         let (flow, s) = self.line(at);
         let usual = libm::exp(self.usual[flow]);
-        match what {
-            Number::Observed => s.import,
-            Number::Expected if s.class == Class::Orphan => f64::NAN,
-            Number::Expected => s.export * usual,
-            Number::PValue => self.p(at),
-            Number::Peers => self.model.learnt.route.len() as f64,
-            Number::Score if s.class == Class::Both => self.z(at).abs(),
-            Number::Score => -libm::log10(self.p(at).max(1e-300)) + 0.0,
-            Number::Direction => match s.class {
+        match column {
+            ScoreColumn::Observed => s.import,
+            ScoreColumn::Expected if s.class == Class::Orphan => f64::NAN,
+            ScoreColumn::Expected => s.export * usual,
+            ScoreColumn::PValue => self.p(at),
+            ScoreColumn::Peers => self.model.learnt.route.len() as f64,
+            ScoreColumn::Score if s.class == Class::Both => self.z(at).abs(),
+            ScoreColumn::Score => -libm::log10(self.p(at).max(1e-300)) + 0.0,
+            ScoreColumn::Direction => match s.class {
                 _ if self.p(at).is_nan() => f64::NAN,
                 Class::Both => self.z(at),
                 Class::Lost => -1.0,
@@ -137,7 +137,7 @@ impl Scores for GapScores {
         Some(self.mirror.routes.name(ends.route as usize))
     }
 
-    fn cautions(&self, _watch: &Watch) -> Result<Cautions<'_>> {
+    fn cautions(&self, _progress: &Progress) -> Result<Cautions<'_>> {
         Ok(Box::new(|at: usize| {
             let (_, s) = self.line(at);
             let days = &self.flows.periods;
@@ -160,12 +160,12 @@ impl Scores for GapScores {
             Class::Both => format!(
                 "the importer reports {} of {measure} in {} where the exporter reports {}, {}; {} is usual on this route and for \
                  this product ({} spreads)",
-                number(s.import),
+                figure(s.import),
                 self.when(at),
-                number(s.export),
+                figure(s.export),
                 as_much(s.import / s.export),
-                number(libm::exp(usual)),
-                number(self.z(at).abs())
+                figure(libm::exp(usual)),
+                figure(self.z(at).abs())
             ),
             class => {
                 let (has, silent, value, records) = match class {
@@ -174,8 +174,8 @@ impl Scores for GapScores {
                 };
                 let said = format!(
                     "the {has} reports {} of {measure} in {} records in {}",
-                    number(value),
-                    number(records),
+                    figure(value),
+                    figure(records),
                     self.when(at)
                 );
                 match self.missed(at) {
@@ -183,7 +183,7 @@ impl Scores for GapScores {
                     Some(q) => format!(
                         "{said}, the {silent} none within {} days, whose country misses {} % of such records",
                         self.model.settings.max_lag,
-                        number((1000.0 * q).round() / 10.0)
+                        figure((1000.0 * q).round() / 10.0)
                     ),
                 }
             }
@@ -195,23 +195,23 @@ impl Scores for GapScores {
         match s.class {
             Class::Lost => s.export,
             Class::Orphan => s.import,
-            Class::Both => (s.import - self.number(Number::Expected, at)).abs(),
+            Class::Both => (s.import - self.value(ScoreColumn::Expected, at)).abs(),
         }
     }
 
     fn keys(&self) -> Vec<Field> {
-        let mut fields = self.mirror.combos.fields();
+        let mut fields = self.mirror.group_keys.fields();
         fields.push(Field::new("period", DataType::Date32, false));
         fields
     }
 
     fn key(&self, column: usize, range: Range<usize>) -> Result<ArrayRef> {
         let lines = &self.lines[range];
-        if column == self.mirror.combos.keys.len() {
+        if column == self.mirror.group_keys.keys.len() {
             return Ok(Arc::new(Date32Array::from_iter_values(lines.iter().map(|l| l.1.period))));
         }
         let flows: Vec<u32> = lines.iter().map(|l| l.0).collect();
-        self.mirror.combos.labels_of(column, &flows)
+        self.mirror.group_keys.labels_of(column, &flows)
     }
 
     fn evidence(&self) -> Vec<Field> {
@@ -230,9 +230,9 @@ impl Scores for GapScores {
         fields
     }
 
-    fn proof(&self, column: usize, range: Range<usize>, watch: &Watch) -> Result<ArrayRef> {
+    fn evidence_column(&self, column: usize, range: Range<usize>, progress: &Progress) -> Result<ArrayRef> {
         if column == 0 {
-            let class = watch.each(range, SHARE, |at| match self.line(at).1.class {
+            let class = progress.each(range, SHARE, |at| match self.line(at).1.class {
                 Class::Both => Some("both"),
                 Class::Lost => Some("lost"),
                 Class::Orphan => Some("orphan"),
@@ -253,11 +253,11 @@ impl Scores for GapScores {
             };
             Some(value).filter(|v| v.is_finite())
         };
-        Ok(Arc::new(watch.each(range, SHARE, cell)?.into_iter().collect::<Float64Array>()))
+        Ok(Arc::new(progress.each(range, SHARE, cell)?.into_iter().collect::<Float64Array>()))
     }
 
     fn subject(&self, at: usize) -> String {
-        format!("{}, {}", self.mirror.combos.name(self.line(at).0), self.when(at))
+        format!("{}, {}", self.mirror.group_keys.name(self.line(at).0), self.when(at))
     }
 
     /// The records of both sides in the period and the lag after it.

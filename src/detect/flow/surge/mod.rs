@@ -15,29 +15,29 @@ use rayon::prelude::*;
 
 use self::scores::SurgeScores;
 use self::series::{Ground, Series, Work};
-use crate::calibrate::tails::{Counts, Tails};
+use crate::calibrate::tails::{ScoreHistogram, Tails};
 use crate::detect::{Detector, Fit, SharedFit};
 use crate::error::{Error, Result};
 use crate::evidence::SharedScores;
-use crate::flows::{Flows, Ruler, lay_out};
+use crate::flows::{FlowSpec, Flows, lay_out};
 use crate::group::IndexCache;
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::state::members::numbers;
-use crate::stats::{MAD_K, Ordered, encode, ln, student_t_two_sided};
+use crate::stats::{MAD_K, OrderStatistics, encode, ln, student_t_two_sided};
 use crate::store::Shipments;
 use crate::table::table;
 
 /// Cells with one record that the variety of records is learnt from, at the most.
 const LEARN_FROM: usize = 200_000;
 /// Flows worked on at a time.
-const STRETCH: usize = 64;
+const CHUNK_GROUPS: usize = 64;
 
 /// Periods of a series at the most: its baseline takes time with their square.
 pub const MOST_PERIODS: f64 = 4_000.0;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Surge {
-    pub ruler: Ruler,
+    pub spec: FlowSpec,
     /// Each period is judged by those before it alone.
     pub expanding: bool,
     pub min_periods: usize,
@@ -68,14 +68,14 @@ struct Model {
 }
 
 impl Surge {
-    fn flows(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<Flows> {
-        let flows = self.ruler.flows(ships, cache, watch)?;
-        ships.store.check_grain(self.ruler.every, watch)?;
+    fn flows(&self, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<Flows> {
+        let flows = self.spec.flows(ships, cache, progress)?;
+        ships.store.check_grain(self.spec.every, progress)?;
         Ok(flows)
     }
 
     fn check(&self, flows: &Flows) -> Result<()> {
-        let every = self.ruler.every.name();
+        let every = self.spec.every.name();
         if self.min_periods < 6 {
             return Err(Error::Argument(format!(
                 "min_periods={}: a baseline needs 6 periods or more",
@@ -88,38 +88,38 @@ impl Surge {
                 "the data have {n} {every}{} ({} to {}), fewer than min_periods={}; read more of them, or take shorter periods \
                  such as every=\"week\"",
                 if n == 1 { "" } else { "s" },
-                self.ruler.every.text(first),
-                self.ruler.every.text(last),
+                self.spec.every.text(first),
+                self.spec.every.text(last),
                 self.min_periods
             )));
         }
         Ok(())
     }
 
-    fn model(&self, flows: Arc<Flows>, watch: &Watch) -> Result<Model> {
+    fn model(&self, flows: Arc<Flows>, progress: &Progress) -> Result<Model> {
         self.check(&flows)?;
         let ground = Ground {
             periods: flows.periods.len(),
-            season: self.ruler.every.season(),
+            season: self.spec.every.season(),
             additive: flows.additive,
             counts: flows.counts,
-            variety: variety(&flows, watch)?,
+            variety: variety(&flows, progress)?,
         };
-        watch.begin("fitting", flows.groups() as u64);
-        let stretches: Vec<usize> = (0..flows.groups()).step_by(STRETCH).collect();
-        let made: Result<Vec<(Vec<Series>, Vec<Forecast>)>> = stretches
+        progress.begin("fitting", flows.groups() as u64);
+        let chunks: Vec<usize> = (0..flows.groups()).step_by(CHUNK_GROUPS).collect();
+        let made: Result<Vec<(Vec<Series>, Vec<Forecast>)>> = chunks
             .into_par_iter()
             .map_init(Work::default, |work, from| {
-                let groups = from..(from + STRETCH).min(flows.groups());
-                watch.advance(groups.len() as u64);
+                let groups = from..(from + CHUNK_GROUPS).min(flows.groups());
+                progress.advance(groups.len() as u64);
                 let mut forecasts = Vec::new();
                 let series: Result<Vec<Series>> = groups
                     .map(|g| {
-                        watch.check()?;
+                        progress.check()?;
                         let cells = flows.of(g);
                         if self.expanding {
                             for t in 0..ground.periods {
-                                watch.check()?;
+                                progress.check()?;
                                 forecasts.push(if t < self.min_periods {
                                     (f64::NAN, f64::NAN)
                                 } else {
@@ -148,29 +148,29 @@ impl Surge {
             tails: [Tails::default(), Tails::default()],
             shifts: Vec::new(),
         };
-        model.learn_tails(watch)?;
-        model.shifts = watch.each(0..model.series.len(), 256, |g| model.turn(g))?;
+        model.learn_tails(progress)?;
+        model.shifts = progress.each(0..model.series.len(), 256, |g| model.turn(g))?;
         Ok(model)
     }
 }
 
 /// How much records differ in size: the variance of a lognormal over the square of its mean, from cells
 /// of one record against the middle of their flow.
-fn variety(flows: &Flows, watch: &Watch) -> Result<f64> {
+fn variety(flows: &Flows, progress: &Progress) -> Result<f64> {
     let mut keys: Vec<i64> = Vec::new();
     let mut middle: Vec<i64> = Vec::new();
     let step = flows.cells.len().div_ceil(LEARN_FROM).max(1);
     for g in (0..flows.groups()).step_by(step) {
-        watch.check()?;
+        progress.check()?;
         let single = || flows.of(g).iter().filter(|c| c.records == 1 && c.value > 0.0).map(|c| ln(c.value));
         middle.clear();
         middle.extend(single().map(encode));
         if middle.len() >= 5 {
-            let centre = Ordered::new(&mut middle, false).median().unwrap_or(0.0);
+            let centre = OrderStatistics::new(&mut middle, false).median().unwrap_or(0.0);
             keys.extend(single().map(|x| encode((x - centre).abs())));
         }
     }
-    let spread = MAD_K * Ordered::new(&mut keys, false).median().unwrap_or(0.7);
+    let spread = MAD_K * OrderStatistics::new(&mut keys, false).median().unwrap_or(0.7);
     Ok((libm::exp(spread * spread) - 1.0).clamp(0.1, 20.0))
 }
 
@@ -204,15 +204,15 @@ impl Model {
         }
     }
 
-    fn learn_tails(&mut self, watch: &Watch) -> Result<()> {
+    fn learn_tails(&mut self, progress: &Progress) -> Result<()> {
         let n = self.ground.periods;
         let counts = (0..self.flows.groups())
             .into_par_iter()
             .with_min_len(1 << 8)
             .fold(
-                || ([Counts::new(), Counts::new()], Vec::new()),
+                || ([ScoreHistogram::new(), ScoreHistogram::new()], Vec::new()),
                 |(mut counts, mut values), g| {
-                    if watch.stopped() {
+                    if progress.stopped() {
                         return (counts, values);
                     }
                     let cells = self.flows.of(g);
@@ -231,8 +231,8 @@ impl Model {
                 },
             )
             .map(|(counts, _)| counts)
-            .reduce(|| [Counts::new(), Counts::new()], |[a, b], [c, d]| [a.plus(c), b.plus(d)]);
-        watch.check()?;
+            .reduce(|| [ScoreHistogram::new(), ScoreHistogram::new()], |[a, b], [c, d]| [a.plus(c), b.plus(d)]);
+        progress.check()?;
         self.tails = counts.map(|c| c.tails());
         Ok(())
     }
@@ -259,34 +259,39 @@ impl Model {
 }
 
 impl Detector for Surge {
-    fn fit(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedFit> {
-        Ok(Arc::new(self.model(Arc::new(self.flows(ships, cache, watch)?), watch)?))
+    fn fit(&self, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedFit> {
+        Ok(Arc::new(self.model(Arc::new(self.flows(ships, cache, progress)?), progress)?))
     }
 
-    fn fit_score(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<(SharedFit, SharedScores)> {
-        let flows = Arc::new(self.flows(ships, cache, watch)?);
-        let model = Arc::new(self.model(flows.clone(), watch)?);
+    fn fit_score(
+        &self,
+        ships: &Shipments,
+        cache: &IndexCache,
+        progress: &Progress,
+    ) -> Result<(SharedFit, SharedScores)> {
+        let flows = Arc::new(self.flows(ships, cache, progress)?);
+        let model = Arc::new(self.model(flows.clone(), progress)?);
         let known = (0..flows.groups() as u32).map(Some).collect();
-        let scores = SurgeScores::new(model.clone(), flows, known, watch)?;
+        let scores = SurgeScores::new(model.clone(), flows, known, progress)?;
         Ok((model, Arc::new(scores)))
     }
 
-    fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit> {
-        Ok(Arc::new(self.model(Arc::new(self.ruler.restored(states, "Surge", watch)?), watch)?))
+    fn restore(&self, states: &[RecordBatch], progress: &Progress) -> Result<SharedFit> {
+        Ok(Arc::new(self.model(Arc::new(self.spec.restored(states, "Surge", progress)?), progress)?))
     }
 }
 
 impl Fit for Model {
-    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
-        let flows = self.settings.ruler.flows(ships, cache, watch)?;
-        let known = self.flows.combos.find(&flows.combos, watch)?;
-        Ok(Arc::new(SurgeScores::new(self, Arc::new(flows), known, watch)?))
+    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedScores> {
+        let flows = self.settings.spec.flows(ships, cache, progress)?;
+        let known = self.flows.group_keys.find(&flows.group_keys, progress)?;
+        Ok(Arc::new(SurgeScores::new(self, Arc::new(flows), known, progress)?))
     }
 
     /// A row a flow: keys, `n` (records), its cells, and what was fitted: `form`, `level` and `scale`
     /// (on the scale of the form), `shift` (first day of the period), `before` and `after` (medians).
-    fn state(&self, watch: &Watch) -> Result<RecordBatch> {
-        let mut columns = self.flows.state(watch)?;
+    fn state(&self, progress: &Progress) -> Result<RecordBatch> {
+        let mut columns = self.flows.state(progress)?;
         let mut float = |name: &str, value: &dyn Fn(&Series) -> f64| {
             columns.push((name.into(), numbers(self.series.iter().map(value))));
         };

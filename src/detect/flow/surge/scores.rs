@@ -7,12 +7,12 @@ use arrow::array::{ArrayRef, Date32Array, Float64Array, StringViewArray};
 use arrow::datatypes::{DataType, Field};
 use rayon::prelude::*;
 
-use super::{Model, STRETCH, Turn};
+use super::{CHUNK_GROUPS, Model, Turn};
 use crate::error::Result;
-use crate::evidence::wording::{as_much, number};
-use crate::evidence::{Cautions, Number, SHARE, Scores};
+use crate::evidence::wording::{as_much, figure};
+use crate::evidence::{Cautions, SHARE, ScoreColumn, Scores};
 use crate::flows::{Flows, lay_out};
-use crate::progress::Watch;
+use crate::progress::Progress;
 
 /// Below this many spreads a period is nothing to name.
 const NAMED: f64 = 3.5;
@@ -44,9 +44,14 @@ struct Verdict {
 
 impl SurgeScores {
     /// `known`: for each flow here its number in the fit.
-    pub fn new(model: Arc<Model>, flows: Arc<Flows>, known: Vec<Option<u32>>, watch: &Watch) -> Result<SurgeScores> {
+    pub fn new(
+        model: Arc<Model>,
+        flows: Arc<Flows>,
+        known: Vec<Option<u32>>,
+        progress: &Progress,
+    ) -> Result<SurgeScores> {
         let (first, here) = (model.flows.periods[0], flows.periods[0]);
-        let every = model.settings.ruler.every;
+        let every = model.settings.spec.every;
         let offset = if here >= first {
             every.range(first, here).len() as i64 - 1
         } else {
@@ -55,13 +60,13 @@ impl SurgeScores {
         let (groups, periods, z) = (Vec::new(), Vec::new(), Vec::new());
         let mut scores = SurgeScores { model, flows, known, offset, groups, periods, z };
         let all = 0..scores.flows.groups();
-        let lengths = watch.each(all.clone(), STRETCH, |g| scores.rows_of(g))?;
+        let lengths = progress.each(all.clone(), CHUNK_GROUPS, |g| scores.rows_of(g))?;
         let many = lengths.iter().sum();
         let (mut groups, mut periods, mut z) = (vec![0; many], vec![0; many], vec![0.0; many]);
         let mut runs = Vec::new();
         let mut rest = (&mut groups[..], &mut periods[..], &mut z[..]);
-        for from in all.clone().step_by(STRETCH) {
-            let some = from..(from + STRETCH).min(all.end);
+        for from in all.clone().step_by(CHUNK_GROUPS) {
+            let some = from..(from + CHUNK_GROUPS).min(all.end);
             let cut = lengths[some.clone()].iter().sum();
             let (group, period, z) = (rest.0.split_at_mut(cut), rest.1.split_at_mut(cut), rest.2.split_at_mut(cut));
             runs.push((some, group.0, period.0, z.0));
@@ -69,14 +74,14 @@ impl SurgeScores {
         }
         runs.into_par_iter().for_each(|(some, groups, periods, z)| {
             let mut from = 0;
-            for g in some.take_while(|_| !watch.stopped()) {
+            for g in some.take_while(|_| !progress.stopped()) {
                 let own = from..from + lengths[g];
                 groups[own.clone()].fill(g as u32);
                 scores.draw(g, &mut periods[own.clone()], &mut z[own.clone()]);
                 from = own.end;
             }
         });
-        watch.check()?;
+        progress.check()?;
         (scores.groups, scores.periods, scores.z) = (groups, periods, z);
         Ok(scores)
     }
@@ -160,7 +165,7 @@ impl SurgeScores {
     }
 
     fn when(&self, at: usize) -> String {
-        self.model.settings.ruler.every.text(self.flows.periods[self.periods[at] as usize])
+        self.model.settings.spec.every.text(self.flows.periods[self.periods[at] as usize])
     }
 }
 
@@ -173,37 +178,37 @@ impl Scores for SurgeScores {
         self.z.len()
     }
 
-    fn number(&self, what: Number, at: usize) -> f64 {
-        if what == Number::Observed {
+    fn value(&self, column: ScoreColumn, at: usize) -> f64 {
+        if column == ScoreColumn::Observed {
             return self.observed(at);
         }
         let Some(v) = self.verdict(at) else { return f64::NAN };
-        match what {
-            Number::Score => v.z.abs(),
-            Number::PValue => self.p_value(&v),
-            Number::Direction => v.z,
-            Number::Expected if v.shift.is_some() => self.model.series[v.g].unshifted(v.t),
-            Number::Expected => self.model.expected(v.g, v.t),
-            Number::Peers => self.model.ground.periods as f64,
-            Number::Observed => f64::NAN,
+        match column {
+            ScoreColumn::Score => v.z.abs(),
+            ScoreColumn::PValue => self.p_value(&v),
+            ScoreColumn::Direction => v.z,
+            ScoreColumn::Expected if v.shift.is_some() => self.model.series[v.g].unshifted(v.t),
+            ScoreColumn::Expected => self.model.expected(v.g, v.t),
+            ScoreColumn::Peers => self.model.ground.periods as f64,
+            ScoreColumn::Observed => f64::NAN,
         }
     }
 
     fn peer(&self, at: usize) -> Option<String> {
         self.verdict(at)?;
-        let every = self.model.settings.ruler.every;
+        let every = self.model.settings.spec.every;
         let (periods, n) = (&self.model.flows.periods, self.model.ground.periods);
         Some(format!("its own {}s from {} to {}", every.name(), every.text(periods[0]), every.text(periods[n - 1])))
     }
 
-    fn cautions(&self, _watch: &Watch) -> Result<Cautions<'_>> {
+    fn cautions(&self, _progress: &Progress) -> Result<Cautions<'_>> {
         Ok(Box::new(|at: usize| {
             let v = self.verdict(at)?;
             let series = &self.model.series[v.g];
             if series.sparse && v.shift.is_none() {
                 return Some(format!(
                     "the flow rests in most {}s: only {} of {} have records",
-                    self.model.settings.ruler.every.name(),
+                    self.model.settings.spec.every.name(),
                     series.active,
                     self.model.ground.periods
                 ));
@@ -216,7 +221,7 @@ impl Scores for SurgeScores {
     }
 
     fn reason(&self, at: usize) -> String {
-        let measure = &self.model.settings.ruler.measure;
+        let measure = &self.model.settings.spec.measure;
         let observed = self.observed(at);
         let Some((g, t)) = self.place(at) else {
             return if self.known[self.groups[at] as usize].is_none() {
@@ -239,11 +244,11 @@ impl Scores for SurgeScores {
                 if before > 0.0 && after > 0.0 { format!(", {}", as_much(after / before)) } else { String::new() };
             return format!(
                 "the level of {measure} shifted from {} to {}{ratio}, in {} and for the {} periods since ({} standard errors)",
-                number(before),
-                number(after),
+                figure(before),
+                figure(after),
                 self.when(at),
                 self.model.ground.periods - t,
-                number(v.z.abs())
+                figure(v.z.abs())
             );
         }
         let expected = self.model.expected(g, t);
@@ -255,33 +260,33 @@ impl Scores for SurgeScores {
         let by = if self.model.settings.expanding { "from the periods before" } else { "from its level and season" };
         format!(
             "{measure} {} in {} where {} was expected {by}{ratio} ({} spreads)",
-            number(observed),
+            figure(observed),
             self.when(at),
-            number(expected),
-            number(v.z.abs())
+            figure(expected),
+            figure(v.z.abs())
         )
     }
 
     fn at_stake(&self, at: usize) -> f64 {
         if self.model.ground.additive {
-            (self.observed(at) - self.number(Number::Expected, at)).abs()
+            (self.observed(at) - self.value(ScoreColumn::Expected, at)).abs()
         } else {
             f64::NAN
         }
     }
 
     fn keys(&self) -> Vec<Field> {
-        let mut fields = self.flows.combos.fields();
+        let mut fields = self.flows.group_keys.fields();
         fields.push(Field::new("period", DataType::Date32, false));
         fields
     }
 
     fn key(&self, column: usize, range: Range<usize>) -> Result<ArrayRef> {
-        if column == self.flows.combos.keys.len() {
+        if column == self.flows.group_keys.keys.len() {
             let days = self.periods[range].iter().map(|&at| self.flows.periods[at as usize]);
             return Ok(Arc::new(Date32Array::from_iter_values(days)));
         }
-        self.flows.combos.labels_of(column, &self.groups[range])
+        self.flows.group_keys.labels_of(column, &self.groups[range])
     }
 
     fn evidence(&self) -> Vec<Field> {
@@ -293,29 +298,29 @@ impl Scores for SurgeScores {
         ]
     }
 
-    fn proof(&self, column: usize, range: Range<usize>, watch: &Watch) -> Result<ArrayRef> {
+    fn evidence_column(&self, column: usize, range: Range<usize>, progress: &Progress) -> Result<ArrayRef> {
         let shifted = |at: usize| {
             let (g, _) = self.place(at)?;
             Some((g, self.model.shifts[g]?.at))
         };
         Ok(match column {
-            0 => Arc::new(watch.each(range, SHARE, |at| self.kind(at))?.into_iter().collect::<StringViewArray>()),
+            0 => Arc::new(progress.each(range, SHARE, |at| self.kind(at))?.into_iter().collect::<StringViewArray>()),
             1 => {
                 let day = |at: usize| Some(self.model.flows.periods[shifted(at)?.1]);
-                Arc::new(watch.each(range, SHARE, day)?.into_iter().collect::<Date32Array>())
+                Arc::new(progress.each(range, SHARE, day)?.into_iter().collect::<Date32Array>())
             }
             _ => {
                 let level = |at: usize| {
                     let series = &self.model.series[shifted(at)?.0];
                     Some(if column == 2 { series.before } else { series.after })
                 };
-                Arc::new(watch.each(range, SHARE, level)?.into_iter().collect::<Float64Array>())
+                Arc::new(progress.each(range, SHARE, level)?.into_iter().collect::<Float64Array>())
             }
         })
     }
 
     fn subject(&self, at: usize) -> String {
-        format!("{}, {}", self.flows.combos.name(self.groups[at] as usize), self.when(at))
+        format!("{}, {}", self.flows.group_keys.name(self.groups[at] as usize), self.when(at))
     }
 
     /// The records of the period; of a shift, all from there on.

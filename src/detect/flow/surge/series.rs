@@ -8,7 +8,7 @@
 
 use crate::flows::{Cell, lay_out};
 use crate::stats::series::{Baseline, Scratch, baseline, shortest};
-use crate::stats::{Ordered, encode, ln, negative_binomial_tails, normal_quantile};
+use crate::stats::{OrderStatistics, encode, ln, negative_binomial_tails, normal_quantile};
 
 /// What zero adds to before logarithms, in middle values.
 const OFFSET: f64 = 0.01;
@@ -133,7 +133,7 @@ impl Series {
         let median = |part: &[f64], keys: &mut Vec<i64>| {
             keys.clear();
             keys.extend(part.iter().filter(|v| !v.is_nan()).map(|&v| encode(v)));
-            Ordered::new(keys, false).median().unwrap_or(f64::NAN)
+            OrderStatistics::new(keys, false).median().unwrap_or(f64::NAN)
         };
         let before = median(&y[..cut], keys);
         let after = if cut < until { median(&y[cut..], keys) } else { before };
@@ -204,7 +204,7 @@ fn form(cells: &[Cell], sparse: bool, ground: &Ground, keys: &mut Vec<i64>) -> F
     let mut middle = |values: &mut dyn Iterator<Item = f64>| {
         keys.clear();
         keys.extend(values.filter(|v| *v > 0.0 && v.is_finite()).map(encode));
-        Ordered::new(keys, false).median().unwrap_or(1.0)
+        OrderStatistics::new(keys, false).median().unwrap_or(1.0)
     };
     if sparse {
         return Form::Root { unit: middle(&mut cells.iter().map(|c| c.value / f64::from(c.records))) };

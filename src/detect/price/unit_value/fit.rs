@@ -8,24 +8,24 @@ use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 
-use super::reach::{reach, stretch};
 use super::shrink::{SHRINKAGE, shrink};
+use super::tail_scale::{outer_quantile, tail_scale};
 use super::{Prices, Scale, UnitValue};
-use crate::calibrate::tails::{Counts, Tails};
+use crate::calibrate::tails::{ScoreHistogram, Tails};
 use crate::error::{Error, Result};
 use crate::evidence::any_nan;
-use crate::evidence::cautions::{Fact, Facts};
-use crate::group::{Combos, GroupIndex, IndexCache, finest, resolve};
-use crate::progress::Watch;
+use crate::evidence::cautions::{FittedFacts, GroupFacts};
+use crate::group::{GroupIndex, GroupKeys, IndexCache, finest, resolve};
+use crate::progress::Progress;
 use crate::state::members::compact;
 use crate::stats::{
-    IQR_K, MAD_K, MEAN_AD_K, Ordered, adjusted_fences, decode, encode, exact_sum_where, medcouple, normal_two_sided,
-    qn, sn,
+    IQR_K, MAD_K, MEAN_AD_K, OrderStatistics, adjusted_fences, decode, encode, exact_sum_where, medcouple,
+    normal_two_sided, qn, sn,
 };
 use crate::store::Shipments;
 
 /// Members worked on at a time.
-const STRETCH: usize = 1 << 14;
+const CHUNK_MEMBERS: usize = 1 << 14;
 /// Spread below which peers count as having one price: rounding, not variation.
 pub const TIED: f64 = 1e-9;
 /// Where the fences of the adjusted boxplot lie on a symmetric normal: Φ⁻¹(3/4) + 1.5 · 2 Φ⁻¹(3/4).
@@ -33,7 +33,7 @@ const FENCE: f64 = 2.697_959_000_784_327;
 
 /// What a log price is measured by.
 #[derive(Clone, Copy, Debug)]
-pub struct Yardstick {
+pub struct LocationScale {
     pub centre: f64,
     /// Scales below and above the centre; NaN where there are too few peers to tell, or all have one
     /// price and there is no parent to borrow from.
@@ -41,8 +41,8 @@ pub struct Yardstick {
     pub high: f64,
 }
 
-impl Yardstick {
-    pub const NONE: Yardstick = Yardstick { centre: f64::NAN, low: f64::NAN, high: f64::NAN };
+impl LocationScale {
+    pub const NONE: LocationScale = LocationScale { centre: f64::NAN, low: f64::NAN, high: f64::NAN };
 
     pub fn z(&self, x: f64) -> f64 {
         let off = x - self.centre;
@@ -57,19 +57,19 @@ impl Yardstick {
 /// A fitted peer group.
 #[derive(Clone, Copy, Debug)]
 pub struct Group {
-    pub by: Yardstick,
+    pub by: LocationScale,
     pub n: u32,
     /// All peers have one price: the scale is the parent's.
     pub one_price: bool,
     /// The distance from the centre that nineteen in twenty keep within.
-    pub reach: f64,
-    /// How far the outer scores reach beside those of the usual group.
-    pub stretch: f64,
+    pub outer_quantile: f64,
+    /// How far the outer scores outer_quantile beside those of the usual group.
+    pub tail_scale: f64,
 }
 
 impl Group {
-    /// Whether it has the peers and the spread to judge by.
-    pub fn judges(&self, min_peers: usize) -> bool {
+    /// Whether it has the peers and the spread to peer_group by.
+    pub fn has_spread(&self, min_peers: usize) -> bool {
         self.n as usize >= min_peers && self.by.has_scale()
     }
 
@@ -79,34 +79,34 @@ impl Group {
 
     /// A score as the tails take it.
     fn stretched(&self, z: f64) -> f64 {
-        z / self.stretch
+        z / self.tail_scale
     }
 
     /// That most members lie closer than usual does not make a score more telling than it would be among normal
     /// ones, or than the tails say of it as it is: the outer twentieth of a small group is a member or two.
     pub fn p_value(&self, z: f64, tails: &Tails) -> f64 {
         let p = tails.p_value(self.stretched(z), self.n);
-        if self.stretch < 1.0 { p.max(tails.p_value(z, self.n).min(normal_two_sided(z))) } else { p }
+        if self.tail_scale < 1.0 { p.max(tails.p_value(z, self.n).min(normal_two_sided(z))) } else { p }
     }
 }
 
 /// One back-off level: a fitted group a combination of its keys.
 pub struct Level {
-    pub combos: Combos,
+    pub group_keys: GroupKeys,
     pub groups: Vec<Group>,
     pub tails: Tails,
     /// For each finest group, its group here.
     pub of_finest: Vec<u32>,
-    facts: OnceLock<Vec<Fact>>,
+    facts: OnceLock<Vec<GroupFacts>>,
 }
 
 impl Level {
     /// The facts of the groups, from those of the finest ones.
-    pub fn facts(&self, finest: &[Fact]) -> &[Fact] {
+    pub fn facts(&self, finest: &[GroupFacts]) -> &[GroupFacts] {
         if let Some(facts) = self.facts.get() {
             return facts;
         }
-        let mut facts = vec![Fact::NOTHING; self.groups.len()];
+        let mut facts = vec![GroupFacts::NOTHING; self.groups.len()];
         for (&g, &fact) in self.of_finest.iter().zip(finest) {
             facts[g as usize] = facts[g as usize].and(fact);
         }
@@ -116,7 +116,7 @@ impl Level {
 
 /// The members of the finest groups: log prices, group after group.
 pub struct Members {
-    pub combos: Combos,
+    pub group_keys: GroupKeys,
     pub starts: Vec<usize>,
     pub x: Vec<f64>,
 }
@@ -130,7 +130,7 @@ impl Members {
 /// The level and group a finest group is judged by; where `n` is too small or there is no scale,
 /// the coarsest it has.
 #[derive(Clone, Copy)]
-pub struct Judge {
+pub struct PeerGroupRef {
     pub level: u32,
     pub group: u32,
 }
@@ -139,8 +139,8 @@ pub struct Fitted {
     pub settings: UnitValue,
     pub members: Members,
     pub levels: Vec<Level>,
-    pub judges: Vec<Judge>,
-    pub facts: Facts,
+    pub peer_groups: Vec<PeerGroupRef>,
+    pub facts: FittedFacts,
 }
 
 impl Fitted {
@@ -149,71 +149,71 @@ impl Fitted {
         ships: &Shipments,
         prices: &Prices,
         cache: &IndexCache,
-        watch: &Watch,
+        progress: &Progress,
     ) -> Result<(Fitted, Arc<GroupIndex>)> {
         let levels = settings.levels_for(ships)?;
         let keys = finest(&levels);
-        watch.begin("fitting", levels.len() as u64 + 1);
-        let index = cache.get(ships, &resolve(&ships.store, &keys)?, watch)?;
-        let (starts, x) = gather(&index, &prices.x, watch)?;
-        watch.advance(1);
-        let members = Members { combos: Combos::of_index(&index, &keys), starts, x };
-        let facts = Facts::of_shipments(ships, &index);
-        Ok((Fitted::of_members(settings, members, &levels, facts, watch)?, index))
+        progress.begin("fitting", levels.len() as u64 + 1);
+        let index = cache.get(ships, &resolve(&ships.store, &keys)?, progress)?;
+        let (starts, x) = gather(&index, &prices.x, progress)?;
+        progress.advance(1);
+        let members = Members { group_keys: GroupKeys::of_index(&index, &keys), starts, x };
+        let facts = FittedFacts::of_shipments(ships, &index);
+        Ok((Fitted::of_members(settings, members, &levels, facts, progress)?, index))
     }
 
     pub fn of_members(
         settings: &UnitValue,
         members: Members,
         levels: &[Vec<String>],
-        facts: Facts,
-        watch: &Watch,
+        facts: FittedFacts,
+        progress: &Progress,
     ) -> Result<Fitted> {
         let mut fitted = Vec::new();
         for keys in levels {
-            let (combos, of_finest) = members.combos.project(keys)?.distinct()?;
-            let groups = groups(settings.scale, &members, &of_finest, combos.groups(), watch)?;
-            fitted.push(Level { combos, groups, tails: Tails::default(), of_finest, facts: OnceLock::new() });
-            watch.advance(1);
+            let (group_keys, of_finest) = members.group_keys.project(keys)?.distinct()?;
+            let groups = groups(settings.scale, &members, &of_finest, group_keys.groups(), progress)?;
+            fitted.push(Level { group_keys, groups, tails: Tails::default(), of_finest, facts: OnceLock::new() });
+            progress.advance(1);
         }
-        watch.check()?;
+        progress.check()?;
         shrink(&mut fitted, settings.min_peers);
-        watch.check()?;
-        fitted.iter_mut().for_each(|level| stretch(&mut level.groups, settings.min_peers));
+        progress.check()?;
+        fitted.iter_mut().for_each(|level| tail_scale(&mut level.groups, settings.min_peers));
         let finest = members.starts.len() - 1;
-        let judges: Vec<Judge> = (0..finest)
+        let peer_groups: Vec<PeerGroupRef> = (0..finest)
             .map(|g| {
                 let trail = fitted.iter().map(|level| Some(level.of_finest[g]));
-                // Every finest group has a group at every level, so there is always a judge.
-                judge(&fitted, trail, settings.min_peers).unwrap_or(Judge { level: 0, group: 0 })
+                // Every finest group has a group at every level, so there is always a peer_group.
+                peer_group_of(&fitted, trail, settings.min_peers).unwrap_or(PeerGroupRef { level: 0, group: 0 })
             })
             .collect();
-        fit_tails(&mut fitted, &members, &judges, settings.min_peers, watch)?;
-        Ok(Fitted { settings: settings.clone(), members, levels: fitted, judges, facts })
+        fit_tails(&mut fitted, &members, &peer_groups, settings.min_peers, progress)?;
+        Ok(Fitted { settings: settings.clone(), members, levels: fitted, peer_groups, facts })
     }
 
-    pub fn level(&self, judge: Judge) -> (&Level, &Group) {
-        let level = &self.levels[judge.level as usize];
-        (level, &level.groups[judge.group as usize])
+    pub fn level(&self, peer_group: PeerGroupRef) -> (&Level, &Group) {
+        let level = &self.levels[peer_group.level as usize];
+        (level, &level.groups[peer_group.group as usize])
     }
 
-    /// The judge of a group that is known by its number at each level, if it is known at all.
-    pub fn judge(&self, trail: impl Iterator<Item = Option<u32>>) -> Option<Judge> {
-        judge(&self.levels, trail, self.settings.min_peers)
+    /// The peer_group of a group that is known by its number at each level, if it is known at all.
+    pub fn peer_group(&self, trail: impl Iterator<Item = Option<u32>>) -> Option<PeerGroupRef> {
+        peer_group_of(&self.levels, trail, self.settings.min_peers)
     }
 
     pub fn enough(&self, group: &Group) -> bool {
-        group.judges(self.settings.min_peers)
+        group.has_spread(self.settings.min_peers)
     }
 }
 
-fn judge(levels: &[Level], trail: impl Iterator<Item = Option<u32>>, min_peers: usize) -> Option<Judge> {
+fn peer_group_of(levels: &[Level], trail: impl Iterator<Item = Option<u32>>, min_peers: usize) -> Option<PeerGroupRef> {
     let mut last = None;
     for (l, group) in trail.enumerate() {
         // A group nobody fitted at a coarser level says less than the one found before.
         let Some(group) = group else { continue };
-        last = Some(Judge { level: l as u32, group });
-        if levels[l].groups[group as usize].judges(min_peers) {
+        last = Some(PeerGroupRef { level: l as u32, group });
+        if levels[l].groups[group as usize].has_spread(min_peers) {
             break;
         }
     }
@@ -221,10 +221,10 @@ fn judge(levels: &[Level], trail: impl Iterator<Item = Option<u32>>, min_peers: 
 }
 
 /// The known values of each group of the index, group after group.
-fn gather(index: &GroupIndex, x: &[f64], watch: &Watch) -> Result<(Vec<usize>, Vec<f64>)> {
+fn gather(index: &GroupIndex, x: &[f64], progress: &Progress) -> Result<(Vec<usize>, Vec<f64>)> {
     let mut values = vec![0.0f64; index.order.len()];
-    values.par_chunks_mut(STRETCH).zip(index.order.par_chunks(STRETCH)).try_for_each(|(out, rows)| {
-        watch.check()?;
+    values.par_chunks_mut(CHUNK_MEMBERS).zip(index.order.par_chunks(CHUNK_MEMBERS)).try_for_each(|(out, rows)| {
+        progress.check()?;
         out.iter_mut().zip(rows).for_each(|(out, &row)| *out = x[row as usize]);
         Ok::<(), Error>(())
     })?;
@@ -236,7 +236,13 @@ fn gather(index: &GroupIndex, x: &[f64], watch: &Watch) -> Result<(Vec<usize>, V
 }
 
 /// Fits the groups of a level, each made of one or more finest groups.
-fn groups(scale: Scale, members: &Members, of_finest: &[u32], groups: usize, watch: &Watch) -> Result<Vec<Group>> {
+fn groups(
+    scale: Scale,
+    members: &Members,
+    of_finest: &[u32],
+    groups: usize,
+    progress: &Progress,
+) -> Result<Vec<Group>> {
     // The finest groups of each group, by counting.
     let mut starts = vec![0u32; groups + 1];
     of_finest.iter().for_each(|&g| starts[g as usize + 1] += 1);
@@ -249,15 +255,15 @@ fn groups(scale: Scale, members: &Members, of_finest: &[u32], groups: usize, wat
         parts[next[g as usize] as usize] = finest as u32;
         next[g as usize] += 1;
     }
-    let stretches = stretches(groups, |g| {
+    let chunks = chunks(groups, |g| {
         let parts = &parts[starts[g] as usize..starts[g + 1] as usize];
         parts.iter().map(|&f| members.of(f as usize).len()).sum()
     });
-    let fitted: Result<Vec<Vec<Group>>> = stretches
+    let fitted: Result<Vec<Vec<Group>>> = chunks
         .into_par_iter()
-        .map_init(Scratch::default, |scratch, stretch| {
-            watch.check()?;
-            Ok(stretch
+        .map_init(Scratch::default, |scratch, chunk| {
+            progress.check()?;
+            Ok(chunk
                 .map(|g| {
                     scratch.keys.clear();
                     for &part in &parts[starts[g] as usize..starts[g + 1] as usize] {
@@ -268,7 +274,7 @@ fn groups(scale: Scale, members: &Members, of_finest: &[u32], groups: usize, wat
                         let Scratch { keys, terms, spare, .. } = scratch;
                         terms.clear();
                         terms.extend(keys.iter().map(|&k| (decode(k) - group.by.centre).abs()));
-                        group.reach = reach(terms, group.width(), spare);
+                        group.outer_quantile = outer_quantile(terms, group.width(), spare);
                     }
                     group
                 })
@@ -278,12 +284,12 @@ fn groups(scale: Scale, members: &Members, of_finest: &[u32], groups: usize, wat
     Ok(fitted?.concat())
 }
 
-/// Runs of groups with about [`STRETCH`] members each.
-fn stretches(groups: usize, size: impl Fn(usize) -> usize) -> Vec<Range<usize>> {
+/// Runs of groups with about [`CHUNK_MEMBERS`] members each.
+fn chunks(groups: usize, size: impl Fn(usize) -> usize) -> Vec<Range<usize>> {
     let (mut runs, mut from, mut held) = (Vec::new(), 0, 0);
     for g in 0..groups {
         held += size(g);
-        if held >= STRETCH {
+        if held >= CHUNK_MEMBERS {
             runs.push(from..g + 1);
             (from, held) = (g + 1, 0);
         }
@@ -311,13 +317,13 @@ fn centre_and_scale(scale: Scale, scratch: &mut Scratch) -> Group {
     let Scratch { keys, kept, sorted, terms, bits, .. } = scratch;
     let n = keys.len();
     let many = scale != Scale::Mad;
-    let mut ordered = Ordered::new(keys, many);
+    let mut ordered = OrderStatistics::new(keys, many);
     let Some(centre) = ordered.median() else {
-        return Group { by: Yardstick::NONE, n: 0, one_price: false, reach: f64::NAN, stretch: 1.0 };
+        return Group { by: LocationScale::NONE, n: 0, one_price: false, outer_quantile: f64::NAN, tail_scale: 1.0 };
     };
     let group = |low: f64, high: f64| {
-        let by = Yardstick { centre, low, high };
-        Group { by, n: n as u32, one_price: false, reach: f64::NAN, stretch: 1.0 }
+        let by = LocationScale { centre, low, high };
+        Group { by, n: n as u32, one_price: false, outer_quantile: f64::NAN, tail_scale: 1.0 }
     };
     if n < 3 {
         return group(f64::NAN, f64::NAN);
@@ -340,7 +346,7 @@ fn centre_and_scale(scale: Scale, scratch: &mut Scratch) -> Group {
     } else if mad * MAD_K > TIED {
         return group(mad * MAD_K, mad * MAD_K);
     }
-    let mut ordered = Ordered::new(keys, true);
+    let mut ordered = OrderStatistics::new(keys, true);
     let range = ordered.quantile(0.75).unwrap_or(0.0) - ordered.quantile(0.25).unwrap_or(0.0);
     if range > TIED {
         return group(range / IQR_K, range / IQR_K);
@@ -359,27 +365,33 @@ pub fn skewness(members: &[f64]) -> f64 {
 }
 
 /// Learns the tails of each level from the members that are judged there.
-fn fit_tails(levels: &mut [Level], members: &Members, judges: &[Judge], min_peers: usize, watch: &Watch) -> Result<()> {
+fn fit_tails(
+    levels: &mut [Level],
+    members: &Members,
+    peer_groups: &[PeerGroupRef],
+    min_peers: usize,
+    progress: &Progress,
+) -> Result<()> {
     let shared: &[Level] = levels;
-    let runs = stretches(judges.len(), |g| members.of(g).len() + 1);
+    let runs = chunks(peer_groups.len(), |g| members.of(g).len() + 1);
     let share = runs.len().div_ceil(4 * rayon::current_num_threads()).max(1);
-    let counts: Result<Vec<Counts>> = runs
+    let counts: Result<Vec<ScoreHistogram>> = runs
         .par_chunks(share)
         .map(|runs| {
-            let mut counts: Vec<Counts> = shared.iter().map(|_| Counts::new()).collect();
+            let mut counts: Vec<ScoreHistogram> = shared.iter().map(|_| ScoreHistogram::new()).collect();
             for g in runs.iter().cloned().flatten() {
-                let group = &shared[judges[g].level as usize].groups[judges[g].group as usize];
-                if !group.judges(min_peers) {
+                let group = &shared[peer_groups[g].level as usize].groups[peer_groups[g].group as usize];
+                if !group.has_spread(min_peers) {
                     continue;
                 }
-                let sides = counts[judges[g].level as usize].of(group.n);
+                let sides = counts[peer_groups[g].level as usize].of(group.n);
                 members.of(g).iter().for_each(|&x| sides.add(group.stretched(group.by.z(x))));
             }
-            watch.check()?;
+            progress.check()?;
             Ok(counts)
         })
         .try_reduce_with(|a, b| Ok(a.into_iter().zip(b).map(|(a, b)| a.plus(b)).collect()))
-        .unwrap_or_else(|| Ok(shared.iter().map(|_| Counts::new()).collect()));
+        .unwrap_or_else(|| Ok(shared.iter().map(|_| ScoreHistogram::new()).collect()));
     let many = levels.len();
     for (l, (level, counts)) in levels.iter_mut().zip(counts?).enumerate() {
         level.tails = counts.tails_drawn(if l + 1 < many { SHRINKAGE } else { 0.0 });

@@ -5,10 +5,10 @@
 //! Iglewicz and Hoaglin 1993), both drawn to the parent group's.
 
 mod fit;
-mod reach;
 mod scores;
 mod shrink;
 mod state;
+mod tail_scale;
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::detect::{Detector, Fit, SharedFit};
 use crate::error::{Error, Result};
 use crate::evidence::SharedScores;
 use crate::group::{IndexCache, resolve};
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::stats::ln;
 use crate::store::{Role, Shipments};
 use fit::Fitted;
@@ -121,35 +121,40 @@ impl UnitValue {
 }
 
 impl Detector for UnitValue {
-    fn fit(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedFit> {
+    fn fit(&self, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedFit> {
         let suited = self.suited(ships);
-        let prices = Prices::load(&suited, ships, watch)?;
-        Ok(Arc::new(Fitted::of_shipments(&suited, ships, &prices, cache, watch)?.0))
+        let prices = Prices::load(&suited, ships, progress)?;
+        Ok(Arc::new(Fitted::of_shipments(&suited, ships, &prices, cache, progress)?.0))
     }
 
-    fn fit_score(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<(SharedFit, SharedScores)> {
+    fn fit_score(
+        &self,
+        ships: &Shipments,
+        cache: &IndexCache,
+        progress: &Progress,
+    ) -> Result<(SharedFit, SharedScores)> {
         let suited = self.suited(ships);
-        let prices = Prices::load(&suited, ships, watch)?;
-        let (fitted, index) = Fitted::of_shipments(&suited, ships, &prices, cache, watch)?;
+        let prices = Prices::load(&suited, ships, progress)?;
+        let (fitted, index) = Fitted::of_shipments(&suited, ships, &prices, cache, progress)?;
         let fitted = Arc::new(fitted);
         let scores = scores::of_fitted(fitted.clone(), ships, prices, &index);
         Ok((fitted, Arc::new(scores)))
     }
 
-    fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit> {
+    fn restore(&self, states: &[RecordBatch], progress: &Progress) -> Result<SharedFit> {
         self.check()?;
-        Ok(Arc::new(state::restore(self, states, watch)?))
+        Ok(Arc::new(state::restore(self, states, progress)?))
     }
 }
 
 impl Fit for Fitted {
-    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
-        let prices = Prices::load(&self.settings, ships, watch)?;
-        Ok(Arc::new(scores::of_new(self, ships, prices, cache, watch)?))
+    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedScores> {
+        let prices = Prices::load(&self.settings, ships, progress)?;
+        Ok(Arc::new(scores::of_new(self, ships, prices, cache, progress)?))
     }
 
-    fn state(&self, watch: &Watch) -> Result<RecordBatch> {
-        state::table_of(self, watch)
+    fn state(&self, progress: &Progress) -> Result<RecordBatch> {
+        state::table_of(self, progress)
     }
 }
 
@@ -161,10 +166,10 @@ struct Prices {
 }
 
 impl Prices {
-    fn load(settings: &UnitValue, ships: &Shipments, watch: &Watch) -> Result<Prices> {
+    fn load(settings: &UnitValue, ships: &Shipments, progress: &Progress) -> Result<Prices> {
         let (over, under) = settings.roles()?;
-        let over = ships.store.role_numbers(over, watch)?;
-        let under = ships.store.role_numbers(under, watch)?;
+        let over = ships.store.role_numbers(over, progress)?;
+        let under = ships.store.role_numbers(under, progress)?;
         let mut x = vec![0.0; over.len()];
         let parts = x.par_chunks_mut(1 << 13).zip(over.par_chunks(1 << 13)).zip(under.par_chunks(1 << 13));
         parts.for_each(|((x, over), under)| {

@@ -2,7 +2,7 @@
 //! its members.
 
 use super::fit::{Group, Level};
-use crate::stats::{MEDIAN_VARIANCE, Ordered, encode};
+use crate::stats::{MEDIAN_VARIANCE, OrderStatistics, encode};
 
 /// The weight of the parent group's scale, in members.
 pub const SHRINKAGE: f64 = 10.0;
@@ -24,7 +24,7 @@ pub fn shrink(levels: &mut [Level], min_peers: usize) {
         }
         let above = |g: usize| {
             let above = &coarse.groups[parent[g] as usize];
-            above.judges(min_peers).then_some(above)
+            above.has_spread(min_peers).then_some(above)
         };
         let between = between(&fine.groups, above, min_peers);
         for g in 0..fine.groups.len() {
@@ -57,7 +57,7 @@ fn between<'a>(groups: &[Group], above: impl Fn(usize) -> Option<&'a Group>, min
     let mut squares = Vec::new();
     let mut chance = Vec::new();
     for (g, group) in groups.iter().enumerate() {
-        if group.judges(min_peers)
+        if group.has_spread(min_peers)
             && let Some(above) = above(g)
         {
             let own = group.width();
@@ -65,7 +65,7 @@ fn between<'a>(groups: &[Group], above: impl Fn(usize) -> Option<&'a Group>, min
             chance.push(encode(MEDIAN_VARIANCE * own * own / f64::from(group.n)));
         }
     }
-    let median = |keys: &mut Vec<i64>| Ordered::new(keys, false).median();
+    let median = |keys: &mut Vec<i64>| OrderStatistics::new(keys, false).median();
     match (median(&mut squares), median(&mut chance)) {
         (Some(square), Some(chance)) => (square / MEDIAN_SQUARE - chance).max(0.0),
         _ => 0.0,

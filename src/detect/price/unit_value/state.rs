@@ -13,9 +13,9 @@ use super::fit::{Fitted, Group, Members, skewness};
 use super::{Scale, UnitValue};
 use crate::calibrate::tails::{Tail, Tails};
 use crate::error::{Error, Result};
-use crate::evidence::cautions::Facts;
-use crate::group::{Combos, finest};
-use crate::progress::Watch;
+use crate::evidence::cautions::FittedFacts;
+use crate::group::{GroupKeys, finest};
+use crate::progress::Progress;
 use crate::state::checked::{Rule, wrong};
 use crate::state::members::{lists, read_lists};
 use crate::store::Role;
@@ -25,24 +25,24 @@ use crate::table::table;
 type Cell = (&'static str, fn(&Tail) -> f64);
 
 /// Rows of the state: their level, their keys, their fitted groups.
-type Part<'a> = (Option<i64>, &'a Combos, Option<&'a [Group]>);
+type Part<'a> = (Option<i64>, &'a GroupKeys, Option<&'a [Group]>);
 
-pub fn table_of(fitted: &Fitted, watch: &Watch) -> Result<RecordBatch> {
+pub fn table_of(fitted: &Fitted, progress: &Progress) -> Result<RecordBatch> {
     let members = &fitted.members;
-    let apart = fitted.levels.first().is_none_or(|l| l.combos.keys != members.combos.keys);
+    let apart = fitted.levels.first().is_none_or(|l| l.group_keys.keys != members.group_keys.keys);
     let mut parts: Vec<Part> = Vec::new();
     if apart {
-        parts.push((None, &members.combos, None));
+        parts.push((None, &members.group_keys, None));
     }
     for (i, level) in fitted.levels.iter().enumerate() {
-        parts.push((Some(i as i64), &level.combos, Some(&level.groups)));
+        parts.push((Some(i as i64), &level.group_keys, Some(&level.groups)));
     }
-    let rows: usize = parts.iter().map(|(_, combos, _)| combos.groups()).sum();
+    let rows: usize = parts.iter().map(|(_, group_keys, _)| group_keys.groups()).sum();
     let mut columns: Vec<(String, ArrayRef)> = Vec::new();
-    let levels = parts.iter().flat_map(|(level, combos, _)| std::iter::repeat_n(*level, combos.groups()));
+    let levels = parts.iter().flat_map(|(level, group_keys, _)| std::iter::repeat_n(*level, group_keys.groups()));
     columns.push(("level".into(), Arc::new(levels.collect::<Int64Array>())));
     let mut names: Vec<&String> = Vec::new();
-    for key in parts.iter().flat_map(|(_, combos, _)| &combos.keys) {
+    for key in parts.iter().flat_map(|(_, group_keys, _)| &group_keys.keys) {
         if !names.contains(&key) {
             names.push(key);
         }
@@ -50,28 +50,30 @@ pub fn table_of(fitted: &Fitted, watch: &Watch) -> Result<RecordBatch> {
     for name in names {
         let labels: Result<Vec<Option<ArrayRef>>> = parts
             .iter()
-            .map(|(_, combos, _)| combos.keys.iter().position(|k| k == name).map(|at| combos.labels(at)).transpose())
+            .map(|(_, group_keys, _)| {
+                group_keys.keys.iter().position(|k| k == name).map(|at| group_keys.labels(at)).transpose()
+            })
             .collect();
         let labels = labels?;
         let Some(kind) = labels.iter().flatten().next().map(|l| l.data_type().clone()) else { continue };
         let whole: Vec<ArrayRef> = labels
             .into_iter()
             .zip(&parts)
-            .map(|(labels, (_, combos, _))| {
-                labels.unwrap_or_else(|| arrow::array::new_null_array(&kind, combos.groups()))
+            .map(|(labels, (_, group_keys, _))| {
+                labels.unwrap_or_else(|| arrow::array::new_null_array(&kind, group_keys.groups()))
             })
             .collect();
         let whole: Vec<&dyn Array> = whole.iter().map(AsRef::as_ref).collect();
         columns.push((name.clone(), concat(&whole)?));
     }
     let cell = |f: &dyn Fn(&Group) -> Option<f64>| -> ArrayRef {
-        let values = parts.iter().flat_map(|(_, combos, groups)| {
-            (0..combos.groups()).map(move |g| groups.and_then(|groups| f(&groups[g])).filter(|v| !v.is_nan()))
+        let values = parts.iter().flat_map(|(_, group_keys, groups)| {
+            (0..group_keys.groups()).map(move |g| groups.and_then(|groups| f(&groups[g])).filter(|v| !v.is_nan()))
         });
         Arc::new(values.collect::<Float64Array>())
     };
-    let n = parts.iter().flat_map(|(_, combos, groups)| {
-        (0..combos.groups()).map(move |g| Some(groups.map_or(members.of(g).len() as i64, |l| i64::from(l[g].n))))
+    let n = parts.iter().flat_map(|(_, group_keys, groups)| {
+        (0..group_keys.groups()).map(move |g| Some(groups.map_or(members.of(g).len() as i64, |l| i64::from(l[g].n))))
     });
     columns.push(("n".into(), Arc::new(n.collect::<Int64Array>())));
     columns.push(("centre".into(), cell(&|g| Some(g.by.centre))));
@@ -82,15 +84,15 @@ pub fn table_of(fitted: &Fitted, watch: &Watch) -> Result<RecordBatch> {
     } else {
         columns.push(("scale".into(), cell(&|g| Some(g.by.low))));
     }
-    let tied = parts
-        .iter()
-        .flat_map(|(_, combos, groups)| (0..combos.groups()).map(move |g| groups.map(|groups| groups[g].one_price)));
+    let tied = parts.iter().flat_map(|(_, group_keys, groups)| {
+        (0..group_keys.groups()).map(move |g| groups.map(|groups| groups[g].one_price))
+    });
     columns.push(("one_price".into(), Arc::new(tied.collect::<BooleanArray>())));
-    columns.push(("stretch".into(), cell(&|g| Some(g.stretch))));
+    columns.push(("tail_scale".into(), cell(&|g| Some(g.tail_scale))));
     let offset = usize::from(apart);
     let tail_cell = |f: &dyn Fn(&Tails, u32) -> Option<f64>| -> ArrayRef {
-        let values = parts.iter().enumerate().flat_map(|(p, (_, combos, groups))| {
-            (0..combos.groups()).map(move |g| f(&fitted.levels[p.checked_sub(offset)?].tails, (*groups)?[g].n))
+        let values = parts.iter().enumerate().flat_map(|(p, (_, group_keys, groups))| {
+            (0..group_keys.groups()).map(move |g| f(&fitted.levels[p.checked_sub(offset)?].tails, (*groups)?[g].n))
         });
         Arc::new(values.collect::<Float64Array>())
     };
@@ -104,12 +106,12 @@ pub fn table_of(fitted: &Fitted, watch: &Watch) -> Result<RecordBatch> {
     columns.push(("tail_freedom".into(), tail_cell(&Tails::freedom)));
     let mut sorted = members.x.clone();
     for g in 0..members.starts.len() - 1 {
-        watch.check()?;
+        progress.check()?;
         sorted[members.starts[g]..members.starts[g + 1]].sort_unstable_by(f64::total_cmp);
     }
     columns.push(("measure".into(), Arc::new(StringArray::from(vec![fitted.settings.measure.as_str(); rows]))));
     columns.push(("members".into(), lists(&members.starts, sorted, rows)));
-    columns.push(("facts".into(), fitted.facts.column(members.starts.len() - 1, rows, watch)?));
+    columns.push(("facts".into(), fitted.facts.column(members.starts.len() - 1, rows, progress)?));
     table(columns, rows)
 }
 
@@ -127,15 +129,21 @@ fn medcouples(fitted: &Fitted, apart: bool) -> ArrayRef {
 }
 
 /// The fit of all data that the states were made of.
-pub fn restore(settings: &UnitValue, states: &[RecordBatch], watch: &Watch) -> Result<Fitted> {
+pub fn restore(settings: &UnitValue, states: &[RecordBatch], progress: &Progress) -> Result<Fitted> {
     let settings = &UnitValue { measure: measure(settings, states)?, ..settings.clone() };
     let unit = Role::QuantityUnit.name();
     let with_unit = states.iter().any(|s| s.column_by_name(unit).is_some());
     let levels = settings.levels(with_unit);
     let names = [("members", Rule::LOG), ("facts", Rule::KNOWN)];
-    let (combos, [members, facts]) = read_lists(states, &finest(&levels), names, "UnitValue", watch)?;
-    let facts = Facts::restored(&facts, "UnitValue")?;
-    Fitted::of_members(settings, Members { combos, starts: members.starts, x: members.values }, &levels, facts, watch)
+    let (group_keys, [members, facts]) = read_lists(states, &finest(&levels), names, "UnitValue", progress)?;
+    let facts = FittedFacts::restored(&facts, "UnitValue")?;
+    Fitted::of_members(
+        settings,
+        Members { group_keys, starts: members.starts, x: members.values },
+        &levels,
+        facts,
+        progress,
+    )
 }
 
 /// What the states measure: prices by quantity, too, where the shipments that were fitted had no weight.

@@ -4,7 +4,7 @@
 use super::Model;
 use super::groups::{Fitted, Outcome};
 use crate::stats::linear::{self, Leverage, Linear, Points};
-use crate::stats::{MAD_K, Ordered, encode, ln, select};
+use crate::stats::{MAD_K, OrderStatistics, encode, ln, select};
 
 /// Groups that the power of the spread is learnt from, and the members each must have.
 const LEARN_FROM: usize = 2_000;
@@ -48,7 +48,7 @@ pub fn learn_power(model: &Model) -> f64 {
         let (light, heavy) = members.x()[0].split_at(half);
         let median = |part: &[f64]| {
             let mut keys: Vec<i64> = part.iter().map(|r| encode(r.abs())).collect();
-            Ordered::new(&mut keys, false).median().unwrap_or(0.0)
+            OrderStatistics::new(&mut keys, false).median().unwrap_or(0.0)
         };
         let run = ln(heavy[heavy.len() / 2] / light[light.len() / 2]);
         let (low, high) = (median(&residuals[..half]), median(&residuals[half..]));
@@ -56,7 +56,7 @@ pub fn learn_power(model: &Model) -> f64 {
             powers.push(encode(ln(high / low) / run));
         }
     }
-    let power = Ordered::new(&mut powers, false).median().unwrap_or(0.0);
+    let power = OrderStatistics::new(&mut powers, false).median().unwrap_or(0.0);
     POWERS.into_iter().min_by(|a, b| (a - power).abs().total_cmp(&(b - power).abs())).unwrap_or(0.0)
 }
 

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::STRETCH;
+use super::CHUNK_ROWS;
 use crate::error::Result;
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::stats::linear::{self, Leverage, Linear, NoFit, Points};
 use crate::stats::{Places, Sorter, encode};
 
@@ -48,12 +48,12 @@ pub fn parts(columns: &mut [Vec<f64>], ends: impl Iterator<Item = usize>) -> Vec
 }
 
 /// Sorts the members of each group and fits them.
-pub fn fit_groups(starts: &[usize], columns: &mut [Vec<f64>], mm: bool, watch: &Watch) -> Result<Vec<Outcome>> {
+pub fn fit_groups(starts: &[usize], columns: &mut [Vec<f64>], mm: bool, progress: &Progress) -> Result<Vec<Outcome>> {
     let groups = starts.len() - 1;
     let mut runs: Vec<Range<usize>> = Vec::new();
     let mut from = 0;
     for g in 0..groups {
-        if starts[g + 1] - starts[from] >= STRETCH || g + 1 == groups {
+        if starts[g + 1] - starts[from] >= CHUNK_ROWS || g + 1 == groups {
             runs.push(from..g + 1);
             from = g + 1;
         }
@@ -63,9 +63,9 @@ pub fn fit_groups(starts: &[usize], columns: &mut [Vec<f64>], mm: bool, watch: &
         .into_par_iter()
         .zip(parts)
         .map_init(Work::default, |work, (groups, mut part)| {
-            watch.check()?;
+            progress.check()?;
             let first = starts[groups.start];
-            watch.advance((starts[groups.end] - first) as u64);
+            progress.advance((starts[groups.end] - first) as u64);
             let outcome = |g: usize| {
                 let range = starts[g] - first..starts[g + 1] - first;
                 let members: Vec<&mut [f64]> = part.iter_mut().map(|column| &mut column[range.clone()]).collect();

@@ -18,13 +18,13 @@ use arrow::array::RecordBatch;
 use arrow::buffer::ScalarBuffer;
 use rayon::prelude::*;
 
-use crate::calibrate::tails::{Counts, Tails};
+use crate::calibrate::tails::{ScoreHistogram, Tails};
 use crate::detect::{Detector, Fit, SharedFit};
 use crate::error::{Error, Result};
 use crate::evidence::SharedScores;
-use crate::evidence::cautions::Facts;
-use crate::group::{Combos, GroupIndex, IndexCache, Key, resolve};
-use crate::progress::Watch;
+use crate::evidence::cautions::FittedFacts;
+use crate::group::{GroupIndex, GroupKeys, IndexCache, Key, resolve};
+use crate::progress::Progress;
 use crate::state::members::compact;
 use crate::stats::linear::{self, MOST, Points};
 use crate::stats::ln;
@@ -34,7 +34,7 @@ use groups::{Fitted, Outcome, fit_groups, parts};
 use scores::LineScores;
 
 /// Rows worked on at a time.
-const STRETCH: usize = 1 << 14;
+const CHUNK_ROWS: usize = 1 << 14;
 /// Parts that a thread's share of the groups is cut into.
 const SHARES: usize = 8;
 
@@ -57,14 +57,14 @@ pub struct ValueWeight {
 
 struct Model {
     settings: ValueWeight,
-    combos: Combos,
+    group_keys: GroupKeys,
     starts: Vec<usize>,
     /// The members' regressors and values, a column each, in ascending order within each group.
     columns: Vec<Vec<f64>>,
     outcomes: Vec<Outcome>,
     power: f64,
     tails: Tails,
-    facts: Facts,
+    facts: FittedFacts,
 }
 
 impl ValueWeight {
@@ -93,16 +93,16 @@ impl ValueWeight {
     }
 
     /// What value is regressed on, row by row of the source, and the value itself last.
-    fn numbers(&self, ships: &Shipments, watch: &Watch) -> Result<Vec<ScalarBuffer<f64>>> {
+    fn numbers(&self, ships: &Shipments, progress: &Progress) -> Result<Vec<ScalarBuffer<f64>>> {
         let store = &ships.store;
         let one = |name: &String| match Key::named(store, name)? {
-            Key::Role(role) if role.kind() == RoleKind::Number => store.role_numbers(role, watch),
+            Key::Role(role) if role.kind() == RoleKind::Number => store.role_numbers(role, progress),
             Key::Column(column) if store.columns[column].is_number() => {
-                Ok(store.columns[column].numbers(watch)?.values.clone())
+                Ok(store.columns[column].numbers(progress)?.values.clone())
             }
             _ => Err(Error::Argument(format!("on names {name:?}, which does not hold numbers; leave it out"))),
         };
-        self.on.iter().map(one).chain([store.role_numbers(Role::Value, watch)]).collect()
+        self.on.iter().map(one).chain([store.role_numbers(Role::Value, progress)]).collect()
     }
 
     /// A number as it is regressed.
@@ -110,82 +110,89 @@ impl ValueWeight {
         if self.log { ln(x) } else { x }
     }
 
-    fn learn(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<(Model, Arc<GroupIndex>)> {
+    fn learn(&self, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<(Model, Arc<GroupIndex>)> {
         self.check()?;
-        let numbers = self.numbers(ships, watch)?;
-        let index = cache.get(ships, &resolve(&ships.store, &self.by)?, watch)?;
+        let numbers = self.numbers(ships, progress)?;
+        let index = cache.get(ships, &resolve(&ships.store, &self.by)?, progress)?;
         let n = index.order.len();
-        watch.begin("fitting", n as u64);
+        progress.begin("fitting", n as u64);
         // A clone would be written by this thread alone, and all of it.
         let mut columns: Vec<Vec<f64>> = numbers.iter().map(|_| vec![0.0; n]).collect();
-        let ends = (1..=n.div_ceil(STRETCH)).map(|k| (k * STRETCH).min(n));
-        parts(&mut columns, ends).into_par_iter().zip(index.order.par_chunks(STRETCH)).for_each(|(mut part, rows)| {
-            for (to, from) in part.iter_mut().zip(&numbers).take_while(|_| !watch.stopped()) {
-                to.iter_mut().zip(rows).for_each(|(to, &row)| *to = from[row as usize]);
-            }
-            // All of a shipment's numbers are known, or none.
-            if part.iter().any(|column| column.iter().filter(|x| !usable(**x)).count() > 0) {
-                for at in 0..rows.len() {
-                    if part.iter().any(|column| !usable(column[at])) {
-                        part.iter_mut().for_each(|column| column[at] = f64::NAN);
+        let ends = (1..=n.div_ceil(CHUNK_ROWS)).map(|k| (k * CHUNK_ROWS).min(n));
+        parts(&mut columns, ends).into_par_iter().zip(index.order.par_chunks(CHUNK_ROWS)).for_each(
+            |(mut part, rows)| {
+                for (to, from) in part.iter_mut().zip(&numbers).take_while(|_| !progress.stopped()) {
+                    to.iter_mut().zip(rows).for_each(|(to, &row)| *to = from[row as usize]);
+                }
+                // All of a shipment's numbers are known, or none.
+                if part.iter().any(|column| column.iter().filter(|x| !usable(**x)).count() > 0) {
+                    for at in 0..rows.len() {
+                        if part.iter().any(|column| !usable(column[at])) {
+                            part.iter_mut().for_each(|column| column[at] = f64::NAN);
+                        }
                     }
                 }
-            }
-            if self.log {
-                part.iter_mut().flat_map(|column| column.iter_mut()).for_each(|x| *x = self.shown(*x));
-            }
-        });
-        watch.check()?;
+                if self.log {
+                    part.iter_mut().flat_map(|column| column.iter_mut()).for_each(|x| *x = self.shown(*x));
+                }
+            },
+        );
+        progress.check()?;
         let mut starts: Vec<usize> = index.starts.iter().map(|&s| s as usize).collect();
-        if columns[0].par_chunks(STRETCH).any(|part| part.iter().any(|x| x.is_nan())) {
+        if columns[0].par_chunks(CHUNK_ROWS).any(|part| part.iter().any(|x| x.is_nan())) {
             let all = starts.clone();
             for column in &mut columns {
                 starts.clone_from(&all);
                 compact(&mut starts, column, |x| x.is_nan());
             }
         }
-        let combos = Combos::of_index(&index, &self.by);
-        let facts = Facts::of_shipments(ships, &index);
-        Ok((self.model(combos, starts, columns, facts, watch)?, index))
+        let group_keys = GroupKeys::of_index(&index, &self.by);
+        let facts = FittedFacts::of_shipments(ships, &index);
+        Ok((self.model(group_keys, starts, columns, facts, progress)?, index))
     }
 
     /// The fit of these members, whatever order they are in.
     fn model(
         &self,
-        combos: Combos,
+        group_keys: GroupKeys,
         starts: Vec<usize>,
         mut columns: Vec<Vec<f64>>,
-        facts: Facts,
-        watch: &Watch,
+        facts: FittedFacts,
+        progress: &Progress,
     ) -> Result<Model> {
-        let outcomes = fit_groups(&starts, &mut columns, self.mm, watch)?;
+        let outcomes = fit_groups(&starts, &mut columns, self.mm, progress)?;
         let settings = self.clone();
         let tails = Tails::default();
-        let mut model = Model { settings, combos, starts, columns, outcomes, power: 0.0, tails, facts };
-        watch.check()?;
+        let mut model = Model { settings, group_keys, starts, columns, outcomes, power: 0.0, tails, facts };
+        progress.check()?;
         model.power = if self.log { 0.0 } else { learn_power(&model) };
-        model.measure_spread(watch)?;
+        model.measure_spread(progress)?;
         Ok(model)
     }
 }
 
 impl Detector for ValueWeight {
-    fn fit(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedFit> {
-        Ok(Arc::new(self.learn(ships, cache, watch)?.0))
+    fn fit(&self, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedFit> {
+        Ok(Arc::new(self.learn(ships, cache, progress)?.0))
     }
 
-    fn fit_score(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<(SharedFit, SharedScores)> {
-        let (model, index) = self.learn(ships, cache, watch)?;
+    fn fit_score(
+        &self,
+        ships: &Shipments,
+        cache: &IndexCache,
+        progress: &Progress,
+    ) -> Result<(SharedFit, SharedScores)> {
+        let (model, index) = self.learn(ships, cache, progress)?;
         let model = Arc::new(model);
         let known = (0..model.outcomes.len() as u32).map(Some).collect();
-        let scores = LineScores::new(model.clone(), ships, &index, known, watch)?;
+        let scores = LineScores::new(model.clone(), ships, &index, known, progress)?;
         Ok((model, Arc::new(scores)))
     }
 
-    fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit> {
+    fn restore(&self, states: &[RecordBatch], progress: &Progress) -> Result<SharedFit> {
         self.check()?;
-        let (combos, starts, columns, facts) = state::read(self, states, watch)?;
-        Ok(Arc::new(self.model(combos, starts, columns, facts, watch)?))
+        let (group_keys, starts, columns, facts) = state::read(self, states, progress)?;
+        Ok(Arc::new(self.model(group_keys, starts, columns, facts, progress)?))
     }
 }
 
@@ -201,15 +208,15 @@ impl Model {
     }
 
     /// The fit of each group that follows from the power, its spread, and the tails.
-    fn measure_spread(&mut self, watch: &Watch) -> Result<()> {
+    fn measure_spread(&mut self, progress: &Progress) -> Result<()> {
         let mut outcomes = std::mem::take(&mut self.outcomes);
         let share = outcomes.len().div_ceil(SHARES * rayon::current_num_threads()).max(1);
         let shares = outcomes.par_chunks_mut(share).enumerate();
-        let counts: Result<Vec<Counts>> = shares
+        let counts: Result<Vec<ScoreHistogram>> = shares
             .map(|(part, outcomes)| {
-                let (mut fair, mut counts) = (Fair::default(), Counts::new());
+                let (mut fair, mut counts) = (Fair::default(), ScoreHistogram::new());
                 for (g, outcome) in (part * share..).zip(outcomes) {
-                    watch.check()?;
+                    progress.check()?;
                     let Outcome::Fitted(fit) = outcome else { continue };
                     let members = self.members(g);
                     if !fair.fit(&members, fit, self.power) {
@@ -223,7 +230,7 @@ impl Model {
             })
             .collect();
         self.outcomes = outcomes;
-        self.tails = counts?.into_iter().fold(Counts::new(), Counts::plus).tails();
+        self.tails = counts?.into_iter().fold(ScoreHistogram::new(), ScoreHistogram::plus).tails();
         Ok(())
     }
 
@@ -249,14 +256,14 @@ impl Model {
 }
 
 impl Fit for Model {
-    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
-        let index = cache.get(ships, &resolve(&ships.store, &self.settings.by)?, watch)?;
-        let here = Combos::of_index(&index, &self.settings.by);
-        let known = self.combos.find(&here, watch)?;
-        Ok(Arc::new(LineScores::new(self, ships, &index, known, watch)?))
+    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedScores> {
+        let index = cache.get(ships, &resolve(&ships.store, &self.settings.by)?, progress)?;
+        let here = GroupKeys::of_index(&index, &self.settings.by);
+        let known = self.group_keys.find(&here, progress)?;
+        Ok(Arc::new(LineScores::new(self, ships, &index, known, progress)?))
     }
 
-    fn state(&self, watch: &Watch) -> Result<RecordBatch> {
-        state::write(self, watch)
+    fn state(&self, progress: &Progress) -> Result<RecordBatch> {
+        state::write(self, progress)
     }
 }

@@ -7,12 +7,12 @@ use rayon::prelude::*;
 
 use super::groups::{Fitted, Outcome};
 use super::state::no_line;
-use super::{Model, STRETCH, usable};
+use super::{CHUNK_ROWS, Model, usable};
 use crate::error::Result;
-use crate::evidence::wording::{number, unusable};
-use crate::evidence::{Cautions, Number, Scores, cautions};
+use crate::evidence::wording::{figure, unusable};
+use crate::evidence::{Cautions, ScoreColumn, Scores, cautions};
 use crate::group::GroupIndex;
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::stats::linear::MOST;
 use crate::store::Shipments;
 
@@ -35,11 +35,11 @@ impl LineScores {
         ships: &Shipments,
         index: &GroupIndex,
         known: Vec<Option<u32>>,
-        watch: &Watch,
+        progress: &Progress,
     ) -> Result<LineScores> {
         let mut group = index.group_of_positions(ships);
-        group.par_iter_mut().with_min_len(STRETCH).for_each(|g| *g = known[*g as usize].unwrap_or(NONE));
-        Ok(LineScores { numbers: model.settings.numbers(ships, watch)?, model, ships: ships.clone(), group })
+        group.par_iter_mut().with_min_len(CHUNK_ROWS).for_each(|g| *g = known[*g as usize].unwrap_or(NONE));
+        Ok(LineScores { numbers: model.settings.numbers(ships, progress)?, model, ships: ships.clone(), group })
     }
 
     /// The regressors and the value as they are regressed.
@@ -98,10 +98,10 @@ impl LineScores {
         if let [only] = on.as_slice()
             && only == "net_weight"
         {
-            return format!("{} kg", number(self.numbers[0][row]));
+            return format!("{} kg", figure(self.numbers[0][row]));
         }
         let parts: Vec<String> =
-            on.iter().zip(&self.numbers).map(|(name, column)| format!("{name} {}", number(column[row]))).collect();
+            on.iter().zip(&self.numbers).map(|(name, column)| format!("{name} {}", figure(column[row]))).collect();
         parts.join(" and ")
     }
 
@@ -109,11 +109,11 @@ impl LineScores {
     fn formula(&self, fit: &Fitted) -> String {
         let settings = &self.model.settings;
         let ln = if settings.log { "ln " } else { "" };
-        let mut text = format!("{ln}value = {}", number(fit.fair.intercept));
+        let mut text = format!("{ln}value = {}", figure(fit.fair.intercept));
         for (name, slope) in settings.on.iter().zip(fit.fair.slopes) {
             let times = if settings.log { " " } else { " x " };
             let sign = if slope < 0.0 { '-' } else { '+' };
-            text += &format!(" {sign} {}{times}{ln}{name}", number(slope.abs()));
+            text += &format!(" {sign} {}{times}{ln}{name}", figure(slope.abs()));
         }
         if fit.leverage.inflation() > INFLATED {
             text += &format!("; {} go together here, so one slope alone says little", settings.on.join(" and "));
@@ -131,14 +131,14 @@ impl Scores for LineScores {
         Some(&self.ships)
     }
 
-    fn number(&self, what: Number, at: usize) -> f64 {
-        match what {
-            Number::Score => self.standard(at).abs(),
-            Number::Direction => self.standard(at),
-            Number::PValue => self.p_value(at),
-            Number::Observed => self.given(None, at).unwrap_or(f64::NAN),
-            Number::Expected => self.expected(at),
-            Number::Peers => {
+    fn value(&self, column: ScoreColumn, at: usize) -> f64 {
+        match column {
+            ScoreColumn::Score => self.standard(at).abs(),
+            ScoreColumn::Direction => self.standard(at),
+            ScoreColumn::PValue => self.p_value(at),
+            ScoreColumn::Observed => self.given(None, at).unwrap_or(f64::NAN),
+            ScoreColumn::Expected => self.expected(at),
+            ScoreColumn::Peers => {
                 let g = self.group[at];
                 if g == NONE { f64::NAN } else { self.model.size(g as usize) as f64 }
             }
@@ -146,11 +146,11 @@ impl Scores for LineScores {
     }
 
     fn peer(&self, at: usize) -> Option<String> {
-        self.fitted(at).map(|(g, _)| self.model.combos.name(g))
+        self.fitted(at).map(|(g, _)| self.model.group_keys.name(g))
     }
 
-    fn cautions(&self, watch: &Watch) -> Result<Cautions<'_>> {
-        let known = self.model.facts.get(watch)?;
+    fn cautions(&self, progress: &Progress) -> Result<Cautions<'_>> {
+        let known = self.model.facts.get(progress)?;
         Ok(Box::new(move |at| {
             let (g, _) = self.fitted(at)?;
             let weight = self.given(Some("net_weight"), at);
@@ -170,7 +170,7 @@ impl Scores for LineScores {
             let Some(outcome) = self.model.outcomes.get(g) else {
                 return "not scored: no line was fitted for its keys".into();
             };
-            let (n, group) = (self.model.size(g), self.model.combos.name(g));
+            let (n, group) = (self.model.size(g), self.model.group_keys.name(g));
             return match outcome {
                 Outcome::None(reason) => format!("not scored: {} ({group})", no_line(*reason, n, settings)),
                 Outcome::Fitted(_) => format!(
@@ -183,12 +183,12 @@ impl Scores for LineScores {
         let bonferroni = (self.p_value(at) * n).min(1.0);
         format!(
             "value {} for {}, where the {} of {} shipments ({}) gives {} ({}); {:.1} spreads off, {}",
-            number(self.given(None, at).unwrap_or(f64::NAN)),
+            figure(self.given(None, at).unwrap_or(f64::NAN)),
             self.size_of(at),
             if settings.on.len() == 1 { "line" } else { "fit" },
-            number(n),
-            self.model.combos.name(g),
-            number(self.expected(at)),
+            figure(n),
+            self.model.group_keys.name(g),
+            figure(self.expected(at)),
             self.formula(fit),
             self.standard(at),
             if bonferroni <= 0.01 {

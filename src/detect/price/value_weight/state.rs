@@ -7,9 +7,9 @@ use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray}
 use super::groups::{Fitted, Outcome};
 use super::{Model, ValueWeight};
 use crate::error::Result;
-use crate::evidence::cautions::Facts;
-use crate::group::Combos;
-use crate::progress::Watch;
+use crate::evidence::cautions::FittedFacts;
+use crate::group::GroupKeys;
+use crate::progress::Progress;
 use crate::state::checked::Rule;
 use crate::state::members::{lists, plain, read_all_lists, same_lengths};
 use crate::stats::linear::{Linear, NoFit};
@@ -26,27 +26,27 @@ fn list_names(settings: &ValueWeight) -> Vec<String> {
     columns.map(members_of).chain(["facts".into()]).collect()
 }
 
-type Members = (Combos, Vec<usize>, Vec<Vec<f64>>, Facts);
+type Members = (GroupKeys, Vec<usize>, Vec<Vec<f64>>, FittedFacts);
 
-pub fn read(settings: &ValueWeight, states: &[RecordBatch], watch: &Watch) -> Result<Members> {
+pub fn read(settings: &ValueWeight, states: &[RecordBatch], progress: &Progress) -> Result<Members> {
     let names = list_names(settings);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let member = if settings.log { Rule::LOG } else { Rule::AMOUNT };
     let rule = |name: &str| if name == "facts" { Rule::KNOWN } else { member };
     let wanted: Vec<(&str, Rule)> = names.iter().map(|name| (*name, rule(name))).collect();
-    let (combos, mut all) = read_all_lists(states, &settings.by, &wanted, "ValueWeight", watch)?;
-    let facts = Facts::restored(&all.remove(names.len() - 1), "ValueWeight")?;
+    let (group_keys, mut all) = read_all_lists(states, &settings.by, &wanted, "ValueWeight", progress)?;
+    let facts = FittedFacts::restored(&all.remove(names.len() - 1), "ValueWeight")?;
     same_lengths(&all.iter().collect::<Vec<_>>(), &names, "ValueWeight")?;
     let starts = all[0].starts.clone();
-    Ok((combos, starts, all.into_iter().map(|list| list.values).collect(), facts))
+    Ok((group_keys, starts, all.into_iter().map(|list| list.values).collect(), facts))
 }
 
-pub fn write(model: &Model, watch: &Watch) -> Result<RecordBatch> {
+pub fn write(model: &Model, progress: &Progress) -> Result<RecordBatch> {
     let groups = model.outcomes.len();
     let settings = &model.settings;
     let mut columns: Vec<(String, ArrayRef)> = Vec::new();
     for (k, key) in settings.by.iter().enumerate() {
-        columns.push((key.clone(), plain(&model.combos.labels(k)?)?));
+        columns.push((key.clone(), plain(&model.group_keys.labels(k)?)?));
     }
     let n = (0..groups).map(|g| Some(model.size(g) as i64));
     columns.push(("n".into(), Arc::new(n.collect::<Int64Array>())));
@@ -84,7 +84,7 @@ pub fn write(model: &Model, watch: &Watch) -> Result<RecordBatch> {
     for (name, values) in list_names(settings).into_iter().zip(&model.columns) {
         columns.push((name, lists(&model.starts, values.clone(), groups)));
     }
-    columns.push(("facts".into(), model.facts.column(groups, groups, watch)?));
+    columns.push(("facts".into(), model.facts.column(groups, groups, progress)?));
     table(columns, groups)
 }
 

@@ -22,7 +22,7 @@ use crate::detect::{Detector, Fit, SharedFit};
 use crate::error::{Error, Result};
 use crate::evidence::SharedScores;
 use crate::group::IndexCache;
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::state::checked;
 use crate::stats::{Random, decode, encode, mix};
 use crate::store::Shipments;
@@ -79,26 +79,30 @@ impl Isolation {
         Ok(())
     }
 
-    fn model(&self, pool: Pool, n: u64, watch: &Watch) -> Result<Model> {
+    fn model(&self, pool: Pool, n: u64, progress: &Progress) -> Result<Model> {
         let held: u64 = pool.counts.iter().sum();
         let size = (self.sample as u64).min(held);
-        watch.begin("fitting", self.trees as u64);
+        progress.begin("fitting", self.trees as u64);
         let trees: Result<Vec<Tree>> = (0..self.trees)
             .into_par_iter()
             .map(|tree| {
-                watch.check()?;
+                progress.check()?;
                 let seed = mix(self.seed ^ mix(tree as u64 + 1));
                 let made = grow(&pool, draw(&pool, seed, size as usize), seed);
-                watch.advance(1);
+                progress.advance(1);
                 Ok(made)
             })
             .collect();
         let mut model =
             Model { settings: self.clone(), pool, n, trees: trees?, mean: mean_path(size), calibration: Vec::new() };
         let columns: Vec<ScalarBuffer<f64>> = model.pool.features.iter().map(|f| f.values.clone()).collect();
-        let mut own: Vec<(i64, u64)> =
-            model.scores(&columns, watch)?.iter().map(|&s| encode(s)).zip(model.pool.counts.iter().copied()).collect();
-        watch.check()?;
+        let mut own: Vec<(i64, u64)> = model
+            .scores(&columns, progress)?
+            .iter()
+            .map(|&s| encode(s))
+            .zip(model.pool.counts.iter().copied())
+            .collect();
+        progress.check()?;
         own.par_sort_unstable();
         let mut held = 0;
         model.calibration = own
@@ -113,12 +117,12 @@ impl Isolation {
 }
 
 impl Model {
-    fn scores(&self, columns: &[ScalarBuffer<f64>], watch: &Watch) -> Result<Vec<f64>> {
+    fn scores(&self, columns: &[ScalarBuffer<f64>], progress: &Progress) -> Result<Vec<f64>> {
         let n = columns.first().map_or(0, |c| c.len());
         let mut scores = vec![0.0; n];
         let mean = if self.mean > 0.0 { self.mean } else { 1.0 };
         scores.par_chunks_mut(BLOCK).enumerate().try_for_each_init(Vec::new, |rows, (block, out)| {
-            watch.check()?;
+            progress.check()?;
             let from = block * BLOCK;
             let mut nulls = false;
             rows.clear();
@@ -128,7 +132,7 @@ impl Model {
                     rows.push(column[at]);
                 }
             }
-            for tree in self.trees.iter().take_while(|_| !watch.stopped()) {
+            for tree in self.trees.iter().take_while(|_| !progress.stopped()) {
                 tree.add_lengths(rows, columns.len(), nulls, out);
             }
             let trees = self.trees.len() as f64;
@@ -144,14 +148,14 @@ impl Model {
 }
 
 impl Detector for Isolation {
-    fn fit(&self, ships: &Shipments, _cache: &IndexCache, watch: &Watch) -> Result<SharedFit> {
+    fn fit(&self, ships: &Shipments, _cache: &IndexCache, progress: &Progress) -> Result<SharedFit> {
         self.check()?;
-        let features = matrix::load(ships, &self.columns, true, watch)?;
-        let pool = pool(self, features, None, watch)?;
-        Ok(Arc::new(self.model(pool, ships.len() as u64, watch)?))
+        let features = matrix::load(ships, &self.columns, true, progress)?;
+        let pool = pool(self, features, None, progress)?;
+        Ok(Arc::new(self.model(pool, ships.len() as u64, progress)?))
     }
 
-    fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit> {
+    fn restore(&self, states: &[RecordBatch], progress: &Progress) -> Result<SharedFit> {
         self.check()?;
         let features = matrix::from_columns(states, &self.columns, true, "Isolation")?;
         let (mut counts, mut n) = (Vec::new(), 0u64);
@@ -168,23 +172,23 @@ impl Detector for Isolation {
             counts.extend(own);
         }
         checked::total(&counts, "count", "Isolation")?;
-        let pool = pool(self, features, Some(counts), watch)?;
-        Ok(Arc::new(self.model(pool, n, watch)?))
+        let pool = pool(self, features, Some(counts), progress)?;
+        Ok(Arc::new(self.model(pool, n, progress)?))
     }
 }
 
 impl Fit for Model {
-    fn score(self: Arc<Self>, ships: &Shipments, _cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
-        let features = matrix::load(ships, &self.settings.columns, true, watch)?;
+    fn score(self: Arc<Self>, ships: &Shipments, _cache: &IndexCache, progress: &Progress) -> Result<SharedScores> {
+        let features = matrix::load(ships, &self.settings.columns, true, progress)?;
         let columns = matrix::relabelled(features, &self.labels());
-        let scores = self.scores(&columns, watch)?;
+        let scores = self.scores(&columns, progress)?;
         Ok(Arc::new(ForestScores { model: self, ships: ships.clone(), columns, scores }))
     }
 
     /// The shipments that trees are drawn from, a row a content: the columns, `count` shipments of it,
     /// and `fitted`, how many shipments were fitted in all. The forest is a function of these and of the
     /// seed.
-    fn state(&self, _watch: &Watch) -> Result<RecordBatch> {
+    fn state(&self, _progress: &Progress) -> Result<RecordBatch> {
         let rows = self.pool.counts.len();
         let mut columns = matrix::to_columns(&self.pool.features);
         let whole = |values: Vec<i64>| -> ArrayRef { Arc::new(Int64Array::from(values)) };

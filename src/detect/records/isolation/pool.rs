@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::{Isolation, stream, unit};
 use crate::detect::records::matrix::Feature;
 use crate::error::Result;
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::stats::mix;
 use crate::store::text_hash;
 
@@ -20,7 +20,12 @@ pub struct Pool {
 
 /// Shipments by their content, those with the smallest hashes. A shipment's hash does not depend on
 /// where it stands, so pools of parts of the data hold all that the pool of the whole needs.
-pub fn pool(settings: &Isolation, features: Vec<Feature>, counts: Option<Vec<u64>>, watch: &Watch) -> Result<Pool> {
+pub fn pool(
+    settings: &Isolation,
+    features: Vec<Feature>,
+    counts: Option<Vec<u64>>,
+    progress: &Progress,
+) -> Result<Pool> {
     let rows = features.first().map_or(0, |f| f.values.len());
     let labels: Vec<Vec<u64>> = features
         .iter()
@@ -42,7 +47,7 @@ pub fn pool(settings: &Isolation, features: Vec<Feature>, counts: Option<Vec<u64
     };
     let mut order: Vec<(u64, u32)> =
         (0..rows).into_par_iter().with_min_len(1 << 12).map(|row| (content(row), row as u32)).collect();
-    watch.check()?;
+    progress.check()?;
     let wanted = settings.trees.saturating_mul(settings.sample);
     // Those of one content come together; a few more rows than wanted allow for them.
     if order.len() > 4 * wanted {
@@ -56,9 +61,9 @@ pub fn pool(settings: &Isolation, features: Vec<Feature>, counts: Option<Vec<u64
             order = smaller;
         }
     }
-    watch.check()?;
+    progress.check()?;
     order.par_sort_unstable();
-    watch.check()?;
+    progress.check()?;
     let mut kept: Vec<u32> = Vec::new();
     let mut sizes: Vec<u64> = Vec::new();
     let mut hashes: Vec<u64> = Vec::new();

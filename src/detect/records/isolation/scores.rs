@@ -5,8 +5,8 @@ use std::sync::Arc;
 use arrow::buffer::ScalarBuffer;
 
 use super::Model;
-use crate::evidence::wording::number;
-use crate::evidence::{Number, Scores};
+use crate::evidence::wording::figure;
+use crate::evidence::{ScoreColumn, Scores};
 use crate::store::Shipments;
 
 pub struct ForestScores {
@@ -50,19 +50,19 @@ impl Scores for ForestScores {
         Some(&self.ships)
     }
 
-    fn number(&self, what: Number, at: usize) -> f64 {
+    fn value(&self, column: ScoreColumn, at: usize) -> f64 {
         let calibration = &self.model.calibration;
         let held = calibration.last().map_or(0, |c| c.1);
-        match what {
-            Number::Score | Number::Observed => self.scores[at],
-            Number::PValue => {
+        match column {
+            ScoreColumn::Score | ScoreColumn::Observed => self.scores[at],
+            ScoreColumn::PValue => {
                 let step = calibration.partition_point(|c| c.0 < self.scores[at]);
                 let less = if step == 0 { 0 } else { calibration[step - 1].1 };
                 (1 + held - less) as f64 / (held + 1) as f64
             }
-            Number::Direction => f64::NAN,
-            Number::Expected => calibration.get(calibration.len() / 2).map_or(f64::NAN, |c| c.0),
-            Number::Peers => self.model.n as f64,
+            ScoreColumn::Direction => f64::NAN,
+            ScoreColumn::Expected => calibration.get(calibration.len() / 2).map_or(f64::NAN, |c| c.0),
+            ScoreColumn::Peers => self.model.n as f64,
         }
     }
 
@@ -84,7 +84,7 @@ impl Scores for ForestScores {
                     Some(labels) => {
                         labels.get(x as usize).filter(|_| x.is_finite()).cloned().unwrap_or("(not met before)".into())
                     }
-                    None => number(x),
+                    None => figure(x),
                 };
                 format!("{} {value} ({:.0} % of the cuts)", feature.name, 100.0 * share)
             })
@@ -92,7 +92,7 @@ impl Scores for ForestScores {
         format!(
             "random cuts isolate it with a score of {:.3} where the middle shipment has {:.3}; most by {}",
             self.scores[at],
-            self.number(Number::Expected, at),
+            self.value(ScoreColumn::Expected, at),
             shown.join(", ")
         )
     }

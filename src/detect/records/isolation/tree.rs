@@ -11,7 +11,7 @@ const ABREAST: usize = 8;
 #[derive(Clone)]
 enum Cut {
     /// Beyond the number goes right.
-    Number(f64),
+    ScoreColumn(f64),
     /// Categories that go right, by their numbers; and where those go that the cut has not met.
     Category(Vec<bool>, bool),
 }
@@ -63,7 +63,7 @@ pub fn grow(pool: &Pool, sample: Vec<u32>, seed: u64) -> Tree {
         tree.column[node] = column as u32;
         tree.null_right[node] = null_right;
         match cut {
-            Cut::Number(bound) => tree.bound[node] = bound,
+            Cut::ScoreColumn(bound) => tree.bound[node] = bound,
             Cut::Category(right, new) => {
                 tree.bound[node] = f64::NAN;
                 tree.categories[node] = Some((right, new));
@@ -98,13 +98,13 @@ fn cut(pool: &Pool, rows: &[u32], random: &mut Random) -> Option<(usize, Cut, bo
                 continue;
             }
             // Only whether it is known parts these rows; nulls go right.
-            return Some((column, Cut::Number(f64::INFINITY), true));
+            return Some((column, Cut::ScoreColumn(f64::INFINITY), true));
         }
         let Some(labels) = &feature.labels else {
             let span = unit(random);
             // Infinities have no middle; a cut beyond the largest double would part nothing.
             let bound = low.max(-f64::MAX) * (1.0 - span) + high.min(f64::MAX) * span;
-            return Some((column, Cut::Number(bound.clamp(low, high.next_down())), coin));
+            return Some((column, Cut::ScoreColumn(bound.clamp(low, high.next_down())), coin));
         };
         let mut met: Vec<usize> = known().map(|v| v as usize).collect();
         met.sort_unstable();

@@ -155,7 +155,7 @@ impl Model {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::group::Combos;
+    use crate::group::GroupKeys;
     use proptest::prelude::*;
 
     fn model(settings: &Repeats, records: &[Record], quick: bool) -> Model {
@@ -166,7 +166,7 @@ mod tests {
         Model {
             settings: settings.clone(),
             keys: Vec::new(),
-            combos: Combos::of_columns(&[], &[], 1, &Default::default()).unwrap(),
+            group_keys: GroupKeys::of_columns(&[], &[], 1, &Default::default()).unwrap(),
             starts: vec![0, records.len()],
             large: vec![if quick { Large::of(settings, &records) } else { None }],
             records,

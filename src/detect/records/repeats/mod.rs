@@ -20,10 +20,10 @@ use rayon::prelude::*;
 use self::judge::{Kind, LARGE, Large, Verdict};
 use crate::detect::{Detector, Fit, SharedFit};
 use crate::error::{Error, Result};
-use crate::evidence::wording::{number, unusable};
-use crate::evidence::{Number, SHARE, Scores, SharedScores};
-use crate::group::{Combos, GroupIndex, IndexCache, resolve};
-use crate::progress::Watch;
+use crate::evidence::wording::{figure, unusable};
+use crate::evidence::{SHARE, ScoreColumn, Scores, SharedScores};
+use crate::group::{GroupIndex, GroupKeys, IndexCache, resolve};
+use crate::progress::Progress;
 use crate::state::checked::{Rule, wrong};
 use crate::state::members::{lists, plain, read_lists, same_lengths};
 use crate::store::{NULL_DAY, Role, Shipments, iso};
@@ -59,7 +59,7 @@ struct Model {
     settings: Repeats,
     keys: Vec<String>,
     /// Shipments of the same parties and code, by day, value and weight.
-    combos: Combos,
+    group_keys: GroupKeys,
     starts: Vec<usize>,
     records: Vec<Record>,
     /// All values of each code, ascending, and the code of each group.
@@ -106,59 +106,60 @@ impl Repeats {
     fn model(
         &self,
         keys: Vec<String>,
-        combos: Combos,
+        group_keys: GroupKeys,
         starts: Vec<usize>,
         mut records: Vec<Record>,
-        watch: &Watch,
+        progress: &Progress,
     ) -> Result<Model> {
         let mut rest = &mut records[..];
-        let mut groups: Vec<&mut [Record]> = Vec::with_capacity(combos.groups());
-        for g in 0..combos.groups() {
+        let mut groups: Vec<&mut [Record]> = Vec::with_capacity(group_keys.groups());
+        for g in 0..group_keys.groups() {
             let (group, behind) = rest.split_at_mut(starts[g + 1] - starts[g]);
             groups.push(group);
             rest = behind;
         }
         groups.into_par_iter().with_min_len(LARGE).for_each(|group| {
-            if !watch.stopped() {
+            if !progress.stopped() {
                 group.sort_unstable_by_key(Record::order);
             }
         });
-        watch.check()?;
+        progress.check()?;
         let hs = keys.iter().position(|k| k == Role::Hs.name());
         let (groups, code_of) = match hs {
             Some(at) => {
-                let (codes, of) = combos.project(&keys[at..=at])?.distinct()?;
+                let (codes, of) = group_keys.project(&keys[at..=at])?.distinct()?;
                 (codes.groups(), of)
             }
-            None => (1, vec![0; combos.groups()]),
+            None => (1, vec![0; group_keys.groups()]),
         };
         let mut codes: Vec<Vec<f64>> = vec![Vec::new(); groups];
-        for g in 0..combos.groups() {
-            watch.check()?;
+        for g in 0..group_keys.groups() {
+            progress.check()?;
             codes[code_of[g] as usize].extend(records[starts[g]..starts[g + 1]].iter().map(|r| r.value));
         }
         codes.par_iter_mut().for_each(|values| {
-            if !watch.stopped() {
+            if !progress.stopped() {
                 values.sort_unstable_by(f64::total_cmp);
             }
         });
-        let large = watch.each(0..combos.groups(), 1 << 10, |g| Large::of(self, &records[starts[g]..starts[g + 1]]))?;
-        Ok(Model { settings: self.clone(), keys, combos, starts, records, codes, code_of, large })
+        let large =
+            progress.each(0..group_keys.groups(), 1 << 10, |g| Large::of(self, &records[starts[g]..starts[g + 1]]))?;
+        Ok(Model { settings: self.clone(), keys, group_keys, starts, records, codes, code_of, large })
     }
 
-    fn learn(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<(Model, Arc<GroupIndex>)> {
+    fn learn(&self, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<(Model, Arc<GroupIndex>)> {
         self.check()?;
         let keys = Repeats::keys(ships)?;
-        let columns = Columns::load(ships, watch)?;
-        let index = cache.get(ships, &resolve(&ships.store, &keys)?, watch)?;
+        let columns = Columns::load(ships, progress)?;
+        let index = cache.get(ships, &resolve(&ships.store, &keys)?, progress)?;
         let mut starts = vec![0];
         let mut records = Vec::with_capacity(index.order.len());
         for g in 0..index.groups() {
-            watch.check()?;
+            progress.check()?;
             records.extend(index.rows(g).iter().filter_map(|&row| columns.record(row as usize)));
             starts.push(records.len());
         }
-        Ok((self.model(keys.clone(), Combos::of_index(&index, &keys), starts, records, watch)?, index))
+        Ok((self.model(keys.clone(), GroupKeys::of_index(&index, &keys), starts, records, progress)?, index))
     }
 }
 
@@ -169,11 +170,11 @@ struct Columns {
 }
 
 impl Columns {
-    fn load(ships: &Shipments, watch: &Watch) -> Result<Columns> {
+    fn load(ships: &Shipments, progress: &Progress) -> Result<Columns> {
         Ok(Columns {
-            days: ships.store.days(watch)?,
-            value: ships.store.role_numbers(Role::Value, watch)?,
-            weight: ships.store.optional_numbers(Role::NetWeight, watch)?,
+            days: ships.store.days(progress)?,
+            value: ships.store.role_numbers(Role::Value, progress)?,
+            weight: ships.store.optional_numbers(Role::NetWeight, progress)?,
         })
     }
 
@@ -186,19 +187,24 @@ impl Columns {
 }
 
 impl Detector for Repeats {
-    fn fit(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedFit> {
-        Ok(Arc::new(self.learn(ships, cache, watch)?.0))
+    fn fit(&self, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedFit> {
+        Ok(Arc::new(self.learn(ships, cache, progress)?.0))
     }
 
-    fn fit_score(&self, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<(SharedFit, SharedScores)> {
-        let (model, index) = self.learn(ships, cache, watch)?;
+    fn fit_score(
+        &self,
+        ships: &Shipments,
+        cache: &IndexCache,
+        progress: &Progress,
+    ) -> Result<(SharedFit, SharedScores)> {
+        let (model, index) = self.learn(ships, cache, progress)?;
         let model = Arc::new(model);
-        let known = (0..model.combos.groups() as u32).map(Some).collect();
-        let scores = RepeatScores::new(model.clone(), ships, &index, known, true, watch)?;
+        let known = (0..model.group_keys.groups() as u32).map(Some).collect();
+        let scores = RepeatScores::new(model.clone(), ships, &index, known, true, progress)?;
         Ok((model, Arc::new(scores)))
     }
 
-    fn restore(&self, states: &[RecordBatch], watch: &Watch) -> Result<SharedFit> {
+    fn restore(&self, states: &[RecordBatch], progress: &Progress) -> Result<SharedFit> {
         self.check()?;
         let known = ["hs", "exporter", "importer", "origin", "destination", "reported_by"];
         let keys: Vec<String> = known
@@ -211,29 +217,29 @@ impl Detector for Repeats {
         }
         let names = ["days", "values", "weights"];
         let rules = [(names[0], Rule::DAY), (names[1], Rule::AMOUNT), (names[2], Rule::ANY)];
-        let (combos, [days, values, weights]) = read_lists(states, &keys, rules, "Repeats", watch)?;
+        let (group_keys, [days, values, weights]) = read_lists(states, &keys, rules, "Repeats", progress)?;
         same_lengths(&[&days, &values, &weights], &names, "Repeats")?;
         let numbers = days.values.iter().zip(&values.values).zip(&weights.values);
         let records = numbers.map(|((&day, &value), &weight)| Record { day: day as i32, value, weight }).collect();
-        Ok(Arc::new(self.model(keys, combos, days.starts, records, watch)?))
+        Ok(Arc::new(self.model(keys, group_keys, days.starts, records, progress)?))
     }
 }
 
 impl Fit for Model {
-    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, watch: &Watch) -> Result<SharedScores> {
-        let index = cache.get(ships, &resolve(&ships.store, &self.keys)?, watch)?;
-        let here = Combos::of_index(&index, &self.keys);
-        let known = self.combos.find(&here, watch)?;
-        Ok(Arc::new(RepeatScores::new(self, ships, &index, known, false, watch)?))
+    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedScores> {
+        let index = cache.get(ships, &resolve(&ships.store, &self.keys)?, progress)?;
+        let here = GroupKeys::of_index(&index, &self.keys);
+        let known = self.group_keys.find(&here, progress)?;
+        Ok(Arc::new(RepeatScores::new(self, ships, &index, known, false, progress)?))
     }
 
     /// A row a group of the same parties and code: the keys, `n`, and lists of `days` (since
     /// 1970-01-01), `values` and `weights`.
-    fn state(&self, _watch: &Watch) -> Result<RecordBatch> {
-        let groups = self.combos.groups();
+    fn state(&self, _progress: &Progress) -> Result<RecordBatch> {
+        let groups = self.group_keys.groups();
         let mut columns: Vec<(String, ArrayRef)> = Vec::new();
         for (k, key) in self.keys.iter().enumerate() {
-            columns.push((key.clone(), plain(&self.combos.labels(k)?)?));
+            columns.push((key.clone(), plain(&self.group_keys.labels(k)?)?));
         }
         let n = (0..groups).map(|g| (self.starts[g + 1] - self.starts[g]) as i64);
         columns.push(("n".into(), Arc::new(Int64Array::from_iter_values(n))));
@@ -265,7 +271,7 @@ impl RepeatScores {
         index: &GroupIndex,
         known: Vec<Option<u32>>,
         own: bool,
-        watch: &Watch,
+        progress: &Progress,
     ) -> Result<RepeatScores> {
         let parties = |key: &String| *key == Role::Exporter.name() || *key == Role::Importer.name();
         let parties: Vec<usize> = (0..model.keys.len()).filter(|&k| parties(&model.keys[k])).collect();
@@ -275,7 +281,7 @@ impl RepeatScores {
             nameless,
             model,
             ships: ships.clone(),
-            columns: Columns::load(ships, watch)?,
+            columns: Columns::load(ships, progress)?,
             group: index.group_of_positions(ships),
             known,
             own,
@@ -310,24 +316,24 @@ impl Scores for RepeatScores {
         Some(&self.ships)
     }
 
-    fn number(&self, what: Number, at: usize) -> f64 {
+    fn value(&self, column: ScoreColumn, at: usize) -> f64 {
         if self.record(at).is_none() {
             return f64::NAN;
         }
         let verdict = self.verdict(at);
-        match what {
-            Number::Score => verdict.map_or(0.0, |v| -libm::log10(v.p.max(1e-300)) + 0.0),
-            Number::PValue => verdict.map_or(1.0, |v| v.p),
-            Number::Direction => f64::NAN,
-            Number::Observed => verdict.map_or(0.0, |v| v.like as f64),
-            Number::Expected => verdict.map_or(0.0, |v| v.rate * v.among as f64),
-            Number::Peers => self.known[self.group[at] as usize]
+        match column {
+            ScoreColumn::Score => verdict.map_or(0.0, |v| -libm::log10(v.p.max(1e-300)) + 0.0),
+            ScoreColumn::PValue => verdict.map_or(1.0, |v| v.p),
+            ScoreColumn::Direction => f64::NAN,
+            ScoreColumn::Observed => verdict.map_or(0.0, |v| v.like as f64),
+            ScoreColumn::Expected => verdict.map_or(0.0, |v| v.rate * v.among as f64),
+            ScoreColumn::Peers => self.known[self.group[at] as usize]
                 .map_or(0.0, |g| (self.model.starts[g as usize + 1] - self.model.starts[g as usize]) as f64),
         }
     }
 
     fn peer(&self, at: usize) -> Option<String> {
-        self.known[self.group[at] as usize].map(|g| self.model.combos.name(g as usize))
+        self.known[self.group[at] as usize].map(|g| self.model.group_keys.name(g as usize))
     }
 
     fn reason(&self, at: usize) -> String {
@@ -344,22 +350,22 @@ impl Scores for RepeatScores {
             return format!("no shipment of the same parties and code within {days} days is like it");
         };
         let others = format!("{} of {} other shipments of the same parties and code", verdict.like, verdict.among);
-        let chance = format!("{} expected by chance", number(verdict.rate * verdict.among as f64));
+        let chance = format!("{} expected by chance", figure(verdict.rate * verdict.among as f64));
         match verdict.kind {
             Kind::Duplicate => format!(
                 "{others} on {} have the very same value {} and weight; {chance}",
                 iso(record.day),
-                number(record.value)
+                figure(record.value)
             ),
             Kind::Near => format!(
                 "{others} within {days} days have a value within {} % of {}; {chance}",
-                number(100.0 * self.model.settings.tolerance),
-                number(record.value)
+                figure(100.0 * self.model.settings.tolerance),
+                figure(record.value)
             ),
             Kind::Split => format!(
                 "{others} within {days} days lie like this one ({}) just under {}, which together they exceed; {chance}",
-                number(record.value),
-                number(self.model.settings.threshold.unwrap_or(f64::NAN))
+                figure(record.value),
+                figure(self.model.settings.threshold.unwrap_or(f64::NAN))
             ),
         }
     }
@@ -372,8 +378,8 @@ impl Scores for RepeatScores {
         vec![Field::new("kind", DataType::Utf8View, true)]
     }
 
-    fn proof(&self, _column: usize, range: Range<usize>, watch: &Watch) -> Result<ArrayRef> {
-        let kinds = watch.each(range, SHARE, |at| self.kind(at))?;
+    fn evidence_column(&self, _column: usize, range: Range<usize>, progress: &Progress) -> Result<ArrayRef> {
+        let kinds = progress.each(range, SHARE, |at| self.kind(at))?;
         Ok(Arc::new(kinds.into_iter().collect::<StringViewArray>()))
     }
 }

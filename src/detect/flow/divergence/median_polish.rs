@@ -1,14 +1,14 @@
-//! Growth of pairs, what product and destination explain of it by weighted median polish (Tukey 1977),
+//! Growth of pairs, what product and destination explain of it by weighted median median_polish (Tukey 1977),
 //! and how far the rest lies out.
 
 use super::Pair;
-use crate::calibrate::tails::{Counts, Tails};
+use crate::calibrate::tails::{ScoreHistogram, Tails};
 use crate::error::Result;
 use crate::flows::{Total, expansion};
-use crate::progress::Watch;
-use crate::stats::{MEDIAN_VARIANCE, Ordered, encode, exact_sum, ln, normal_quantile, student_t_two_sided};
+use crate::progress::Progress;
+use crate::stats::{MEDIAN_VARIANCE, OrderStatistics, encode, exact_sum, ln, normal_quantile, student_t_two_sided};
 
-/// Rounds of median polish at the most; it settles in a few.
+/// Rounds of median median_polish at the most; it settles in a few.
 const ROUNDS: usize = 10;
 /// What an empty window counts as, in typical records.
 const EMPTY: f64 = 0.5;
@@ -22,10 +22,10 @@ const EVEN: f64 = 1e-9;
 const ENOUGH: usize = 20;
 
 /// Growth, its variance, and that of the other destinations.
-pub fn grow(pairs: &mut [Pair], watch: &Watch) -> Result<()> {
+pub fn grow(pairs: &mut [Pair], progress: &Progress) -> Result<()> {
     let variety = variety(pairs);
     for run in by_product(pairs) {
-        watch.check()?;
+        progress.check()?;
         let group = &mut pairs[run];
         let sum = |value: &dyn Fn(&Pair) -> f64, group: &[Pair]| -> Vec<f64> { group.iter().map(value).collect() };
         let (bases, currents) = (sum(&|p| p.base.value, group), sum(&|p| p.current.value, group));
@@ -33,7 +33,7 @@ pub fn grow(pairs: &mut [Pair], watch: &Watch) -> Result<()> {
         let total = exact_sum(&bases) + exact_sum(&currents);
         // Where one window is empty it counts as half a typical record: no growth is infinite.
         let floor = EMPTY * total / records.max(1) as f64;
-        let (without_base, without_current) = (without_one(&bases, watch)?, without_one(&currents, watch)?);
+        let (without_base, without_current) = (without_one(&bases, progress)?, without_one(&currents, progress)?);
         for (i, pair) in group.iter_mut().enumerate() {
             let (b, c) = (pair.base.value, pair.current.value);
             if b < 0.0 || c < 0.0 || b + c <= 0.0 || total <= 0.0 {
@@ -51,7 +51,7 @@ pub fn grow(pairs: &mut [Pair], watch: &Watch) -> Result<()> {
 
 /// For each value the correctly rounded sum of all others. The exact sum of all is a handful of numbers; one
 /// value more, with its sign turned, makes it that of the others.
-fn without_one(values: &[f64], watch: &Watch) -> Result<Vec<f64>> {
+fn without_one(values: &[f64], progress: &Progress) -> Result<Vec<f64>> {
     let all = expansion(exact_sum(values), values.to_vec());
     let one = |i: usize| {
         if all.iter().all(|part| part.is_finite()) {
@@ -62,7 +62,7 @@ fn without_one(values: &[f64], watch: &Watch) -> Result<Vec<f64>> {
         let others = values.iter().enumerate().filter(|(k, _)| *k != i);
         exact_sum(&others.map(|(_, v)| *v).collect::<Vec<f64>>())
     };
-    watch.each(0..values.len(), 1 << 8, one)
+    progress.each(0..values.len(), 1 << 8, one)
 }
 
 /// The variance of the sizes of records over the square of their mean, in the middle of the windows with
@@ -70,7 +70,7 @@ fn without_one(values: &[f64], watch: &Watch) -> Result<Vec<f64>> {
 fn variety(pairs: &[Pair]) -> f64 {
     let windows = pairs.iter().flat_map(|p| [p.base, p.current]).filter(|t| t.records >= 5 && t.worth() > 0.0);
     let mut keys: Vec<i64> = windows.map(|t| encode(own_variety(t))).collect();
-    Ordered::new(&mut keys, false).median().unwrap_or(1.0)
+    OrderStatistics::new(&mut keys, false).median().unwrap_or(1.0)
 }
 
 fn own_variety(t: Total) -> f64 {
@@ -99,8 +99,8 @@ fn by_product(pairs: &[Pair]) -> Vec<std::ops::Range<usize>> {
         .collect()
 }
 
-/// Product and destination effects by weighted median polish.
-pub fn polish(pairs: &mut [Pair], watch: &Watch) -> Result<()> {
+/// Product and destination effects by weighted median median_polish.
+pub fn median_polish(pairs: &mut [Pair], progress: &Progress) -> Result<()> {
     let products = pairs.iter().map(|p| p.product as usize + 1).max().unwrap_or(0);
     let destinations = pairs.iter().map(|p| p.destination as usize + 1).max().unwrap_or(0);
     let known: Vec<usize> = (0..pairs.len()).filter(|&i| !pairs[i].growth.is_nan()).collect();
@@ -118,7 +118,7 @@ pub fn polish(pairs: &mut [Pair], watch: &Watch) -> Result<()> {
         let mut moved = 0.0f64;
         for side in &sides {
             for line in side.iter().filter(|line| line.len() > 1) {
-                watch.check()?;
+                progress.check()?;
                 let effect = weighted_median(line.iter().map(|&i| (rest[i], 1.0 / pairs[i].variance)).collect());
                 line.iter().for_each(|&i| rest[i] -= effect);
                 moved = moved.max(effect.abs());
@@ -142,7 +142,7 @@ pub fn polish(pairs: &mut [Pair], watch: &Watch) -> Result<()> {
     for line in sides[0].iter().filter(|line| line.len() > 1) {
         let mut values: Vec<(f64, f64, usize)> = line.iter().map(|&i| (rest[i], 1.0 / pairs[i].variance, i)).collect();
         values.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.2.cmp(&b.2)));
-        watch.check()?;
+        progress.check()?;
         let middles = middles_of_others(&values);
         values.iter().zip(middles).for_each(|((value, _, i), middle)| rest[*i] = value - middle);
     }
@@ -156,7 +156,7 @@ pub fn polish(pairs: &mut [Pair], watch: &Watch) -> Result<()> {
         }
     }
     for line in &sides[0] {
-        watch.check()?;
+        progress.check()?;
         let scored: Vec<usize> = line.iter().copied().filter(|&i| !pairs[i].z.is_nan()).collect();
         // The two that went furthest down, and the two that went furthest up: one of them may be the pair itself.
         let [down, up] = [1.0, -1.0].map(|sign| {
@@ -208,14 +208,14 @@ fn middles_of_others(values: &[(f64, f64, usize)]) -> Vec<f64> {
 }
 
 /// z in units of the spread of all of them, and their tails.
-pub fn standardise(pairs: &mut [Pair], watch: &Watch) -> Result<Tails> {
+pub fn standardise(pairs: &mut [Pair], progress: &Progress) -> Result<Tails> {
     let mut keys: Vec<i64> = pairs.iter().filter(|p| !p.z.is_nan()).map(|p| encode(p.z.abs())).collect();
     let enough = keys.len() >= ENOUGH;
-    let spread = Ordered::new(&mut keys, true).quantile(MOST.0).unwrap_or(1.0) / MOST.1;
+    let spread = OrderStatistics::new(&mut keys, true).quantile(MOST.0).unwrap_or(1.0) / MOST.1;
     let spread = if enough && spread > 0.0 { spread } else { 1.0 };
-    let mut counts = Counts::new();
+    let mut counts = ScoreHistogram::new();
     for pair in pairs.iter_mut().filter(|p| !p.z.is_nan()) {
-        watch.check()?;
+        progress.check()?;
         // How large records are is known from few of them: Student's t, as a standard normal.
         let tail = 0.5 * student_t_two_sided(pair.z / spread, freedom(pair));
         pair.z = normal_quantile(tail.clamp(1e-300, 0.5)).abs().copysign(pair.z);
@@ -272,7 +272,7 @@ mod tests {
             if huge {
                 numbers.extend([1e300, -1e300, f64::INFINITY]);
             }
-            let quick = without_one(&numbers, &Watch::default()).unwrap();
+            let quick = without_one(&numbers, &Progress::default()).unwrap();
             for (i, sum) in quick.iter().enumerate() {
                 let others: Vec<f64> = [&numbers[..i], &numbers[i + 1..]].concat();
                 prop_assert_eq!(sum.to_bits(), exact_sum(&others).to_bits());

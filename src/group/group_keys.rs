@@ -13,11 +13,11 @@ use rayon::prelude::*;
 use super::index::{GroupIndex, gather};
 use super::key::{period_labels, prefix_labels};
 use crate::error::{Error, Result};
-use crate::progress::Watch;
+use crate::progress::Progress;
 use crate::store::{Every, encode};
 
 /// Groups as codes into the sorted labels of each key; the code one past the last label is null.
-pub struct Combos {
+pub struct GroupKeys {
     pub keys: Vec<String>,
     labels: Vec<ArrayRef>,
     codes: Vec<Vec<u32>>,
@@ -26,13 +26,13 @@ pub struct Combos {
     numbers: OnceLock<HashMap<Box<str>, u32>>,
 }
 
-impl Combos {
-    fn new(keys: &[String], labels: Vec<ArrayRef>, codes: Vec<Vec<u32>>, groups: usize) -> Combos {
-        Combos { keys: keys.to_vec(), labels, codes, groups, numbers: OnceLock::new() }
+impl GroupKeys {
+    fn new(keys: &[String], labels: Vec<ArrayRef>, codes: Vec<Vec<u32>>, groups: usize) -> GroupKeys {
+        GroupKeys { keys: keys.to_vec(), labels, codes, groups, numbers: OnceLock::new() }
     }
 
-    pub fn of_index(index: &GroupIndex, keys: &[String]) -> Combos {
-        Combos::of_some(index, keys, 0..index.groups())
+    pub fn of_index(index: &GroupIndex, keys: &[String]) -> GroupKeys {
+        GroupKeys::of_some(index, keys, 0..index.groups())
     }
 
     /// Some groups of an index by the first of its keys.
@@ -40,21 +40,26 @@ impl Combos {
         index: &GroupIndex,
         keys: &[String],
         groups: impl ExactSizeIterator<Item = usize> + Clone,
-    ) -> Combos {
+    ) -> GroupKeys {
         let labels = (0..keys.len()).map(|k| index.keys.distinct(k).clone()).collect();
         let codes = (0..keys.len()).map(|k| groups.clone().map(|g| index.keys.code(g, k)).collect()).collect();
-        Combos::new(keys, labels, codes, groups.len())
+        GroupKeys::new(keys, labels, codes, groups.len())
     }
 
     /// Groups from tables that hold their keys under their names, one group a row.
-    pub fn of_columns(keys: &[String], columns: &[Vec<ArrayRef>], groups: usize, watch: &Watch) -> Result<Combos> {
-        let mut combos = Combos::new(keys, Vec::new(), Vec::new(), groups);
+    pub fn of_columns(
+        keys: &[String],
+        columns: &[Vec<ArrayRef>],
+        groups: usize,
+        progress: &Progress,
+    ) -> Result<GroupKeys> {
+        let mut group_keys = GroupKeys::new(keys, Vec::new(), Vec::new(), groups);
         for chunks in columns {
-            let codes = encode(chunks, watch)?;
-            combos.labels.push(codes.labels.clone());
-            combos.codes.push(codes.ids);
+            let codes = encode(chunks, progress)?;
+            group_keys.labels.push(codes.labels.clone());
+            group_keys.codes.push(codes.ids);
         }
-        Ok(combos)
+        Ok(group_keys)
     }
 
     pub fn groups(&self) -> usize {
@@ -74,9 +79,9 @@ impl Combos {
     }
 
     /// Some of the groups, in this order.
-    pub fn some(&self, groups: &[u32]) -> Combos {
+    pub fn some(&self, groups: &[u32]) -> GroupKeys {
         let codes = self.codes.iter().map(|codes| groups.iter().map(|&g| codes[g as usize]).collect()).collect();
-        Combos::new(&self.keys, self.labels.clone(), codes, groups.len())
+        GroupKeys::new(&self.keys, self.labels.clone(), codes, groups.len())
     }
 
     /// The values of key `column` of a range of groups.
@@ -95,7 +100,7 @@ impl Combos {
     }
 
     /// The distinct groups in key order, and for each of the old ones its number among them.
-    pub fn distinct(&self) -> Result<(Combos, Vec<u32>)> {
+    pub fn distinct(&self) -> Result<(GroupKeys, Vec<u32>)> {
         let mut packed = vec![0u128; self.groups];
         let mut range = 1u128;
         for (labels, codes) in self.labels.iter().zip(&self.codes) {
@@ -118,12 +123,12 @@ impl Combos {
             number[g as usize] = firsts.len() as u32 - 1;
         }
         let codes = self.codes.iter().map(|codes| firsts.iter().map(|&g| codes[g as usize]).collect()).collect();
-        Ok((Combos::new(&self.keys, self.labels.clone(), codes, firsts.len()), number))
+        Ok((GroupKeys::new(&self.keys, self.labels.clone(), codes, firsts.len()), number))
     }
 
     /// The same groups under coarser keys, each a key here or one that follows from a key here.
-    pub fn project(&self, keys: &[String]) -> Result<Combos> {
-        let mut made = Combos::new(keys, Vec::new(), Vec::new(), self.groups);
+    pub fn project(&self, keys: &[String]) -> Result<GroupKeys> {
+        let mut made = GroupKeys::new(keys, Vec::new(), Vec::new(), self.groups);
         for key in keys {
             if let Some(at) = self.keys.iter().position(|k| k == key) {
                 made.labels.push(self.labels[at].clone());
@@ -159,23 +164,23 @@ impl Combos {
     }
 
     /// The number here of each group there, found by its labels, if it is known.
-    pub fn find(&self, there: &Combos, watch: &Watch) -> Result<Vec<Option<u32>>> {
+    pub fn find(&self, there: &GroupKeys, progress: &Progress) -> Result<Vec<Option<u32>>> {
         let numbers = match self.numbers.get() {
             Some(numbers) => numbers,
             None => {
-                let made = self.names(watch)?.into_iter().enumerate().map(|(g, name)| (name, g as u32)).collect();
+                let made = self.names(progress)?.into_iter().enumerate().map(|(g, name)| (name, g as u32)).collect();
                 self.numbers.get_or_init(|| made)
             }
         };
-        Ok(there.names(watch)?.iter().map(|name| numbers.get(name).copied()).collect())
+        Ok(there.names(progress)?.iter().map(|name| numbers.get(name).copied()).collect())
     }
 
     /// A name for each group that is the same in another store: its labels as texts, a day the same as its
     /// first instant.
-    fn names(&self, watch: &Watch) -> Result<Vec<Box<str>>> {
+    fn names(&self, progress: &Progress) -> Result<Vec<Box<str>>> {
         let texts: Result<Vec<ArrayRef>, _> = self.labels.iter().map(|l| cast(l, &DataType::Utf8View)).collect();
         let texts = texts?;
-        watch.each(0..self.groups, 1 << 10, |g| {
+        progress.each(0..self.groups, 1 << 10, |g| {
             let mut name = String::new();
             for ((texts, codes), labels) in texts.iter().zip(&self.codes).zip(&self.labels) {
                 let days = labels.data_type().is_temporal();
@@ -253,14 +258,14 @@ mod tests {
     fn coarser_groups_and_back() {
         let hs: ArrayRef = Arc::new(StringViewArray::from(vec![Some("010121"), Some("010129"), None, Some("02")]));
         let day: ArrayRef = Arc::new(Date32Array::from(vec![Some(40), Some(35), Some(70), None]));
-        let combos =
-            Combos::of_columns(&names(&["hs6", "month"]), &[vec![hs], vec![day]], 4, &Watch::default()).unwrap();
-        let coarse = combos.project(&names(&["hs4", "year"])).unwrap();
+        let group_keys =
+            GroupKeys::of_columns(&names(&["hs6", "month"]), &[vec![hs], vec![day]], 4, &Progress::default()).unwrap();
+        let coarse = group_keys.project(&names(&["hs4", "year"])).unwrap();
         let (distinct, number) = coarse.distinct().unwrap();
         assert_eq!(number, [0, 0, 2, 1]);
         assert_eq!(distinct.name(0), "hs4 0101, year 1970-01-01");
         assert_eq!(distinct.name(1), "hs4 02, year (none)");
-        assert_eq!(distinct.find(&coarse, &Watch::default()).unwrap(), [Some(0), Some(0), Some(2), Some(1)]);
-        assert!(combos.project(&names(&["origin"])).is_err());
+        assert_eq!(distinct.find(&coarse, &Progress::default()).unwrap(), [Some(0), Some(0), Some(2), Some(1)]);
+        assert!(group_keys.project(&names(&["origin"])).is_err());
     }
 }

@@ -4,30 +4,30 @@
 //! the more so the fewer its members (empirical Bayes; DerSimonian and Laird 1986).
 
 use super::fit::Group;
-use crate::stats::{Ordered, encode, exact_sum, ln, select};
+use crate::stats::{OrderStatistics, encode, exact_sum, ln, select};
 
-/// The share of members within a group's reach, and where that lies on a normal: Φ⁻¹(0.975).
+/// The share of members within a group's outer_quantile, and where that lies on a normal: Φ⁻¹(0.975).
 const WITHIN: f64 = 0.95;
 const ON_A_NORMAL: f64 = 1.959_963_984_540_054;
-/// The variance of ln(reach / scale) times the group's size, where tails are Student's with four degrees
-/// of freedom: 19 (d ln q / d ln p)² for the reach and 1.5 for the scale. On a normal it is half of that.
+/// The variance of ln(outer_quantile / scale) times the group's size, where tails are Student's with four degrees
+/// of freedom: 19 (d ln q / d ln p)² for the outer_quantile and 1.5 for the scale. On a normal it is half of that.
 const VARIANCE: f64 = 4.0;
 /// Groups farther than this from the usual say no more of how groups differ.
 const FAR: f64 = 1.5;
 
 /// The distance from the centre that nineteen in twenty keep within; `scale` says about where to look.
-pub fn reach(distances: &[f64], scale: f64, spare: &mut Vec<u64>) -> f64 {
+pub fn outer_quantile(distances: &[f64], scale: f64, spare: &mut Vec<u64>) -> f64 {
     let rank = (WITHIN * (distances.len() - 1) as f64) as usize;
     select(distances, rank, 1.4 * scale..4.0 * scale, spare).0
 }
 
 /// Puts into each group by how much its outer scores are stretched beside the usual group's.
-pub fn stretch(groups: &mut [Group], min_peers: usize) {
-    let off = |group: &Group| ln(group.reach / (ON_A_NORMAL * group.width()));
-    let able = |group: &Group| group.judges(min_peers) && !group.one_price && group.reach > 0.0;
+pub fn tail_scale(groups: &mut [Group], min_peers: usize) {
+    let off = |group: &Group| ln(group.outer_quantile / (ON_A_NORMAL * group.width()));
+    let able = |group: &Group| group.has_spread(min_peers) && !group.one_price && group.outer_quantile > 0.0;
     let known: Vec<&Group> = groups.iter().filter(|group| able(group)).collect();
     let mut keys: Vec<i64> = known.iter().map(|group| encode(off(group))).collect();
-    let Some(usual) = Ordered::new(&mut keys, false).median() else { return };
+    let Some(usual) = OrderStatistics::new(&mut keys, false).median() else { return };
     let weights: Vec<f64> = known.iter().map(|group| f64::from(group.n) / VARIANCE).collect();
     let squares: Vec<f64> =
         known.iter().zip(&weights).map(|(group, w)| w * (off(group) - usual).clamp(-FAR, FAR).powi(2)).collect();
@@ -39,6 +39,6 @@ pub fn stretch(groups: &mut [Group], min_peers: usize) {
     }
     for group in groups.iter_mut().filter(|group| able(group)) {
         let chance = VARIANCE / f64::from(group.n);
-        group.stretch = libm::exp((off(group) - usual) * between / (between + chance));
+        group.tail_scale = libm::exp((off(group) - usual) * between / (between + chance));
     }
 }
