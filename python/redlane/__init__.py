@@ -13,22 +13,9 @@ from __future__ import annotations
 
 import warnings as _warnings
 
-from redlane import _core, errors, samples
+from redlane import _core, detectors, errors, samples
 from redlane._arguments import count as _count
-from redlane.detectors import (
-    Digits,
-    Divergence,
-    Diversion,
-    Ecod,
-    Isolation,
-    MirrorGap,
-    Newcomer,
-    Rarity,
-    Repeats,
-    Surge,
-    UnitValue,
-    ValueWeight,
-)
+from redlane.detectors import *  # noqa: F403
 from redlane.errors import FaultError, ReadError, RedlaneError, SchemaError
 from redlane.findings import Findings, screen
 from redlane.learning import evaluate, fdr, features, inject, leakage_report
@@ -39,25 +26,14 @@ from redlane.table import Table
 __version__ = _core.__version__
 
 __all__ = [
-    "Digits",
-    "Divergence",
-    "Diversion",
-    "Ecod",
     "FaultError",
     "Findings",
-    "Isolation",
-    "MirrorGap",
-    "Newcomer",
-    "Rarity",
     "ReadError",
     "RedlaneError",
-    "Repeats",
     "SchemaError",
     "Shipments",
-    "Surge",
     "Table",
-    "UnitValue",
-    "ValueWeight",
+    "detectors",
     "errors",
     "evaluate",
     "fdr",
@@ -70,6 +46,7 @@ __all__ = [
     "screen",
     "set_threads",
 ]
+__all__ += detectors.__all__
 
 if _core.DEBUG_BUILD:
     _warnings.warn("this is a debug build of redlane; it is many times slower", RuntimeWarning, stacklevel=2)

@@ -59,7 +59,7 @@ def screen(
     chosen: list[Detector] = [UnitValue()] if detectors is None else list(detectors)
     if not chosen:
         raise ArgumentError("no detectors given; leave detectors out for the default ones")
-    scores = [detector._screen(ships, history) for detector in chosen]
+    scores = [detector._screen(ships, history, progress) for detector in chosen]
     with reporting(progress) as report:
         table, rows = _core.screen(ships._core, scores, fdr, report)
     # Prices in several currencies are compared as they stand.

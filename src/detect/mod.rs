@@ -1,11 +1,16 @@
 //! Detectors: what they have in common, the list of them, and one file or folder for each.
 
-pub mod entity;
-pub mod flow;
-pub mod price;
-pub mod records;
+mod entity;
+mod flow;
+mod labelled;
+mod parameters;
+mod price;
+mod records;
+pub mod registry;
 mod skip_totals;
 mod traits;
 
-pub use skip_totals::SkipTotals;
-pub use traits::{Detector, Fit, SharedFit};
+pub use labelled::{LABEL, Labelled};
+pub use parameters::Parameters;
+pub use registry::detector;
+pub use traits::{Detector, Fit, Registered, SharedFit};

@@ -3,27 +3,27 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringViewArray, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::Field;
 
 use crate::detect::{Detector, Fit, SharedFit};
 use crate::error::Result;
-use crate::evidence::{Cautions, ScoreColumn, Scores, SharedScores};
-use crate::group::IndexCache;
+use crate::evidence::{Account, Column, ScoreColumn, Scores, SharedScores};
+use crate::group::{GroupKeys, IndexCache};
 use crate::progress::Progress;
 use crate::store::Shipments;
 
 /// The detector, without totals.
-pub struct SkipTotals<D>(pub D);
+pub struct SkipTotals(pub Box<dyn Detector>);
 
-impl<D: Detector> Detector for SkipTotals<D> {
+impl Detector for SkipTotals {
     fn fit(&self, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedFit> {
         let fit = match parts(ships, cache) {
             Some((kept, cache)) => self.0.fit(&kept, &cache, progress)?,
             None => self.0.fit(ships, cache, progress)?,
         };
-        Ok(Arc::new(ApartFit(fit)))
+        Ok(Arc::new(SkipTotalsFit(fit)))
     }
 
     fn fit_score(
@@ -34,20 +34,20 @@ impl<D: Detector> Detector for SkipTotals<D> {
     ) -> Result<(SharedFit, SharedScores)> {
         let Some((kept, cache)) = parts(ships, cache) else {
             let (fit, scores) = self.0.fit_score(ships, cache, progress)?;
-            return Ok((Arc::new(ApartFit(fit)), scores));
+            return Ok((Arc::new(SkipTotalsFit(fit)), scores));
         };
         let (fit, scores) = self.0.fit_score(&kept, &cache, progress)?;
-        Ok((Arc::new(ApartFit(fit)), widened(ships, &kept, scores)))
+        Ok((Arc::new(SkipTotalsFit(fit)), widened(ships, &kept, scores)))
     }
 
     fn restore(&self, states: &[RecordBatch], progress: &Progress) -> Result<SharedFit> {
-        Ok(Arc::new(ApartFit(self.0.restore(states, progress)?)))
+        Ok(Arc::new(SkipTotalsFit(self.0.restore(states, progress)?)))
     }
 }
 
-struct ApartFit(SharedFit);
+struct SkipTotalsFit(SharedFit);
 
-impl Fit for ApartFit {
+impl Fit for SkipTotalsFit {
     fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedScores> {
         match parts(ships, cache) {
             Some((kept, cache)) => Ok(widened(ships, &kept, self.0.clone().score(&kept, &cache, progress)?)),
@@ -91,6 +91,12 @@ impl SkipTotalsScores {
         let Some(&first) = known.next() else { return 0..0 };
         first as usize..known.next_back().map_or(first, |&last| last) as usize + 1
     }
+
+    /// Why a row that is a total has no score.
+    fn reason(&self, at: usize) -> String {
+        let why = self.ships.store.totals().reason(self.ships.rows.row(at)).unwrap_or_default();
+        format!("not scored: the row is a total of other rows ({why})")
+    }
 }
 
 impl Scores for SkipTotalsScores {
@@ -102,8 +108,45 @@ impl Scores for SkipTotalsScores {
         Some(&self.ships)
     }
 
-    fn value(&self, column: ScoreColumn, at: usize) -> f64 {
-        self.at(at).map_or(f64::NAN, |at| self.scores.value(column, at))
+    fn groups(&self) -> Option<&GroupKeys> {
+        None
+    }
+
+    fn len(&self) -> usize {
+        self.ships.len()
+    }
+
+    fn keys(&self) -> Vec<Field> {
+        self.scores.keys()
+    }
+
+    fn evidence(&self) -> Vec<Field> {
+        self.scores.evidence()
+    }
+
+    fn read(&self, columns: &[Column], range: Range<usize>, progress: &Progress) -> Result<Vec<ArrayRef>> {
+        let inner = self.inner(range.clone());
+        let start = inner.start as u32;
+        let made = self.scores.read(columns, inner, progress)?;
+        let places: UInt32Array = self.place[range.clone()].iter().map(|place| place.map(|p| p - start)).collect();
+        let one = |(array, column): (ArrayRef, &Column)| -> Result<ArrayRef> {
+            Ok(match column {
+                Column::Key(_) => {
+                    let rows = range.clone().map(|at| self.ships.rows.row(at) as i64);
+                    Arc::new(Int64Array::from_iter_values(rows))
+                }
+                Column::Reason => {
+                    let reasons = array.as_string_view();
+                    let text = |(i, at): (usize, usize)| match places.is_valid(i) {
+                        true => reasons.value(places.value(i) as usize).to_owned(),
+                        false => self.reason(at),
+                    };
+                    Arc::new(range.clone().enumerate().map(|place| Some(text(place))).collect::<StringViewArray>())
+                }
+                _ => take(&array, &places, None)?,
+            })
+        };
+        made.into_iter().zip(columns).map(one).collect()
     }
 
     fn values(&self, column: ScoreColumn, range: Range<usize>, progress: &Progress) -> Result<Vec<f64>> {
@@ -113,38 +156,14 @@ impl Scores for SkipTotalsScores {
         Ok(range.map(|at| self.at(at).map_or(f64::NAN, |at| made[at - start])).collect())
     }
 
-    fn peer(&self, at: usize) -> Option<String> {
-        self.scores.peer(self.at(at)?)
-    }
-
-    fn cautions(&self, progress: &Progress) -> Result<Cautions<'_>> {
-        let inner = self.scores.cautions(progress)?;
-        Ok(Box::new(move |at| inner(self.at(at)?)))
-    }
-
-    fn reason(&self, at: usize) -> String {
-        match self.at(at) {
-            Some(at) => self.scores.reason(at),
-            None => {
-                let why = self.ships.store.totals().reason(self.ships.rows.row(at)).unwrap_or_default();
-                format!("not scored: the row is a total of other rows ({why})")
-            }
-        }
-    }
-
-    fn at_stake(&self, at: usize) -> f64 {
-        self.at(at).map_or(f64::NAN, |at| self.scores.at_stake(at))
-    }
-
-    fn evidence(&self) -> Vec<Field> {
-        self.scores.evidence().into_iter().map(|field| field.with_nullable(true)).collect()
-    }
-
-    fn evidence_column(&self, column: usize, range: Range<usize>, progress: &Progress) -> Result<ArrayRef> {
-        let inner = self.inner(range.clone());
-        let start = inner.start as u32;
-        let made = self.scores.evidence_column(column, inner, progress)?;
-        let places: UInt32Array = range.map(|at| self.place[at].map(|p| p - start)).collect();
-        Ok(take(&made, &places, None)?)
+    /// Totals have no p-value, so a screen never asks for them.
+    fn accounts(&self, subjects: &[usize], progress: &Progress) -> Result<Vec<Account>> {
+        let known: Vec<usize> = subjects.iter().filter_map(|&at| self.at(at)).collect();
+        let mut made = self.scores.accounts(&known, progress)?.into_iter();
+        let one = |&at: &usize| match self.at(at) {
+            Some(_) => made.next().unwrap_or_default(),
+            None => Account { reason: self.reason(at), ..Account::default() },
+        };
+        Ok(subjects.iter().map(one).collect())
     }
 }

@@ -4,11 +4,21 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
+use super::parameters::Parameters;
 use crate::error::Result;
 use crate::evidence::SharedScores;
 use crate::group::IndexCache;
 use crate::progress::Progress;
 use crate::store::Shipments;
+
+/// A detector that the registry knows.
+pub trait Registered: Detector + Sized {
+    /// The name of the class in Python.
+    const NAME: &'static str;
+
+    /// The detector with these parameters; those that make no sense are errors.
+    fn of_parameters(parameters: &Parameters) -> Result<Self>;
+}
 
 /// A detector with its settings.
 pub trait Detector: Send + Sync {

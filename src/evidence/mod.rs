@@ -2,6 +2,8 @@
 
 pub mod cautions;
 mod scores;
+mod verdicts;
 pub mod wording;
 
-pub use scores::{Cautions, SHARE, ScoreColumn, ScoreTable, Scores, SharedScores, any_nan};
+pub use scores::{Account, Column, SHARE, ScoreColumn, ScoreTable, Scores, SharedScores, any_nan};
+pub use verdicts::{Cautions, Evidence, Reader, Verdicts, direction};

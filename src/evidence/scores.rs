@@ -1,11 +1,10 @@
 //! What every detector gives: a table with a row a subject, whose columns are made when they are
-//! read. A reason for each of ten million rows is a gigabyte nobody asked for.
+//! read. A reason for each of ten million rows would be a gigabyte of text that few callers need.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringViewArray, StringViewBuilder};
-use arrow::buffer::NullBuffer;
+use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use rayon::prelude::*;
 
@@ -26,103 +25,100 @@ pub enum ScoreColumn {
     Peers,
 }
 
-pub type SharedScores = Arc<dyn Scores>;
+/// A column of a table of scores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Column {
+    /// The row of a shipment, or a key of a group.
+    Key(usize),
+    Value(ScoreColumn),
+    Peer,
+    Caution,
+    Reason,
+    Evidence(usize),
+}
 
-/// Tells the caution of each subject, where there is one.
-pub type Cautions<'a> = Box<dyn Fn(usize) -> Option<String> + Send + Sync + 'a>;
+/// All that a screen needs to know of one subject.
+#[derive(Clone, Debug, Default)]
+pub struct Account {
+    pub subject: String,
+    pub score: f64,
+    pub direction: f64,
+    pub observed: f64,
+    pub expected: f64,
+    /// What the anomaly is worth: how far the value is from the expected one.
+    pub at_stake: f64,
+    pub caution: Option<String>,
+    pub reason: String,
+    /// The source rows behind the subject.
+    pub rows: Vec<u32>,
+}
+
+pub type SharedScores = Arc<dyn Scores>;
 
 /// Rows below which a column is not worth splitting over threads.
 pub const SHARE: usize = 1 << 12;
-/// Texts that are held at a time before they are put together.
-const WRITTEN: usize = 1 << 18;
 
+/// The scores of one detector, whatever its kind.
 pub trait Scores: Send + Sync {
     fn detector(&self) -> &'static str;
 
     /// The shipments scored, where the subjects are single shipments in their order.
-    fn ships(&self) -> Option<&Shipments> {
-        None
-    }
+    fn ships(&self) -> Option<&Shipments>;
 
     /// The groups scored, where the subjects are groups in their order.
-    fn groups(&self) -> Option<&GroupKeys> {
-        None
-    }
+    fn groups(&self) -> Option<&GroupKeys>;
 
-    fn len(&self) -> usize {
-        self.ships().map_or_else(|| self.groups().map_or(0, GroupKeys::groups), Shipments::len)
-    }
+    fn len(&self) -> usize;
 
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    fn value(&self, column: ScoreColumn, at: usize) -> f64;
-
-    /// The group and back-off level used.
-    fn peer(&self, at: usize) -> Option<String>;
-
-    /// Why scores may rest on artefacts. What that takes is loaded here, once, before many threads ask.
-    fn cautions(&self, _progress: &Progress) -> Result<Cautions<'_>> {
-        Ok(Box::new(|_| None))
-    }
-
-    /// One sentence with the numbers in it; for a subject without a score, why it has none.
-    fn reason(&self, at: usize) -> String;
-
-    /// What the anomaly is worth: how far the value is from the expected one.
-    fn at_stake(&self, at: usize) -> f64;
-
     /// Names and types of the columns before `score`: the row, or the keys of the subject.
-    fn keys(&self) -> Vec<Field> {
-        self.groups().map_or_else(|| vec![Field::new("row", DataType::Int64, false)], GroupKeys::fields)
-    }
+    fn keys(&self) -> Vec<Field>;
 
-    fn key(&self, column: usize, range: Range<usize>) -> Result<ArrayRef> {
-        if let Some(groups) = self.groups() {
-            return groups.labels_within(column, range);
-        }
-        let row = |at: usize| self.ships().map_or(at, |ships| ships.rows.row(at)) as i64;
-        Ok(Arc::new(Int64Array::from_iter_values(range.map(row))))
-    }
+    /// Names and types of the evidence columns behind `reason`.
+    fn evidence(&self) -> Vec<Field>;
 
-    /// Names and types of evidence columns behind `reason`.
-    fn evidence(&self) -> Vec<Field> {
-        Vec::new()
-    }
+    /// Columns of a range of subjects.
+    fn read(&self, columns: &[Column], range: Range<usize>, progress: &Progress) -> Result<Vec<ArrayRef>>;
 
-    fn evidence_column(&self, _column: usize, range: Range<usize>, _progress: &Progress) -> Result<ArrayRef> {
-        Ok(arrow::array::new_null_array(&DataType::Null, range.len()))
-    }
+    /// One column of numbers; NaN is null.
+    fn values(&self, column: ScoreColumn, range: Range<usize>, progress: &Progress) -> Result<Vec<f64>>;
 
-    /// The subject in words.
-    fn subject(&self, at: usize) -> String {
-        if let Some(groups) = self.groups() {
-            return groups.name(at);
-        }
-        format!("row {}", self.ships().map_or(at, |ships| ships.rows.row(at)))
-    }
-
-    /// The source rows behind the subject.
-    fn rows(&self, at: usize) -> Result<Vec<u32>> {
-        Ok(vec![self.ships().map_or(at, |ships| ships.rows.row(at)) as u32])
-    }
-
-    /// A number of each subject in a range.
-    fn values(&self, column: ScoreColumn, range: Range<usize>, progress: &Progress) -> Result<Vec<f64>> {
-        progress.each(range, SHARE, |at| self.value(column, at))
-    }
+    /// Everything about single subjects.
+    fn accounts(&self, subjects: &[usize], progress: &Progress) -> Result<Vec<Account>>;
 }
+
+/// The columns between the keys and the evidence.
+pub const FIXED: [(&str, DataType, Column); 9] = [
+    ("score", DataType::Float64, Column::Value(ScoreColumn::Score)),
+    ("p_value", DataType::Float64, Column::Value(ScoreColumn::PValue)),
+    ("direction", DataType::Utf8View, Column::Value(ScoreColumn::Direction)),
+    ("observed", DataType::Float64, Column::Value(ScoreColumn::Observed)),
+    ("expected", DataType::Float64, Column::Value(ScoreColumn::Expected)),
+    ("peer", DataType::Utf8View, Column::Peer),
+    ("n_peers", DataType::Int64, Column::Value(ScoreColumn::Peers)),
+    ("caution", DataType::Utf8View, Column::Caution),
+    ("reason", DataType::Utf8View, Column::Reason),
+];
 
 /// The scores as a table.
 pub struct ScoreTable(pub SharedScores);
 
+impl ScoreTable {
+    /// The columns in the order of the table.
+    fn columns(&self) -> Vec<Column> {
+        let keys = (0..self.0.keys().len()).map(Column::Key);
+        let evidence = (0..self.0.evidence().len()).map(Column::Evidence);
+        keys.chain(FIXED.iter().map(|f| f.2)).chain(evidence).collect()
+    }
+}
+
 impl TableSource for ScoreTable {
     fn schema(&self) -> SchemaRef {
         let mut fields = self.0.keys();
-        for (name, kind) in FIXED {
-            fields.push(Field::new(name, kind, true));
-        }
+        fields.extend(FIXED.iter().map(|(name, kind, _)| Field::new(*name, kind.clone(), true)));
         fields.extend(self.0.evidence());
         Arc::new(Schema::new(fields))
     }
@@ -132,76 +128,17 @@ impl TableSource for ScoreTable {
     }
 
     fn read(&self, rows: Range<usize>, column: Option<usize>, progress: &Progress) -> Result<RecordBatch> {
-        let whole = self.schema();
-        let columns: Vec<usize> = column.map_or_else(|| (0..whole.fields().len()).collect(), |c| vec![c]);
-        let arrays: Result<Vec<ArrayRef>> =
-            columns.iter().map(|&c| array(self.0.as_ref(), c, rows.clone(), progress)).collect();
-        Ok(RecordBatch::try_new(Arc::new(whole.project(&columns)?), arrays?)?)
+        let (whole, columns) = (self.schema(), self.columns());
+        let chosen: Vec<usize> = column.map_or_else(|| (0..columns.len()).collect(), |c| vec![c]);
+        let asked: Vec<Column> = chosen.iter().map(|&c| columns[c]).collect();
+        let arrays = self.0.read(&asked, rows, progress)?;
+        Ok(RecordBatch::try_new(Arc::new(whole.project(&chosen)?), arrays)?)
     }
 
     /// Texts are written piece by piece.
     fn portion(&self) -> usize {
         1 << 16
     }
-}
-
-const FIXED: [(&str, DataType); 9] = [
-    ("score", DataType::Float64),
-    ("p_value", DataType::Float64),
-    ("direction", DataType::Utf8View),
-    ("observed", DataType::Float64),
-    ("expected", DataType::Float64),
-    ("peer", DataType::Utf8View),
-    ("n_peers", DataType::Int64),
-    ("caution", DataType::Utf8View),
-    ("reason", DataType::Utf8View),
-];
-
-fn array(scores: &dyn Scores, column: usize, range: Range<usize>, progress: &Progress) -> Result<ArrayRef> {
-    progress.check()?;
-    let keys = scores.keys().len();
-    let Some(place) = column.checked_sub(keys) else { return scores.key(column, range) };
-    let number = |column| -> Result<ArrayRef> {
-        let values = scores.values(column, range.clone(), progress)?;
-        let nulls = nulls(&values);
-        Ok(Arc::new(Float64Array::new(values.into(), nulls)))
-    };
-    let texts = |text: &(dyn Fn(usize) -> Option<String> + Send + Sync)| -> Result<ArrayRef> {
-        let mut builder = StringViewBuilder::with_capacity(range.len());
-        // Some at a time: its texts are let go before the next ones are written.
-        for start in range.clone().step_by(WRITTEN) {
-            let some = start..(start + WRITTEN).min(range.end);
-            progress.each(some, SHARE, text)?.into_iter().for_each(|t| builder.append_option(t));
-        }
-        Ok(Arc::new(builder.finish()))
-    };
-    Ok(match FIXED.get(place).map(|f| f.0) {
-        Some("score") => number(ScoreColumn::Score)?,
-        Some("p_value") => number(ScoreColumn::PValue)?,
-        Some("direction") => {
-            let signs = scores.values(ScoreColumn::Direction, range, progress)?;
-            let word = |sign: &f64| match *sign {
-                s if s > 0.0 => Some("high"),
-                s if s < 0.0 => Some("low"),
-                _ => None,
-            };
-            Arc::new(signs.iter().map(word).collect::<StringViewArray>())
-        }
-        Some("observed") => number(ScoreColumn::Observed)?,
-        Some("expected") => number(ScoreColumn::Expected)?,
-        Some("peer") => texts(&|at| scores.peer(at))?,
-        Some("n_peers") => {
-            let counts = scores.values(ScoreColumn::Peers, range, progress)?;
-            Arc::new(counts.iter().map(|n| (!n.is_nan()).then_some(*n as i64)).collect::<Int64Array>())
-        }
-        Some("caution") => texts(&*scores.cautions(progress)?)?,
-        Some(_) => texts(&|at| Some(scores.reason(at)))?,
-        None => return scores.evidence_column(place - FIXED.len(), range, progress),
-    })
-}
-
-fn nulls(values: &[f64]) -> Option<NullBuffer> {
-    any_nan(values).then(|| values.iter().map(|v| !v.is_nan()).collect())
 }
 
 pub fn any_nan(values: &[f64]) -> bool {

@@ -2,5 +2,9 @@
 
 mod cells;
 mod span;
+mod spec;
+mod state;
 
-pub use cells::{Cell, FlowSpec, Flows, LONGEST, Total, expansion, lay_out};
+pub use cells::{Cell, Flows, Total, lay_out};
+pub use spec::{FlowSpec, LONGEST};
+pub use state::expansion;

@@ -6,12 +6,10 @@
 
 use std::sync::Arc;
 
-use crate::detect::Detector;
-use crate::detect::price::{Scale, UnitValue};
-use crate::detect::records::Rarity;
+use crate::detect::{self, Detector, Parameters};
 use crate::error::{Error, Result};
 use crate::evidence::{ScoreColumn, SharedScores};
-use crate::group::{GroupIndex, GroupKeys, IndexCache, resolve};
+use crate::group::{GroupKeys, IndexCache, resolve};
 use crate::progress::Progress;
 use crate::stats::ln;
 use crate::store::{NULL_DAY, Role, Shipments};
@@ -19,6 +17,7 @@ use crate::table::table;
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, UInt32Array};
 use arrow::buffer::ScalarBuffer;
 use arrow::compute::take_record_batch;
+use serde_json::{Value, json};
 
 /// One row a shipment; every column is a number, null where it cannot be told. Rows that are totals of others
 /// describe no shipment: they have nulls.
@@ -34,7 +33,13 @@ pub fn features(ships: &Shipments, history: Option<&Shipments>, progress: &Progr
 
 fn described(ships: &Shipments, history: Option<&Shipments>, progress: &Progress) -> Result<RecordBatch> {
     let has = |role: Role| ships.store.role(role).is_some() && history.is_none_or(|h| h.store.role(role).is_some());
-    let mut made = Made { ships, history, columns: Vec::new() };
+    let mut made = Features {
+        ships,
+        history,
+        cache: IndexCache::default(),
+        history_cache: IndexCache::default(),
+        columns: Vec::new(),
+    };
     progress.begin("describing", 6);
     for role in [Role::Value, Role::NetWeight, Role::Quantity].into_iter().filter(|r| has(*r)) {
         let values = ships.store.role_numbers(role, progress)?;
@@ -42,15 +47,8 @@ fn described(ships: &Shipments, history: Option<&Shipments>, progress: &Progress
         made.put(&format!("log_{}", role.name()), logs);
     }
     progress.advance(1);
-    for (over, under, short) in [
-        (Role::Value, Role::NetWeight, "unit_value"),
-        (Role::Value, Role::Quantity, "price"),
-        (Role::NetWeight, Role::Quantity, "unit_weight"),
-    ] {
-        if has(over) && has(under) && has(Role::Hs) {
-            made.prices(over, under, short, has(Role::Origin), progress)?;
-        }
-    }
+    let prices = PRICES.iter().filter(|p| has(p.over) && has(p.under) && has(Role::Hs)).collect::<Vec<_>>();
+    made.prices(&prices, has(Role::Origin), progress)?;
     progress.advance(1);
     let pairs = [
         (Role::Origin, vec!["hs6"]),
@@ -99,6 +97,19 @@ fn described(ships: &Shipments, history: Option<&Shipments>, progress: &Progress
     table(made.columns, ships.len())
 }
 
+/// One number of a shipment over another, and what its columns are called.
+struct Price {
+    over: Role,
+    under: Role,
+    name: &'static str,
+}
+
+const PRICES: [Price; 3] = [
+    Price { over: Role::Value, under: Role::NetWeight, name: "unit_value" },
+    Price { over: Role::Value, under: Role::Quantity, name: "price" },
+    Price { over: Role::NetWeight, under: Role::Quantity, name: "unit_weight" },
+];
+
 /// Rows that are worth a thread.
 const SHARE: usize = 1 << 12;
 
@@ -106,66 +117,79 @@ fn log(x: f64) -> f64 {
     if (f64::MIN_POSITIVE..=f64::MAX).contains(&x) { ln(x) } else { f64::NAN }
 }
 
-struct Made<'a> {
+struct Features<'a> {
     ships: &'a Shipments,
     history: Option<&'a Shipments>,
+    /// The indexes of the shipments and of the history: several columns go by the same keys.
+    cache: IndexCache,
+    history_cache: IndexCache,
     columns: Vec<(String, ArrayRef)>,
 }
 
-impl Made<'_> {
+impl Features<'_> {
     fn put(&mut self, name: &str, values: Vec<f64>) {
         let array: Float64Array = values.into_iter().map(|v| (!v.is_nan()).then_some(v)).collect();
         self.columns.push((name.to_owned(), Arc::new(array)));
     }
 
-    /// Scores by the history, or by each other.
-    fn scored(&self, detector: &dyn Detector, progress: &Progress) -> Result<SharedScores> {
-        let cache = IndexCache::default();
+    /// Scores of a detector by the history, or by each other.
+    fn scored(&self, detector: &str, parameters: Value, progress: &Progress) -> Result<SharedScores> {
+        let detector = detect::detector(detector, &Parameters::of(parameters)?)?;
         match self.history {
             Some(history) => {
-                detector.fit(history, &IndexCache::default(), progress)?.score(self.ships, &cache, progress)
+                detector.fit(history, &self.history_cache, progress)?.score(self.ships, &self.cache, progress)
             }
-            None => Ok(detector.fit_score(self.ships, &cache, progress)?.1),
+            None => Ok(detector.fit_score(self.ships, &self.cache, progress)?.1),
         }
     }
 
-    /// The robust z of the log price at each level, and how many peers there are.
-    fn prices(&mut self, over: Role, under: Role, short: &str, origin: bool, progress: &Progress) -> Result<()> {
+    /// What is compared with, and the indexes of it.
+    fn source(&self) -> (&Shipments, &IndexCache) {
+        self.history.map_or((self.ships, &self.cache), |history| (history, &self.history_cache))
+    }
+
+    /// The logarithm of each price, its robust z at each level, and how many peers there are.
+    fn prices(&mut self, prices: &[&Price], origin: bool, progress: &Progress) -> Result<()> {
         let ships = self.ships;
-        let (a, b) = (ships.store.role_numbers(over, progress)?, ships.store.role_numbers(under, progress)?);
-        let ratio = |at: usize| {
-            let row = ships.rows.row(at);
-            log(a[row] / b[row])
-        };
-        self.put(&format!("log_{short}"), progress.each(0..ships.len(), SHARE, ratio)?);
         let mut levels: Vec<Vec<&str>> = vec![vec!["hs6"], vec!["hs4"], vec!["hs2"]];
         if origin {
             levels.insert(0, vec!["hs6", "origin"]);
         }
+        // Level by level: all prices of a level go by one index.
+        let mut columns: Vec<Vec<(String, Vec<f64>)>> = vec![Vec::new(); prices.len()];
         for level in levels {
-            let detector = UnitValue {
-                measure: format!("{}/{}", over.name(), under.name()),
-                by: level.iter().map(|&k| k.to_owned()).collect(),
-                min_peers: 5,
-                backoff: Vec::new(),
-                scale: Scale::Mad,
+            for (price, columns) in prices.iter().zip(&mut columns) {
+                let measure = format!("{}/{}", price.over.name(), price.under.name());
+                let parameters =
+                    json!({"measure": measure, "by": level, "min_peers": 5, "backoff": [], "scale": "mad"});
+                let scores = self.scored("UnitValue", parameters, progress)?;
+                let all = 0..scores.len();
+                let z = scores.values(ScoreColumn::Score, all.clone(), progress)?;
+                let sign = scores.values(ScoreColumn::Direction, all.clone(), progress)?;
+                let name = level.join("_");
+                let signed = z.iter().zip(sign).map(|(z, sign)| if sign < 0.0 { -z } else { *z }).collect();
+                columns.push((format!("{}_z_{name}", price.name), signed));
+                let peers = scores.values(ScoreColumn::Peers, all, progress)?;
+                columns.push((format!("{}_peers_{name}", price.name), peers));
+            }
+        }
+        for (price, columns) in prices.iter().zip(columns) {
+            let over = ships.store.role_numbers(price.over, progress)?;
+            let under = ships.store.role_numbers(price.under, progress)?;
+            let ratio = |at: usize| {
+                let row = ships.rows.row(at);
+                log(over[row] / under[row])
             };
-            let scores = self.scored(&detector, progress)?;
-            let all = 0..scores.len();
-            let z = scores.values(ScoreColumn::Score, all.clone(), progress)?;
-            let sign = scores.values(ScoreColumn::Direction, all.clone(), progress)?;
-            let name = level.join("_");
-            let signed = z.iter().zip(sign).map(|(z, sign)| if sign < 0.0 { -z } else { *z }).collect();
-            self.put(&format!("{short}_z_{name}"), signed);
-            let peers = scores.values(ScoreColumn::Peers, all, progress)?;
-            self.put(&format!("{short}_peers_{name}"), peers);
+            self.put(&format!("log_{}", price.name), progress.each(0..ships.len(), SHARE, ratio)?);
+            for (name, values) in columns {
+                self.put(&name, values);
+            }
         }
         Ok(())
     }
 
     fn rarity(&mut self, of: Role, given: &[&str], progress: &Progress) -> Result<()> {
-        let detector = Rarity { of: of.name().into(), given: given.iter().map(|&g| g.to_owned()).collect() };
-        let scores = self.scored(&detector, progress)?;
+        let scores = self.scored("Rarity", json!({"of": of.name(), "given": given}), progress)?;
         let made = scores.values(ScoreColumn::Score, 0..scores.len(), progress)?;
         self.put(&format!("rarity_{}_{}", of.name(), given.join("_")), made);
         Ok(())
@@ -175,9 +199,9 @@ impl Made<'_> {
     /// value in all earlier value.
     fn past(&mut self, keys: &[&str], progress: &Progress) -> Result<()> {
         let names: Vec<String> = keys.iter().map(|&k| k.to_owned()).collect();
-        let source = self.history.unwrap_or(self.ships);
-        let past = Past::of(source, &names, progress)?;
-        let index = GroupIndex::build(self.ships, &resolve(&self.ships.store, &names)?, progress)?;
+        let (source, cache) = self.source();
+        let past = EarlierRecords::of(source, cache, &names, progress)?;
+        let index = self.cache.get(self.ships, &resolve(&self.ships.store, &names)?, progress)?;
         let known = past.group_keys.find(&GroupKeys::of_index(&index, &names), progress)?;
         let groups = index.group_of_positions(self.ships);
         let days = self.ships.store.days(progress)?;
@@ -203,8 +227,8 @@ impl Made<'_> {
     /// The value's place among those of the same code, 0 to 1.
     fn rank(&mut self, progress: &Progress) -> Result<()> {
         let keys = vec!["hs6".to_owned()];
-        let source = self.history.unwrap_or(self.ships);
-        let index = GroupIndex::build(source, &resolve(&source.store, &keys)?, progress)?;
+        let (source, cache) = self.source();
+        let index = cache.get(source, &resolve(&source.store, &keys)?, progress)?;
         let values = source.store.role_numbers(Role::Value, progress)?;
         let sorted = progress.each(0..index.groups(), 1, |g| {
             let mut known: Vec<f64> =
@@ -213,7 +237,7 @@ impl Made<'_> {
             known
         })?;
         let group_keys = GroupKeys::of_index(&index, &keys);
-        let here = GroupIndex::build(self.ships, &resolve(&self.ships.store, &keys)?, progress)?;
+        let here = self.cache.get(self.ships, &resolve(&self.ships.store, &keys)?, progress)?;
         let known = group_keys.find(&GroupKeys::of_index(&here, &keys), progress)?;
         let groups = here.group_of_positions(self.ships);
         let own = self.ships.store.role_numbers(Role::Value, progress)?;
@@ -265,15 +289,15 @@ fn digits_of(value: f64) -> [f64; 3] {
 }
 
 /// The records of each combination of keys by day, with the value up to each of them.
-struct Past {
+struct EarlierRecords {
     group_keys: GroupKeys,
     groups: Vec<Vec<(i32, f64)>>,
     all: Vec<(i32, f64)>,
 }
 
-impl Past {
-    fn of(source: &Shipments, names: &[String], progress: &Progress) -> Result<Past> {
-        let index = GroupIndex::build(source, &resolve(&source.store, names)?, progress)?;
+impl EarlierRecords {
+    fn of(source: &Shipments, cache: &IndexCache, names: &[String], progress: &Progress) -> Result<EarlierRecords> {
+        let index = cache.get(source, &resolve(&source.store, names)?, progress)?;
         let days = source.store.days(progress)?;
         let values = match source.store.role(Role::Value) {
             Some(_) => source.store.role_numbers(Role::Value, progress)?,
@@ -294,7 +318,7 @@ impl Past {
         };
         let groups = progress.each(0..index.groups(), 1, |g| by_day(&mut index.rows(g).iter().map(|&r| r as usize)))?;
         let all = by_day(&mut source.rows.iter());
-        Ok(Past { group_keys: GroupKeys::of_index(&index, names), groups, all })
+        Ok(EarlierRecords { group_keys: GroupKeys::of_index(&index, names), groups, all })
     }
 
     fn all_before(&self, day: i32) -> f64 {

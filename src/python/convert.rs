@@ -3,9 +3,9 @@
 use pyo3::prelude::*;
 
 use super::run::run;
-use super::shipments::{Shipments, window};
+use super::shipments::Shipments;
 use crate::error::{Error, Result};
-use crate::store::{self, Every};
+use crate::store::{self, Every, Period};
 
 /// What a user asks for beside the rates, each by its name.
 #[derive(FromPyObject)]
@@ -61,7 +61,7 @@ pub fn convert(
             source: &asked.source,
             from: asked.currency.as_deref().map(|text| code("currency", text)).transpose()?,
             every: asked.every.as_deref().map(Every::asked).transpose()?,
-            date: asked.date.map(|date| window("date", date)).transpose()?,
+            date: asked.date.map(|(first, last)| Period::window("date", &first, &last)).transpose()?,
         };
         Ok(Shipments::of(store::convert(ships, &rates, &wanted, progress)?))
     })

@@ -22,6 +22,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add("__version__", env!("CARGO_PKG_VERSION"))?;
     m.add("DEBUG_BUILD", cfg!(debug_assertions))?;
+    m.add("STATE_LABEL", crate::detect::LABEL)?;
     m.add_class::<table::Table>()?;
     m.add_class::<shipments::Shipments>()?;
     m.add_class::<score::Detector>()?;
@@ -33,18 +34,8 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(reading::inspect_arrow, m)?)?;
     m.add_function(wrap_pyfunction!(shipments::layouts, m)?)?;
     m.add_function(wrap_pyfunction!(shipments::role_of_name, m)?)?;
-    m.add_function(wrap_pyfunction!(score::unit_value, m)?)?;
-    m.add_function(wrap_pyfunction!(score::value_weight, m)?)?;
-    m.add_function(wrap_pyfunction!(score::rarity, m)?)?;
-    m.add_function(wrap_pyfunction!(score::repeats, m)?)?;
-    m.add_function(wrap_pyfunction!(score::digits, m)?)?;
-    m.add_function(wrap_pyfunction!(score::isolation, m)?)?;
-    m.add_function(wrap_pyfunction!(score::ecod, m)?)?;
-    m.add_function(wrap_pyfunction!(score::surge, m)?)?;
-    m.add_function(wrap_pyfunction!(score::newcomer, m)?)?;
-    m.add_function(wrap_pyfunction!(score::mirror_gap, m)?)?;
-    m.add_function(wrap_pyfunction!(score::divergence, m)?)?;
-    m.add_function(wrap_pyfunction!(score::diversion, m)?)?;
+    m.add_function(wrap_pyfunction!(score::detector, m)?)?;
+    m.add_function(wrap_pyfunction!(score::detector_names, m)?)?;
     m.add_function(wrap_pyfunction!(score::screen, m)?)?;
     m.add_function(wrap_pyfunction!(score::by_shipment, m)?)?;
     m.add_function(wrap_pyfunction!(convert::currencies, m)?)?;

@@ -1,24 +1,25 @@
 //! Detectors and the screen.
 
-use arrow::array::RecordBatch;
+use std::sync::Arc;
+
+use arrow::array::{Float64Array, RecordBatch};
 use pyo3::prelude::*;
+use pyo3_arrow::PyArray;
 
 use super::errors::raise;
 use super::incoming::Arrow;
 use super::run::run;
-use super::shipments::{Shipments, window as read_window};
+use super::shipments::Shipments;
 use super::table::Table;
-use super::whole::Whole;
 use crate::calibrate::{benjamini_hochberg, benjamini_yekutieli};
-use crate::detect::SharedFit;
+use crate::detect::{self, Detector as _, Labelled, Parameters, SharedFit};
 use crate::error::{Error, Result};
-use crate::evidence::SharedScores;
-use crate::store::{self, Every, Period};
+use crate::evidence::{ScoreColumn, ScoreTable, SharedScores};
 
 /// A detector with its settings.
 #[pyclass(module = "redlane._core", frozen)]
 pub struct Detector {
-    detector: Box<dyn crate::detect::Detector>,
+    detector: Labelled,
 }
 
 /// What a detector learnt.
@@ -36,7 +37,18 @@ pub struct Scores {
 #[pymethods]
 impl Scores {
     fn table(&self) -> Table {
-        Table::of(crate::evidence::ScoreTable(self.scores.clone()))
+        Table::of(ScoreTable(self.scores.clone()))
+    }
+
+    /// A column of numbers with NaN for null, so that NumPy takes it as it is.
+    fn values<'py>(&self, py: Python<'py>, column: &str) -> PyResult<Bound<'py, PyAny>> {
+        let column = match column {
+            "score" => ScoreColumn::Score,
+            "p_value" => ScoreColumn::PValue,
+            other => return Err(raise(py, Error::Argument(format!("{other:?} is not score or p_value")))),
+        };
+        let values = run(py, None, |progress| self.scores.values(column, 0..self.scores.len(), progress))?;
+        Ok(PyArray::from_array_ref(Arc::new(Float64Array::from(values))).into_arro3(py)?)
     }
 }
 
@@ -53,6 +65,12 @@ impl Detector {
         let (fit, scores) =
             run(py, progress.as_ref(), |progress| self.detector.fit_score(&ships.ships, &ships.cache, progress))?;
         Ok((Fit { fit }, Scores { scores }))
+    }
+
+    /// The name, the version of states and the parameters as JSON; detectors that are alike have the same.
+    #[getter]
+    fn label(&self) -> &str {
+        self.detector.label()
     }
 
     /// The fit of all data that the states stand for.
@@ -79,172 +97,17 @@ impl Fit {
     }
 }
 
-fn detector(py: Python<'_>, made: Result<impl crate::detect::Detector + 'static>) -> PyResult<Detector> {
-    Ok(Detector { detector: Box::new(crate::detect::SkipTotals(made.map_err(|e| raise(py, e))?)) })
-}
-
+/// A detector by its name; `parameters` is a JSON object.
 #[pyfunction]
-pub fn unit_value(
-    py: Python<'_>,
-    measure: String,
-    by: Vec<String>,
-    min_peers: Whole,
-    backoff: Vec<Vec<String>>,
-    scale: &str,
-) -> PyResult<Detector> {
-    let made = crate::detect::price::Scale::named(scale).and_then(|scale| {
-        Ok(crate::detect::price::UnitValue { measure, by, min_peers: min_peers.count("min_peers")?, backoff, scale })
-    });
-    detector(py, made)
+pub fn detector(py: Python<'_>, name: &str, parameters: &str) -> PyResult<Detector> {
+    let made = Parameters::parse(parameters).and_then(|parameters| detect::detector(name, &parameters));
+    Ok(Detector { detector: made.map_err(|e| raise(py, e))? })
 }
 
+/// The names of all detectors.
 #[pyfunction]
-pub fn value_weight(
-    py: Python<'_>,
-    by: Vec<String>,
-    on: Vec<String>,
-    min_peers: Whole,
-    log: bool,
-    mm: bool,
-) -> PyResult<Detector> {
-    let made =
-        min_peers.count("min_peers").map(|min_peers| crate::detect::price::ValueWeight { by, on, min_peers, log, mm });
-    detector(py, made)
-}
-
-#[pyfunction]
-pub fn rarity(py: Python<'_>, of: String, given: Vec<String>) -> PyResult<Detector> {
-    detector(py, Ok(crate::detect::records::Rarity { of, given }))
-}
-
-#[pyfunction]
-pub fn repeats(py: Python<'_>, window: Whole, tolerance: f64, threshold: Option<f64>, band: f64) -> PyResult<Detector> {
-    let made =
-        window.days("window").map(|window| crate::detect::records::Repeats { window, tolerance, threshold, band });
-    detector(py, made)
-}
-
-#[pyfunction]
-pub fn digits(py: Python<'_>, entity: String, min_values: Whole, min_products: Whole) -> PyResult<Detector> {
-    let made = min_values.count("min_values").and_then(|min_values| {
-        Ok(crate::detect::entity::Digits { entity, min_values, min_products: min_products.count("min_products")? })
-    });
-    detector(py, made)
-}
-
-#[pyfunction]
-pub fn isolation(py: Python<'_>, columns: Vec<String>, trees: Whole, sample: Whole, seed: Whole) -> PyResult<Detector> {
-    let made = seed.seed().and_then(|seed| {
-        Ok(crate::detect::records::Isolation {
-            columns,
-            trees: trees.count("trees")?,
-            sample: sample.count("sample")?,
-            seed,
-        })
-    });
-    detector(py, made)
-}
-
-#[pyfunction]
-pub fn ecod(py: Python<'_>, columns: Vec<String>) -> PyResult<Detector> {
-    detector(py, Ok(crate::detect::records::Ecod { columns }))
-}
-
-#[pyfunction]
-pub fn mirror_gap(
-    py: Python<'_>,
-    by: Vec<String>,
-    period: &str,
-    measure: String,
-    max_lag: Whole,
-) -> PyResult<Detector> {
-    let made = Every::asked(period)
-        .and_then(|every| Ok(crate::detect::flow::MirrorGap { by, every, measure, max_lag: max_lag.days("max_lag")? }));
-    detector(py, made)
-}
-
-#[pyfunction]
-pub fn surge(
-    py: Python<'_>,
-    by: Vec<String>,
-    period: &str,
-    measure: String,
-    expanding: bool,
-    min_periods: Whole,
-) -> PyResult<Detector> {
-    let made = Every::asked(period).and_then(|every| {
-        let min_periods = min_periods.count("min_periods")?;
-        let spec =
-            crate::flows::FlowSpec { by, every, measure, squares: false, most: crate::detect::flow::MOST_PERIODS };
-        Ok(crate::detect::flow::Surge { spec, expanding, min_periods })
-    });
-    detector(py, made)
-}
-
-/// `founded`: names with dates.
-#[pyfunction]
-#[expect(clippy::too_many_arguments, reason = "one for each of the detector's own")]
-pub fn newcomer(
-    py: Python<'_>,
-    entity: Vec<String>,
-    measure: String,
-    window: Whole,
-    burn_in: Whole,
-    dormant: Whole,
-    min_peers: Whole,
-    founded: Vec<(String, String)>,
-) -> PyResult<Detector> {
-    let day = |(name, date): (String, String)| Ok((name, read_window("founded", (date.clone(), date))?.first));
-    let made = founded.into_iter().map(day).collect::<Result<Vec<(String, i32)>>>().and_then(|mut founded| {
-        founded.sort();
-        let (window, burn_in) = (window.days("window")?, burn_in.days("burn_in")?);
-        let (dormant, min_peers) = (dormant.days("dormant")?, min_peers.count("min_peers")?);
-        Ok(crate::detect::entity::Newcomer { entity, measure, window, burn_in, dormant, min_peers, founded })
-    });
-    detector(py, made)
-}
-
-#[pyfunction]
-pub fn divergence(
-    py: Python<'_>,
-    by: Vec<String>,
-    across: String,
-    measure: String,
-    current: Option<(String, String)>,
-    base: Option<(String, String)>,
-) -> PyResult<Detector> {
-    let made = optional("current", current).and_then(|current| {
-        let base = optional("base", base)?;
-        Ok(crate::detect::flow::Divergence { by, across, measure, current, base })
-    });
-    detector(py, made)
-}
-
-fn optional(name: &str, given: Option<(String, String)>) -> Result<Option<Period>> {
-    given.map(|pair| read_window(name, pair)).transpose()
-}
-
-#[pyfunction]
-#[expect(clippy::too_many_arguments, reason = "one for each of the detector's own")]
-pub fn diversion(
-    py: Python<'_>,
-    target: String,
-    event: String,
-    by: Option<Vec<String>>,
-    through: Option<Vec<String>>,
-    origins: Option<Vec<String>>,
-    measure: String,
-    before: Option<(String, String)>,
-    after: Option<(String, String)>,
-) -> PyResult<Detector> {
-    let made = read_window("event", (event.clone(), event)).and_then(|event| {
-        let (before, after) = (optional("before", before)?, optional("after", after)?);
-        let key = |name: String| store::country::key(&name).map_or(name, str::to_owned);
-        let keys = |list: Option<Vec<String>>| list.map(|l| l.into_iter().map(key).collect());
-        let (target, through, origins) = (key(target), keys(through), keys(origins));
-        Ok(crate::detect::flow::Diversion { target, event: event.first, by, through, origins, measure, before, after })
-    });
-    detector(py, made)
+pub fn detector_names() -> Vec<&'static str> {
+    detect::registry::ALL.iter().map(|entry| entry.name).collect()
 }
 
 /// The findings' table, and for each finding its source rows.

@@ -53,7 +53,7 @@ fn literal(value: Option<Value>) -> Result<Literal> {
     let wrong = || Error::Argument(format!("{text:?} is no {kind}"));
     let whole = |text: &str| text.parse::<i128>().map_err(|_| wrong());
     Ok(match kind.as_str() {
-        "number" => Literal::DecimalLiteral(DecimalLiteral::parse(&text).ok_or_else(wrong)?),
+        "number" => Literal::Number(DecimalLiteral::parse(&text).ok_or_else(wrong)?),
         "truth" => Literal::Truth(text == "true"),
         "day" => Literal::Day(text.parse().map_err(|_| wrong())?),
         "length" => Literal::Length(whole(&text)?),
@@ -64,19 +64,6 @@ fn literal(value: Option<Value>) -> Result<Literal> {
         },
         _ => return Err(wrong()),
     })
-}
-
-pub(super) fn window(name: &str, (first, last): (String, String)) -> Result<Period> {
-    let read = |text: &str| {
-        Period::parse(text).ok_or_else(|| {
-            Error::Argument(format!("{name}={text:?} is not a date; write 2023, 2023-Q2, 2023-03 or 2023-03-01"))
-        })
-    };
-    let (a, b) = (read(&first)?, read(&last)?);
-    if b.last < a.first {
-        return Err(Error::Argument(format!("{name} ends before it begins: {} to {}", iso(a.first), iso(b.last))));
-    }
-    Ok(Period { first: a.first, last: b.last })
 }
 
 /// Row, column, raw text, reason.
@@ -228,8 +215,8 @@ impl Shipments {
             let chosen: Vec<String> = against.iter().flatten().map(|(name, _)| name.clone()).collect();
             let ask = aggregate::Comparison {
                 by: &by,
-                current: window("current", current)?,
-                base: window("base", base)?,
+                current: Period::window("current", &current.0, &current.1)?,
+                base: Period::window("base", &base.0, &base.1)?,
                 measure: &measure,
                 against: reference.as_ref().map(|r| (r, chosen.as_slice())),
             };

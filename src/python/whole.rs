@@ -38,11 +38,6 @@ impl Whole {
         Err(Error::Argument(format!("{name}={number}: give a whole number from {} to {}", range.start(), range.end())))
     }
 
-    /// A number of days, forwards or back.
-    pub fn days(self, name: &str) -> Result<i32> {
-        Ok(self.within(name, i32::MIN.into()..=i32::MAX.into())? as i32)
-    }
-
     /// A number of things, up to as many as there may be rows.
     pub fn count(self, name: &str) -> Result<usize> {
         Ok(self.within(name, 0..=u32::MAX.into())? as usize)

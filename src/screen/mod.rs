@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::calibrate::{benjamini_hochberg, cauchy_combination};
 use crate::error::Result;
-use crate::evidence::{Cautions, ScoreColumn, SharedScores};
+use crate::evidence::{Account, ScoreColumn, SharedScores, direction};
 use crate::progress::Progress;
 use crate::state::members::numbers;
 use crate::stats::exact_sum;
@@ -33,71 +33,51 @@ pub fn screen(ships: &Shipments, scores: &[SharedScores], fdr: f64, progress: &P
         progress.check()?;
         let p = detector.values(ScoreColumn::PValue, 0..detector.len(), progress)?;
         let q = benjamini_hochberg(&p);
-        lines.extend(
-            q.par_iter()
-                .enumerate()
-                .filter(|(_, q)| **q <= fdr)
-                .map(|(at, &q)| {
-                    let stake = detector.at_stake(at);
-                    let evidence = -libm::log10(p[at].max(FLOOR));
-                    let size = libm::log10(10.0 + if stake.is_finite() { stake } else { 0.0 });
-                    Line { detector: d, at, p: p[at], q, weight: evidence * size }
-                })
-                .collect::<Vec<_>>(),
-        );
+        let found: Vec<usize> = (0..q.len()).into_par_iter().filter(|&at| q[at] <= fdr).collect();
+        let accounts = detector.accounts(&found, progress)?;
+        lines.extend(found.into_iter().zip(accounts).map(|(at, account)| {
+            let stake = account.at_stake;
+            let evidence = -libm::log10(p[at].max(FLOOR));
+            let size = libm::log10(10.0 + if stake.is_finite() { stake } else { 0.0 });
+            Line { detector: d, at, p: p[at], q: q[at], weight: evidence * size, account }
+        }));
         progress.advance(1);
     }
-    lines
-        .sort_unstable_by(|a, b| b.weight.total_cmp(&a.weight).then(a.detector.cmp(&b.detector)).then(a.at.cmp(&b.at)));
+    let order =
+        |a: &Line, b: &Line| b.weight.total_cmp(&a.weight).then(a.detector.cmp(&b.detector)).then(a.at.cmp(&b.at));
+    lines.sort_unstable_by(order);
     for run in lines.chunk_by_mut(|a, b| a.weight == b.weight && a.detector == b.detector) {
         progress.check()?;
-        let detector = &scores[run[0].detector];
         // Groups are in the order of their keys; shipments that weigh the same are put in that of their content.
-        if run.len() == 1 || detector.groups().is_some() {
+        if run.len() == 1 || scores[run[0].detector].groups().is_some() {
             continue;
         }
-        let rows: Result<Vec<Vec<u32>>> = run.iter().map(|line| detector.rows(line.at)).collect();
-        let content = contents_of(ships, &rows?.concat(), progress)?;
-        let mut ordered: Vec<(u64, Line)> = content.into_iter().zip(run.iter().copied()).collect();
+        let rows: Vec<u32> = run.iter().flat_map(|line| line.account.rows.iter().copied()).collect();
+        let content = contents_of(ships, &rows, progress)?;
+        let mut ordered: Vec<(u64, Line)> = content.into_iter().zip(run.iter_mut().map(std::mem::take)).collect();
         ordered.sort_unstable_by_key(|(content, line)| (*content, line.at));
         run.iter_mut().zip(ordered).for_each(|(line, (_, next))| *line = next);
     }
-    let rows: Result<Vec<Vec<u32>>> = lines
-        .par_iter()
-        .map(|l| {
-            progress.check()?;
-            scores[l.detector].rows(l.at)
-        })
-        .collect();
-    let rows = rows?;
-    let cautions: Result<Vec<Cautions>> = scores.iter().map(|detector| detector.cautions(progress)).collect();
-    let cautions = cautions?;
-    let float =
-        |column: ScoreColumn| -> ArrayRef { numbers(lines.iter().map(|l| scores[l.detector].value(column, l.at))) };
-    let text = |cell: &(dyn Fn(&Line) -> Option<String> + Sync)| -> Result<ArrayRef> {
-        let made = progress.each(0..lines.len(), 1, |i| cell(&lines[i]))?;
-        Ok(Arc::new(made.into_iter().collect::<StringViewArray>()))
+    let rows: Vec<Vec<u32>> = lines.iter_mut().map(|line| std::mem::take(&mut line.account.rows)).collect();
+    let float = |cell: fn(&Line) -> f64| -> ArrayRef { numbers(lines.iter().map(cell)) };
+    let text = |cell: &dyn Fn(&Line) -> Option<String>| -> ArrayRef {
+        Arc::new(lines.iter().map(cell).collect::<StringViewArray>())
     };
     let whole = |values: Vec<i64>| -> ArrayRef { Arc::new(Int64Array::from(values)) };
-    let direction = |l: &Line| match scores[l.detector].value(ScoreColumn::Direction, l.at) {
-        s if s > 0.0 => Some("high".into()),
-        s if s < 0.0 => Some("low".into()),
-        _ => None,
-    };
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("finding", whole((0..lines.len() as i64).collect())),
-        ("detector", text(&|l| Some(scores[l.detector].detector().into()))?),
-        ("subject", text(&|l| Some(scores[l.detector].subject(l.at)))?),
-        ("score", float(ScoreColumn::Score)),
-        ("p_value", Arc::new(lines.iter().map(|l| Some(l.p)).collect::<Float64Array>())),
-        ("q_value", Arc::new(lines.iter().map(|l| Some(l.q)).collect::<Float64Array>())),
-        ("direction", text(&direction)?),
-        ("observed", float(ScoreColumn::Observed)),
-        ("expected", float(ScoreColumn::Expected)),
+        ("detector", text(&|l| Some(scores[l.detector].detector().into()))),
+        ("subject", text(&|l| Some(l.account.subject.clone()))),
+        ("score", float(|l| l.account.score)),
+        ("p_value", float(|l| l.p)),
+        ("q_value", float(|l| l.q)),
+        ("direction", text(&|l| direction(l.account.direction).map(str::to_owned))),
+        ("observed", float(|l| l.account.observed)),
+        ("expected", float(|l| l.account.expected)),
         ("value", value_of(ships, &rows, progress)?),
         ("n_rows", whole(rows.iter().map(|r| r.len() as i64).collect())),
-        ("caution", text(&|l| cautions[l.detector](l.at))?),
-        ("reason", text(&|l| Some(scores[l.detector].reason(l.at)))?),
+        ("caution", text(&|l| l.account.caution.clone())),
+        ("reason", text(&|l| Some(l.account.reason.clone()))),
     ];
     let table = table(columns.into_iter().map(|(n, a)| (n.to_owned(), a)).collect(), lines.len())?;
     Ok(Findings { table, rows })
@@ -145,11 +125,13 @@ pub fn by_shipment(findings: &RecordBatch, rows: &[Vec<u32>], progress: &Progres
     table(columns, lines.len())
 }
 
-#[derive(Clone, Copy)]
+/// A finding before it is a line of the table.
+#[derive(Default)]
 struct Line {
     detector: usize,
     at: usize,
     p: f64,
     q: f64,
     weight: f64,
+    account: Account,
 }

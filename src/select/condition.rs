@@ -166,7 +166,7 @@ impl Bounded for i256 {
 
 fn number(name: &str, literal: &Literal) -> Result<DecimalLiteral> {
     let text = match literal {
-        Literal::DecimalLiteral(number) => return Ok(number.clone()),
+        Literal::Number(number) => return Ok(number.clone()),
         Literal::Truth(true) => "1",
         Literal::Truth(false) => "0",
         Literal::Text(text) => text,
@@ -192,7 +192,7 @@ fn truth(name: &str, literal: &Literal) -> Result<(i128, i128)> {
         Literal::Truth(truth) => one(*truth),
         Literal::Text(text) if text.eq_ignore_ascii_case("true") => one(true),
         Literal::Text(text) if text.eq_ignore_ascii_case("false") => one(false),
-        Literal::DecimalLiteral(number) => Ok(number.narrow(0)),
+        Literal::Number(number) => Ok(number.narrow(0)),
         other => Err(Error::Argument(format!(
             "{name:?} holds true and false, and {} is neither; write True or False",
             words(other)
@@ -206,7 +206,7 @@ pub fn words(literal: &Literal) -> String {
         Literal::Null => "None".into(),
         Literal::Text(text) => format!("{text:?}"),
         Literal::Truth(truth) => (if *truth { "True" } else { "False" }).into(),
-        Literal::DecimalLiteral(number) => number.text(),
+        Literal::Number(number) => number.text(),
         Literal::Day(day) => crate::store::iso(*day),
         Literal::Instant(instant) => moments::show(*instant),
         Literal::Length(_) => "a length of time".into(),

@@ -111,7 +111,7 @@ fn by_double(
 }
 
 fn between_numbers(wanted: &Wanted) -> bool {
-    let one = |literal: &Literal| matches!(literal, Literal::DecimalLiteral(_) | Literal::Null);
+    let one = |literal: &Literal| matches!(literal, Literal::Number(_) | Literal::Null);
     matches!(wanted, Wanted::Between(low, high) if one(low) && one(high))
 }
 
@@ -213,7 +213,7 @@ fn written(name: &str, literal: &Literal) -> Result<String> {
         Literal::Null => String::new(),
         Literal::Text(text) => text.clone(),
         Literal::Truth(truth) => truth.to_string(),
-        Literal::DecimalLiteral(number) => number.text(),
+        Literal::Number(number) => number.text(),
         Literal::Day(day) => crate::store::iso(*day),
         other => {
             return Err(Error::Argument(format!(

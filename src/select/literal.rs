@@ -8,7 +8,7 @@ pub enum Literal {
     Null,
     Text(String),
     Truth(bool),
-    DecimalLiteral(DecimalLiteral),
+    Number(DecimalLiteral),
     /// A day since 1970-01-01.
     Day(i32),
     Instant(Instant),

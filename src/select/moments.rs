@@ -59,7 +59,7 @@ fn days(name: &str, literal: &Literal) -> Result<(i32, i32)> {
             return Ok((day, day));
         }
         Literal::Text(text) => text.clone(),
-        Literal::DecimalLiteral(number) => number.text(),
+        Literal::Number(number) => number.text(),
         other => return Err(not_a_date(name, &words(other))),
     };
     let period = Period::parse(&text).ok_or_else(|| not_a_date(name, &format!("{text:?}")))?;

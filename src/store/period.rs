@@ -166,6 +166,20 @@ impl Period {
         Some(Period { first, last: every.next(first) - 1 })
     }
 
+    /// From the first day of one text to the last of another; `name` is what errors call them.
+    pub fn window(name: &str, first: &str, last: &str) -> Result<Period, Error> {
+        let read = |text: &str| {
+            Period::parse(text).ok_or_else(|| {
+                Error::Argument(format!("{name}={text:?} is not a date; write 2023, 2023-Q2, 2023-03 or 2023-03-01"))
+            })
+        };
+        let (a, b) = (read(first)?, read(last)?);
+        if b.last < a.first {
+            return Err(Error::Argument(format!("{name} ends before it begins: {} to {}", iso(a.first), iso(b.last))));
+        }
+        Ok(Period { first: a.first, last: b.last })
+    }
+
     pub fn contains(self, day: i32) -> bool {
         (self.first..=self.last).contains(&day)
     }

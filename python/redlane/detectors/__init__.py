@@ -1,6 +1,12 @@
-"""Detectors: what is out of line, how far, and why."""
+"""Detectors: what is out of line, how far, and why.
 
-from redlane.detectors.base import Detector
+`ALL` holds their classes. A new detector has a line among the imports and one in `__all__`.
+"""
+
+from __future__ import annotations
+
+from redlane import _core
+from redlane.detectors.base import Detector as Detector
 from redlane.detectors.digits import Digits
 from redlane.detectors.divergence import Divergence
 from redlane.detectors.diversion import Diversion
@@ -14,7 +20,6 @@ from redlane.detectors.unit_value import UnitValue
 from redlane.detectors.value_weight import ValueWeight
 
 __all__ = [
-    "Detector",
     "Digits",
     "Divergence",
     "Diversion",
@@ -28,3 +33,6 @@ __all__ = [
     "UnitValue",
     "ValueWeight",
 ]
+
+ALL: tuple[type[Detector], ...] = tuple(globals()[name] for name in _core.detector_names())
+"""The class of every detector, in the order of the core's list."""

@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any
+import json
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from redlane import _core
+from redlane.detectors.parameters import plain
 from redlane.errors import ArgumentError, NotFittedError
-from redlane.progress import reporting
+from redlane.progress import Report, reporting
 from redlane.shipments import Shipments
 from redlane.table import Table
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from typing_extensions import Self
 
 
 class Detector:
     """What all detectors share: parameters as in scikit-learn, `fit`, `score`, `fit_score`, state, merging.
 
-    Constructor arguments are keyword-only and kept as attributes. A fitted detector pickles.
+    Constructor arguments are keyword-only and kept as attributes. Setting one clears the fit. A fitted detector
+    pickles. `screen`, `history=` and scoring never change a detector that is passed in.
+
+    `score` returns a Table with the reasons. `score_samples`, `decision_function` and `predict` return NumPy arrays
+    with the signs of scikit-learn.
 
     Raises
     ------
     NotFittedError
         `score` and `state` before `fit`.
     ArgumentError
-        A parameter that is unknown or out of range, a state of another detector, a merge with other parameters.
+        A parameter that is unknown or out of range, a state of another detector or of other parameters, a merge with
+        other parameters.
     MissingColumnError
         Shipments that lack a role or key.
 
@@ -33,7 +42,7 @@ class Detector:
     --------
     >>> import redlane as rl
     >>> ships = rl.samples.shipments(5_000).ships
-    >>> first, second = ships.where(date=(None, "2021")), ships.where(date=("2022", None))
+    >>> first, second = ships.where(date=rl.between(None, "2021")), ships.where(date=rl.between("2022", None))
     >>> merged = rl.UnitValue().fit(first).merge(rl.UnitValue().fit(second))
     >>> whole = rl.UnitValue().fit(ships)
     >>> merged.score(ships)["score"].to_pylist() == whole.score(ships)["score"].to_pylist()
@@ -43,10 +52,28 @@ class Detector:
     20
     """
 
+    _name: ClassVar[str]
     _fit: _core.Fit | None = None
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        # A class that somebody derives from a detector is that detector.
+        if Detector in cls.__bases__:
+            cls._name = cls.__name__
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if name != "_fit" and self._fit is not None:
+            object.__setattr__(self, "_fit", None)
+
     def _settings(self) -> _core.Detector:
-        raise NotImplementedError
+        given = {name: self._plain(name, getattr(self, name)) for name in self._parameters()}
+        return _core.detector(self._name, json.dumps(given))
+
+    @staticmethod
+    def _plain(name: str, value: Any) -> Any:
+        """A parameter as JSON holds it."""
+        return plain(name, value)
 
     @classmethod
     def _parameters(cls) -> list[str]:
@@ -62,33 +89,96 @@ class Detector:
         for name in params:
             if name not in known:
                 raise ArgumentError(f"{type(self).__name__} has no parameter {name!r}; it has {', '.join(known)}")
-        self._fit = None
         for name, value in params.items():
             setattr(self, name, value)
+        self._fit = None
         return self
 
-    def fit(self, ships: Shipments) -> Self:
-        """Learn from shipments."""
-        with reporting(None) as report:
-            self._fit = self._settings().fit(ships._core, report)
+    def fit(self, ships: Shipments, y: Any = None, *, progress: bool | Report | None = None) -> Self:
+        """Learn from shipments; `y` is there for scikit-learn and not looked at."""
+        settings = self._settings()
+        with reporting(progress) as report:
+            self._fit = settings.fit(ships._core, report)
         return self
 
-    def score(self, ships: Shipments) -> Table:
+    def score(self, ships: Shipments, *, progress: bool | Report | None = None) -> Table:
         """Score shipments by what was fitted; they need not be those that were fitted."""
-        return Table._of(self._scores(ships).table(), ships._files)
+        return Table._of(self._scores(ships, progress).table(), ships._files)
 
-    def fit_score(self, ships: Shipments) -> Table:
+    def fit_score(self, ships: Shipments, *, progress: bool | Report | None = None) -> Table:
         """Fit and score the same shipments."""
-        return Table._of(self._fit_scores(ships).table(), ships._files)
+        with reporting(progress) as report:
+            self._fit, scores = self._settings().fit_score(ships._core, report)
+        return Table._of(scores.table(), ships._files)
+
+    def score_samples(self, ships: Shipments) -> NDArray[np.float64]:
+        """The scores as scikit-learn gives them: the lower, the stranger.
+
+        One number a row of `score`: its `score` with the sign turned, NaN where there is none.
+
+        >>> import redlane as rl
+        >>> ships = rl.samples.shipments(2_000).ships
+        >>> rl.UnitValue().fit(ships).score_samples(ships).shape
+        (2000,)
+        """
+        import numpy as np
+
+        return -np.asarray(self._scores(ships).values("score"))
+
+    def decision_function(self, ships: Shipments, *, fdr: float = 0.05) -> NDArray[np.float64]:
+        """Below zero for what is found at a false discovery rate of `fdr`, above zero for the rest.
+
+        The common logarithm of a row's p-value over the largest one that the procedure of Benjamini and Hochberg (1995)
+        would still accept with as many findings; NaN where there is no p-value.
+
+        >>> import redlane as rl
+        >>> ships = rl.samples.shipments(2_000).ships
+        >>> detector = rl.UnitValue().fit(ships)
+        >>> bool(((detector.decision_function(ships) < 0) == (detector.predict(ships) == -1)).all())
+        True
+        """
+        import numpy as np
+
+        if not 0 < fdr < 1:
+            raise ArgumentError(f"fdr={fdr}: the share of false findings lies between 0 and 1, such as 0.05")
+        p = np.asarray(self._scores(ships).values("p_value"))
+        known = np.sort(p[~np.isnan(p)])
+        if not len(known):
+            return p
+        limits = fdr * np.arange(1, len(known) + 1) / len(known)
+        found = np.flatnonzero(known <= limits)
+        limit = limits[found[-1] if len(found) else 0]
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log10(p) - np.log10(np.nextafter(limit, 1)))
+
+    def predict(self, ships: Shipments, *, fdr: float = 0.05) -> NDArray[np.int64]:
+        """-1 for what is found at a false discovery rate of `fdr`, 1 for the rest, as in scikit-learn.
+
+        What has no score is not found.
+        """
+        import numpy as np
+
+        return np.where(self.decision_function(ships, fdr=fdr) < 0, -1, 1)
+
+    def fit_predict(self, ships: Shipments, y: Any = None, *, fdr: float = 0.05) -> NDArray[np.int64]:
+        """Fit, then `predict` the same shipments."""
+        return self.fit(ships).predict(ships, fdr=fdr)
 
     def state(self) -> Table:
-        """What was fitted, as a table: enough to restore the fit and to merge it with others."""
+        """What was fitted, as a table: enough to restore the fit and to merge it with others.
+
+        The column `fitted_by` says the detector, its parameters and the version of the state.
+        """
         return Table(self._fitted().state())
 
     @classmethod
     def from_state(cls, state: Any, **params: Any) -> Self:
-        """A fitted detector from the table that `state` returned, with the same parameters."""
-        made = cls(**params)
+        """A fitted detector from the table that `state` returned.
+
+        The state knows its parameters; those that are passed must be the same. A state that has lost its column
+        `fitted_by` takes the parameters that are passed, or their defaults.
+        """
+        made = cls(**{**_fitted_by(state), **params})
         made._fit = made._settings().restore([state])
         return made
 
@@ -97,31 +187,41 @@ class Detector:
 
         The result has the same bits as a fit on all the data at once, in whatever order fits are merged.
         """
-        if type(other) is not type(self) or other.get_params() != self.get_params():
-            raise ArgumentError(f"only a {type(self).__name__} with the same parameters can be merged into this one")
+        if not isinstance(other, Detector):
+            raise ArgumentError(f"only a {type(self).__name__} can be merged into this one, not {other!r}")
+        settings = self._settings()
+        if type(other) is not type(self) or other._settings().label != settings.label:
+            raise ArgumentError(
+                f"only a {type(self).__name__} with the same parameters can be merged into this one: {self!r} and {other!r}"
+            )
         made = type(self)(**self.get_params())
-        made._fit = made._settings().restore([self.state(), other.state()])
+        made._fit = settings.restore([self.state(), other.state()])
         return made
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self._fit is not None
 
     def _fitted(self) -> _core.Fit:
         if self._fit is None:
             raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call fit(ships) or fit_score(ships)")
         return self._fit
 
-    def _scores(self, ships: Shipments) -> _core.Scores:
+    def _scores(self, ships: Shipments, progress: bool | Report | None = None) -> _core.Scores:
         fitted = self._fitted()
-        with reporting(None) as report:
+        with reporting(progress) as report:
             return fitted.score(ships._core, report)
 
-    def _fit_scores(self, ships: Shipments) -> _core.Scores:
-        with reporting(None) as report:
-            self._fit, scores = self._settings().fit_score(ships._core, report)
-        return scores
-
-    def _screen(self, ships: Shipments, history: Shipments | None) -> _core.Scores:
-        if history is not None:
-            self.fit(history)
-        return self._scores(ships) if self._fit is not None else self._fit_scores(ships)
+    def _screen(
+        self, ships: Shipments, history: Shipments | None, progress: bool | Report | None = None
+    ) -> _core.Scores:
+        """Scores for a screen; the detector stays as it is."""
+        if history is None and self._fit is not None:
+            return self._scores(ships, progress)
+        settings = self._settings()
+        with reporting(progress) as report:
+            if history is None:
+                return settings.fit_score(ships._core, report)[1]
+            return settings.fit(history._core, report).score(ships._core, report)
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
@@ -134,3 +234,15 @@ class Detector:
 
 def _rebuild(cls: type[Detector], params: dict[str, Any], state: Table | None) -> Detector:
     return cls(**params) if state is None else cls.from_state(state, **params)
+
+
+def _fitted_by(state: Any) -> dict[str, Any]:
+    """The parameters that a state was fitted with, where it says so."""
+    table = state if isinstance(state, Table) else Table(state)
+    if _core.STATE_LABEL not in table or not len(table):
+        return {}
+    try:
+        label = json.loads(table.head(1)[_core.STATE_LABEL].to_pylist()[0])
+        return dict(label["parameters"])
+    except (TypeError, ValueError, KeyError):
+        return {}  # the core says what is wrong with it

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from redlane import _core
-from redlane._arguments import count
 from redlane.detectors.base import Detector
 
 
@@ -52,8 +50,3 @@ class Digits(Detector):
         self.entity = entity
         self.min_values = min_values
         self.min_products = min_products
-
-    def _settings(self) -> _core.Detector:
-        return _core.digits(
-            str(self.entity), count("min_values", self.min_values), count("min_products", self.min_products)
-        )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from redlane import _core
 from redlane.detectors.base import Detector
 from redlane.shipments import Window, names, optional_window
 
@@ -75,12 +74,3 @@ class Divergence(Detector):
         self.measure = measure
         self.current = current
         self.base = base
-
-    def _settings(self) -> _core.Detector:
-        return _core.divergence(
-            names(self.by, "by"),
-            str(self.across),
-            str(self.measure),
-            optional_window("current", self.current),
-            optional_window("base", self.base),
-        )

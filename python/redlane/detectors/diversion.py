@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from redlane import _core
 from redlane.detectors.base import Detector
 from redlane.shipments import Window, day_text, names, optional_window
 
@@ -94,18 +93,3 @@ class Diversion(Detector):
         self.measure = measure
         self.before = before
         self.after = after
-
-    def _settings(self) -> _core.Detector:
-        def some(what: str, given: str | Sequence[str] | None) -> list[str] | None:
-            return None if given is None else names(given, what)
-
-        return _core.diversion(
-            str(self.target),
-            day_text(self.event),
-            some("by", self.by),
-            some("through", self.through),
-            some("origins", self.origins),
-            str(self.measure),
-            optional_window("before", self.before),
-            optional_window("after", self.after),
-        )

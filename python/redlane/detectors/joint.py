@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from redlane import _core
-from redlane._arguments import count, seed
 from redlane.detectors.base import Detector
 from redlane.shipments import names
 
@@ -67,11 +65,6 @@ class Isolation(Detector):
         self.sample = sample
         self.seed = seed
 
-    def _settings(self) -> _core.Detector:
-        return _core.isolation(
-            names(self.columns, "columns"), count("trees", self.trees), count("sample", self.sample), seed(self.seed)
-        )
-
 
 class Ecod(Detector):
     """Is a shipment out at the tails of several columns?
@@ -108,6 +101,3 @@ class Ecod(Detector):
 
     def __init__(self, *, columns: Sequence[str] = ("value", "net_weight", "unit_value")) -> None:
         self.columns = columns
-
-    def _settings(self) -> _core.Detector:
-        return _core.ecod(names(self.columns, "columns"))

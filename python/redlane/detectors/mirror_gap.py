@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from redlane import _core
-from redlane._arguments import days
 from redlane.detectors.base import Detector
 from redlane.shipments import names
 
@@ -80,6 +78,3 @@ class MirrorGap(Detector):
         self.every = every
         self.measure = measure
         self.max_lag = max_lag
-
-    def _settings(self) -> _core.Detector:
-        return _core.mirror_gap(names(self.by, "by"), str(self.every), str(self.measure), days("max_lag", self.max_lag))

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from redlane import _core
-from redlane._arguments import count, days
 from redlane.detectors.base import Detector
+from redlane.detectors.parameters import plain
 from redlane.errors import ArgumentError
 from redlane.shipments import day_text, names
 from redlane.table import Table
@@ -92,27 +91,25 @@ class Newcomer(Detector):
         self.min_peers = min_peers
         self.founded = founded
 
-    def _settings(self) -> _core.Detector:
-        return _core.newcomer(
-            names(self.entity, "entity"),
-            str(self.measure),
-            days("window", self.window),
-            days("burn_in", self.burn_in),
-            days("dormant", self.dormant),
-            count("min_peers", self.min_peers),
-            _founded(self.founded),
-        )
+    @staticmethod
+    def _plain(name: str, value: Any) -> Any:
+        return _founded(value) if name == "founded" else plain(name, value)
 
 
-def _founded(given: Any) -> list[tuple[str, str]]:
+def _founded(given: Any) -> list[list[str]] | None:
+    """Names and dates as pairs."""
     if given is None:
-        return []
+        return None
     if isinstance(given, Mapping):
         pairs = list(given.items())
+    elif isinstance(given, (list, tuple)):
+        pairs = list(given)
     else:
         table = Table(given)
         if len(table.column_names) < 2:
             raise ArgumentError("founded must have two columns: names and founding dates")
         columns = [table[name].to_pylist() for name in table.column_names[:2]]
         pairs = list(zip(*columns, strict=True))
-    return [(str(name), day_text(date)) for name, date in pairs if name is not None and date is not None]
+    if not all(isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in pairs):
+        raise ArgumentError("founded holds names with founding dates: a mapping, pairs, or a table of two columns")
+    return [[str(name), day_text(date)] for name, date in pairs if name is not None and date is not None]

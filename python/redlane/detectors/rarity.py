@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from redlane import _core
 from redlane.detectors.base import Detector
 from redlane.shipments import names
 
@@ -51,6 +50,3 @@ class Rarity(Detector):
     def __init__(self, *, of: str = "origin", given: Sequence[str] = ("hs6",)) -> None:
         self.of = of
         self.given = given
-
-    def _settings(self) -> _core.Detector:
-        return _core.rarity(str(self.of), names(self.given, "given"))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from redlane import _core
-from redlane._arguments import days, number
 from redlane.detectors.base import Detector
 
 
@@ -70,8 +68,3 @@ class Repeats(Detector):
         self.tolerance = tolerance
         self.threshold = threshold
         self.band = band
-
-    def _settings(self) -> _core.Detector:
-        threshold = None if self.threshold is None else number("threshold", self.threshold)
-        tolerance, band = number("tolerance", self.tolerance), number("band", self.band)
-        return _core.repeats(days("window", self.window), tolerance, threshold, band)

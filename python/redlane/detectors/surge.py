@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from redlane import _core
-from redlane._arguments import count
 from redlane.detectors.base import Detector
 from redlane.errors import ArgumentError
 from redlane.shipments import names
@@ -92,14 +90,3 @@ class Surge(Detector):
         self.measure = measure
         self.mode = mode
         self.min_periods = min_periods
-
-    def _settings(self) -> _core.Detector:
-        if self.mode not in ("whole", "expanding"):
-            raise ArgumentError(f'mode={self.mode!r} is not known; use "whole" or "expanding"')
-        return _core.surge(
-            names(self.by, "by"),
-            str(self.every),
-            str(self.measure),
-            self.mode == "expanding",
-            count("min_periods", self.min_periods),
-        )

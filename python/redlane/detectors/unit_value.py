@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from redlane import _core
-from redlane._arguments import count
 from redlane.detectors.base import Detector
 from redlane.shipments import names
 
@@ -111,9 +109,3 @@ class UnitValue(Detector):
         self.min_peers = min_peers
         self.backoff = backoff
         self.scale = scale
-
-    def _settings(self) -> _core.Detector:
-        backoff = [names(keys, "backoff") for keys in self.backoff]
-        return _core.unit_value(
-            self.measure, names(self.by, "by"), count("min_peers", self.min_peers), backoff, self.scale
-        )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from redlane import _core
-from redlane._arguments import count
 from redlane.detectors.base import Detector
 from redlane.errors import ArgumentError
 from redlane.shipments import names
@@ -97,14 +95,3 @@ class ValueWeight(Detector):
         self.min_peers = min_peers
         self.log = log
         self.method = method
-
-    def _settings(self) -> _core.Detector:
-        if self.method not in ("lts", "mm"):
-            raise ArgumentError(f'method={self.method!r} is not known; use "lts" or "mm"')
-        return _core.value_weight(
-            names(self.by, "by"),
-            names(self.on, "on"),
-            count("min_peers", self.min_peers),
-            bool(self.log),
-            self.method == "mm",
-        )

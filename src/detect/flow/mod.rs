@@ -8,4 +8,4 @@ mod surge;
 pub use divergence::Divergence;
 pub use diversion::Diversion;
 pub use mirror_gap::MirrorGap;
-pub use surge::{MOST_PERIODS, Surge};
+pub use surge::Surge;

@@ -3,5 +3,5 @@
 mod unit_value;
 mod value_weight;
 
-pub use unit_value::{Scale, UnitValue};
+pub use unit_value::UnitValue;
 pub use value_weight::ValueWeight;

@@ -13,10 +13,10 @@ use arrow::buffer::ScalarBuffer;
 use rayon::prelude::*;
 
 use crate::detect::records::matrix::{self, Feature};
-use crate::detect::{Detector, Fit, SharedFit};
+use crate::detect::{Detector, Fit, Parameters, Registered, SharedFit};
 use crate::error::{Error, Result};
 use crate::evidence::wording::figure;
-use crate::evidence::{ScoreColumn, Scores, SharedScores};
+use crate::evidence::{ScoreColumn, SharedScores, Verdicts};
 use crate::group::IndexCache;
 use crate::progress::Progress;
 use crate::stats::{decode, encode, exact_sum_where, ln};
@@ -178,6 +178,14 @@ impl Ecod {
     }
 }
 
+impl Registered for Ecod {
+    const NAME: &'static str = "Ecod";
+
+    fn of_parameters(parameters: &Parameters) -> Result<Ecod> {
+        Ok(Ecod { columns: parameters.names("columns")? })
+    }
+}
+
 impl Detector for Ecod {
     fn fit(&self, ships: &Shipments, _cache: &IndexCache, progress: &Progress) -> Result<SharedFit> {
         Ok(Arc::new(self.model(matrix::load(ships, &self.columns, false, progress)?, progress)?))
@@ -244,7 +252,17 @@ struct EcodScores {
     scores: Vec<f64>,
 }
 
-impl Scores for EcodScores {
+/// A score beside those of the shipments fitted.
+struct Verdict {
+    score: f64,
+    /// The score of the middle shipment fitted.
+    middle: f64,
+    p: f64,
+}
+
+impl Verdicts for EcodScores {
+    type Verdict = Verdict;
+
     fn detector(&self) -> &'static str {
         "Ecod"
     }
@@ -253,25 +271,32 @@ impl Scores for EcodScores {
         Some(&self.ships)
     }
 
-    fn value(&self, column: ScoreColumn, at: usize) -> f64 {
-        let n = self.model.calibration.len();
-        match column {
-            ScoreColumn::Score | ScoreColumn::Observed => self.scores[at],
-            ScoreColumn::PValue => {
-                let less = self.model.calibration.partition_point(|&s| s < self.scores[at]);
-                (1 + n - less) as f64 / (n + 1) as f64
-            }
-            ScoreColumn::Direction => f64::NAN,
-            ScoreColumn::Expected => self.model.calibration.get(n / 2).copied().unwrap_or(f64::NAN),
-            ScoreColumn::Peers => n as f64,
+    fn verdict(&self, at: usize) -> Verdict {
+        let (calibration, score) = (&self.model.calibration, self.scores[at]);
+        let n = calibration.len();
+        let less = calibration.partition_point(|&s| s < score);
+        Verdict {
+            score,
+            middle: calibration.get(n / 2).copied().unwrap_or(f64::NAN),
+            p: (1 + n - less) as f64 / (n + 1) as f64,
         }
     }
 
-    fn peer(&self, _at: usize) -> Option<String> {
+    fn value(&self, column: ScoreColumn, _at: usize, verdict: &Verdict) -> f64 {
+        match column {
+            ScoreColumn::Score | ScoreColumn::Observed => verdict.score,
+            ScoreColumn::PValue => verdict.p,
+            ScoreColumn::Direction => f64::NAN,
+            ScoreColumn::Expected => verdict.middle,
+            ScoreColumn::Peers => self.model.calibration.len() as f64,
+        }
+    }
+
+    fn peer(&self, _at: usize, _verdict: &Verdict) -> Option<String> {
         Some("all shipments fitted".into())
     }
 
-    fn reason(&self, at: usize) -> String {
+    fn reason(&self, at: usize, verdict: &Verdict) -> String {
         let mut parts: Vec<(f64, String)> = self
             .model
             .margins
@@ -296,12 +321,12 @@ impl Scores for EcodScores {
         format!(
             "{}; together {} where the middle shipment has {}",
             most.join(", "),
-            figure(self.scores[at]),
-            figure(self.value(ScoreColumn::Expected, at))
+            figure(verdict.score),
+            figure(verdict.middle)
         )
     }
 
-    fn at_stake(&self, _at: usize) -> f64 {
+    fn at_stake(&self, _at: usize, _verdict: &Verdict) -> f64 {
         f64::NAN
     }
 }

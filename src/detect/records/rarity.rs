@@ -8,12 +8,11 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch};
-use arrow::datatypes::{DataType, Field};
 
-use crate::detect::{Detector, Fit, SharedFit};
+use crate::detect::{Detector, Fit, Parameters, Registered, SharedFit};
 use crate::error::{Error, Result};
 use crate::evidence::wording::figure;
-use crate::evidence::{SHARE, ScoreColumn, Scores, SharedScores};
+use crate::evidence::{Evidence, Reader, SHARE, ScoreColumn, SharedScores, Verdicts};
 use crate::group::{GroupIndex, GroupKeys, IndexCache, resolve};
 use crate::progress::Progress;
 use crate::state::checked;
@@ -122,6 +121,14 @@ impl Rarity {
         let index = cache.get(ships, &resolve(&ships.store, &keys)?, progress)?;
         let counts = index.starts.windows(2).map(|w| u64::from(w[1] - w[0])).collect();
         Ok((self.model(GroupKeys::of_index(&index, &keys), counts, progress)?, index))
+    }
+}
+
+impl Registered for Rarity {
+    const NAME: &'static str = "Rarity";
+
+    fn of_parameters(parameters: &Parameters) -> Result<Rarity> {
+        Ok(Rarity { of: parameters.text("of")?, given: parameters.names("given")? })
     }
 }
 
@@ -269,32 +276,37 @@ impl RarityScores {
         &self.places[self.pair[at] as usize]
     }
 
-    /// The place, and how many shipments of the group and of the pair there are with this one among them.
-    fn counted(&self, at: usize) -> Option<(&Place, &Group, u64, u64)> {
-        let place = self.place(at);
-        let group = &self.model.group[place.group? as usize];
+    /// How many shipments of the group have a partner that occurs no more often there, this one among them,
+    /// and how many shipments the group has with it.
+    fn rarer(&self, group: &Group, pair: u64) -> (u64, u64) {
         let extra = u64::from(!self.own);
-        Some((place, group, group.n + extra, self.model.count(place) + extra))
-    }
-
-    fn p_value(&self, at: usize) -> f64 {
-        let Some((_, group, n, count)) = self.counted(at) else { return f64::NAN };
-        if n < 2 {
-            return f64::NAN; // nothing to compare with
+        let (n, count) = (group.n + extra, pair + extra);
+        if self.own {
+            return (group.up_to(count), n);
         }
-        let rarer = if self.own {
-            group.up_to(count)
-        } else {
-            // This one joins its partner, whose others then count as often as it does.
-            let before = count - 1;
-            let as_rare = group.up_to(count) + 1;
-            if group.up_to(before) == group.up_to(count) && before > 0 { group.up_to(before) + 1 } else { as_rare }
-        };
-        rarer as f64 / n as f64
+        // This one joins its partner, whose others then count as often as it does.
+        let before = count - 1;
+        let as_rare = group.up_to(count) + 1;
+        let alone = group.up_to(before) == group.up_to(count) && before > 0;
+        (if alone { group.up_to(before) + 1 } else { as_rare }, n)
     }
 }
 
-impl Scores for RarityScores {
+/// How probable the shipment's partner is in its group; `None` where no group was fitted for its keys.
+struct Verdict {
+    group: u32,
+    /// Fitted shipments of the group with this partner.
+    count: u64,
+    probability: f64,
+    /// The partner's share of all shipments.
+    overall: f64,
+    lift: f64,
+    p: f64,
+}
+
+impl Verdicts for RarityScores {
+    type Verdict = Option<Verdict>;
+
     fn detector(&self) -> &'static str {
         "Rarity"
     }
@@ -303,52 +315,61 @@ impl Scores for RarityScores {
         Some(&self.ships)
     }
 
-    fn value(&self, column: ScoreColumn, at: usize) -> f64 {
-        let Some((place, group, ..)) = self.counted(at) else { return f64::NAN };
+    fn verdict(&self, at: usize) -> Option<Verdict> {
+        let (model, place) = (&self.model, self.place(at));
+        let group = place.group?;
+        let count = model.count(place);
+        let (rarer, n) = self.rarer(&model.group[group as usize], count);
+        Some(Verdict {
+            group,
+            count,
+            probability: model.probability(place),
+            overall: model.overall(place),
+            lift: model.lift(place),
+            // One shipment has nothing to be compared with.
+            p: if n < 2 { f64::NAN } else { rarer as f64 / n as f64 },
+        })
+    }
+
+    fn value(&self, column: ScoreColumn, _at: usize, verdict: &Option<Verdict>) -> f64 {
+        let Some(verdict) = verdict else { return f64::NAN };
         match column {
-            ScoreColumn::Score => -libm::log(self.model.probability(place)),
-            ScoreColumn::PValue => self.p_value(at),
+            ScoreColumn::Score => -libm::log(verdict.probability),
+            ScoreColumn::PValue => verdict.p,
             ScoreColumn::Direction => f64::NAN,
-            ScoreColumn::Observed => self.model.probability(place),
-            ScoreColumn::Expected => self.model.overall(place),
-            ScoreColumn::Peers => group.n as f64,
+            ScoreColumn::Observed => verdict.probability,
+            ScoreColumn::Expected => verdict.overall,
+            ScoreColumn::Peers => self.model.group[verdict.group as usize].n as f64,
         }
     }
 
-    fn peer(&self, at: usize) -> Option<String> {
-        self.place(at).group.map(|g| self.model.groups.name(g as usize))
+    fn peer(&self, _at: usize, verdict: &Option<Verdict>) -> Option<String> {
+        verdict.as_ref().map(|v| self.model.groups.name(v.group as usize))
     }
 
-    fn reason(&self, at: usize) -> String {
+    fn reason(&self, at: usize, verdict: &Option<Verdict>) -> String {
         let of = &self.model.settings.of;
-        let Some((place, group, ..)) = self.counted(at) else {
-            return "not scored: no shipments were fitted for its keys".into();
-        };
-        let partner = match place.partner {
+        let Some(verdict) = verdict else { return "not scored: no shipments were fitted for its keys".into() };
+        let partner = match self.place(at).partner {
             Some(p) => self.model.partners.name(p as usize),
             None => format!("this {of}, never seen before,"),
         };
         format!(
             "{partner} has {} of the {} shipments of {}, a smoothed probability of {}; of all shipments it has {} %",
-            figure(self.model.count(place) as f64),
-            figure(group.n as f64),
-            self.model.groups.name(place.group.unwrap_or(0) as usize),
-            figure(self.model.probability(place)),
-            figure(100.0 * self.model.overall(place)),
+            figure(verdict.count as f64),
+            figure(self.model.group[verdict.group as usize].n as f64),
+            self.model.groups.name(verdict.group as usize),
+            figure(verdict.probability),
+            figure(100.0 * verdict.overall),
         )
     }
 
-    fn at_stake(&self, at: usize) -> f64 {
+    fn at_stake(&self, at: usize, _verdict: &Option<Verdict>) -> f64 {
         self.value.as_ref().map_or(f64::NAN, |v| v[self.ships.rows.row(at)])
     }
 
-    fn evidence(&self) -> Vec<Field> {
-        vec![Field::new("lift", DataType::Float64, true)]
-    }
-
-    fn evidence_column(&self, _column: usize, range: std::ops::Range<usize>, progress: &Progress) -> Result<ArrayRef> {
-        let lift = |at: usize| Some(self.model.lift(self.place(at))).filter(|l| !l.is_nan());
-        let lifts = progress.each(range, SHARE, lift)?;
-        Ok(Arc::new(Float64Array::from(lifts)))
+    fn evidence(&self) -> Vec<Evidence<Self>> {
+        let lift = |_: &Self, _: usize, verdict: &Option<Verdict>| verdict.as_ref().map_or(f64::NAN, |v| v.lift);
+        vec![Evidence { name: "lift", read: Reader::Number(lift) }]
     }
 }

@@ -15,7 +15,7 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 
 use self::scores::DigitScores;
 use crate::calibrate::cauchy_combination;
-use crate::detect::{Detector, Fit, SharedFit};
+use crate::detect::{Detector, Fit, Parameters, Registered, SharedFit};
 use crate::error::{Error, Result};
 use crate::evidence::SharedScores;
 use crate::group::{GroupKeys, IndexCache, resolve};
@@ -80,11 +80,14 @@ struct Model {
     starts: Vec<usize>,
     cells: Vec<f64>,
     entities: GroupKeys,
-    verdicts: Vec<Verdict>,
+    /// Of each entity.
+    digits: Vec<EntityDigits>,
 }
 
+/// The digits of one entity's values against those expected.
 #[derive(Clone, Default)]
-struct Verdict {
+struct EntityDigits {
+    /// Values of 10 or more.
     n: f64,
     products: usize,
     /// Chi-square over its degrees of freedom, before and after the spread among entities.
@@ -98,9 +101,17 @@ struct Verdict {
     /// The standard normal that the chance of so many round values stands for.
     round_z: f64,
     round_p: f64,
+    /// NaN where it was not tested.
     p: f64,
-    /// The two digits most in excess, their share and that expected.
-    most: (usize, f64, f64),
+    most_in_excess: DigitExcess,
+}
+
+/// The first two digits that exceed most what is expected.
+#[derive(Clone, Copy, Default)]
+struct DigitExcess {
+    digits: usize,
+    share: f64,
+    expected: f64,
 }
 
 impl Digits {
@@ -154,7 +165,7 @@ impl Digits {
         for g in 0..group_keys.groups() {
             parts_of[entity_of[g] as usize].push(g);
         }
-        let mut verdicts: Vec<Verdict> = progress.each(0..parts_of.len(), 1 << 6, |entity| {
+        let mut digits: Vec<EntityDigits> = progress.each(0..parts_of.len(), 1 << 6, |entity| {
             let parts = &parts_of[entity];
             let mut seen = [0f64; COUNTS];
             let mut expected = [0f64; COUNTS];
@@ -168,9 +179,9 @@ impl Digits {
                 for i in 0..COUNTS {
                     seen[i] += own[i];
                 }
-                // The other traders of the product, and a little of all products and of `beforehand`.
-                let rate = |i: usize, among: f64, all_among: f64, size: f64, beforehand: f64| {
-                    let wide = (all[i] - own[i] + SHARED * beforehand) / (all_among - size + SHARED);
+                // The other traders of the product, and a little of all products and of the share in `prior`.
+                let rate = |i: usize, among: f64, all_among: f64, size: f64, prior: f64| {
+                    let wide = (all[i] - own[i] + SHARED * prior) / (all_among - size + SHARED);
                     (pool[i] - own[i] + SHARED * wide) / (among - size + SHARED)
                 };
                 let held = total(pool);
@@ -180,17 +191,18 @@ impl Digits {
                 }
                 expected[ROUND] += own[LONG] * rate(ROUND, pool[LONG], all[LONG], own[LONG], 0.01);
             }
-            self.judge(n, held, &seen, &expected)
+            self.compare(n, held, &seen, &expected)
         })?;
-        spread(&mut verdicts);
+        adjust_for_spread(&mut digits);
         progress.check()?;
-        Ok(Model { settings: self.clone(), group_keys, starts, cells, entities, verdicts })
+        Ok(Model { settings: self.clone(), group_keys, starts, cells, entities, digits })
     }
 
-    fn judge(&self, n: f64, products: usize, seen: &Counts, expected: &Counts) -> Verdict {
-        let mut verdict = Verdict { n, products, p: f64::NAN, ..Verdict::default() };
+    /// The statistics of one entity; its p-values need the spread among all entities.
+    fn compare(&self, n: f64, products: usize, seen: &Counts, expected: &Counts) -> EntityDigits {
+        let mut digits = EntityDigits { n, products, p: f64::NAN, ..EntityDigits::default() };
         if n < self.min_values as f64 || products < self.min_products {
-            return verdict;
+            return digits;
         }
         // Neighbouring cells are taken together until each is expected to hold five.
         let mut cells: Vec<(f64, f64)> = Vec::new();
@@ -203,11 +215,11 @@ impl Digits {
                 (o, e) = (0.0, 0.0);
             }
             let excess = (seen[i] - expected[i]) / n;
-            verdict.mad += excess.abs() / CELLS as f64;
+            digits.mad += excess.abs() / CELLS as f64;
             let share = expected[i] / n;
-            verdict.mad_expected += (2.0 * share * (1.0 - share) / (std::f64::consts::PI * n)).sqrt() / CELLS as f64;
-            if excess > verdict.most.1 - verdict.most.2 {
-                verdict.most = (i + 10, seen[i] / n, share);
+            digits.mad_expected += (2.0 * share * (1.0 - share) / (std::f64::consts::PI * n)).sqrt() / CELLS as f64;
+            if excess > digits.most_in_excess.share - digits.most_in_excess.expected {
+                digits.most_in_excess = DigitExcess { digits: i + 10, share: seen[i] / n, expected: share };
             }
         }
         if let Some(last) = cells.last_mut() {
@@ -219,22 +231,22 @@ impl Digits {
         // Few values spread wider than chi-square: their exact variance (Haldane 1937) sets the freedom.
         let inverse: f64 = cells.iter().map(|(_, e)| n / e).sum();
         let variance = 2.0 * freedom + (inverse - k * k - 2.0 * k + 2.0) / n;
-        verdict.ratio = square / freedom;
-        verdict.freedom = (2.0 * freedom * freedom / variance.max(2.0 * freedom)).max(1.0);
+        digits.ratio = square / freedom;
+        digits.freedom = (2.0 * freedom * freedom / variance.max(2.0 * freedom)).max(1.0);
         let long = seen[LONG].max(1.0);
-        verdict.round = seen[ROUND] / long;
-        verdict.round_expected = expected[ROUND] / long;
-        let by_chance = binomial_upper(seen[ROUND] as usize, long as usize, verdict.round_expected.clamp(0.0, 1.0));
-        verdict.round_z = -normal_quantile(by_chance.clamp(1e-300, 1.0 - 1e-12));
-        verdict.p = 0.0;
-        verdict
+        digits.round = seen[ROUND] / long;
+        digits.round_expected = expected[ROUND] / long;
+        let by_chance = binomial_upper(seen[ROUND] as usize, long as usize, digits.round_expected.clamp(0.0, 1.0));
+        digits.round_z = -normal_quantile(by_chance.clamp(1e-300, 1.0 - 1e-12));
+        digits.p = 0.0;
+        digits
     }
 }
 
 /// p-values, once the statistics of all entities tell how far they spread: one trader's values hang
 /// together, so they spread wider than independent ones would.
-fn spread(verdicts: &mut [Verdict]) {
-    let tested = || verdicts.iter().filter(|v| !v.p.is_nan());
+fn adjust_for_spread(entities: &mut [EntityDigits]) {
+    let tested = || entities.iter().filter(|v| !v.p.is_nan());
     let quantile = |share: f64, values: &mut dyn Iterator<Item = f64>| {
         let mut keys: Vec<i64> = values.map(encode).collect();
         OrderStatistics::new(&mut keys, true).quantile(share).unwrap_or(1.0)
@@ -253,10 +265,10 @@ fn spread(verdicts: &mut [Verdict]) {
         let upper = quantile(SPREAD_AT[1], &mut tested().map(|v| v.round_z));
         rounder = rounder.max(upper / normal_quantile(SPREAD_AT[1]));
     }
-    for verdict in verdicts.iter_mut().filter(|v| !v.p.is_nan()) {
-        verdict.digits_p = chi_square_tail(verdict.ratio / wider * verdict.freedom, verdict.freedom);
-        verdict.round_p = normal_upper(verdict.round_z / rounder);
-        verdict.p = cauchy_combination(&[verdict.digits_p, verdict.round_p]).unwrap_or(f64::NAN);
+    for digits in entities.iter_mut().filter(|d| !d.p.is_nan()) {
+        digits.digits_p = chi_square_tail(digits.ratio / wider * digits.freedom, digits.freedom);
+        digits.round_p = normal_upper(digits.round_z / rounder);
+        digits.p = cauchy_combination(&[digits.digits_p, digits.round_p]).unwrap_or(f64::NAN);
     }
 }
 
@@ -274,6 +286,18 @@ impl Digits {
             starts.push(cells.len());
         }
         self.model(GroupKeys::of_index(&index, &keys), starts, cells, progress)
+    }
+}
+
+impl Registered for Digits {
+    const NAME: &'static str = "Digits";
+
+    fn of_parameters(parameters: &Parameters) -> Result<Digits> {
+        Ok(Digits {
+            entity: parameters.text("entity")?,
+            min_values: parameters.count("min_values")?,
+            min_products: parameters.count("min_products")?,
+        })
     }
 }
 

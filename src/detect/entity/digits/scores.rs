@@ -2,33 +2,38 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array};
 use arrow::buffer::ScalarBuffer;
-use arrow::datatypes::Field;
 
-use super::{Model, Verdict};
+use super::{EntityDigits, Model};
 use crate::error::Result;
 use crate::evidence::wording::figure;
-use crate::evidence::{SHARE, ScoreColumn, Scores};
+use crate::evidence::{Evidence, Reader, ScoreColumn, Verdicts};
 use crate::group::{GroupIndex, GroupKeys};
-use crate::progress::Progress;
 use crate::stats::exact_sum;
 
 pub struct DigitScores {
     pub model: Arc<Model>,
     pub here: GroupKeys,
     pub index: Arc<GroupIndex>,
+    /// For each entity here its number in the fit.
     pub known: Vec<Option<u32>>,
     pub value: ScalarBuffer<f64>,
 }
 
 impl DigitScores {
-    fn verdict(&self, at: usize) -> Option<&Verdict> {
-        Some(&self.model.verdicts[self.known[at]? as usize])
+    fn fitted(&self, number: &Option<u32>) -> Option<&EntityDigits> {
+        number.map(|entity| &self.model.digits[entity as usize])
+    }
+
+    fn tested(&self, number: &Option<u32>) -> Option<&EntityDigits> {
+        self.fitted(number).filter(|digits| !digits.p.is_nan())
     }
 }
 
-impl Scores for DigitScores {
+impl Verdicts for DigitScores {
+    /// The entity's number in the fit, where everything about its digits was worked out.
+    type Verdict = Option<u32>;
+
     fn detector(&self) -> &'static str {
         "Digits"
     }
@@ -37,78 +42,90 @@ impl Scores for DigitScores {
         Some(&self.here)
     }
 
-    fn value(&self, column: ScoreColumn, at: usize) -> f64 {
-        let Some(verdict) = self.verdict(at) else { return f64::NAN };
-        if verdict.p.is_nan() && column != ScoreColumn::Peers {
-            return f64::NAN;
+    fn verdict(&self, at: usize) -> Option<u32> {
+        self.known[at]
+    }
+
+    fn value(&self, column: ScoreColumn, _at: usize, number: &Option<u32>) -> f64 {
+        if column == ScoreColumn::Peers {
+            return self.fitted(number).map_or(f64::NAN, |digits| digits.n);
         }
+        let Some(digits) = self.tested(number) else { return f64::NAN };
         match column {
-            ScoreColumn::Score => -libm::log10(verdict.p.max(1e-300)),
-            ScoreColumn::PValue => verdict.p,
+            ScoreColumn::Score => -libm::log10(digits.p.max(1e-300)),
+            ScoreColumn::PValue => digits.p,
             ScoreColumn::Direction => f64::NAN,
-            ScoreColumn::Observed => verdict.mad,
-            ScoreColumn::Expected => verdict.mad_expected,
-            ScoreColumn::Peers => verdict.n,
+            ScoreColumn::Observed => digits.mad,
+            ScoreColumn::Expected => digits.mad_expected,
+            ScoreColumn::Peers => digits.n,
         }
     }
 
-    fn peer(&self, at: usize) -> Option<String> {
-        self.verdict(at).filter(|v| !v.p.is_nan()).map(|v| format!("other traders of its {} products", v.products))
+    fn peer(&self, _at: usize, number: &Option<u32>) -> Option<String> {
+        self.tested(number).map(|digits| format!("other traders of its {} products", digits.products))
     }
 
-    fn reason(&self, at: usize) -> String {
+    fn reason(&self, _at: usize, number: &Option<u32>) -> String {
         let settings = &self.model.settings;
-        match self.verdict(at) {
+        match self.fitted(number) {
             None => format!("not scored: this {} was not fitted", settings.entity),
-            Some(v) if v.n < settings.min_values as f64 => format!(
+            Some(d) if d.n < settings.min_values as f64 => format!(
                 "not scored: {} values of 10 or more, fewer than min_values={}",
-                figure(v.n),
+                figure(d.n),
                 settings.min_values
             ),
-            Some(v) if v.p.is_nan() => format!(
+            Some(d) if d.p.is_nan() => format!(
                 "not scored: {} HS chapters, fewer than min_products={}: the digits of one product need not be Benford's",
-                v.products, settings.min_products
+                d.products, settings.min_products
             ),
-            Some(v) => format!(
+            Some(d) => format!(
                 "the first two digits of {} values differ from those of other traders of its products by {} on average \
                  where chance gives {} (chi-square {} times its degrees of freedom, p {:.1e}); most in excess: {}, {:.1} % \
                  instead of {:.1} %; of its values of four digits and more {:.1} % are round, {:.1} % expected (p {:.1e})",
-                figure(v.n),
-                figure(v.mad),
-                figure(v.mad_expected),
-                figure(v.ratio),
-                v.digits_p,
-                v.most.0,
-                100.0 * v.most.1,
-                100.0 * v.most.2,
-                100.0 * v.round,
-                100.0 * v.round_expected,
-                v.round_p
+                figure(d.n),
+                figure(d.mad),
+                figure(d.mad_expected),
+                figure(d.ratio),
+                d.digits_p,
+                d.most_in_excess.digits,
+                100.0 * d.most_in_excess.share,
+                100.0 * d.most_in_excess.expected,
+                100.0 * d.round,
+                100.0 * d.round_expected,
+                d.round_p
             ),
         }
     }
 
     /// Invented numbers put all of the entity's value in doubt.
-    fn at_stake(&self, at: usize) -> f64 {
+    fn at_stake(&self, at: usize, _number: &Option<u32>) -> f64 {
         let known: Vec<f64> =
             self.index.rows(at).iter().map(|&r| self.value[r as usize]).filter(|v| v.is_finite()).collect();
         exact_sum(&known)
     }
 
-    fn evidence(&self) -> Vec<Field> {
-        ["digits_p", "round_share", "round_expected", "round_p"]
-            .into_iter()
-            .map(|name| Field::new(name, arrow::datatypes::DataType::Float64, true))
-            .collect()
+    fn evidence(&self) -> Vec<Evidence<Self>> {
+        vec![
+            Evidence {
+                name: "digits_p",
+                read: Reader::Number(|s, _, number| s.tested(number).map_or(f64::NAN, |d| d.digits_p)),
+            },
+            Evidence {
+                name: "round_share",
+                read: Reader::Number(|s, _, number| s.tested(number).map_or(f64::NAN, |d| d.round)),
+            },
+            Evidence {
+                name: "round_expected",
+                read: Reader::Number(|s, _, number| s.tested(number).map_or(f64::NAN, |d| d.round_expected)),
+            },
+            Evidence {
+                name: "round_p",
+                read: Reader::Number(|s, _, number| s.tested(number).map_or(f64::NAN, |d| d.round_p)),
+            },
+        ]
     }
 
-    fn evidence_column(&self, column: usize, range: std::ops::Range<usize>, progress: &Progress) -> Result<ArrayRef> {
-        let cell = |v: &Verdict| [v.digits_p, v.round, v.round_expected, v.round_p][column];
-        let values = progress.each(range, SHARE, |at| self.verdict(at).filter(|v| !v.p.is_nan()).map(cell))?;
-        Ok(Arc::new(values.into_iter().collect::<Float64Array>()))
-    }
-
-    fn rows(&self, at: usize) -> Result<Vec<u32>> {
+    fn rows(&self, at: usize, _number: &Option<u32>) -> Result<Vec<u32>> {
         Ok(self.index.rows(at).to_vec())
     }
 }

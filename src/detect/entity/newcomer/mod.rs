@@ -6,6 +6,7 @@
 //! where those are few; how seldom an excess so large is, a generalised Pareto tail over all newcomers
 //! says.
 
+mod cohorts;
 mod scores;
 
 use std::collections::HashMap;
@@ -13,20 +14,19 @@ use std::sync::Arc;
 
 use arrow::array::{Date32Array, RecordBatch};
 
+use self::cohorts::Cohorts;
 use self::scores::NewcomerScores;
-use crate::detect::{Detector, Fit, SharedFit};
+use crate::detect::{Detector, Fit, Parameters, Registered, SharedFit};
 use crate::error::{Error, Result};
-use crate::evidence::SharedScores;
+use crate::evidence::{SHARE, SharedScores};
 use crate::flows::{FlowSpec, Flows, LONGEST};
 use crate::group::{GroupKeys, IndexCache};
 use crate::progress::Progress;
 use crate::state::members::numbers;
-use crate::stats::{MAD_K, OrderStatistics, ParetoTail, encode, exact_sum, ln};
+use crate::stats::{exact_sum, ln};
 use crate::store::{Every, Role, Shipments, iso};
 use crate::table::table;
 
-/// The weight of all newcomers' centre and scale in a cohort's, in members.
-const SHRINKAGE: f64 = 10.0;
 /// Days of a newcomer that must have been seen to scale its volume to the window.
 const SEEN: i32 = 30;
 /// Days between founding and first record that make an old firm.
@@ -46,25 +46,31 @@ pub struct Newcomer {
     pub founded: Vec<(String, i32)>,
 }
 
-/// What became of an entity.
+/// Whether an entity is new, with the day it was first seen.
 #[derive(Clone)]
 enum EntityStatus {
+    /// Seen within the burn-in, so it may be older than the data.
     Old(i32),
+    /// First seen too few days before the end of the data.
     TooLate(i32),
     New(FirstSeen),
 }
 
+/// A newcomer's first window.
 #[derive(Clone)]
 struct FirstSeen {
     first: i32,
-    /// The end of the sleep it woke from, if it did: its last day before.
+    /// The last day before the sleep it woke from, if it did.
     slept: Option<i32>,
+    /// Days of the window that the data hold.
     days: i32,
     records: usize,
     volume: f64,
-    /// The group of flows with most of the volume, which says its product.
-    main: usize,
-    x: f64,
+    /// The flow with most of the volume, which says its product.
+    main_flow: usize,
+    /// The logarithm of the volume, scaled to the whole window.
+    log_volume: f64,
+    /// Of the logarithms in its cohort.
     centre: f64,
     scale: f64,
     peers: usize,
@@ -75,7 +81,7 @@ struct FirstSeen {
 impl FirstSeen {
     /// Spreads above the middle of its cohort.
     fn excess(&self) -> f64 {
-        (self.x - self.centre) / self.scale
+        (self.log_volume - self.centre) / self.scale
     }
 }
 
@@ -84,14 +90,9 @@ struct Model {
     product: Option<String>,
     flows: Flows,
     entities: GroupKeys,
-    fates: Vec<EntityStatus>,
+    /// Of each entity.
+    statuses: Vec<EntityStatus>,
     cohorts: Cohorts,
-}
-
-/// Centre and scale of the logarithms of newcomers' volumes, by cohort.
-struct Cohorts {
-    known: HashMap<String, (f64, f64, usize)>,
-    tail: Option<ParetoTail>,
 }
 
 impl Newcomer {
@@ -138,24 +139,36 @@ impl Newcomer {
                 self.burn_in
             )));
         }
-        let mut fates = self.fates(&flows, &of, entities.groups(), start + self.burn_in, progress)?;
-        let cohorts = Cohorts::learn(self, &flows, &fates, progress)?;
-        for fate in &mut fates {
+        let mut statuses = self.statuses(&flows, &of, entities.groups(), start + self.burn_in, progress)?;
+        let cohorts = Cohorts::learn(self, &flows, &statuses, progress)?;
+        for status in &mut statuses {
             progress.check()?;
-            if let EntityStatus::New(debut) = fate {
-                cohorts.judge(&flows, debut);
+            if let EntityStatus::New(first_seen) = status {
+                cohorts.score_one(&flows, first_seen);
             }
         }
-        Ok(Model { settings: self.clone(), product, flows, entities, fates, cohorts })
+        Ok(Model { settings: self.clone(), product, flows, entities, statuses, cohorts })
     }
 
-    /// What became of each entity; those seen before `settled` were there already.
-    fn fates(
+    /// The day each entity was founded, where that is known.
+    fn founding_days(&self, entities: &GroupKeys, progress: &Progress) -> Result<Vec<Option<i32>>> {
+        if self.founded.is_empty() {
+            return Ok(vec![None; entities.groups()]);
+        }
+        progress.each(0..entities.groups(), SHARE, |entity| {
+            let name = entities.value(entity, 0);
+            let found = self.founded.binary_search_by(|f| f.0.as_str().cmp(&name));
+            found.ok().map(|i| self.founded[i].1)
+        })
+    }
+
+    /// Whether each entity is new; those seen before the day `new_from` may be older than the data.
+    fn statuses(
         &self,
         flows: &Flows,
         of: &[u32],
         entities: usize,
-        settled: i32,
+        new_from: i32,
         progress: &Progress,
     ) -> Result<Vec<EntityStatus>> {
         let mut groups_of: Vec<Vec<usize>> = vec![Vec::new(); entities];
@@ -172,10 +185,10 @@ impl Newcomer {
                     .collect();
                 cells.sort_unstable();
                 // The last time it began: after a sleep, or at its first record.
-                let wake = (1..cells.len()).rev().find(|&i| cells[i].0 - cells[i - 1].0 > self.dormant);
-                let from = wake.unwrap_or(0);
+                let restart = (1..cells.len()).rev().find(|&i| cells[i].0 - cells[i - 1].0 > self.dormant);
+                let from = restart.unwrap_or(0);
                 let first = cells[from].0;
-                if wake.is_none() && first < settled {
+                if restart.is_none() && first < new_from {
                     return Ok(EntityStatus::Old(first));
                 }
                 let days = self.window.min(end - first + 1);
@@ -194,12 +207,16 @@ impl Newcomer {
                 by_product.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
                 Ok(EntityStatus::New(FirstSeen {
                     first,
-                    slept: wake.map(|i| cells[i - 1].0),
+                    slept: restart.map(|i| cells[i - 1].0),
                     days,
                     records: within.iter().map(|c| flows.cells[c.2].records as usize).sum(),
                     volume,
-                    main: by_product[0].0,
-                    x: if volume > 0.0 { ln(volume * f64::from(self.window) / f64::from(days)) } else { f64::NAN },
+                    main_flow: by_product[0].0,
+                    log_volume: if volume > 0.0 {
+                        ln(volume * f64::from(self.window) / f64::from(days))
+                    } else {
+                        f64::NAN
+                    },
                     centre: f64::NAN,
                     scale: f64::NAN,
                     peers: 0,
@@ -211,72 +228,19 @@ impl Newcomer {
     }
 }
 
-/// The cohorts of a newcomer, from the nearest to the widest.
-fn cohorts(flows: &Flows, debut: &FirstSeen) -> Vec<String> {
-    let year = &iso(debut.first)[..4];
-    let Some(key) = flows.group_keys.keys.iter().position(|k| k.starts_with("hs")) else {
-        return vec![format!("newcomers of {year}"), "all newcomers".into()];
-    };
-    let product = flows.group_keys.value(debut.main, key);
-    let chapter = product.get(..2).unwrap_or(&product).to_owned();
-    vec![
-        format!("newcomers of {year} in HS {product}"),
-        format!("newcomers in HS {product}"),
-        format!("newcomers of {year} in HS {chapter}"),
-        format!("newcomers in HS {chapter}"),
-        format!("newcomers of {year}"),
-        "all newcomers".into(),
-    ]
-}
+impl Registered for Newcomer {
+    const NAME: &'static str = "Newcomer";
 
-impl Cohorts {
-    fn learn(settings: &Newcomer, flows: &Flows, fates: &[EntityStatus], progress: &Progress) -> Result<Cohorts> {
-        let mut members: HashMap<String, Vec<i64>> = HashMap::new();
-        let debuts = || fates.iter().filter_map(|f| if let EntityStatus::New(d) = f { Some(d) } else { None });
-        for debut in debuts().filter(|d| !d.x.is_nan()) {
-            progress.check()?;
-            for name in cohorts(flows, debut) {
-                members.entry(name).or_default().push(encode(debut.x));
-            }
-        }
-        let fitted = |keys: &mut Vec<i64>| {
-            let n = keys.len();
-            let mut ordered = OrderStatistics::new(keys, false);
-            let centre = ordered.median().unwrap_or(f64::NAN);
-            (centre, MAD_K * ordered.mad(centre).unwrap_or(f64::NAN), n)
-        };
-        let whole = members.get("all newcomers").cloned().map_or((f64::NAN, f64::NAN, 0), |mut keys| fitted(&mut keys));
-        let mut known: HashMap<String, (f64, f64, usize)> = HashMap::new();
-        for (name, mut keys) in members {
-            progress.check()?;
-            let (centre, scale, n) = fitted(&mut keys);
-            if n >= settings.min_peers || name == "all newcomers" {
-                let own = n as f64 / (n as f64 + SHRINKAGE);
-                let scale = (own * scale * scale + (1.0 - own) * whole.1 * whole.1).sqrt();
-                known.insert(name, (centre, scale, n));
-            }
-        }
-        let mut cohorts = Cohorts { known, tail: None };
-        let excess: Vec<f64> = debuts().filter_map(|d| cohorts.of(flows, d).map(|(_, c)| (d.x - c.0) / c.1)).collect();
-        progress.check()?;
-        cohorts.tail = ParetoTail::fit(&excess);
-        Ok(cohorts)
-    }
-
-    fn of(&self, flows: &Flows, debut: &FirstSeen) -> Option<(String, (f64, f64, usize))> {
-        let found = cohorts(flows, debut).into_iter().find_map(|name| {
-            let cohort = *self.known.get(&name)?;
-            Some((name, cohort))
-        })?;
-        (found.1.1 > 0.0 && !debut.x.is_nan()).then_some(found)
-    }
-
-    fn judge(&self, flows: &Flows, debut: &mut FirstSeen) {
-        let Some((name, (centre, scale, peers))) = self.of(flows, debut) else { return };
-        (debut.centre, debut.scale, debut.peers, debut.cohort) = (centre, scale, peers, name);
-        if let Some(tail) = &self.tail {
-            debut.p = tail.p_value(debut.excess());
-        }
+    fn of_parameters(parameters: &Parameters) -> Result<Newcomer> {
+        Ok(Newcomer {
+            entity: parameters.names("entity")?,
+            measure: parameters.text("measure")?,
+            window: parameters.days("window")?,
+            burn_in: parameters.days("burn_in")?,
+            dormant: parameters.days("dormant")?,
+            min_peers: parameters.count("min_peers")?,
+            founded: parameters.dated_names("founded")?,
+        })
     }
 }
 
@@ -297,24 +261,25 @@ impl Detector for Newcomer {
 }
 
 impl Fit for Model {
-    /// The entities of these shipments: those that were fitted as they were judged then, others as
+    /// The entities of these shipments: those that were fitted as they were scored then, others as
     /// newcomers of after the fit.
     fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedScores> {
         let flows = self.settings.spec(self.product.as_ref()).flows(ships, cache, progress)?;
         let (here, of) = flows.group_keys.project(&self.settings.entity)?.distinct()?;
         let known = self.entities.find(&here, progress)?;
-        let mut fates = self.settings.fates(&flows, &of, here.groups(), i32::MIN, progress)?;
-        for (fate, known) in fates.iter_mut().zip(&known) {
+        let mut statuses = self.settings.statuses(&flows, &of, here.groups(), i32::MIN, progress)?;
+        for (status, known) in statuses.iter_mut().zip(&known) {
             progress.check()?;
-            match (known, &mut *fate) {
-                (Some(k), fate) => *fate = self.fates[*k as usize].clone(),
-                (None, EntityStatus::New(debut)) => self.cohorts.judge(&flows, debut),
+            match (known, &mut *status) {
+                (Some(k), status) => *status = self.statuses[*k as usize].clone(),
+                (None, EntityStatus::New(first_seen)) => self.cohorts.score_one(&flows, first_seen),
                 _ => {}
             }
         }
         let mut cells_of: Vec<Vec<usize>> = vec![Vec::new(); here.groups()];
         of.iter().enumerate().for_each(|(g, &e)| cells_of[e as usize].extend(flows.range(g)));
-        Ok(Arc::new(NewcomerScores { model: self, flows, here, fates, cells_of }))
+        let founded = self.settings.founding_days(&here, progress)?;
+        Ok(Arc::new(NewcomerScores { model: self, flows, here, statuses, founded, cells_of }))
     }
 
     /// A row an entity and product: the keys, `n`, the cells (a day each), and of the entity `first_seen`,
@@ -322,19 +287,19 @@ impl Fit for Model {
     fn state(&self, progress: &Progress) -> Result<RecordBatch> {
         let mut columns = self.flows.state(progress)?;
         let (_, of) = self.flows.group_keys.project(&self.settings.entity)?.distinct()?;
-        let first = |f: &EntityStatus| match f {
+        let first = |s: &EntityStatus| match s {
             EntityStatus::Old(day) | EntityStatus::TooLate(day) => *day,
-            EntityStatus::New(debut) => debut.first,
+            EntityStatus::New(first_seen) => first_seen.first,
         };
-        let fates: Vec<&EntityStatus> = of.iter().map(|&e| &self.fates[e as usize]).collect();
-        columns.push(("first_seen".into(), Arc::new(Date32Array::from_iter_values(fates.iter().map(|f| first(f))))));
+        let statuses: Vec<&EntityStatus> = of.iter().map(|&e| &self.statuses[e as usize]).collect();
+        columns.push(("first_seen".into(), Arc::new(Date32Array::from_iter_values(statuses.iter().map(|s| first(s))))));
         let mut float = |name: &str, value: fn(&FirstSeen) -> f64| {
-            let cell = |f: &&EntityStatus| if let EntityStatus::New(d) = f { value(d) } else { f64::NAN };
-            columns.push((name.into(), numbers(fates.iter().map(cell))));
+            let cell = |s: &&EntityStatus| if let EntityStatus::New(n) = s { value(n) } else { f64::NAN };
+            columns.push((name.into(), numbers(statuses.iter().map(cell))));
         };
-        float("volume", |d| d.volume);
-        float("centre", |d| d.centre);
-        float("scale", |d| d.scale);
-        table(columns, fates.len())
+        float("volume", |n| n.volume);
+        float("centre", |n| n.centre);
+        float("scale", |n| n.scale);
+        table(columns, statuses.len())
     }
 }

@@ -2,13 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Date32Array, Int64Array};
-use arrow::datatypes::{DataType, Field};
-
-use super::{EntityStatus, FirstSeen, Model, OLD, SEEN};
+use super::{EntityStatus, Model, OLD, SEEN};
 use crate::error::Result;
 use crate::evidence::wording::{as_much, figure};
-use crate::evidence::{Cautions, SHARE, ScoreColumn, Scores};
+use crate::evidence::{Cautions, Evidence, Reader, ScoreColumn, Verdicts};
 use crate::flows::Flows;
 use crate::group::GroupKeys;
 use crate::progress::Progress;
@@ -18,26 +15,53 @@ pub struct NewcomerScores {
     pub model: Arc<Model>,
     pub flows: Flows,
     pub here: GroupKeys,
-    pub fates: Vec<EntityStatus>,
+    pub statuses: Vec<EntityStatus>,
+    /// The day each entity was founded, where that is known.
+    pub founded: Vec<Option<i32>>,
     pub cells_of: Vec<Vec<usize>>,
 }
 
-impl NewcomerScores {
-    fn debut(&self, at: usize) -> Option<&FirstSeen> {
-        match &self.fates[at] {
-            EntityStatus::New(debut) if !debut.p.is_nan() => Some(debut),
-            _ => None,
-        }
-    }
+/// A newcomer against its cohort.
+#[derive(Clone, Copy)]
+pub struct Comparison {
+    /// Spreads above the middle of the cohort.
+    excess: f64,
+    p_value: f64,
+    /// Log volume less the cohort's.
+    above: f64,
+    volume: f64,
+    expected: f64,
+    peers: usize,
+    records: usize,
+    first: i32,
+    /// The last day before the sleep it woke from, if it did.
+    slept: Option<i32>,
+    /// Days of the window that the data hold.
+    days: i32,
+}
 
-    fn founded(&self, at: usize) -> Option<i32> {
-        let name = self.here.value(at, 0);
-        let list = &self.model.settings.founded;
-        list.binary_search_by(|f| f.0.as_str().cmp(&name)).ok().map(|i| list[i].1)
+/// Why an entity has no score, with the day it was first seen.
+#[derive(Clone, Copy)]
+pub enum NotScored {
+    Old(i32),
+    TooLate(i32),
+    /// Nothing positive in its first window, of so many days.
+    NoVolume(i32, i32),
+    TooFewNewcomers(i32),
+}
+
+type NewcomerVerdict = std::result::Result<Comparison, NotScored>;
+
+impl NewcomerScores {
+    /// The name of a newcomer's cohort.
+    fn cohort(&self, at: usize) -> &str {
+        if let EntityStatus::New(first_seen) = &self.statuses[at] { &first_seen.cohort } else { "" }
     }
 }
 
-impl Scores for NewcomerScores {
+impl Verdicts for NewcomerScores {
+    type Verdict = NewcomerVerdict;
+
     fn detector(&self) -> &'static str {
         "Newcomer"
     }
@@ -46,125 +70,146 @@ impl Scores for NewcomerScores {
         Some(&self.here)
     }
 
-    fn value(&self, column: ScoreColumn, at: usize) -> f64 {
-        let Some(d) = self.debut(at) else { return f64::NAN };
+    fn verdict(&self, at: usize) -> NewcomerVerdict {
+        let n = match &self.statuses[at] {
+            EntityStatus::Old(first) => return Err(NotScored::Old(*first)),
+            EntityStatus::TooLate(first) => return Err(NotScored::TooLate(*first)),
+            EntityStatus::New(n) => n,
+        };
+        if n.p.is_nan() {
+            return Err(if n.log_volume.is_nan() {
+                NotScored::NoVolume(n.first, n.days)
+            } else {
+                NotScored::TooFewNewcomers(n.first)
+            });
+        }
+        Ok(Comparison {
+            excess: n.excess(),
+            p_value: n.p,
+            above: n.log_volume - n.centre,
+            volume: n.volume,
+            expected: libm::exp(n.centre) * f64::from(n.days) / f64::from(self.model.settings.window),
+            peers: n.peers,
+            records: n.records,
+            first: n.first,
+            slept: n.slept,
+            days: n.days,
+        })
+    }
+
+    fn value(&self, column: ScoreColumn, _at: usize, verdict: &NewcomerVerdict) -> f64 {
+        let Ok(c) = verdict else { return f64::NAN };
         match column {
-            ScoreColumn::Score => d.excess().max(0.0),
-            ScoreColumn::PValue => d.p,
-            ScoreColumn::Direction => d.x - d.centre,
-            ScoreColumn::Observed => d.volume,
-            ScoreColumn::Expected => libm::exp(d.centre) * f64::from(d.days) / f64::from(self.model.settings.window),
-            ScoreColumn::Peers => d.peers as f64,
+            ScoreColumn::Score => c.excess.max(0.0),
+            ScoreColumn::PValue => c.p_value,
+            ScoreColumn::Direction => c.above,
+            ScoreColumn::Observed => c.volume,
+            ScoreColumn::Expected => c.expected,
+            ScoreColumn::Peers => c.peers as f64,
         }
     }
 
-    fn peer(&self, at: usize) -> Option<String> {
-        self.debut(at).map(|d| d.cohort.clone())
+    fn peer(&self, at: usize, verdict: &NewcomerVerdict) -> Option<String> {
+        verdict.is_ok().then(|| self.cohort(at).to_owned())
     }
 
-    fn cautions(&self, _progress: &Progress) -> Result<Cautions<'_>> {
-        Ok(Box::new(|at: usize| {
-            let d = self.debut(at)?;
-            if let Some(day) = self.founded(at).filter(|day| d.first - day > OLD) {
+    fn cautions(&self, _progress: &Progress) -> Result<Cautions<'_, NewcomerVerdict>> {
+        Ok(Box::new(|at, verdict: &NewcomerVerdict| {
+            let c = verdict.as_ref().ok()?;
+            if let Some(day) = self.founded[at].filter(|day| c.first - day > OLD) {
                 return Some(format!(
                     "it was founded on {}, {} years before it was first seen: these data may begin late for it",
                     iso(day),
-                    (d.first - day) / 365
+                    (c.first - day) / 365
                 ));
             }
-            (d.days < self.model.settings.window).then(|| {
+            (c.days < self.model.settings.window).then(|| {
                 format!(
                     "seen for {} of the {} days of the window: its volume is scaled up",
-                    d.days, self.model.settings.window
+                    c.days, self.model.settings.window
                 )
             })
         }))
     }
 
-    fn reason(&self, at: usize) -> String {
+    fn reason(&self, at: usize, verdict: &NewcomerVerdict) -> String {
         let settings = &self.model.settings;
         let measure = &settings.measure;
-        match &self.fates[at] {
-            EntityStatus::Old(first) => format!(
-                "not scored: seen since {}, within the first {} days of the data, so it may be older",
-                iso(*first),
-                settings.burn_in
-            ),
-            EntityStatus::TooLate(first) => {
-                format!("not scored: first seen on {}, fewer than {SEEN} days before the end of the data", iso(*first))
+        let c = match verdict {
+            Ok(comparison) => comparison,
+            Err(NotScored::Old(first)) => {
+                return format!(
+                    "not scored: seen since {}, within the first {} days of the data, so it may be older",
+                    iso(*first),
+                    settings.burn_in
+                );
             }
-            EntityStatus::New(d) if d.p.is_nan() => {
-                if d.x.is_nan() {
-                    format!("not scored: no positive {measure} in its first {} days", d.days)
-                } else {
-                    "not scored: too few newcomers to compare it with".into()
-                }
+            Err(NotScored::TooLate(first)) => {
+                return format!(
+                    "not scored: first seen on {}, fewer than {SEEN} days before the end of the data",
+                    iso(*first)
+                );
             }
-            EntityStatus::New(d) => {
-                let seen = match d.slept {
-                    Some(day) => format!("seen again on {} after a sleep since {}", iso(d.first), iso(day)),
-                    None => format!("first seen on {}", iso(d.first)),
-                };
-                let age = match self.founded(at) {
-                    Some(day) if day <= d.first => format!(", founded {} days before", d.first - day),
-                    Some(day) => format!(", {} days before it was founded", day - d.first),
-                    None => String::new(),
-                };
-                let expected = self.value(ScoreColumn::Expected, at);
-                format!(
-                    "{seen}{age}; {measure} {} in {} records over {} days, {} as the middle one of the {} {}",
-                    figure(d.volume),
-                    figure(d.records as f64),
-                    d.days,
-                    as_much(d.volume / expected),
-                    figure(d.peers as f64),
-                    d.cohort
-                )
+            Err(NotScored::NoVolume(_, days)) => {
+                return format!("not scored: no positive {measure} in its first {days} days");
             }
-        }
+            Err(NotScored::TooFewNewcomers(_)) => return "not scored: too few newcomers to compare it with".into(),
+        };
+        let seen = match c.slept {
+            Some(day) => format!("seen again on {} after a sleep since {}", iso(c.first), iso(day)),
+            None => format!("first seen on {}", iso(c.first)),
+        };
+        let age = match self.founded[at] {
+            Some(day) if day <= c.first => format!(", founded {} days before", c.first - day),
+            Some(day) => format!(", {} days before it was founded", day - c.first),
+            None => String::new(),
+        };
+        format!(
+            "{seen}{age}; {measure} {} in {} records over {} days, {} as the middle one of the {} {}",
+            figure(c.volume),
+            figure(c.records as f64),
+            c.days,
+            as_much(c.volume / c.expected),
+            figure(c.peers as f64),
+            self.cohort(at)
+        )
     }
 
-    fn at_stake(&self, at: usize) -> f64 {
-        self.value(ScoreColumn::Observed, at)
+    fn at_stake(&self, _at: usize, verdict: &NewcomerVerdict) -> f64 {
+        verdict.as_ref().map_or(f64::NAN, |c| c.volume)
     }
 
-    fn evidence(&self) -> Vec<Field> {
+    fn evidence(&self) -> Vec<Evidence<Self>> {
         vec![
-            Field::new("first_seen", DataType::Date32, true),
-            Field::new("slept_since", DataType::Date32, true),
-            Field::new("founded", DataType::Date32, true),
-            Field::new("days", DataType::Int64, true),
-            Field::new("records", DataType::Int64, true),
+            Evidence {
+                name: "first_seen",
+                read: Reader::Day(|_, _, verdict: &NewcomerVerdict| match verdict {
+                    Ok(c) => Some(c.first),
+                    Err(NotScored::Old(first) | NotScored::TooLate(first)) => Some(*first),
+                    Err(NotScored::NoVolume(first, _) | NotScored::TooFewNewcomers(first)) => Some(*first),
+                }),
+            },
+            Evidence {
+                name: "slept_since",
+                read: Reader::Day(|_, _, verdict: &NewcomerVerdict| verdict.as_ref().ok()?.slept),
+            },
+            Evidence { name: "founded", read: Reader::Day(|s, at, _| s.founded[at]) },
+            Evidence {
+                name: "days",
+                read: Reader::Count(|_, _, verdict: &NewcomerVerdict| verdict.as_ref().ok().map(|c| i64::from(c.days))),
+            },
+            Evidence {
+                name: "records",
+                read: Reader::Count(|_, _, verdict: &NewcomerVerdict| verdict.as_ref().ok().map(|c| c.records as i64)),
+            },
         ]
     }
 
-    fn evidence_column(&self, column: usize, range: std::ops::Range<usize>, progress: &Progress) -> Result<ArrayRef> {
-        let days = |value: &(dyn Fn(usize) -> Option<i32> + Send + Sync)| -> Result<ArrayRef> {
-            Ok(Arc::new(progress.each(range.clone(), SHARE, value)?.into_iter().collect::<Date32Array>()))
-        };
-        let counts = |value: fn(&FirstSeen) -> i64| -> Result<ArrayRef> {
-            let made = progress.each(range.clone(), SHARE, |at| self.debut(at).map(value))?;
-            Ok(Arc::new(made.into_iter().collect::<Int64Array>()))
-        };
-        match column {
-            0 => days(&|at| match &self.fates[at] {
-                EntityStatus::Old(day) | EntityStatus::TooLate(day) => Some(*day),
-                EntityStatus::New(d) => Some(d.first),
-            }),
-            1 => days(&|at| self.debut(at)?.slept),
-            2 => days(&|at| self.founded(at)),
-            3 => counts(|d| i64::from(d.days)),
-            _ => counts(|d| d.records as i64),
-        }
-    }
-
     /// The records of the window.
-    fn rows(&self, at: usize) -> Result<Vec<u32>> {
-        let Some(d) = self.debut(at) else { return Ok(Vec::new()) };
-        let within = |c: &usize| {
-            let day = self.flows.periods[self.flows.cells[*c].at as usize];
-            day >= d.first && day < d.first.saturating_add(self.model.settings.window)
-        };
-        Ok(self.cells_of[at].iter().copied().filter(within).flat_map(|c| self.flows.rows(c).to_vec()).collect())
+    fn rows(&self, at: usize, verdict: &NewcomerVerdict) -> Result<Vec<u32>> {
+        let Ok(c) = verdict else { return Ok(Vec::new()) };
+        let window = c.first..c.first.saturating_add(self.model.settings.window);
+        let within = |cell: &usize| window.contains(&self.flows.periods[self.flows.cells[*cell].at as usize]);
+        Ok(self.cells_of[at].iter().copied().filter(within).flat_map(|cell| self.flows.rows(cell).to_vec()).collect())
     }
 }

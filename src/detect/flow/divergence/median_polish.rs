@@ -1,4 +1,4 @@
-//! Growth of pairs, what product and destination explain of it by weighted median median_polish (Tukey 1977),
+//! Growth of pairs, what product and destination explain of it by weighted median polish (Tukey 1977),
 //! and how far the rest lies out.
 
 use super::Pair;
@@ -8,11 +8,11 @@ use crate::flows::{Total, expansion};
 use crate::progress::Progress;
 use crate::stats::{MEDIAN_VARIANCE, OrderStatistics, encode, exact_sum, ln, normal_quantile, student_t_two_sided};
 
-/// Rounds of median median_polish at the most; it settles in a few.
+/// Rounds of median polish at the most; it settles in a few.
 const ROUNDS: usize = 10;
 /// What an empty window counts as, in typical records.
 const EMPTY: f64 = 0.5;
-/// Records whose weight the variety of all has in a window's own.
+/// Records whose weight the size variance of all windows has in a window's own.
 const FEW: f64 = 3.0;
 /// The share of pairs up to which their spread is read, and the normal's quantile there.
 const MOST: (f64, f64) = (0.9, 1.644_853_626_951_472_2);
@@ -22,8 +22,8 @@ const EVEN: f64 = 1e-9;
 const ENOUGH: usize = 20;
 
 /// Growth, its variance, and that of the other destinations.
-pub fn grow(pairs: &mut [Pair], progress: &Progress) -> Result<()> {
-    let variety = variety(pairs);
+pub fn measure_growth(pairs: &mut [Pair], progress: &Progress) -> Result<()> {
+    let size_variance = size_variance(pairs);
     for run in by_product(pairs) {
         progress.check()?;
         let group = &mut pairs[run];
@@ -40,8 +40,9 @@ pub fn grow(pairs: &mut [Pair], progress: &Progress) -> Result<()> {
                 continue;
             }
             pair.growth = ln(if c > 0.0 { c } else { floor.min(b) }) - ln(if b > 0.0 { b } else { floor.min(c) });
-            pair.parts = [known_to(pair.base, variety), known_to(pair.current, variety)];
-            pair.variance = pair.parts[0] + pair.parts[1];
+            pair.window_variances =
+                [log_sum_variance(pair.base, size_variance), log_sum_variance(pair.current, size_variance)];
+            pair.variance = pair.window_variances[0] + pair.window_variances[1];
             let (b, c) = (without_base[i], without_current[i]);
             pair.others = if b > 0.0 && c > 0.0 { ln(c) - ln(b) } else { f64::NAN };
         }
@@ -67,23 +68,23 @@ fn without_one(values: &[f64], progress: &Progress) -> Result<Vec<f64>> {
 
 /// The variance of the sizes of records over the square of their mean, in the middle of the windows with
 /// five or more.
-fn variety(pairs: &[Pair]) -> f64 {
+fn size_variance(pairs: &[Pair]) -> f64 {
     let windows = pairs.iter().flat_map(|p| [p.base, p.current]).filter(|t| t.records >= 5 && t.worth() > 0.0);
-    let mut keys: Vec<i64> = windows.map(|t| encode(own_variety(t))).collect();
+    let mut keys: Vec<i64> = windows.map(|t| encode(own_size_variance(t))).collect();
     OrderStatistics::new(&mut keys, false).median().unwrap_or(1.0)
 }
 
-fn own_variety(t: Total) -> f64 {
+fn own_size_variance(t: Total) -> f64 {
     let n = t.records as f64;
     (n / t.worth() - 1.0).max(0.0) * n / (n - 1.0)
 }
 
 /// The variance of the logarithm of a window's sum, if records come by chance and differ in size as
 /// these do; the fewer they are the more as all do. A lognormal's, so that it holds down to one record.
-fn known_to(t: Total, variety: f64) -> f64 {
+fn log_sum_variance(t: Total, size_variance: f64) -> f64 {
     let n = t.records as f64;
-    let own = if t.records > 1 && t.worth() > 0.0 { n * own_variety(t) } else { 0.0 };
-    let all = (own + FEW * variety) / (if t.records > 1 { n } else { 0.0 } + FEW);
+    let own = if t.records > 1 && t.worth() > 0.0 { n * own_size_variance(t) } else { 0.0 };
+    let all = (own + FEW * size_variance) / (if t.records > 1 { n } else { 0.0 } + FEW);
     ln(1.0 + (1.0 + all) / n.max(EMPTY))
 }
 
@@ -99,7 +100,7 @@ fn by_product(pairs: &[Pair]) -> Vec<std::ops::Range<usize>> {
         .collect()
 }
 
-/// Product and destination effects by weighted median median_polish.
+/// Product and destination effects by weighted median polish.
 pub fn median_polish(pairs: &mut [Pair], progress: &Progress) -> Result<()> {
     let products = pairs.iter().map(|p| p.product as usize + 1).max().unwrap_or(0);
     let destinations = pairs.iter().map(|p| p.destination as usize + 1).max().unwrap_or(0);
@@ -128,14 +129,14 @@ pub fn median_polish(pairs: &mut [Pair], progress: &Progress) -> Result<()> {
             break;
         }
     }
-    // What the two effects are uncertain by, for want of other pairs to tell them from.
+    // How uncertain the two effects are: the fewer other pairs they are estimated from, the more.
     let weight = |line: &[usize]| line.iter().map(|&i| 1.0 / pairs[i].variance).sum::<f64>();
     let totals = [0, 1].map(|s| sides[s].iter().map(|line| weight(line)).collect::<Vec<f64>>());
-    let mut wider = vec![0.0; pairs.len()];
+    let mut effect_variance = vec![0.0; pairs.len()];
     for &i in &known {
         let own = 1.0 / pairs[i].variance;
         for (total, at) in [(&totals[0], pairs[i].product), (&totals[1], pairs[i].destination)] {
-            wider[i] += MEDIAN_VARIANCE / (total[at as usize] - own).max(1e-9);
+            effect_variance[i] += MEDIAN_VARIANCE / (total[at as usize] - own).max(1e-9);
         }
     }
     // Last, each pair against the other destinations of its product alone: none is its own measure.
@@ -152,7 +153,7 @@ pub fn median_polish(pairs: &mut [Pair], progress: &Progress) -> Result<()> {
         pair.peers = peers - 1;
         pair.expected = pair.growth - rest[i];
         if peers > 1 {
-            pair.z = rest[i] / (pair.variance + wider[i]).sqrt();
+            pair.z = rest[i] / (pair.variance + effect_variance[i]).sqrt();
         }
     }
     for line in &sides[0] {
@@ -228,7 +229,7 @@ pub fn standardise(pairs: &mut [Pair], progress: &Progress) -> Result<Tails> {
 /// have records; an empty one, whose records have no size, has five.
 fn freedom(pair: &Pair) -> f64 {
     let own = |t: Total| if t.records == 0 { 5.0 } else { t.records as f64 + 1.0 };
-    let [b, c] = pair.parts;
+    let [b, c] = pair.window_variances;
     (b + c).powi(2) / (b * b / own(pair.base) + c * c / own(pair.current))
 }
 

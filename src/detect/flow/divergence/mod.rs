@@ -1,7 +1,7 @@
 //! `Divergence`: did one destination move apart from the others?
 //!
 //! The log growth of each product and destination between two windows, less what the product grew
-//! everywhere and what the destination grew in everything: two effects found by median median_polish (Tukey
+//! everywhere and what the destination grew in everything: two effects found by median polish (Tukey
 //! 1977), with weights. How far the rest strays by chance follows from how many records of one size
 //! the two sums are worth, times a factor learnt from all of them; p-values from their own tails.
 
@@ -12,10 +12,10 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
-use self::median_polish::{grow, median_polish, standardise};
+use self::median_polish::{measure_growth, median_polish, standardise};
 use self::scores::PairScores;
 use crate::calibrate::tails::Tails;
-use crate::detect::{Detector, Fit, SharedFit};
+use crate::detect::{Detector, Fit, Parameters, Registered, SharedFit};
 use crate::error::{Error, Result};
 use crate::evidence::SharedScores;
 use crate::flows::{FlowSpec, Flows, LONGEST, Total};
@@ -42,11 +42,11 @@ struct Pair {
     destination: u32,
     base: Total,
     current: Total,
-    /// Log growth, its variance in units of that of one record, and what the effects make of it.
+    /// Log growth, its variance, and the log growth that the two effects make one expect.
     growth: f64,
     variance: f64,
-    /// Its share of either window.
-    parts: [f64; 2],
+    /// The part of that variance that comes from the base window, and from the current one.
+    window_variances: [f64; 2],
     expected: f64,
     z: f64,
     /// Growth of all other destinations of the product together.
@@ -134,7 +134,7 @@ impl Divergence {
                 current,
                 growth: f64::NAN,
                 variance: f64::NAN,
-                parts: [f64::NAN; 2],
+                window_variances: [f64::NAN; 2],
                 expected: f64::NAN,
                 z: f64::NAN,
                 others: f64::NAN,
@@ -142,7 +142,7 @@ impl Divergence {
                 peers: 0,
             })
             .collect();
-        grow(&mut pairs, progress)?;
+        measure_growth(&mut pairs, progress)?;
         median_polish(&mut pairs, progress)?;
         let tails = standardise(&mut pairs, progress)?;
         Ok(Model { settings: self.clone(), flows, windows, pairs, tails })
@@ -162,6 +162,20 @@ fn year_until(last: i32) -> Period {
         first = Every::Month.start(first - 1);
     }
     Period { first, last: Every::Month.next(end) - 1 }
+}
+
+impl Registered for Divergence {
+    const NAME: &'static str = "Divergence";
+
+    fn of_parameters(parameters: &Parameters) -> Result<Divergence> {
+        Ok(Divergence {
+            by: parameters.names("by")?,
+            across: parameters.text("across")?,
+            measure: parameters.text("measure")?,
+            current: parameters.window("current")?,
+            base: parameters.window("base")?,
+        })
+    }
 }
 
 impl Detector for Divergence {

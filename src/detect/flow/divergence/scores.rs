@@ -2,13 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, StringViewArray};
-use arrow::datatypes::{DataType, Field};
-
 use super::{Model, Pair};
 use crate::error::Result;
 use crate::evidence::wording::figure;
-use crate::evidence::{Cautions, SHARE, ScoreColumn, Scores};
+use crate::evidence::{Cautions, Evidence, Reader, ScoreColumn, Verdicts};
 use crate::flows::Flows;
 use crate::group::GroupKeys;
 use crate::progress::Progress;
@@ -17,21 +14,82 @@ use crate::store::iso;
 pub struct PairScores {
     pub model: Arc<Model>,
     pub flows: Flows,
+    /// For each pair here its number in the fit.
     pub known: Vec<Option<u32>>,
 }
 
+/// A pair that was fitted.
+pub struct PairVerdict {
+    /// Its number in the fit.
+    pair: usize,
+    finding: std::result::Result<Finding, NotScored>,
+}
+
+#[derive(Clone, Copy)]
+pub struct Finding {
+    z: f64,
+    p_value: f64,
+    observed: f64,
+    expected: f64,
+    peers: usize,
+}
+
+#[derive(Clone, Copy)]
+pub enum NotScored {
+    /// The measure of a window is below zero.
+    Negative,
+    /// Neither window has records.
+    Empty,
+    /// The product has one destination only.
+    NoOtherDestination,
+}
+
 impl PairScores {
-    fn pair(&self, at: usize) -> Option<&Pair> {
-        Some(&self.model.pairs[self.known[at]? as usize])
+    fn finding(&self, p: &Pair) -> std::result::Result<Finding, NotScored> {
+        if p.growth.is_nan() {
+            let negative = p.base.value < 0.0 || p.current.value < 0.0;
+            return Err(if negative { NotScored::Negative } else { NotScored::Empty });
+        }
+        if p.z.is_nan() {
+            return Err(NotScored::NoOtherDestination);
+        }
+        Ok(Finding {
+            z: p.z,
+            p_value: self.model.tails.p_value_or_normal(p.z, p.peers as u32),
+            observed: p.current.value,
+            expected: if p.base.value > 0.0 {
+                p.base.value * libm::exp(p.expected)
+            } else {
+                p.current.value * libm::exp(p.expected - p.growth)
+            },
+            peers: p.peers,
+        })
     }
 
-    fn scored(&self, at: usize) -> Option<&Pair> {
-        self.pair(at).filter(|p| !p.z.is_nan())
+    /// A number of a pair that was fitted, where it is finite.
+    fn number(&self, verdict: &Option<PairVerdict>, read: impl Fn(&Pair) -> f64) -> f64 {
+        let value = verdict.as_ref().map_or(f64::NAN, |v| read(&self.model.pairs[v.pair]));
+        if value.is_finite() { value } else { f64::NAN }
+    }
+
+    /// The destination of the same product that went furthest the other way.
+    fn against(&self, verdict: &Option<PairVerdict>) -> Option<usize> {
+        self.model.pairs[verdict.as_ref()?.pair].against
     }
 
     fn destination(&self, pair: usize) -> String {
         self.model.flows.group_keys.value(pair, self.model.settings.by.len())
     }
+}
+
+/// What was scored of a pair.
+fn scored(verdict: &Option<PairVerdict>) -> Option<&Finding> {
+    verdict.as_ref()?.finding.as_ref().ok()
+}
+
+/// The growth from the base window to the current one.
+fn growth(p: &Pair) -> f64 {
+    if p.base.value > 0.0 { p.current.value / p.base.value - 1.0 } else { f64::NAN }
 }
 
 /// `rose by 69 %`, `fell by 61 %`.
@@ -48,7 +106,10 @@ fn rounded(x: f64) -> f64 {
     if x >= 10.0 { x.round() } else { x }
 }
 
-impl Scores for PairScores {
+impl Verdicts for PairScores {
+    /// None where the pair was not fitted.
+    type Verdict = Option<PairVerdict>;
+
     fn detector(&self) -> &'static str {
         "Divergence"
     }
@@ -57,27 +118,32 @@ impl Scores for PairScores {
         Some(&self.flows.group_keys)
     }
 
-    fn value(&self, column: ScoreColumn, at: usize) -> f64 {
-        let Some(p) = self.scored(at) else { return f64::NAN };
+    fn verdict(&self, at: usize) -> Self::Verdict {
+        let pair = self.known[at]? as usize;
+        Some(PairVerdict { pair, finding: self.finding(&self.model.pairs[pair]) })
+    }
+
+    fn value(&self, column: ScoreColumn, _at: usize, verdict: &Self::Verdict) -> f64 {
+        let Some(f) = scored(verdict) else { return f64::NAN };
         match column {
-            ScoreColumn::Score => p.z.abs(),
-            ScoreColumn::PValue => self.model.tails.p_value_or_normal(p.z, p.peers as u32),
-            ScoreColumn::Direction => p.z,
-            ScoreColumn::Observed => p.current.value,
-            ScoreColumn::Expected if p.base.value > 0.0 => p.base.value * libm::exp(p.expected),
-            ScoreColumn::Expected => p.current.value * libm::exp(p.expected - p.growth),
-            ScoreColumn::Peers => p.peers as f64,
+            ScoreColumn::Score => f.z.abs(),
+            ScoreColumn::PValue => f.p_value,
+            ScoreColumn::Direction => f.z,
+            ScoreColumn::Observed => f.observed,
+            ScoreColumn::Expected => f.expected,
+            ScoreColumn::Peers => f.peers as f64,
         }
     }
 
-    fn peer(&self, at: usize) -> Option<String> {
-        let p = self.scored(at)?;
-        Some(format!("{} other {}s of the product, and other products there", p.peers, self.model.settings.across))
+    fn peer(&self, _at: usize, verdict: &Self::Verdict) -> Option<String> {
+        let f = scored(verdict)?;
+        Some(format!("{} other {}s of the product, and other products there", f.peers, self.model.settings.across))
     }
 
-    fn cautions(&self, _progress: &Progress) -> Result<Cautions<'_>> {
-        Ok(Box::new(|at: usize| {
-            let p = self.scored(at)?;
+    fn cautions(&self, _progress: &Progress) -> Result<Cautions<'_, Self::Verdict>> {
+        Ok(Box::new(|_, verdict: &Self::Verdict| {
+            scored(verdict)?;
+            let p = &self.model.pairs[verdict.as_ref()?.pair];
             let few = p.base.worth().min(p.current.worth());
             (few < 3.0).then(|| {
                 format!(
@@ -89,24 +155,27 @@ impl Scores for PairScores {
         }))
     }
 
-    fn reason(&self, at: usize) -> String {
+    fn reason(&self, _at: usize, verdict: &Self::Verdict) -> String {
         let settings = &self.model.settings;
-        let Some(p) = self.pair(at) else { return "not scored: this pair was not fitted".into() };
-        if p.growth.is_nan() {
-            let sums = p.base.value < 0.0 || p.current.value < 0.0;
-            return if sums {
-                format!("not scored: {} is negative in a window, a correction of earlier records", settings.measure)
-            } else {
-                format!("not scored: no {} in either window", settings.measure)
-            };
-        }
+        let Some(verdict) = verdict else { return "not scored: this pair was not fitted".into() };
+        let p = &self.model.pairs[verdict.pair];
         let own = moved(p.base.value, p.current.value);
-        if p.z.is_nan() {
-            return format!(
-                "not scored: {} {own}, and the product has no other {} to compare it with",
-                settings.measure, settings.across
-            );
-        }
+        let f = match &verdict.finding {
+            Ok(finding) => finding,
+            Err(NotScored::Negative) => {
+                return format!(
+                    "not scored: {} is negative in a window, a correction of earlier records",
+                    settings.measure
+                );
+            }
+            Err(NotScored::Empty) => return format!("not scored: no {} in either window", settings.measure),
+            Err(NotScored::NoOtherDestination) => {
+                return format!(
+                    "not scored: {} {own}, and the product has no other {} to compare it with",
+                    settings.measure, settings.across
+                );
+            }
+        };
         let against = p.against.map(|k| {
             let other = &self.model.pairs[k];
             format!(
@@ -121,51 +190,48 @@ impl Scores for PairScores {
             "{} to {} {own} (from {} to {}){}; what the product did elsewhere and the {} in other products makes one expect {} \
              ({} spreads)",
             settings.measure,
-            self.destination(self.known[at].unwrap_or(0) as usize),
+            self.destination(verdict.pair),
             figure(p.base.value),
             figure(p.current.value),
             against.unwrap_or_default(),
             settings.across,
-            figure(self.value(ScoreColumn::Expected, at)),
-            figure(p.z.abs())
+            figure(f.expected),
+            figure(f.z.abs())
         )
     }
 
-    fn at_stake(&self, at: usize) -> f64 {
-        (self.value(ScoreColumn::Observed, at) - self.value(ScoreColumn::Expected, at)).abs()
+    fn at_stake(&self, _at: usize, verdict: &Self::Verdict) -> f64 {
+        scored(verdict).map_or(f64::NAN, |f| (f.observed - f.expected).abs())
     }
 
-    fn evidence(&self) -> Vec<Field> {
-        let mut fields: Vec<Field> =
-            ["base", "current", "growth", "growth_others", "log_divergence", "ratio_of_ratios"]
-                .into_iter()
-                .map(|name| Field::new(name, DataType::Float64, true))
-                .collect();
-        fields.push(Field::new("against", DataType::Utf8View, true));
-        fields.push(Field::new("growth_against", DataType::Float64, true));
-        fields
-    }
-
-    fn evidence_column(&self, column: usize, range: std::ops::Range<usize>, progress: &Progress) -> Result<ArrayRef> {
-        let growth = |p: &Pair| if p.base.value > 0.0 { p.current.value / p.base.value - 1.0 } else { f64::NAN };
-        if column == 6 {
-            let against = progress.each(range, SHARE, |at| Some(self.destination(self.pair(at)?.against?)))?;
-            return Ok(Arc::new(against.into_iter().collect::<StringViewArray>()));
-        }
-        let cell = |at: usize| {
-            let p = self.pair(at)?;
-            Some(match column {
-                0 => p.base.value,
-                1 => p.current.value,
-                2 => growth(p),
-                3 => libm::exp(p.others) - 1.0,
-                4 => p.growth - p.others,
-                5 => libm::exp(p.growth - p.others),
-                _ => growth(&self.model.pairs[p.against?]),
-            })
-            .filter(|v| v.is_finite())
-        };
-        Ok(Arc::new(progress.each(range, SHARE, cell)?.into_iter().collect::<Float64Array>()))
+    fn evidence(&self) -> Vec<Evidence<Self>> {
+        vec![
+            Evidence { name: "base", read: Reader::Number(|s, _, verdict| s.number(verdict, |p| p.base.value)) },
+            Evidence { name: "current", read: Reader::Number(|s, _, verdict| s.number(verdict, |p| p.current.value)) },
+            Evidence { name: "growth", read: Reader::Number(|s, _, verdict| s.number(verdict, growth)) },
+            Evidence {
+                name: "growth_others",
+                read: Reader::Number(|s, _, verdict| s.number(verdict, |p| libm::exp(p.others) - 1.0)),
+            },
+            Evidence {
+                name: "log_divergence",
+                read: Reader::Number(|s, _, verdict| s.number(verdict, |p| p.growth - p.others)),
+            },
+            Evidence {
+                name: "ratio_of_ratios",
+                read: Reader::Number(|s, _, verdict| s.number(verdict, |p| libm::exp(p.growth - p.others))),
+            },
+            Evidence {
+                name: "against",
+                read: Reader::Text(|s, _, verdict| s.against(verdict).map(|pair| s.destination(pair))),
+            },
+            Evidence {
+                name: "growth_against",
+                read: Reader::Number(|s, _, verdict| {
+                    s.number(verdict, |p| p.against.map_or(f64::NAN, |pair| growth(&s.model.pairs[pair])))
+                }),
+            },
+        ]
     }
 
     fn subject(&self, at: usize) -> String {
@@ -181,7 +247,7 @@ impl Scores for PairScores {
     }
 
     /// The records of both windows.
-    fn rows(&self, at: usize) -> Result<Vec<u32>> {
+    fn rows(&self, at: usize, _verdict: &Self::Verdict) -> Result<Vec<u32>> {
         let [base, current] = self.model.windows.each_ref().map(|w| w.days);
         let mut rows = Vec::new();
         for window in [base, current] {

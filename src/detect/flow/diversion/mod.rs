@@ -6,7 +6,7 @@
 //! when nothing happened is told by the same score at placebo dates before the event, and by the growth
 //! of products whose direct trade did not fall.
 
-mod judge;
+mod placebo_test;
 mod scores;
 
 use std::collections::{HashMap, HashSet};
@@ -15,14 +15,14 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 
 use self::scores::TriangleScores;
-use crate::detect::{Detector, Fit, SharedFit};
+use crate::detect::{Detector, Fit, Parameters, Registered, SharedFit};
 use crate::error::{Error, Result};
 use crate::evidence::SharedScores;
 use crate::flows::{FlowSpec, Flows, LONGEST};
 use crate::group::{GroupKeys, IndexCache};
 use crate::progress::Progress;
 use crate::stats::exact_sum;
-use crate::store::{Every, Period, Role, Shipments, closest, iso};
+use crate::store::{Every, Period, Role, Shipments, closest, country, iso};
 use crate::table::table;
 
 /// What an empty window counts as, in typical records.
@@ -98,10 +98,10 @@ struct Triangle {
     inward: Leg,
     onward: Leg,
     /// The data hold trade from the intermediary to the target, in whatever product.
-    seen: bool,
-    /// Growth of the product in the rest of the world, and whether it could be told.
-    world: f64,
-    told: bool,
+    onward_reported: bool,
+    /// How many times as much of the product went to the rest of the world, where destinations are enough.
+    world_growth: Option<f64>,
+    /// The drop of the direct leg, the growth of the one in, and of the one onward, in standard errors.
     z: [f64; 3],
     score: f64,
     p: f64,
@@ -117,8 +117,9 @@ struct Model {
     direct: Vec<Leg>,
     spans: ((u32, u32), (u32, u32)),
     placebos: Vec<f64>,
-    /// Names among the origins that look like sums of others.
-    sums: Vec<String>,
+    /// Origins that look like sums of other countries.
+    aggregates: Vec<String>,
+    /// The mean value of a record.
     typical: f64,
 }
 
@@ -248,23 +249,22 @@ impl Diversion {
                 continue;
             }
             let name = destination_names[destination as usize].as_str();
-            let seen = traders.contains(name);
+            let onward_reported = traders.contains(name);
             let onward = onward.get(&(product, name)).map_or_else(Leg::default, |groups| Leg::of(&flows, groups));
             kept.push(i as u32);
             triangles.push(Triangle {
                 product: product as usize,
                 inward: Leg::of(&flows, groups),
                 onward,
-                seen,
-                world: 1.0,
-                told: false,
+                onward_reported,
+                world_growth: None,
                 z: [f64::NAN; 3],
                 score: f64::NAN,
                 p: f64::NAN,
             });
         }
         let mut model = Model {
-            sums: sums_of_others(&flows, &origin_names, &origin_of, progress)?,
+            aggregates: sums_of_others(&flows, &origin_names, &origin_of, progress)?,
             settings: self.clone(),
             by,
             group_keys: group_keys.some(&kept),
@@ -275,7 +275,7 @@ impl Diversion {
             typical: if records > 0 { sum / records as f64 } else { 1.0 },
             flows,
         };
-        model.judge(progress)?;
+        model.score_triangles(progress)?;
         Ok(model)
     }
 }
@@ -302,6 +302,25 @@ fn sums_of_others(flows: &Flows, names: &[String], origin_of: &[u32], progress: 
     };
     let alike = progress.each(0..names.len(), 1, like_a_sum)?;
     Ok((0..names.len()).filter(|&o| alike[o]).map(|o| names[o].clone()).collect())
+}
+
+impl Registered for Diversion {
+    const NAME: &'static str = "Diversion";
+
+    fn of_parameters(parameters: &Parameters) -> Result<Diversion> {
+        let country = |name: String| country::key(&name).map_or(name, str::to_owned);
+        let countries = |list: Option<Vec<String>>| list.map(|l| l.into_iter().map(country).collect());
+        Ok(Diversion {
+            target: country(parameters.text("target")?),
+            event: parameters.day("event")?,
+            by: parameters.optional_names("by")?,
+            through: countries(parameters.optional_names("through")?),
+            origins: countries(parameters.optional_names("origins")?),
+            measure: parameters.text("measure")?,
+            before: parameters.window("before")?,
+            after: parameters.window("after")?,
+        })
+    }
 }
 
 impl Detector for Diversion {

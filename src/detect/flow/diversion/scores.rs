@@ -1,45 +1,42 @@
 //! A row a product and intermediary.
 
 use std::collections::HashMap;
-use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Date32Array, Float64Array};
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::Field;
 
 use super::{Leg, Model, Triangle};
 use crate::error::Result;
 use crate::evidence::wording::figure;
-use crate::evidence::{Cautions, SHARE, ScoreColumn, Scores};
+use crate::evidence::{Cautions, Evidence, Reader, ScoreColumn, Verdicts};
 use crate::flows::Flows;
 use crate::group::GroupKeys;
 use crate::progress::Progress;
-use crate::state::members::lists;
-use crate::store::{Every, iso};
+use crate::store::{Every, Period, iso};
 
 pub struct TriangleScores {
     model: Arc<Model>,
     flows: Flows,
     here: GroupKeys,
-    known: Vec<Option<u32>>,
+    /// For each row its number in the fit.
+    known: Vec<u32>,
     /// The flows in and onward of each row.
     legs: Vec<Vec<u32>>,
 }
 
-const NUMBERS: [&str; 11] = [
-    "direct_before",
-    "direct_after",
-    "lost",
-    "in_before",
-    "in_after",
-    "in_expected",
-    "excess",
-    "onward_before",
-    "onward_after",
-    "substitution_ratio",
-    "placebos",
-];
-const SERIES: [&str; 3] = ["direct_series", "in_series", "onward_series"];
+/// What is measured of a triangle, before the event and after it.
+pub struct TriangleVerdict {
+    direct: (f64, f64),
+    /// The trade that the direct leg lost.
+    lost: f64,
+    inward: (f64, f64),
+    /// The inward trade after the event, had it grown as in the rest of the world.
+    expected: f64,
+    excess: f64,
+    onward: (f64, f64),
+    /// The excess over what was lost.
+    substitution_ratio: f64,
+}
 
 impl TriangleScores {
     pub fn new(model: Arc<Model>, flows: Flows, progress: &Progress) -> Result<TriangleScores> {
@@ -49,31 +46,22 @@ impl TriangleScores {
         let known = model.group_keys.find(&all, progress)?;
         let kept: Vec<u32> = (0..all.groups() as u32).filter(|&g| known[g as usize].is_some()).collect();
         let here = all.some(&kept);
-        let known: Vec<Option<u32>> = kept.iter().map(|&g| known[g as usize]).collect();
+        let known: Vec<u32> = known.into_iter().flatten().collect();
         let legs = legs(&model, &flows, &known, &kept, &triangle_of, progress)?;
         Ok(TriangleScores { model, flows, here, known, legs })
     }
 
-    fn triangle(&self, at: usize) -> Option<&Triangle> {
-        Some(&self.model.triangles[self.known[at]? as usize])
+    fn triangle(&self, at: usize) -> &Triangle {
+        &self.model.triangles[self.known[at] as usize]
     }
 
-    fn direct(&self, triangle: &Triangle) -> &Leg {
-        &self.model.direct[triangle.product]
+    fn direct(&self, at: usize) -> &Leg {
+        &self.model.direct[self.triangle(at).product]
     }
 
-    fn figures(&self, t: &Triangle) -> [f64; NUMBERS.len()] {
-        let (before, after) = self.model.spans;
-        let longer = f64::from(after.1 - after.0 + 1) / f64::from(before.1 - before.0 + 1);
-        let both = |leg: &Leg| (leg.total(before).0, leg.total(after).0);
-        let (direct, inward) = (both(self.direct(t)), both(&t.inward));
-        let onward = if t.seen { both(&t.onward) } else { (f64::NAN, f64::NAN) };
-        let lost = direct.0 * longer - direct.1;
-        let expected = inward.0 * t.world * longer;
-        let excess = inward.1 - expected;
-        let ratio = if lost > 0.0 { excess / lost } else { f64::NAN };
-        let placebos = self.model.placebos.len() as f64;
-        [direct.0, direct.1, lost, inward.0, inward.1, expected, excess, onward.0, onward.1, ratio, placebos]
+    /// The intermediary.
+    fn through(&self, at: usize) -> String {
+        self.here.value(at, self.model.by.len())
     }
 
     fn span(&self, window: (u32, u32)) -> String {
@@ -87,7 +75,7 @@ impl TriangleScores {
 fn legs(
     model: &Model,
     flows: &Flows,
-    known: &[Option<u32>],
+    known: &[u32],
     kept: &[u32],
     goes_to: &[u32],
     progress: &Progress,
@@ -108,7 +96,7 @@ fn legs(
     }
     for (legs, known) in legs.iter_mut().zip(known) {
         progress.check()?;
-        let goes_on = known.is_some_and(|k| !model.triangles[k as usize].onward.is_empty());
+        let goes_on = !model.triangles[*known as usize].onward.is_empty();
         let Some(first) = legs.first().filter(|_| goes_on).map(|&g| g as usize) else { continue };
         let through = flows.group_keys.value(first, by + 1);
         if let Some(more) = onward.get(&(product_of[first], through)) {
@@ -120,7 +108,9 @@ fn legs(
     Ok(legs)
 }
 
-impl Scores for TriangleScores {
+impl Verdicts for TriangleScores {
+    type Verdict = TriangleVerdict;
+
     fn detector(&self) -> &'static str {
         "Diversion"
     }
@@ -129,44 +119,59 @@ impl Scores for TriangleScores {
         Some(&self.here)
     }
 
-    fn value(&self, column: ScoreColumn, at: usize) -> f64 {
-        let Some(t) = self.triangle(at).filter(|t| !t.score.is_nan()) else { return f64::NAN };
-        let figures = self.figures(t);
+    fn verdict(&self, at: usize) -> TriangleVerdict {
+        let t = self.triangle(at);
+        let (before, after) = self.model.spans;
+        let longer = f64::from(after.1 - after.0 + 1) / f64::from(before.1 - before.0 + 1);
+        let both = |leg: &Leg| (leg.total(before).0, leg.total(after).0);
+        let (direct, inward) = (both(self.direct(at)), both(&t.inward));
+        let onward = if t.onward_reported { both(&t.onward) } else { (f64::NAN, f64::NAN) };
+        let lost = direct.0 * longer - direct.1;
+        let expected = inward.0 * t.world_growth.unwrap_or(1.0) * longer;
+        let excess = inward.1 - expected;
+        let substitution_ratio = if lost > 0.0 { excess / lost } else { f64::NAN };
+        TriangleVerdict { direct, lost, inward, expected, excess, onward, substitution_ratio }
+    }
+
+    fn value(&self, column: ScoreColumn, at: usize, verdict: &TriangleVerdict) -> f64 {
+        let t = self.triangle(at);
+        if t.score.is_nan() {
+            return f64::NAN;
+        }
         match column {
             ScoreColumn::Score => t.score.max(0.0),
             ScoreColumn::PValue => t.p,
             ScoreColumn::Direction => t.z[1],
-            ScoreColumn::Observed => figures[4],
-            ScoreColumn::Expected => figures[5],
-            ScoreColumn::Peers => figures[10],
+            ScoreColumn::Observed => verdict.inward.1,
+            ScoreColumn::Expected => verdict.expected,
+            ScoreColumn::Peers => self.model.placebos.len() as f64,
         }
     }
 
-    fn peer(&self, at: usize) -> Option<String> {
-        self.triangle(at)?;
+    fn peer(&self, _at: usize, _verdict: &TriangleVerdict) -> Option<String> {
         Some(format!(
             "{} placebo scores: earlier dates, and products whose direct trade did not fall",
             self.model.placebos.len()
         ))
     }
 
-    fn cautions(&self, _progress: &Progress) -> Result<Cautions<'_>> {
-        Ok(Box::new(|at: usize| {
-            let t = self.triangle(at)?;
-            let sums = &self.model.sums;
-            if !sums.is_empty() {
+    fn cautions(&self, _progress: &Progress) -> Result<Cautions<'_, TriangleVerdict>> {
+        Ok(Box::new(|at, _| {
+            let t = self.triangle(at);
+            let aggregates = &self.model.aggregates;
+            if !aggregates.is_empty() {
                 return Some(format!(
                     "{} among the origins look like sums of others, so trade is counted twice: leave them out, as with ships.where",
-                    sums.iter().map(|s| format!("{s:?}")).collect::<Vec<_>>().join(", ")
+                    aggregates.iter().map(|s| format!("{s:?}")).collect::<Vec<_>>().join(", ")
                 ));
             }
-            if !t.seen {
-                let through = self.here.value(at, self.model.by.len());
+            if !t.onward_reported {
                 return Some(format!(
-                    "the data hold no trade from {through} to the target: only two of the three legs are seen"
+                    "the data hold no trade from {} to the target: only two of the three legs are seen",
+                    self.through(at)
                 ));
             }
-            if !t.told {
+            if t.world_growth.is_none() {
                 return Some(
                     "too few other destinations to tell the product's growth in the world: none is assumed".into(),
                 );
@@ -175,53 +180,39 @@ impl Scores for TriangleScores {
         }))
     }
 
-    fn reason(&self, at: usize) -> String {
-        let Some(t) = self.triangle(at) else { return "not scored: not fitted".into() };
+    fn reason(&self, at: usize, verdict: &TriangleVerdict) -> String {
         let settings = &self.model.settings;
-        let [
-            direct_before,
-            direct_after,
-            lost,
-            in_before,
-            in_after,
-            expected,
-            excess,
-            onward_before,
-            onward_after,
-            ratio,
-            _,
-        ] = self.figures(t);
-        let through = self.here.value(at, self.model.by.len());
         let (before, after) = self.model.spans;
         let windows = format!("{} against {}", self.span(after), self.span(before));
         let direct = format!(
             "{} direct to {} went from {} to {}",
             settings.measure,
             settings.target,
-            figure(direct_before),
-            figure(direct_after)
+            figure(verdict.direct.0),
+            figure(verdict.direct.1)
         );
         let inward = format!(
-            "to {through} from {} to {} where the world's growth makes one expect {}",
-            figure(in_before),
-            figure(in_after),
-            figure(expected)
+            "to {} from {} to {} where the world's growth makes one expect {}",
+            self.through(at),
+            figure(verdict.inward.0),
+            figure(verdict.inward.1),
+            figure(verdict.expected)
         );
-        let onward = if t.seen {
-            format!(", and from there on from {} to {}", figure(onward_before), figure(onward_after))
+        let onward = if self.triangle(at).onward_reported {
+            format!(", and from there on from {} to {}", figure(verdict.onward.0), figure(verdict.onward.1))
         } else {
             String::new()
         };
-        let share = if lost > 0.0 && excess > 0.0 {
-            format!("; the excess is {} % of what was lost", figure(100.0 * ratio))
+        let share = if verdict.lost > 0.0 && verdict.excess > 0.0 {
+            format!("; the excess is {} % of what was lost", figure(100.0 * verdict.substitution_ratio))
         } else {
             String::new()
         };
         format!("{direct}, {inward}{onward}{share} ({windows}, event {})", iso(settings.event))
     }
 
-    fn at_stake(&self, at: usize) -> f64 {
-        self.triangle(at).map_or(f64::NAN, |t| self.figures(t)[6].max(0.0))
+    fn at_stake(&self, _at: usize, verdict: &TriangleVerdict) -> f64 {
+        verdict.excess.max(0.0)
     }
 
     fn keys(&self) -> Vec<Field> {
@@ -232,36 +223,27 @@ impl Scores for TriangleScores {
         fields
     }
 
-    fn evidence(&self) -> Vec<Field> {
-        let mut fields: Vec<Field> = NUMBERS.iter().map(|name| Field::new(*name, DataType::Float64, true)).collect();
-        let item = Arc::new(Field::new("item", DataType::Float64, false));
-        fields.extend(SERIES.iter().map(|name| Field::new(*name, DataType::LargeList(item.clone()), true)));
-        fields.push(Field::new("series_from", DataType::Date32, true));
-        fields
-    }
-
-    fn evidence_column(&self, column: usize, range: Range<usize>, progress: &Progress) -> Result<ArrayRef> {
-        if column < NUMBERS.len() {
-            let cell = |at: usize| self.triangle(at).map(|t| self.figures(t)[column]).filter(|v| !v.is_nan());
-            return Ok(Arc::new(progress.each(range, SHARE, cell)?.into_iter().collect::<Float64Array>()));
-        }
-        if column == NUMBERS.len() + SERIES.len() {
-            let first = self.model.flows.periods[0];
-            return Ok(Arc::new(Date32Array::from(vec![first; range.len()])));
-        }
-        let (mut starts, mut values) = (vec![0], Vec::new());
-        for at in range.clone() {
-            progress.check()?;
-            if let Some(t) = self.triangle(at) {
-                values.extend(match column - NUMBERS.len() {
-                    0 => &self.direct(t).value,
-                    1 => &t.inward.value,
-                    _ => &t.onward.value,
-                });
-            }
-            starts.push(values.len());
-        }
-        Ok(lists(&starts, values, range.len()))
+    fn evidence(&self) -> Vec<Evidence<Self>> {
+        vec![
+            Evidence { name: "direct_before", read: Reader::Number(|_, _, v: &TriangleVerdict| v.direct.0) },
+            Evidence { name: "direct_after", read: Reader::Number(|_, _, v: &TriangleVerdict| v.direct.1) },
+            Evidence { name: "lost", read: Reader::Number(|_, _, v: &TriangleVerdict| v.lost) },
+            Evidence { name: "in_before", read: Reader::Number(|_, _, v: &TriangleVerdict| v.inward.0) },
+            Evidence { name: "in_after", read: Reader::Number(|_, _, v: &TriangleVerdict| v.inward.1) },
+            Evidence { name: "in_expected", read: Reader::Number(|_, _, v: &TriangleVerdict| v.expected) },
+            Evidence { name: "excess", read: Reader::Number(|_, _, v: &TriangleVerdict| v.excess) },
+            Evidence { name: "onward_before", read: Reader::Number(|_, _, v: &TriangleVerdict| v.onward.0) },
+            Evidence { name: "onward_after", read: Reader::Number(|_, _, v: &TriangleVerdict| v.onward.1) },
+            Evidence {
+                name: "substitution_ratio",
+                read: Reader::Number(|_, _, v: &TriangleVerdict| v.substitution_ratio),
+            },
+            Evidence { name: "placebos", read: Reader::Number(|s, _, _| s.model.placebos.len() as f64) },
+            Evidence { name: "direct_series", read: Reader::Numbers(|s, at, _| &s.direct(at).value) },
+            Evidence { name: "in_series", read: Reader::Numbers(|s, at, _| &s.triangle(at).inward.value) },
+            Evidence { name: "onward_series", read: Reader::Numbers(|s, at, _| &s.triangle(at).onward.value) },
+            Evidence { name: "series_from", read: Reader::Day(|s, _, _| Some(s.model.flows.periods[0])) },
+        ]
     }
 
     fn subject(&self, at: usize) -> String {
@@ -269,15 +251,13 @@ impl Scores for TriangleScores {
     }
 
     /// The records of the legs in and onward, in both windows.
-    fn rows(&self, at: usize) -> Result<Vec<u32>> {
-        if self.triangle(at).is_none_or(|t| t.score.is_nan()) {
+    fn rows(&self, at: usize, _verdict: &TriangleVerdict) -> Result<Vec<u32>> {
+        if self.triangle(at).score.is_nan() {
             return Ok(Vec::new());
         }
         let months = &self.model.flows.periods;
-        let days = |w: (u32, u32)| crate::store::Period {
-            first: months[w.0 as usize],
-            last: Every::Month.next(months[w.1 as usize]) - 1,
-        };
+        let days =
+            |w: (u32, u32)| Period { first: months[w.0 as usize], last: Every::Month.next(months[w.1 as usize]) - 1 };
         let mut rows = Vec::new();
         for g in self.legs[at].iter().map(|&g| g as usize) {
             for window in [self.model.spans.0, self.model.spans.1] {

@@ -21,7 +21,7 @@ const ENOUGH: usize = 200;
 const ROUNDS: usize = 25;
 /// The least disagreement a reporter is given, so that no reliability is infinite.
 const LEAST: f64 = 0.01;
-/// The spread of log gaps below which rounding is taken for news.
+/// The least spread of log gaps: a smaller one is rounding.
 const TIED: f64 = 1e-6;
 
 /// What is learnt about pairs of reports.
@@ -84,9 +84,9 @@ fn named(group_keys: &GroupKeys, values: Vec<f64>) -> HashMap<String, f64> {
 
 pub fn learn(mirror: &Mirror, all: &[(usize, Sides)], lag: i32, progress: &Progress) -> Result<Learnt> {
     // Pairs whose imports no lag leaves open, where there are enough of them.
-    let settled = all.iter().filter(|(_, s)| s.class == Class::Both && s.settled()).count() >= ENOUGH;
+    let enough = all.iter().filter(|(_, s)| s.class == Class::Both && s.import_is_certain()).count() >= ENOUGH;
     let both = || {
-        let found = all.iter().filter(|(_, s)| s.class == Class::Both && (s.settled() || !settled));
+        let found = all.iter().filter(|(_, s)| s.class == Class::Both && (s.import_is_certain() || !enough));
         found.map(|(flow, s)| (mirror.ends[*flow], ln(s.import) - ln(s.export), s))
     };
     progress.check()?;

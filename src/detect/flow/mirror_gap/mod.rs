@@ -16,7 +16,7 @@ use arrow::array::RecordBatch;
 
 use self::learnt::{Learnt, learn, usual_lag};
 use self::scores::GapScores;
-use crate::detect::{Detector, Fit, SharedFit};
+use crate::detect::{Detector, Fit, Parameters, Registered, SharedFit};
 use crate::error::{Error, Result};
 use crate::evidence::SharedScores;
 use crate::flows::{FlowSpec, Flows, LONGEST};
@@ -52,25 +52,26 @@ struct Sides {
     import: f64,
     exports: f64,
     imports: f64,
-    /// Imports that belong to the period whatever the lag, and those that may.
-    sure: f64,
-    may: f64,
+    /// Imports that belong to the period whatever the lag, and those that belong to it with some lag.
+    least_import: f64,
+    most_import: f64,
     class: Class,
 }
 
 impl Sides {
     /// The imports of the period, with the benefit of the doubt: of those that the lag leaves open, as
     /// many as come nearest to what is usual.
-    fn fitting(&self, usual: f64) -> f64 {
-        if self.class == Class::Both && self.sure < self.may {
-            (self.export * libm::exp(usual)).clamp(self.sure, self.may)
+    fn import_nearest_to(&self, usual: f64) -> f64 {
+        if self.class == Class::Both && self.least_import < self.most_import {
+            (self.export * libm::exp(usual)).clamp(self.least_import, self.most_import)
         } else {
             self.import
         }
     }
 
-    fn settled(&self) -> bool {
-        self.sure == self.may
+    /// Whether the imports of the period are the same whatever the lag.
+    fn import_is_certain(&self) -> bool {
+        self.least_import == self.most_import
     }
 }
 
@@ -174,9 +175,9 @@ impl MirrorGap {
             days
         };
         let (exports, imports) = (days(0), days(1));
-        let moved = |day: i32| self.every.start(day - lag);
+        let without_lag = |day: i32| self.every.start(day - lag);
         let mut periods: Vec<i32> = exports.iter().map(|d| self.every.start(d.0)).collect();
-        periods.extend(imports.iter().map(|d| moved(d.0)));
+        periods.extend(imports.iter().map(|d| without_lag(d.0)));
         periods.sort_unstable();
         periods.dedup();
         // The days from one up to another, which is left out.
@@ -190,19 +191,19 @@ impl MirrorGap {
         for period in periods {
             progress.check()?;
             let end = self.every.next(period);
-            let (mut export, mut exports_n) = sum(&exports, period, end);
-            let (mut import, mut imports_n) = sum(&imports, period + lag, end + lag);
+            let (mut export, mut export_records) = sum(&exports, period, end);
+            let (mut import, mut import_records) = sum(&imports, period + lag, end + lag);
             // Reports on both sides of the period's end are none that are missing.
             let late = sum(&imports, period, end + self.max_lag);
-            let sure = sum(&imports, period + self.max_lag, end).0;
+            let least_import = sum(&imports, period + self.max_lag, end).0;
             let early = sum(&exports, period - self.max_lag, end + lag);
             let class = match (export > 0.0, import > 0.0) {
                 (true, false) if late.0 > 0.0 => {
-                    (import, imports_n) = late;
+                    (import, import_records) = late;
                     Class::Both
                 }
                 (false, true) if early.0 > 0.0 => {
-                    (export, exports_n) = early;
+                    (export, export_records) = early;
                     Class::Both
                 }
                 (true, false) => Class::Lost,
@@ -213,10 +214,10 @@ impl MirrorGap {
                 period,
                 export,
                 import,
-                exports: exports_n,
-                imports: imports_n,
-                sure,
-                may: late.0,
+                exports: export_records,
+                imports: import_records,
+                least_import,
+                most_import: late.0,
                 class,
             });
         }
@@ -243,6 +244,19 @@ impl MirrorGap {
         }
         let learnt = learn(&mirror, &all, lag, progress)?;
         Ok(Model { settings: self.clone(), flows, learnt })
+    }
+}
+
+impl Registered for MirrorGap {
+    const NAME: &'static str = "MirrorGap";
+
+    fn of_parameters(parameters: &Parameters) -> Result<MirrorGap> {
+        Ok(MirrorGap {
+            by: parameters.names("by")?,
+            every: parameters.every("every")?,
+            measure: parameters.text("measure")?,
+            max_lag: parameters.days("max_lag")?,
+        })
     }
 }
 

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Date32Array, Float64Array, StringViewArray};
+use arrow::array::{ArrayRef, Date32Array};
 use arrow::datatypes::{DataType, Field};
 
 use super::{Class, Mirror, Model, Sides};
 use crate::error::Result;
 use crate::evidence::wording::{as_much, figure};
-use crate::evidence::{Cautions, SHARE, ScoreColumn, Scores};
+use crate::evidence::{Cautions, Evidence, Reader, ScoreColumn, Verdicts};
 use crate::flows::Flows;
 use crate::group::GroupKeys;
 use crate::progress::Progress;
@@ -20,24 +20,45 @@ pub struct GapScores {
     model: Arc<Model>,
     flows: Flows,
     mirror: Mirror,
-    lines: Vec<(u32, Sides)>,
+    /// A flow and the two sides of one of its periods.
+    flow_periods: Vec<(u32, Sides)>,
     /// The usual log gap of each flow.
     usual: Vec<f64>,
-    /// What was learnt of each destination and origin: the share of records missed there.
+    /// The share of records that each destination misses, and each origin.
     missed: [Vec<Option<f64>>; 2],
-    /// What was learnt of each origin and destination as reporters.
+    /// How reliable each origin and destination is as a reporter.
     reliability: [Vec<Option<f64>>; 2],
+}
+
+/// What is found of a flow in a period.
+#[derive(Clone, Copy)]
+pub struct GapVerdict {
+    finding: Finding,
+    p_value: f64,
+    /// The import expected from the exporter's report.
+    expected: f64,
+    /// The logarithm of import over export.
+    gap: f64,
+}
+
+#[derive(Clone, Copy)]
+pub enum Finding {
+    /// Both sides report: the gap beyond what is usual, in spreads.
+    BothReport { z: f64 },
+    /// One side is silent: the share of such records that it misses, if it ever reports.
+    OneSilent { missed: Option<f64> },
 }
 
 impl GapScores {
     pub fn new(model: Arc<Model>, flows: Flows, progress: &Progress) -> Result<GapScores> {
         let mirror = model.settings.mirror(&flows, progress)?;
-        let (mut lines, mut usual) = (Vec::new(), Vec::new());
+        let (mut flow_periods, mut usual) = (Vec::new(), Vec::new());
         for (flow, groups) in mirror.groups.iter().enumerate() {
             progress.check()?;
             let gap = model.learnt.expected(&mirror, flow);
             let sides = model.settings.sides(&flows, groups, model.learnt.lag, progress)?;
-            lines.extend(sides.into_iter().map(|s| (flow as u32, Sides { import: s.fitting(gap), ..s })));
+            let fitted = |s: Sides| (flow as u32, Sides { import: s.import_nearest_to(gap), ..s });
+            flow_periods.extend(sides.into_iter().map(fitted));
             usual.push(gap);
         }
         let learnt = |group_keys: &GroupKeys, known: &HashMap<String, f64>| -> Vec<Option<f64>> {
@@ -47,47 +68,35 @@ impl GapScores {
         let [exporters, importers] = &model.learnt.reliability;
         let missed = [learnt(&mirror.destinations, lost), learnt(&mirror.origins, orphans)];
         let reliability = [learnt(&mirror.origins, exporters), learnt(&mirror.destinations, importers)];
-        Ok(GapScores { model, flows, mirror, lines, usual, missed, reliability })
+        Ok(GapScores { model, flows, mirror, flow_periods, usual, missed, reliability })
     }
 
-    fn line(&self, at: usize) -> (usize, &Sides) {
-        (self.lines[at].0 as usize, &self.lines[at].1)
+    fn flow(&self, at: usize) -> usize {
+        self.flow_periods[at].0 as usize
     }
 
-    /// The gap beyond what is usual, in spreads.
-    fn z(&self, at: usize) -> f64 {
-        let (flow, s) = self.line(at);
-        (ln(s.import) - ln(s.export) - self.usual[flow]) / self.model.learnt.scale
+    fn sides(&self, at: usize) -> &Sides {
+        &self.flow_periods[at].1
     }
 
-    /// The chance that the silent side misses a record, if it ever reports.
-    fn missed(&self, at: usize) -> Option<f64> {
-        let (flow, s) = self.line(at);
-        let ends = self.mirror.ends[flow];
-        match s.class {
-            Class::Lost => self.missed[0][ends.destination as usize],
-            _ => self.missed[1][ends.origin as usize],
-        }
-    }
-
-    fn p(&self, at: usize) -> f64 {
-        let (_, s) = self.line(at);
-        match s.class {
-            Class::Both => self.model.learnt.gap_p(self.z(at), s),
-            Class::Lost => self.missed(at).map_or(f64::NAN, |q| libm::pow(q, s.exports)),
-            Class::Orphan => self.missed(at).map_or(f64::NAN, |q| libm::pow(q, s.imports)),
+    fn finding(&self, at: usize, gap: f64) -> Finding {
+        let ends = self.mirror.ends[self.flow(at)];
+        match self.sides(at).class {
+            Class::Both => Finding::BothReport { z: (gap - self.usual[self.flow(at)]) / self.model.learnt.scale },
+            Class::Lost => Finding::OneSilent { missed: self.missed[0][ends.destination as usize] },
+            Class::Orphan => Finding::OneSilent { missed: self.missed[1][ends.origin as usize] },
         }
     }
 
     fn reliability(&self, at: usize, side: usize) -> Option<f64> {
-        let ends = self.mirror.ends[self.line(at).0];
+        let ends = self.mirror.ends[self.flow(at)];
         self.reliability[side][[ends.origin, ends.destination][side] as usize]
     }
 
     /// Both reports together, weighed by reliability, without freight.
     fn reconciled(&self, at: usize) -> f64 {
-        let (flow, s) = self.line(at);
-        let import = s.import * libm::exp(-self.usual[flow]);
+        let s = self.sides(at);
+        let import = s.import * libm::exp(-self.usual[self.flow(at)]);
         match s.class {
             Class::Lost => s.export,
             Class::Orphan => import,
@@ -98,48 +107,78 @@ impl GapScores {
         }
     }
 
+    /// The only side that reports, the silent one, and the value and records reported.
+    fn one_report(&self, at: usize) -> (&'static str, &'static str, f64, f64) {
+        let s = self.sides(at);
+        match s.class {
+            Class::Lost => ("exporter", "importer", s.export, s.exports),
+            _ => ("importer", "exporter", s.import, s.imports),
+        }
+    }
+
     fn when(&self, at: usize) -> String {
-        self.model.settings.every.text(self.line(at).1.period)
+        self.model.settings.every.text(self.sides(at).period)
     }
 }
 
-impl Scores for GapScores {
+/// A number where it is finite.
+fn finite(value: f64) -> f64 {
+    if value.is_finite() { value } else { f64::NAN }
+}
+
+impl Verdicts for GapScores {
+    type Verdict = GapVerdict;
+
     fn detector(&self) -> &'static str {
         "MirrorGap"
     }
 
     fn len(&self) -> usize {
-        self.lines.len()
+        self.flow_periods.len()
     }
 
-    fn value(&self, column: ScoreColumn, at: usize) -> f64 {
-        let (flow, s) = self.line(at);
-        let usual = libm::exp(self.usual[flow]);
+    fn verdict(&self, at: usize) -> GapVerdict {
+        let s = self.sides(at);
+        let gap = ln(s.import) - ln(s.export);
+        let finding = self.finding(at, gap);
+        let p_value = match finding {
+            Finding::BothReport { z } => self.model.learnt.gap_p(z, s),
+            Finding::OneSilent { missed } => missed.map_or(f64::NAN, |share| libm::pow(share, self.one_report(at).3)),
+        };
+        let expected = match s.class {
+            Class::Orphan => f64::NAN,
+            _ => s.export * libm::exp(self.usual[self.flow(at)]),
+        };
+        GapVerdict { finding, p_value, expected, gap }
+    }
+
+    fn value(&self, column: ScoreColumn, at: usize, verdict: &GapVerdict) -> f64 {
         match column {
-            ScoreColumn::Observed => s.import,
-            ScoreColumn::Expected if s.class == Class::Orphan => f64::NAN,
-            ScoreColumn::Expected => s.export * usual,
-            ScoreColumn::PValue => self.p(at),
+            ScoreColumn::Observed => self.sides(at).import,
+            ScoreColumn::Expected => verdict.expected,
+            ScoreColumn::PValue => verdict.p_value,
             ScoreColumn::Peers => self.model.learnt.route.len() as f64,
-            ScoreColumn::Score if s.class == Class::Both => self.z(at).abs(),
-            ScoreColumn::Score => -libm::log10(self.p(at).max(1e-300)) + 0.0,
-            ScoreColumn::Direction => match s.class {
-                _ if self.p(at).is_nan() => f64::NAN,
-                Class::Both => self.z(at),
-                Class::Lost => -1.0,
-                Class::Orphan => 1.0,
+            ScoreColumn::Score => match verdict.finding {
+                Finding::BothReport { z } => z.abs(),
+                Finding::OneSilent { .. } => -libm::log10(verdict.p_value.max(1e-300)) + 0.0,
+            },
+            ScoreColumn::Direction => match (verdict.finding, self.sides(at).class) {
+                _ if verdict.p_value.is_nan() => f64::NAN,
+                (Finding::BothReport { z }, _) => z,
+                (_, Class::Lost) => -1.0,
+                _ => 1.0,
             },
         }
     }
 
-    fn peer(&self, at: usize) -> Option<String> {
-        let ends = self.mirror.ends[self.line(at).0];
+    fn peer(&self, at: usize, _verdict: &GapVerdict) -> Option<String> {
+        let ends = self.mirror.ends[self.flow(at)];
         Some(self.mirror.routes.name(ends.route as usize))
     }
 
-    fn cautions(&self, _progress: &Progress) -> Result<Cautions<'_>> {
-        Ok(Box::new(|at: usize| {
-            let (_, s) = self.line(at);
+    fn cautions(&self, _progress: &Progress) -> Result<Cautions<'_, GapVerdict>> {
+        Ok(Box::new(|at, _| {
+            let s = self.sides(at);
             let days = &self.flows.periods;
             let end = self.model.settings.every.next(s.period) + self.model.settings.max_lag;
             if s.class == Class::Lost && end > days[days.len() - 1] {
@@ -152,50 +191,47 @@ impl Scores for GapScores {
         }))
     }
 
-    fn reason(&self, at: usize) -> String {
-        let (flow, s) = self.line(at);
+    fn reason(&self, at: usize, verdict: &GapVerdict) -> String {
+        let s = self.sides(at);
         let measure = &self.model.settings.measure;
-        let usual = self.usual[flow];
-        match s.class {
-            Class::Both => format!(
-                "the importer reports {} of {measure} in {} where the exporter reports {}, {}; {} is usual on this route and for \
-                 this product ({} spreads)",
-                figure(s.import),
-                self.when(at),
-                figure(s.export),
-                as_much(s.import / s.export),
-                figure(libm::exp(usual)),
-                figure(self.z(at).abs())
-            ),
-            class => {
-                let (has, silent, value, records) = match class {
-                    Class::Lost => ("exporter", "importer", s.export, s.exports),
-                    _ => ("importer", "exporter", s.import, s.imports),
-                };
-                let said = format!(
-                    "the {has} reports {} of {measure} in {} records in {}",
-                    figure(value),
-                    figure(records),
-                    self.when(at)
+        let missed = match verdict.finding {
+            Finding::OneSilent { missed } => missed,
+            Finding::BothReport { z } => {
+                return format!(
+                    "the importer reports {} of {measure} in {} where the exporter reports {}, {}; {} is usual on this route and \
+                     for this product ({} spreads)",
+                    figure(s.import),
+                    self.when(at),
+                    figure(s.export),
+                    as_much(s.import / s.export),
+                    figure(libm::exp(self.usual[self.flow(at)])),
+                    figure(z.abs())
                 );
-                match self.missed(at) {
-                    None => format!("not scored: {said}, and the {silent}'s country never reports"),
-                    Some(q) => format!(
-                        "{said}, the {silent} none within {} days, whose country misses {} % of such records",
-                        self.model.settings.max_lag,
-                        figure((1000.0 * q).round() / 10.0)
-                    ),
-                }
             }
+        };
+        let (has, silent, value, records) = self.one_report(at);
+        let said = format!(
+            "the {has} reports {} of {measure} in {} records in {}",
+            figure(value),
+            figure(records),
+            self.when(at)
+        );
+        match missed {
+            None => format!("not scored: {said}, and the {silent}'s country never reports"),
+            Some(share) => format!(
+                "{said}, the {silent} none within {} days, whose country misses {} % of such records",
+                self.model.settings.max_lag,
+                figure((1000.0 * share).round() / 10.0)
+            ),
         }
     }
 
-    fn at_stake(&self, at: usize) -> f64 {
-        let (_, s) = self.line(at);
+    fn at_stake(&self, at: usize, verdict: &GapVerdict) -> f64 {
+        let s = self.sides(at);
         match s.class {
             Class::Lost => s.export,
             Class::Orphan => s.import,
-            Class::Both => (s.import - self.value(ScoreColumn::Expected, at)).abs(),
+            Class::Both => (s.import - verdict.expected).abs(),
         }
     }
 
@@ -206,63 +242,54 @@ impl Scores for GapScores {
     }
 
     fn key(&self, column: usize, range: Range<usize>) -> Result<ArrayRef> {
-        let lines = &self.lines[range];
+        let chosen = &self.flow_periods[range];
         if column == self.mirror.group_keys.keys.len() {
-            return Ok(Arc::new(Date32Array::from_iter_values(lines.iter().map(|l| l.1.period))));
+            return Ok(Arc::new(Date32Array::from_iter_values(chosen.iter().map(|(_, s)| s.period))));
         }
-        let flows: Vec<u32> = lines.iter().map(|l| l.0).collect();
+        let flows: Vec<u32> = chosen.iter().map(|(flow, _)| *flow).collect();
         self.mirror.group_keys.labels_of(column, &flows)
     }
 
-    fn evidence(&self) -> Vec<Field> {
-        let mut fields = vec![Field::new("class", DataType::Utf8View, true)];
-        let names = [
-            "export",
-            "import",
-            "gap",
-            "usual_gap",
-            "ghost_share",
-            "reconciled",
-            "reliability_exporter",
-            "reliability_importer",
-        ];
-        fields.extend(names.into_iter().map(|name| Field::new(name, DataType::Float64, true)));
-        fields
-    }
-
-    fn evidence_column(&self, column: usize, range: Range<usize>, progress: &Progress) -> Result<ArrayRef> {
-        if column == 0 {
-            let class = progress.each(range, SHARE, |at| match self.line(at).1.class {
-                Class::Both => Some("both"),
-                Class::Lost => Some("lost"),
-                Class::Orphan => Some("orphan"),
-            });
-            return Ok(Arc::new(class?.into_iter().collect::<StringViewArray>()));
-        }
-        let cell = |at: usize| {
-            let (flow, s) = self.line(at);
-            let value = match column {
-                1 => s.export,
-                2 => s.import,
-                3 => ln(s.import) - ln(s.export),
-                4 => self.usual[flow],
-                5 => 1.0 - s.import / s.export,
-                6 => self.reconciled(at),
-                7 => return self.reliability(at, 0),
-                _ => return self.reliability(at, 1),
-            };
-            Some(value).filter(|v| v.is_finite())
-        };
-        Ok(Arc::new(progress.each(range, SHARE, cell)?.into_iter().collect::<Float64Array>()))
+    fn evidence(&self) -> Vec<Evidence<Self>> {
+        vec![
+            Evidence {
+                name: "class",
+                read: Reader::Text(|s, at, _| {
+                    let class = match s.sides(at).class {
+                        Class::Both => "both",
+                        Class::Lost => "lost",
+                        Class::Orphan => "orphan",
+                    };
+                    Some(class.to_owned())
+                }),
+            },
+            Evidence { name: "export", read: Reader::Number(|s, at, _| finite(s.sides(at).export)) },
+            Evidence { name: "import", read: Reader::Number(|s, at, _| finite(s.sides(at).import)) },
+            Evidence { name: "gap", read: Reader::Number(|_, _, verdict: &GapVerdict| finite(verdict.gap)) },
+            Evidence { name: "usual_gap", read: Reader::Number(|s, at, _| finite(s.usual[s.flow(at)])) },
+            Evidence {
+                name: "ghost_share",
+                read: Reader::Number(|s, at, _| finite(1.0 - s.sides(at).import / s.sides(at).export)),
+            },
+            Evidence { name: "reconciled", read: Reader::Number(|s, at, _| finite(s.reconciled(at))) },
+            Evidence {
+                name: "reliability_exporter",
+                read: Reader::Number(|s, at, _| s.reliability(at, 0).unwrap_or(f64::NAN)),
+            },
+            Evidence {
+                name: "reliability_importer",
+                read: Reader::Number(|s, at, _| s.reliability(at, 1).unwrap_or(f64::NAN)),
+            },
+        ]
     }
 
     fn subject(&self, at: usize) -> String {
-        format!("{}, {}", self.mirror.group_keys.name(self.line(at).0), self.when(at))
+        format!("{}, {}", self.mirror.group_keys.name(self.flow(at)), self.when(at))
     }
 
     /// The records of both sides in the period and the lag after it.
-    fn rows(&self, at: usize) -> Result<Vec<u32>> {
-        let (flow, s) = self.line(at);
+    fn rows(&self, at: usize, _verdict: &GapVerdict) -> Result<Vec<u32>> {
+        let (flow, s) = (self.flow(at), self.sides(at));
         let settings = &self.model.settings;
         let end = settings.every.next(s.period);
         let mut rows = Vec::new();

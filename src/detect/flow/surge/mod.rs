@@ -14,9 +14,9 @@ use arrow::array::{Date32Array, RecordBatch, StringViewArray};
 use rayon::prelude::*;
 
 use self::scores::SurgeScores;
-use self::series::{Ground, Series, Work};
+use self::series::{Buffers, Facts, Series};
 use crate::calibrate::tails::{ScoreHistogram, Tails};
-use crate::detect::{Detector, Fit, SharedFit};
+use crate::detect::{Detector, Fit, Parameters, Registered, SharedFit};
 use crate::error::{Error, Result};
 use crate::evidence::SharedScores;
 use crate::flows::{FlowSpec, Flows, lay_out};
@@ -27,7 +27,7 @@ use crate::stats::{MAD_K, OrderStatistics, encode, ln, student_t_two_sided};
 use crate::store::Shipments;
 use crate::table::table;
 
-/// Cells with one record that the variety of records is learnt from, at the most.
+/// Cells with one record that the sizes of records are learnt from, at the most.
 const LEARN_FROM: usize = 200_000;
 /// Flows worked on at a time.
 const CHUNK_GROUPS: usize = 64;
@@ -38,7 +38,7 @@ pub const MOST_PERIODS: f64 = 4_000.0;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Surge {
     pub spec: FlowSpec,
-    /// Each period is judged by those before it alone.
+    /// Each period is compared with those before it alone.
     pub expanding: bool,
     pub min_periods: usize,
 }
@@ -46,9 +46,10 @@ pub struct Surge {
 /// What was expected, and the z of what came.
 type Forecast = (f64, f64);
 
-/// A shift: its first period, its z and its p-value.
+/// A lasting change of a flow's level.
 #[derive(Clone, Copy)]
-struct Turn {
+struct LevelShift {
+    /// Its first period.
     at: usize,
     z: f64,
     p: f64,
@@ -57,14 +58,14 @@ struct Turn {
 struct Model {
     settings: Surge,
     flows: Arc<Flows>,
-    ground: Ground,
+    facts: Facts,
     series: Vec<Series>,
     /// For an expanding fit: period after period, flow after flow.
     forecasts: Vec<Forecast>,
     /// Of flows that mostly trade and of those that mostly rest.
     tails: [Tails; 2],
     /// Of each flow its shift, if it has one.
-    shifts: Vec<Option<Turn>>,
+    shifts: Vec<Option<LevelShift>>,
 }
 
 impl Surge {
@@ -98,18 +99,18 @@ impl Surge {
 
     fn model(&self, flows: Arc<Flows>, progress: &Progress) -> Result<Model> {
         self.check(&flows)?;
-        let ground = Ground {
+        let facts = Facts {
             periods: flows.periods.len(),
             season: self.spec.every.season(),
             additive: flows.additive,
             counts: flows.counts,
-            variety: variety(&flows, progress)?,
+            size_variance: size_variance(&flows, progress)?,
         };
         progress.begin("fitting", flows.groups() as u64);
         let chunks: Vec<usize> = (0..flows.groups()).step_by(CHUNK_GROUPS).collect();
         let made: Result<Vec<(Vec<Series>, Vec<Forecast>)>> = chunks
             .into_par_iter()
-            .map_init(Work::default, |work, from| {
+            .map_init(Buffers::default, |buffers, from| {
                 let groups = from..(from + CHUNK_GROUPS).min(flows.groups());
                 progress.advance(groups.len() as u64);
                 let mut forecasts = Vec::new();
@@ -118,17 +119,17 @@ impl Surge {
                         progress.check()?;
                         let cells = flows.of(g);
                         if self.expanding {
-                            for t in 0..ground.periods {
+                            for t in 0..facts.periods {
                                 progress.check()?;
                                 forecasts.push(if t < self.min_periods {
                                     (f64::NAN, f64::NAN)
                                 } else {
-                                    let past = Series::fit(cells, t, &ground, work);
-                                    (past.expected(t), past.z(t, flows.value(g, t as u32), &ground))
+                                    let past = Series::fit(cells, t, &facts, buffers);
+                                    (past.expected(t), past.z(t, flows.value(g, t as u32), &facts))
                                 });
                             }
                         }
-                        Ok(Series::fit(cells, ground.periods, &ground, work))
+                        Ok(Series::fit(cells, facts.periods, &facts, buffers))
                     })
                     .collect();
                 Ok((series?, forecasts))
@@ -142,21 +143,21 @@ impl Surge {
         let mut model = Model {
             settings: self.clone(),
             flows,
-            ground,
+            facts,
             series,
             forecasts,
             tails: [Tails::default(), Tails::default()],
             shifts: Vec::new(),
         };
         model.learn_tails(progress)?;
-        model.shifts = progress.each(0..model.series.len(), 256, |g| model.turn(g))?;
+        model.shifts = progress.each(0..model.series.len(), 256, |g| model.level_shift(g))?;
         Ok(model)
     }
 }
 
 /// How much records differ in size: the variance of a lognormal over the square of its mean, from cells
 /// of one record against the middle of their flow.
-fn variety(flows: &Flows, progress: &Progress) -> Result<f64> {
+fn size_variance(flows: &Flows, progress: &Progress) -> Result<f64> {
     let mut keys: Vec<i64> = Vec::new();
     let mut middle: Vec<i64> = Vec::new();
     let step = flows.cells.len().div_ceil(LEARN_FROM).max(1);
@@ -176,36 +177,36 @@ fn variety(flows: &Flows, progress: &Progress) -> Result<f64> {
 
 impl Model {
     /// Whether a flow has a row in every period, or only in those with records.
-    fn whole(&self, group: usize) -> bool {
-        self.ground.additive && !self.series[group].sparse
+    fn in_every_period(&self, group: usize) -> bool {
+        self.facts.additive && !self.series[group].sparse
     }
 
     /// How far out a value is in a period of the fit, or after it.
     fn z(&self, group: usize, t: usize, y: f64) -> f64 {
-        match self.forecasts.get(group * self.ground.periods + t) {
-            Some(forecast) if self.settings.expanding && t < self.ground.periods => forecast.1,
-            _ => self.series[group].z(t, y, &self.ground),
+        match self.forecasts.get(group * self.facts.periods + t) {
+            Some(forecast) if self.settings.expanding && t < self.facts.periods => forecast.1,
+            _ => self.series[group].z(t, y, &self.facts),
         }
     }
 
     fn expected(&self, group: usize, t: usize) -> f64 {
-        match self.forecasts.get(group * self.ground.periods + t) {
-            Some(forecast) if self.settings.expanding && t < self.ground.periods => forecast.0,
+        match self.forecasts.get(group * self.facts.periods + t) {
+            Some(forecast) if self.settings.expanding && t < self.facts.periods => forecast.0,
             _ => self.series[group].expected(t),
         }
     }
 
-    /// How far out the values of some periods are, which it takes the place of.
-    fn measure(&self, group: usize, periods: impl Iterator<Item = usize>, values: &mut [f64]) {
+    /// Replaces the values of some periods by how far out they are.
+    fn standardise(&self, group: usize, periods: impl Iterator<Item = usize>, values: &mut [f64]) {
         if self.settings.expanding {
             values.iter_mut().zip(periods).for_each(|(y, t)| *y = self.z(group, t, *y));
         } else {
-            self.series[group].measure(periods, values, &self.ground);
+            self.series[group].standardise(periods, values, &self.facts);
         }
     }
 
     fn learn_tails(&mut self, progress: &Progress) -> Result<()> {
-        let n = self.ground.periods;
+        let n = self.facts.periods;
         let counts = (0..self.flows.groups())
             .into_par_iter()
             .with_min_len(1 << 8)
@@ -217,13 +218,13 @@ impl Model {
                     }
                     let cells = self.flows.of(g);
                     values.clear();
-                    if self.whole(g) {
+                    if self.in_every_period(g) {
                         values.resize(n, 0.0);
                         lay_out(cells, &mut values);
-                        self.measure(g, 0..n, &mut values);
+                        self.standardise(g, 0..n, &mut values);
                     } else {
                         values.extend(cells.iter().map(|c| c.value));
-                        self.measure(g, cells.iter().map(|c| c.at as usize), &mut values);
+                        self.standardise(g, cells.iter().map(|c| c.at as usize), &mut values);
                     }
                     let class = counts[usize::from(self.series[g].sparse)].of(n as u32);
                     values.iter().filter(|z| !z.is_nan()).for_each(|&z| class.add(z));
@@ -243,18 +244,37 @@ impl Model {
 
     /// By the tails of all flows where they are longer than the normal's.
     fn p_value(&self, group: usize, z: f64) -> f64 {
-        self.tail(group).p_value_or_normal(z, self.ground.periods as u32)
+        self.tail(group).p_value_or_normal(z, self.facts.periods as u32)
     }
 
     /// The shift of a flow, every date being one that might have been.
-    fn turn(&self, group: usize) -> Option<Turn> {
+    fn level_shift(&self, group: usize) -> Option<LevelShift> {
         if self.settings.expanding {
             return None;
         }
         let shift = self.series[group].base.shift?;
-        let freedom = (self.ground.periods as f64 / 3.0).max(3.0);
-        let p = (student_t_two_sided(shift.z, freedom) * self.ground.periods as f64).min(1.0);
-        Some(Turn { at: shift.at, z: shift.z, p: p.max(self.p_value(group, shift.z)) })
+        let freedom = (self.facts.periods as f64 / 3.0).max(3.0);
+        let p = (student_t_two_sided(shift.z, freedom) * self.facts.periods as f64).min(1.0);
+        Some(LevelShift { at: shift.at, z: shift.z, p: p.max(self.p_value(group, shift.z)) })
+    }
+}
+
+impl Registered for Surge {
+    const NAME: &'static str = "Surge";
+
+    fn of_parameters(parameters: &Parameters) -> Result<Surge> {
+        let spec = FlowSpec {
+            by: parameters.names("by")?,
+            every: parameters.every("every")?,
+            measure: parameters.text("measure")?,
+            squares: false,
+            most: MOST_PERIODS,
+        };
+        Ok(Surge {
+            spec,
+            expanding: parameters.choice("mode", &[("whole", false), ("expanding", true)])?,
+            min_periods: parameters.count("min_periods")?,
+        })
     }
 }
 

@@ -3,14 +3,15 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Date32Array, Float64Array, StringViewArray};
+use arrow::array::{ArrayRef, Date32Array};
 use arrow::datatypes::{DataType, Field};
 use rayon::prelude::*;
 
-use super::{CHUNK_GROUPS, Model, Turn};
+use super::series::Series;
+use super::{CHUNK_GROUPS, LevelShift, Model};
 use crate::error::Result;
 use crate::evidence::wording::{as_much, figure};
-use crate::evidence::{Cautions, SHARE, ScoreColumn, Scores};
+use crate::evidence::{Cautions, Evidence, Reader, SHARE, ScoreColumn, Verdicts};
 use crate::flows::{Flows, lay_out};
 use crate::progress::Progress;
 
@@ -34,12 +35,32 @@ pub struct SurgeScores {
     z: Vec<f64>,
 }
 
-struct Verdict {
-    /// The flow and the period of the fit.
-    g: usize,
-    t: usize,
+/// What is found of a flow in a period.
+pub struct PeriodVerdict {
+    observed: f64,
+    /// The flow's number in the fit, where the period was fitted or comes after.
+    flow: Option<usize>,
+    finding: std::result::Result<Finding, NotScored>,
+}
+
+/// The flow's shift where it begins in this period, else the period itself.
+#[derive(Clone, Copy)]
+pub struct Finding {
+    /// The flow and the period in the fit.
+    flow: usize,
+    period: usize,
     z: f64,
-    shift: Option<Turn>,
+    p_value: f64,
+    expected: f64,
+    shifted: bool,
+}
+
+#[derive(Clone, Copy)]
+pub enum NotScored {
+    NotFitted,
+    BeforeTheFit,
+    ValueMissing,
+    TooFewPeriodsBefore,
 }
 
 impl SurgeScores {
@@ -77,7 +98,7 @@ impl SurgeScores {
             for g in some.take_while(|_| !progress.stopped()) {
                 let own = from..from + lengths[g];
                 groups[own.clone()].fill(g as u32);
-                scores.draw(g, &mut periods[own.clone()], &mut z[own.clone()]);
+                scores.fill_rows(g, &mut periods[own.clone()], &mut z[own.clone()]);
                 from = own.end;
             }
         });
@@ -86,79 +107,110 @@ impl SurgeScores {
         Ok(scores)
     }
 
+    /// How many rows a flow has.
     fn rows_of(&self, group: usize) -> usize {
-        if self.whole(group) {
+        if self.in_every_period(group) {
             self.flows.periods.len()
         } else {
-            self.flows.of(group).len() + usize::from(self.restful_shift(group).is_some())
+            self.flows.of(group).len() + usize::from(self.shift_without_record(group).is_some())
         }
     }
 
-    fn whole(&self, group: usize) -> bool {
-        self.known[group].is_some_and(|k| self.model.whole(k as usize))
+    /// Whether a flow has a row in every period, or only in those with records.
+    fn in_every_period(&self, group: usize) -> bool {
+        self.known[group].is_some_and(|k| self.model.in_every_period(k as usize))
     }
 
     /// The period in which a flow that mostly rests shifted, where it has no record then.
-    fn restful_shift(&self, group: usize) -> Option<u32> {
+    fn shift_without_record(&self, group: usize) -> Option<u32> {
         let at = self.model.shifts[self.known[group]? as usize]?.at as i64 - self.offset;
         let at = u32::try_from(at).ok().filter(|&at| (at as usize) < self.flows.periods.len())?;
         self.flows.find(group, at).is_none().then_some(at)
     }
 
     /// The rows of a flow: every period, or those with records and that of a shift.
-    fn draw(&self, group: usize, periods: &mut [u32], z: &mut [f64]) {
+    fn fill_rows(&self, group: usize, periods: &mut [u32], z: &mut [f64]) {
         let cells = self.flows.of(group);
-        if self.whole(group) {
+        if self.in_every_period(group) {
             (0..).zip(periods.iter_mut()).for_each(|(t, period)| *period = t);
             lay_out(cells, z);
         } else {
-            let shift = self.restful_shift(group);
+            let shift = self.shift_without_record(group);
             let before = cells.partition_point(|c| shift.is_none_or(|at| c.at < at));
             let own = cells[..before].iter().map(|c| c.at).chain(shift).chain(cells[before..].iter().map(|c| c.at));
             periods.iter_mut().zip(own).for_each(|(period, at)| *period = at);
             z.iter_mut().zip(&*periods).for_each(|(z, &at)| *z = self.flows.value(group, at));
         }
         // Periods before those fitted have no z.
-        let place = |at: u32| i64::from(at) + self.offset;
-        let early = self.known[group].map_or(z.len(), |_| periods.partition_point(|&at| place(at) < 0));
+        let fitted = |at: u32| i64::from(at) + self.offset;
+        let early = self.known[group].map_or(z.len(), |_| periods.partition_point(|&at| fitted(at) < 0));
         z[..early].fill(f64::NAN);
         if let Some(known) = self.known[group] {
-            let later = periods[early..].iter().map(|&at| place(at) as usize);
-            self.model.measure(known as usize, later, &mut z[early..]);
+            let later = periods[early..].iter().map(|&at| fitted(at) as usize);
+            self.model.standardise(known as usize, later, &mut z[early..]);
         }
-    }
-
-    /// The flow's number in the fit and the period's, where they were fitted or come after.
-    fn place(&self, at: usize) -> Option<(usize, usize)> {
-        let t = i64::from(self.periods[at]) + self.offset;
-        Some((self.known[self.groups[at] as usize]? as usize, usize::try_from(t).ok()?))
     }
 
     fn observed(&self, at: usize) -> f64 {
         self.flows.value(self.groups[at] as usize, self.periods[at])
     }
 
-    /// What is judged of a row, if anything: its flow's shift or the period itself.
-    fn verdict(&self, at: usize) -> Option<Verdict> {
-        let (g, t) = self.place(at)?;
+    /// The flow's number in the fit and the period's, where they were fitted or come after.
+    fn in_fit(&self, at: usize) -> std::result::Result<(usize, usize), NotScored> {
+        let flow = self.known[self.groups[at] as usize].ok_or(NotScored::NotFitted)? as usize;
+        let period = usize::try_from(i64::from(self.periods[at]) + self.offset);
+        Ok((flow, period.map_err(|_| NotScored::BeforeTheFit)?))
+    }
+
+    /// The shift of a flow, where it begins in a period.
+    fn shift(&self, flow: usize, period: usize) -> Option<LevelShift> {
+        self.model.shifts[flow].filter(|s| s.at == period)
+    }
+
+    /// How far out a row is; NaN where it is not scored.
+    fn z(&self, at: usize) -> f64 {
+        let Ok((flow, period)) = self.in_fit(at) else { return f64::NAN };
         let z = self.z[at];
-        let shift = self.model.shifts[g].filter(|s| s.at == t);
-        (!z.is_nan()).then_some(Verdict { g, t, z: shift.map_or(z, |s| s.z), shift })
+        self.shift(flow, period).filter(|_| !z.is_nan()).map_or(z, |s| s.z)
     }
 
-    fn p_value(&self, v: &Verdict) -> f64 {
-        v.shift.map_or_else(|| self.model.p_value(v.g, v.z), |s| s.p)
+    fn finding(&self, at: usize, observed: f64) -> std::result::Result<Finding, NotScored> {
+        let (flow, period) = self.in_fit(at)?;
+        let z = self.z[at];
+        if z.is_nan() {
+            return Err(if observed.is_nan() { NotScored::ValueMissing } else { NotScored::TooFewPeriodsBefore });
+        }
+        Ok(match self.shift(flow, period) {
+            Some(shift) => {
+                let expected = self.model.series[flow].unshifted(period);
+                Finding { flow, period, z: shift.z, p_value: shift.p, expected, shifted: true }
+            }
+            None => {
+                let (p_value, expected) = (self.model.p_value(flow, z), self.model.expected(flow, period));
+                Finding { flow, period, z, p_value, expected, shifted: false }
+            }
+        })
     }
 
-    fn kind(&self, at: usize) -> Option<&'static str> {
-        let v = self.verdict(at)?;
-        let series = &self.model.series[v.g];
-        let (z, shift) = (v.z, v.shift.is_some());
-        Some(match (shift, z > 0.0) {
-            (true, _) if self.p_value(&v) > DOUBTFUL => return None,
+    fn series(&self, finding: &Finding) -> &Series {
+        &self.model.series[finding.flow]
+    }
+
+    /// The series of a row's flow and the first period of its shift, if it has one.
+    fn shifted(&self, verdict: &PeriodVerdict) -> Option<(&Series, usize)> {
+        let flow = verdict.flow?;
+        Some((&self.model.series[flow], self.model.shifts[flow]?.at))
+    }
+
+    /// The word for what happened, where it is large enough to name.
+    fn kind(&self, verdict: &PeriodVerdict) -> Option<&'static str> {
+        let f = verdict.finding.as_ref().ok()?;
+        let series = self.series(f);
+        Some(match (f.shifted, f.z > 0.0) {
+            (true, _) if f.p_value > DOUBTFUL => return None,
             (true, false) if series.after <= COLLAPSED * series.before => "collapse",
             (true, _) => "shift",
-            (false, _) if z.abs() < NAMED => return None,
+            (false, _) if f.z.abs() < NAMED => return None,
             (false, true) => "spike",
             (false, false) => "dip",
         })
@@ -169,7 +221,9 @@ impl SurgeScores {
     }
 }
 
-impl Scores for SurgeScores {
+impl Verdicts for SurgeScores {
+    type Verdict = PeriodVerdict;
+
     fn detector(&self) -> &'static str {
         "Surge"
     }
@@ -178,68 +232,81 @@ impl Scores for SurgeScores {
         self.z.len()
     }
 
-    fn value(&self, column: ScoreColumn, at: usize) -> f64 {
+    fn verdict(&self, at: usize) -> PeriodVerdict {
+        let observed = self.observed(at);
+        let flow = self.in_fit(at).ok().map(|(flow, _)| flow);
+        PeriodVerdict { observed, flow, finding: self.finding(at, observed) }
+    }
+
+    fn value(&self, column: ScoreColumn, _at: usize, verdict: &PeriodVerdict) -> f64 {
         if column == ScoreColumn::Observed {
-            return self.observed(at);
+            return verdict.observed;
         }
-        let Some(v) = self.verdict(at) else { return f64::NAN };
+        let Ok(f) = &verdict.finding else { return f64::NAN };
         match column {
-            ScoreColumn::Score => v.z.abs(),
-            ScoreColumn::PValue => self.p_value(&v),
-            ScoreColumn::Direction => v.z,
-            ScoreColumn::Expected if v.shift.is_some() => self.model.series[v.g].unshifted(v.t),
-            ScoreColumn::Expected => self.model.expected(v.g, v.t),
-            ScoreColumn::Peers => self.model.ground.periods as f64,
-            ScoreColumn::Observed => f64::NAN,
+            ScoreColumn::Score => f.z.abs(),
+            ScoreColumn::PValue => f.p_value,
+            ScoreColumn::Direction => f.z,
+            ScoreColumn::Expected => f.expected,
+            ScoreColumn::Peers => self.model.facts.periods as f64,
+            ScoreColumn::Observed => verdict.observed,
         }
     }
 
-    fn peer(&self, at: usize) -> Option<String> {
-        self.verdict(at)?;
+    /// How far out each row is was worked out before; p-values and expected values take longer.
+    fn values_directly(
+        &self,
+        column: ScoreColumn,
+        range: Range<usize>,
+        progress: &Progress,
+    ) -> Result<Option<Vec<f64>>> {
+        Ok(match column {
+            ScoreColumn::Score => Some(progress.each(range, SHARE, |at| self.z(at).abs())?),
+            ScoreColumn::Direction => Some(progress.each(range, SHARE, |at| self.z(at))?),
+            ScoreColumn::Observed => Some(progress.each(range, SHARE, |at| self.observed(at))?),
+            _ => None,
+        })
+    }
+
+    fn peer(&self, _at: usize, verdict: &PeriodVerdict) -> Option<String> {
+        verdict.finding.as_ref().ok()?;
         let every = self.model.settings.spec.every;
-        let (periods, n) = (&self.model.flows.periods, self.model.ground.periods);
+        let (periods, n) = (&self.model.flows.periods, self.model.facts.periods);
         Some(format!("its own {}s from {} to {}", every.name(), every.text(periods[0]), every.text(periods[n - 1])))
     }
 
-    fn cautions(&self, _progress: &Progress) -> Result<Cautions<'_>> {
-        Ok(Box::new(|at: usize| {
-            let v = self.verdict(at)?;
-            let series = &self.model.series[v.g];
-            if series.sparse && v.shift.is_none() {
+    fn cautions(&self, _progress: &Progress) -> Result<Cautions<'_, PeriodVerdict>> {
+        Ok(Box::new(|_, verdict: &PeriodVerdict| {
+            let f = verdict.finding.as_ref().ok()?;
+            let series = self.series(f);
+            if series.sparse && !f.shifted {
                 return Some(format!(
                     "the flow rests in most {}s: only {} of {} have records",
                     self.model.settings.spec.every.name(),
                     series.active,
-                    self.model.ground.periods
+                    self.model.facts.periods
                 ));
             }
             // The last period of a file often ends before the calendar's.
-            let last = v.t + 1 == self.model.ground.periods;
-            (last && self.model.ground.additive && v.z < -NAMED)
+            let last = f.period + 1 == self.model.facts.periods;
+            (last && self.model.facts.additive && f.z < -NAMED)
                 .then(|| "the last period of the data may be incomplete".into())
         }))
     }
 
-    fn reason(&self, at: usize) -> String {
+    fn reason(&self, at: usize, verdict: &PeriodVerdict) -> String {
         let measure = &self.model.settings.spec.measure;
-        let observed = self.observed(at);
-        let Some((g, t)) = self.place(at) else {
-            return if self.known[self.groups[at] as usize].is_none() {
-                "not scored: this flow was not fitted".into()
-            } else {
-                "not scored: before the first period fitted".into()
-            };
+        let (observed, f) = match &verdict.finding {
+            Ok(finding) => (verdict.observed, finding),
+            Err(NotScored::NotFitted) => return "not scored: this flow was not fitted".into(),
+            Err(NotScored::BeforeTheFit) => return "not scored: before the first period fitted".into(),
+            Err(NotScored::ValueMissing) => return format!("not scored: {measure} is missing"),
+            Err(NotScored::TooFewPeriodsBefore) => {
+                return format!("not scored: fewer than min_periods={} before it", self.model.settings.min_periods);
+            }
         };
-        let Some(v) = self.verdict(at) else {
-            return if observed.is_nan() {
-                format!("not scored: {measure} is missing")
-            } else {
-                format!("not scored: fewer than min_periods={} before it", self.model.settings.min_periods)
-            };
-        };
-        let series = &self.model.series[g];
-        if v.shift.is_some() {
-            let (before, after) = (series.before, series.after);
+        if f.shifted {
+            let Series { before, after, .. } = *self.series(f);
             let ratio =
                 if before > 0.0 && after > 0.0 { format!(", {}", as_much(after / before)) } else { String::new() };
             return format!(
@@ -247,13 +314,12 @@ impl Scores for SurgeScores {
                 figure(before),
                 figure(after),
                 self.when(at),
-                self.model.ground.periods - t,
-                figure(v.z.abs())
+                self.model.facts.periods - f.period,
+                figure(f.z.abs())
             );
         }
-        let expected = self.model.expected(g, t);
-        let ratio = if expected > 0.0 && observed > 0.0 {
-            format!(", {}", as_much(observed / expected))
+        let ratio = if f.expected > 0.0 && observed > 0.0 {
+            format!(", {}", as_much(observed / f.expected))
         } else {
             String::new()
         };
@@ -262,16 +328,15 @@ impl Scores for SurgeScores {
             "{measure} {} in {} where {} was expected {by}{ratio} ({} spreads)",
             figure(observed),
             self.when(at),
-            figure(expected),
-            figure(v.z.abs())
+            figure(f.expected),
+            figure(f.z.abs())
         )
     }
 
-    fn at_stake(&self, at: usize) -> f64 {
-        if self.model.ground.additive {
-            (self.observed(at) - self.value(ScoreColumn::Expected, at)).abs()
-        } else {
-            f64::NAN
+    fn at_stake(&self, _at: usize, verdict: &PeriodVerdict) -> f64 {
+        match &verdict.finding {
+            Ok(f) if self.model.facts.additive => (verdict.observed - f.expected).abs(),
+            _ => f64::NAN,
         }
     }
 
@@ -289,34 +354,22 @@ impl Scores for SurgeScores {
         self.flows.group_keys.labels_of(column, &self.groups[range])
     }
 
-    fn evidence(&self) -> Vec<Field> {
+    fn evidence(&self) -> Vec<Evidence<Self>> {
         vec![
-            Field::new("kind", DataType::Utf8View, true),
-            Field::new("shift", DataType::Date32, true),
-            Field::new("before", DataType::Float64, true),
-            Field::new("after", DataType::Float64, true),
+            Evidence { name: "kind", read: Reader::Text(|s, _, verdict| s.kind(verdict).map(str::to_owned)) },
+            Evidence {
+                name: "shift",
+                read: Reader::Day(|s, _, verdict| s.shifted(verdict).map(|(_, at)| s.model.flows.periods[at])),
+            },
+            Evidence {
+                name: "before",
+                read: Reader::Number(|s, _, verdict| s.shifted(verdict).map_or(f64::NAN, |(series, _)| series.before)),
+            },
+            Evidence {
+                name: "after",
+                read: Reader::Number(|s, _, verdict| s.shifted(verdict).map_or(f64::NAN, |(series, _)| series.after)),
+            },
         ]
-    }
-
-    fn evidence_column(&self, column: usize, range: Range<usize>, progress: &Progress) -> Result<ArrayRef> {
-        let shifted = |at: usize| {
-            let (g, _) = self.place(at)?;
-            Some((g, self.model.shifts[g]?.at))
-        };
-        Ok(match column {
-            0 => Arc::new(progress.each(range, SHARE, |at| self.kind(at))?.into_iter().collect::<StringViewArray>()),
-            1 => {
-                let day = |at: usize| Some(self.model.flows.periods[shifted(at)?.1]);
-                Arc::new(progress.each(range, SHARE, day)?.into_iter().collect::<Date32Array>())
-            }
-            _ => {
-                let level = |at: usize| {
-                    let series = &self.model.series[shifted(at)?.0];
-                    Some(if column == 2 { series.before } else { series.after })
-                };
-                Arc::new(progress.each(range, SHARE, level)?.into_iter().collect::<Float64Array>())
-            }
-        })
     }
 
     fn subject(&self, at: usize) -> String {
@@ -324,9 +377,9 @@ impl Scores for SurgeScores {
     }
 
     /// The records of the period; of a shift, all from there on.
-    fn rows(&self, at: usize) -> Result<Vec<u32>> {
+    fn rows(&self, at: usize, verdict: &PeriodVerdict) -> Result<Vec<u32>> {
         let (group, period) = (self.groups[at] as usize, self.periods[at]);
-        let shifted = self.verdict(at).is_some_and(|v| v.shift.is_some());
+        let shifted = verdict.finding.as_ref().is_ok_and(|f| f.shifted);
         Ok(self.flows.rows_within(group, (period, if shifted { u32::MAX } else { period })))
     }
 }

@@ -1,4 +1,4 @@
-//! One flow's series and what it is judged by.
+//! One flow's series and the baseline it is compared with.
 //!
 //! Numbers of things are fitted on 2 √(n + 3/8), which evens out the spread of counts (Anscombe 1948),
 //! with a spread of at least what chance gives. A flow that trades in at least half of the periods is
@@ -14,7 +14,7 @@ use crate::stats::{OrderStatistics, encode, ln, negative_binomial_tails, normal_
 const OFFSET: f64 = 0.01;
 /// Periods with records below which there is nothing to date a shift by.
 const FEW: usize = 4;
-/// The least standard deviation of logarithms: below, rounding is taken for news.
+/// The least standard deviation of logarithms: a smaller one is rounding.
 const LEAST: f64 = 1e-6;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,9 +42,9 @@ impl Form {
     }
 
     /// The least spread there is, on its scale: that of counts by chance, widened by what records differ.
-    fn least(self, ground: &Ground) -> f64 {
+    fn least(self, facts: &Facts) -> f64 {
         match self {
-            Form::Root { .. } => (1.0 + if ground.counts { 0.0 } else { ground.variety }).sqrt(),
+            Form::Root { .. } => (1.0 + if facts.counts { 0.0 } else { facts.size_variance }).sqrt(),
             _ => LEAST,
         }
     }
@@ -74,17 +74,17 @@ pub struct Series {
 
 /// What holds for all flows of a fit.
 #[derive(Clone, Copy)]
-pub struct Ground {
+pub struct Facts {
     pub periods: usize,
     pub season: usize,
     pub additive: bool,
     pub counts: bool,
     /// Variance of the sizes of records over the square of their mean.
-    pub variety: f64,
+    pub size_variance: f64,
 }
 
 #[derive(Default)]
-pub struct Work {
+pub struct Buffers {
     y: Vec<f64>,
     x: Vec<f64>,
     keys: Vec<i64>,
@@ -93,31 +93,31 @@ pub struct Work {
 
 impl Series {
     /// Fits the first `until` periods of a flow.
-    pub fn fit(cells: &[Cell], until: usize, ground: &Ground, work: &mut Work) -> Series {
-        let Work { y, x, keys, scratch } = work;
+    pub fn fit(cells: &[Cell], until: usize, facts: &Facts, buffers: &mut Buffers) -> Series {
+        let Buffers { y, x, keys, scratch } = buffers;
         y.clear();
-        y.resize(until, if ground.additive { 0.0 } else { f64::NAN });
+        y.resize(until, if facts.additive { 0.0 } else { f64::NAN });
         let cells = &cells[..cells.partition_point(|c| (c.at as usize) < until)];
         lay_out(cells, y);
         let active = cells.len();
-        let sparse = ground.additive && 2 * cells.iter().filter(|c| c.value != 0.0).count() < until;
-        let form = form(cells, sparse, ground, keys);
+        let sparse = facts.additive && 2 * cells.iter().filter(|c| c.value != 0.0).count() < until;
+        let form = form(cells, sparse, facts, keys);
         // A flow that mostly rests shows no season, and no shift unless it once rested less.
         let rests = sparse && matches!(form, Form::Root { .. });
-        if rests && (active < FEW || !wakes(cells, until)) {
-            let still = Baseline::still(form.of(0.0), form.least(ground));
+        if rests && (active < FEW || !once_busy(cells, until)) {
+            let still = Baseline::still(form.of(0.0), form.least(facts));
             return Series { form, sparse, base: still, active, before: 0.0, after: 0.0 };
         }
         x.clear();
         x.extend_from_slice(y);
         form.of_all(x);
         let mut base = match form {
-            Form::Log { .. } if ground.additive => baseline(x, ground.season, |t| y[t] != 0.0, scratch),
-            _ => baseline(x, if rests { 1 } else { ground.season }, |_| true, scratch),
+            Form::Log { .. } if facts.additive => baseline(x, facts.season, |t| y[t] != 0.0, scratch),
+            _ => baseline(x, if rests { 1 } else { facts.season }, |_| true, scratch),
         };
         let least = match form {
             Form::Plain => LEAST * base.before.abs().max(f64::MIN_POSITIVE),
-            form => form.least(ground),
+            form => form.least(facts),
         };
         if base.scale.is_nan() || base.scale < least {
             if let Some(shift) = &mut base.shift {
@@ -149,12 +149,12 @@ impl Series {
     }
 
     /// How far out a value is, in spreads; a count, as the standard normal that its chance stands for.
-    pub fn z(&self, t: usize, y: f64, ground: &Ground) -> f64 {
+    pub fn z(&self, t: usize, y: f64, facts: &Facts) -> f64 {
         let fitted = self.base.at(t);
         if y.is_nan() || fitted.is_nan() {
             return f64::NAN;
         }
-        if ground.counts {
+        if facts.counts {
             let mean = self.form.back(fitted).max(0.05);
             let dispersion = (self.base.scale * self.base.scale - 1.0).max(0.0) / mean.max(1.0);
             let (upper, lower) = negative_binomial_tails(y, mean, dispersion);
@@ -165,23 +165,23 @@ impl Series {
 }
 
 impl Series {
-    /// [`Series::z`] of the values of some periods, which it takes the place of.
-    pub fn measure(&self, periods: impl Iterator<Item = usize>, values: &mut [f64], ground: &Ground) {
+    /// Replaces the values of some periods by their [`Series::z`].
+    pub fn standardise(&self, periods: impl Iterator<Item = usize>, values: &mut [f64], facts: &Facts) {
         match self.form {
-            Form::Log { .. } if !ground.counts => {
+            Form::Log { .. } if !facts.counts => {
                 self.form.of_all(values);
                 for (x, t) in values.iter_mut().zip(periods) {
                     *x = (*x - self.base.at(t)) / self.base.scale;
                 }
             }
-            _ => values.iter_mut().zip(periods).for_each(|(y, t)| *y = self.z(t, *y, ground)),
+            _ => values.iter_mut().zip(periods).for_each(|(y, t)| *y = self.z(t, *y, facts)),
         }
     }
 }
 
 /// Whether a flow has records in at least half of the periods up to some date, or from one on: elsewhere
 /// the median of any stretch is zero.
-fn wakes(cells: &[Cell], until: usize) -> bool {
+fn once_busy(cells: &[Cell], until: usize) -> bool {
     let least = shortest(until);
     let busy = |past: &mut dyn Iterator<Item = usize>| {
         // The length of the stretch that ends with each record.
@@ -194,8 +194,8 @@ fn quantile(p: f64) -> f64 {
     normal_quantile(p.clamp(1e-300, 0.5))
 }
 
-fn form(cells: &[Cell], sparse: bool, ground: &Ground, keys: &mut Vec<i64>) -> Form {
-    if ground.counts {
+fn form(cells: &[Cell], sparse: bool, facts: &Facts, keys: &mut Vec<i64>) -> Form {
+    if facts.counts {
         return Form::Root { unit: 1.0 };
     }
     if cells.iter().any(|c| c.value < 0.0) {

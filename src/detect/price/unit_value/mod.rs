@@ -16,7 +16,7 @@ use arrow::array::RecordBatch;
 use arrow::buffer::ScalarBuffer;
 use rayon::prelude::*;
 
-use crate::detect::{Detector, Fit, SharedFit};
+use crate::detect::{Detector, Fit, Parameters, Registered, SharedFit};
 use crate::error::{Error, Result};
 use crate::evidence::SharedScores;
 use crate::group::{IndexCache, resolve};
@@ -41,12 +41,6 @@ pub enum Scale {
 impl Scale {
     pub const NAMES: [(&'static str, Scale); 4] =
         [("mad", Scale::Mad), ("qn", Scale::Qn), ("sn", Scale::Sn), ("adjusted", Scale::Adjusted)];
-
-    pub fn named(name: &str) -> Result<Scale> {
-        Scale::NAMES.iter().find(|(n, _)| *n == name).map(|&(_, s)| s).ok_or_else(|| {
-            Error::Argument(format!("scale={name:?} is not known; use \"mad\", \"qn\", \"sn\" or \"adjusted\""))
-        })
-    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -117,6 +111,20 @@ impl UnitValue {
             resolve(&ships.store, keys)?;
         }
         Ok(levels)
+    }
+}
+
+impl Registered for UnitValue {
+    const NAME: &'static str = "UnitValue";
+
+    fn of_parameters(parameters: &Parameters) -> Result<UnitValue> {
+        Ok(UnitValue {
+            measure: parameters.text("measure")?,
+            by: parameters.names("by")?,
+            min_peers: parameters.count("min_peers")?,
+            backoff: parameters.levels("backoff")?,
+            scale: parameters.choice("scale", &Scale::NAMES)?,
+        })
     }
 }
 

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::Prices;
-use super::fit::{Fitted, Group, Level, LocationScale, PeerGroupRef};
+use super::fit::{Fitted, LocationScale, PeerGroupRef};
 use crate::error::Result;
 use crate::evidence::cautions::{self, GroupFacts};
 use crate::evidence::wording::{figure, times, unusable};
-use crate::evidence::{Cautions, ScoreColumn, Scores};
+use crate::evidence::{Cautions, ScoreColumn, Verdicts};
 use crate::group::{GroupIndex, GroupKeys, IndexCache, finest, resolve};
 use crate::progress::Progress;
 use crate::store::{Role, RowList, Shipments};
@@ -22,7 +22,7 @@ pub struct UnitValueScores {
     fitted: Arc<Fitted>,
     ships: Shipments,
     prices: Prices,
-    /// For each position its group, and for each group its peer_group.
+    /// The group of each position, and the peer group of each group.
     group: Vec<u32>,
     peer_groups: Vec<Option<PeerGroupRef>>,
     /// What each group is measured by, apart from the rest of the fit to stay in the cache.
@@ -58,11 +58,23 @@ pub fn of_new(
 }
 
 /// Why there is no score.
-enum NoScore {
-    Cell(usize),
+#[derive(Clone, Copy)]
+pub enum NoScore {
+    Cell,
     NoGroup,
     Few(PeerGroupRef),
     OnePrice(PeerGroupRef),
+}
+
+/// A price beside its peers.
+pub struct Verdict {
+    row: usize,
+    /// The peer group that measures it, or why none does.
+    peers: std::result::Result<PeerGroupRef, NoScore>,
+    z: f64,
+    p: f64,
+    observed: f64,
+    expected: f64,
 }
 
 impl UnitValueScores {
@@ -82,58 +94,46 @@ impl UnitValueScores {
         UnitValueScores { fitted, ships: ships.clone(), prices, group, peer_groups, location_scales }
     }
 
-    fn z(&self, at: usize) -> f64 {
-        self.location_scales[self.group[at] as usize].z(self.prices.x[self.ships.rows.row(at)])
-    }
-
-    /// The peer_group, or why there is no score.
-    fn verdict(&self, at: usize) -> std::result::Result<(&Level, &Group, usize), NoScore> {
-        let row = self.ships.rows.row(at);
+    /// The peer group that measures a row of a group, or why none does.
+    fn peers(&self, row: usize, group: usize) -> std::result::Result<PeerGroupRef, NoScore> {
         if self.prices.x[row].is_nan() {
-            return Err(NoScore::Cell(row));
+            return Err(NoScore::Cell);
         }
-        let Some(peer_group) = self.peer_groups[self.group[at] as usize] else { return Err(NoScore::NoGroup) };
-        let (level, group) = self.fitted.level(peer_group);
+        let peer_group = self.peer_groups[group].ok_or(NoScore::NoGroup)?;
+        let (_, group) = self.fitted.level(peer_group);
         if (group.n as usize) < self.fitted.settings.min_peers {
             return Err(NoScore::Few(peer_group));
         }
         if !self.fitted.enough(group) {
             return Err(NoScore::OnePrice(peer_group));
         }
-        Ok((level, group, peer_group.group as usize))
+        Ok(peer_group)
     }
 
     /// By the facts of the groups of each level, and of all.
-    fn caution(&self, at: usize, facts: &[&[GroupFacts]], whole: &GroupFacts) -> Option<String> {
-        let (_, group, g) = self.verdict(at).ok()?;
-        let at_level = self.peer_groups[self.group[at] as usize]?.level as usize;
-        if group.one_price {
+    fn caution(&self, verdict: &Verdict, facts: &[&[GroupFacts]], whole: &GroupFacts) -> Option<String> {
+        let peers = verdict.peers.ok()?;
+        if self.fitted.level(peers).1.one_price {
             return Some("all or most peers have one price: the spread is borrowed from the wider group".into());
         }
         let (over, under) = self.sides();
         if under == "quantity" && self.ships.store.role(Role::QuantityUnit).is_none() {
             return Some("no column has the role quantity_unit: the peers' quantities may be in several units".into());
         }
-        let row = self.ships.rows.row(at);
         // A light shipment looks dear by the kilogram, and its goods light by the unit.
         let weight = match (over, under) {
-            (_, "net_weight") => Some(self.prices.under[row]),
-            ("net_weight", _) => Some(self.prices.over[row]),
+            (_, "net_weight") => Some(self.prices.under[verdict.row]),
+            ("net_weight", _) => Some(self.prices.over[verdict.row]),
             _ => None,
         };
-        let value = (over == "value").then(|| self.prices.over[row]);
-        let z = if over == "net_weight" { -self.z(at) } else { self.z(at) };
+        let value = (over == "value").then(|| self.prices.over[verdict.row]);
+        let z = if over == "net_weight" { -verdict.z } else { verdict.z };
         let price = cautions::Price { value, weight, z };
-        cautions::caution(&facts[at_level][g], whole, price)
+        cautions::caution(&facts[peers.level as usize][peers.group as usize], whole, price)
     }
 
     fn sides(&self) -> (&str, &str) {
         self.fitted.settings.measure.split_once('/').unwrap_or(("value", "net_weight"))
-    }
-
-    fn ratio(&self, at: usize) -> f64 {
-        let row = self.ships.rows.row(at);
-        self.prices.over[row] / self.prices.under[row]
     }
 }
 
@@ -141,7 +141,9 @@ fn unit(role: &str) -> &str {
     if role == "net_weight" { "kilogram" } else { "unit" }
 }
 
-impl Scores for UnitValueScores {
+impl Verdicts for UnitValueScores {
+    type Verdict = Verdict;
+
     fn detector(&self) -> &'static str {
         "UnitValue"
     }
@@ -150,91 +152,49 @@ impl Scores for UnitValueScores {
         Some(&self.ships)
     }
 
-    fn value(&self, column: ScoreColumn, at: usize) -> f64 {
+    fn verdict(&self, at: usize) -> Verdict {
+        let (row, group) = (self.ships.rows.row(at), self.group[at] as usize);
+        let peers = self.peers(row, group);
+        let (x, by) = (self.prices.x[row], &self.location_scales[group]);
+        let z = by.z(x);
+        let p = match peers {
+            Ok(peers) if !z.is_nan() => {
+                let (level, group) = self.fitted.level(peers);
+                group.p_value(z, &level.tails)
+            }
+            _ => f64::NAN,
+        };
+        let ratio = self.prices.over[row] / self.prices.under[row];
+        let observed = if ratio.is_finite() { ratio } else { f64::NAN };
+        let expected = if x.is_nan() { f64::NAN } else { libm::exp(by.centre) };
+        Verdict { row, peers, z, p, observed, expected }
+    }
+
+    fn value(&self, column: ScoreColumn, _at: usize, verdict: &Verdict) -> f64 {
         match column {
-            ScoreColumn::Score => self.z(at).abs(),
-            ScoreColumn::Direction => self.z(at),
-            ScoreColumn::PValue => {
-                let z = self.z(at);
-                if z.is_nan() {
-                    return f64::NAN;
-                }
-                self.verdict(at).map_or(f64::NAN, |(level, group, _)| group.p_value(z, &level.tails))
-            }
-            ScoreColumn::Observed => Some(self.ratio(at)).filter(|r| r.is_finite()).unwrap_or(f64::NAN),
-            ScoreColumn::Expected => {
-                let scored = !self.prices.x[self.ships.rows.row(at)].is_nan();
-                if scored { libm::exp(self.location_scales[self.group[at] as usize].centre) } else { f64::NAN }
-            }
-            ScoreColumn::Peers => match self.verdict(at) {
-                Ok((_, group, _)) => f64::from(group.n),
-                Err(NoScore::Few(peer_group) | NoScore::OnePrice(peer_group)) => {
-                    f64::from(self.fitted.level(peer_group).1.n)
+            ScoreColumn::Score => verdict.z.abs(),
+            ScoreColumn::Direction => verdict.z,
+            ScoreColumn::PValue => verdict.p,
+            ScoreColumn::Observed => verdict.observed,
+            ScoreColumn::Expected => verdict.expected,
+            ScoreColumn::Peers => match verdict.peers {
+                Ok(group) | Err(NoScore::Few(group) | NoScore::OnePrice(group)) => {
+                    f64::from(self.fitted.level(group).1.n)
                 }
                 Err(_) => f64::NAN,
             },
         }
     }
 
-    fn peer(&self, at: usize) -> Option<String> {
-        self.verdict(at).ok().map(|(level, _, group)| level.group_keys.name(group))
-    }
-
-    fn cautions(&self, progress: &Progress) -> Result<Cautions<'_>> {
-        let known = self.fitted.facts.get(progress)?;
-        let facts: Vec<&[GroupFacts]> = self.fitted.levels.iter().map(|level| level.facts(&known.groups)).collect();
-        Ok(Box::new(move |at| self.caution(at, &facts, &known.whole)))
-    }
-
-    fn reason(&self, at: usize) -> String {
-        let (over, under) = self.sides();
-        match self.verdict(at) {
-            Ok((level, group, g)) => {
-                let expected = libm::exp(group.by.centre);
-                format!(
-                    "{over} per {} is {}, {} the usual {} of {} peers ({}); robust z {:.1}{}{}",
-                    unit(under),
-                    figure(self.ratio(at)),
-                    times(self.ratio(at) / expected),
-                    figure(expected),
-                    figure(f64::from(group.n)),
-                    level.group_keys.name(g),
-                    self.z(at),
-                    if group.one_price { "; the peers have one price, so the spread is the wider group's" } else { "" },
-                    if group.tail_scale >= LOOSE {
-                        format!(", in a group whose outer prices lie {} as far out as usual", times(group.tail_scale))
-                    } else {
-                        String::new()
-                    },
-                )
-            }
-            Err(NoScore::Cell(row)) => unusable(over, self.prices.over[row])
-                .or_else(|| unusable(under, self.prices.under[row]))
-                .unwrap_or_else(|| "not scored: the ratio is out of range".into()),
-            Err(NoScore::NoGroup) => "not scored: no peers were fitted for its keys".into(),
-            Err(NoScore::Few(peer_group)) => {
-                let (level, group) = self.fitted.level(peer_group);
-                format!(
-                    "not scored: {} peers with a price ({}), fewer than min_peers={}",
-                    group.n,
-                    level.group_keys.name(peer_group.group as usize),
-                    self.fitted.settings.min_peers
-                )
-            }
-            Err(NoScore::OnePrice(peer_group)) => {
-                let (level, group) = self.fitted.level(peer_group);
-                format!(
-                    "not scored: all {} peers ({}) have the same price, so there is no spread to measure by",
-                    group.n,
-                    level.group_keys.name(peer_group.group as usize)
-                )
-            }
-        }
-    }
-
-    fn values(&self, column: ScoreColumn, range: Range<usize>, progress: &Progress) -> Result<Vec<f64>> {
+    /// Scores of all rows in their order are one pass over prices and groups.
+    fn values_directly(
+        &self,
+        column: ScoreColumn,
+        range: Range<usize>,
+        progress: &Progress,
+    ) -> Result<Option<Vec<f64>>> {
         if column != ScoreColumn::Score || !matches!(self.ships.rows, RowList::All(_)) {
-            return progress.each(range, 1 << 12, |at| self.value(column, at));
+            return Ok(None);
         }
         let mut scores = vec![0.0; range.len()];
         let (groups, x) = (&self.group[range.clone()], &self.prices.x[range]);
@@ -245,11 +205,64 @@ impl Scores for UnitValueScores {
             }
         });
         progress.check()?;
-        Ok(scores)
+        Ok(Some(scores))
     }
 
-    fn at_stake(&self, at: usize) -> f64 {
-        let row = self.ships.rows.row(at);
-        (self.prices.over[row] - self.value(ScoreColumn::Expected, at) * self.prices.under[row]).abs()
+    fn peer(&self, _at: usize, verdict: &Verdict) -> Option<String> {
+        let peers = verdict.peers.ok()?;
+        Some(self.fitted.level(peers).0.group_keys.name(peers.group as usize))
+    }
+
+    fn cautions(&self, progress: &Progress) -> Result<Cautions<'_, Verdict>> {
+        let known = self.fitted.facts.get(progress)?;
+        let facts: Vec<&[GroupFacts]> = self.fitted.levels.iter().map(|level| level.facts(&known.groups)).collect();
+        Ok(Box::new(move |_, verdict| self.caution(verdict, &facts, &known.whole)))
+    }
+
+    fn reason(&self, _at: usize, verdict: &Verdict) -> String {
+        let (over, under) = self.sides();
+        let name = |peers: PeerGroupRef| self.fitted.level(peers).0.group_keys.name(peers.group as usize);
+        match verdict.peers {
+            Ok(peers) => {
+                let (_, group) = self.fitted.level(peers);
+                let expected = libm::exp(group.by.centre);
+                let ratio = self.prices.over[verdict.row] / self.prices.under[verdict.row];
+                format!(
+                    "{over} per {} is {}, {} the usual {} of {} peers ({}); robust z {:.1}{}{}",
+                    unit(under),
+                    figure(ratio),
+                    times(ratio / expected),
+                    figure(expected),
+                    figure(f64::from(group.n)),
+                    name(peers),
+                    verdict.z,
+                    if group.one_price { "; the peers have one price, so the spread is the wider group's" } else { "" },
+                    if group.tail_scale >= LOOSE {
+                        format!(", in a group whose outer prices lie {} as far out as usual", times(group.tail_scale))
+                    } else {
+                        String::new()
+                    },
+                )
+            }
+            Err(NoScore::Cell) => unusable(over, self.prices.over[verdict.row])
+                .or_else(|| unusable(under, self.prices.under[verdict.row]))
+                .unwrap_or_else(|| "not scored: the ratio is out of range".into()),
+            Err(NoScore::NoGroup) => "not scored: no peers were fitted for its keys".into(),
+            Err(NoScore::Few(peers)) => format!(
+                "not scored: {} peers with a price ({}), fewer than min_peers={}",
+                self.fitted.level(peers).1.n,
+                name(peers),
+                self.fitted.settings.min_peers
+            ),
+            Err(NoScore::OnePrice(peers)) => format!(
+                "not scored: all {} peers ({}) have the same price, so there is no spread to measure by",
+                self.fitted.level(peers).1.n,
+                name(peers)
+            ),
+        }
+    }
+
+    fn at_stake(&self, _at: usize, verdict: &Verdict) -> f64 {
+        (self.prices.over[verdict.row] - verdict.expected * self.prices.under[verdict.row]).abs()
     }
 }

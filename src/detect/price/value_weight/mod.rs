@@ -19,7 +19,7 @@ use arrow::buffer::ScalarBuffer;
 use rayon::prelude::*;
 
 use crate::calibrate::tails::{ScoreHistogram, Tails};
-use crate::detect::{Detector, Fit, SharedFit};
+use crate::detect::{Detector, Fit, Parameters, Registered, SharedFit};
 use crate::error::{Error, Result};
 use crate::evidence::SharedScores;
 use crate::evidence::cautions::FittedFacts;
@@ -168,6 +168,20 @@ impl ValueWeight {
         model.power = if self.log { 0.0 } else { learn_power(&model) };
         model.measure_spread(progress)?;
         Ok(model)
+    }
+}
+
+impl Registered for ValueWeight {
+    const NAME: &'static str = "ValueWeight";
+
+    fn of_parameters(parameters: &Parameters) -> Result<ValueWeight> {
+        Ok(ValueWeight {
+            by: parameters.names("by")?,
+            on: parameters.names("on")?,
+            min_peers: parameters.count("min_peers")?,
+            log: parameters.flag("log")?,
+            mm: parameters.choice("method", &[("lts", false), ("mm", true)])?,
+        })
     }
 }
 

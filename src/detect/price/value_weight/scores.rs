@@ -10,7 +10,7 @@ use super::state::no_line;
 use super::{CHUNK_ROWS, Model, usable};
 use crate::error::Result;
 use crate::evidence::wording::{figure, unusable};
-use crate::evidence::{Cautions, ScoreColumn, Scores, cautions};
+use crate::evidence::{Cautions, ScoreColumn, Verdicts, cautions};
 use crate::group::GroupIndex;
 use crate::progress::Progress;
 use crate::stats::linear::MOST;
@@ -62,28 +62,6 @@ impl LineScores {
         }
     }
 
-    fn standard(&self, at: usize) -> f64 {
-        let place = self.fitted(at).zip(self.point(at));
-        place.map_or(f64::NAN, |((_, fit), (x, y))| self.model.standard(fit, &x, y))
-    }
-
-    fn p_value(&self, at: usize) -> f64 {
-        let z = self.standard(at);
-        match self.fitted(at) {
-            Some((g, _)) if !z.is_nan() => self.model.tails.p_value(z, self.model.size(g) as u32),
-            _ => f64::NAN,
-        }
-    }
-
-    /// The value that the line gives for the weight.
-    fn expected(&self, at: usize) -> f64 {
-        let place = self.fitted(at).zip(self.point(at));
-        place.map_or(f64::NAN, |((_, fit), (x, _))| {
-            let y = fit.fair.at(&x);
-            if self.model.settings.log { libm::exp(y) } else { y }
-        })
-    }
-
     /// A number of the source, by its name; the value without one.
     fn given(&self, name: Option<&str>, at: usize) -> Option<f64> {
         let on = &self.model.settings.on;
@@ -122,7 +100,20 @@ impl LineScores {
     }
 }
 
-impl Scores for LineScores {
+/// A value beside the line of its group.
+pub struct Verdict {
+    /// The fitted group, where it has a line and enough shipments.
+    group: Option<usize>,
+    z: f64,
+    p: f64,
+    observed: f64,
+    /// The value that the line gives for the weight.
+    expected: f64,
+}
+
+impl Verdicts for LineScores {
+    type Verdict = Verdict;
+
     fn detector(&self) -> &'static str {
         "ValueWeight"
     }
@@ -131,13 +122,29 @@ impl Scores for LineScores {
         Some(&self.ships)
     }
 
-    fn value(&self, column: ScoreColumn, at: usize) -> f64 {
+    fn verdict(&self, at: usize) -> Verdict {
+        let fitted = self.fitted(at);
+        let observed = self.given(None, at).unwrap_or(f64::NAN);
+        let mut verdict =
+            Verdict { group: fitted.map(|(g, _)| g), z: f64::NAN, p: f64::NAN, observed, expected: f64::NAN };
+        if let (Some((g, fit)), Some((x, y))) = (fitted, self.point(at)) {
+            let at_line = fit.fair.at(&x);
+            verdict.expected = if self.model.settings.log { libm::exp(at_line) } else { at_line };
+            verdict.z = self.model.standard(fit, &x, y);
+            if !verdict.z.is_nan() {
+                verdict.p = self.model.tails.p_value(verdict.z, self.model.size(g) as u32);
+            }
+        }
+        verdict
+    }
+
+    fn value(&self, column: ScoreColumn, at: usize, verdict: &Verdict) -> f64 {
         match column {
-            ScoreColumn::Score => self.standard(at).abs(),
-            ScoreColumn::Direction => self.standard(at),
-            ScoreColumn::PValue => self.p_value(at),
-            ScoreColumn::Observed => self.given(None, at).unwrap_or(f64::NAN),
-            ScoreColumn::Expected => self.expected(at),
+            ScoreColumn::Score => verdict.z.abs(),
+            ScoreColumn::Direction => verdict.z,
+            ScoreColumn::PValue => verdict.p,
+            ScoreColumn::Observed => verdict.observed,
+            ScoreColumn::Expected => verdict.expected,
             ScoreColumn::Peers => {
                 let g = self.group[at];
                 if g == NONE { f64::NAN } else { self.model.size(g as usize) as f64 }
@@ -145,21 +152,20 @@ impl Scores for LineScores {
         }
     }
 
-    fn peer(&self, at: usize) -> Option<String> {
-        self.fitted(at).map(|(g, _)| self.model.group_keys.name(g))
+    fn peer(&self, _at: usize, verdict: &Verdict) -> Option<String> {
+        verdict.group.map(|g| self.model.group_keys.name(g))
     }
 
-    fn cautions(&self, progress: &Progress) -> Result<Cautions<'_>> {
+    fn cautions(&self, progress: &Progress) -> Result<Cautions<'_, Verdict>> {
         let known = self.model.facts.get(progress)?;
-        Ok(Box::new(move |at| {
-            let (g, _) = self.fitted(at)?;
+        Ok(Box::new(move |at, verdict| {
             let weight = self.given(Some("net_weight"), at);
-            let price = cautions::Price { value: self.given(None, at), weight, z: self.standard(at) };
-            cautions::caution(known.groups.get(g)?, &known.whole, price)
+            let price = cautions::Price { value: self.given(None, at), weight, z: verdict.z };
+            cautions::caution(known.groups.get(verdict.group?)?, &known.whole, price)
         }))
     }
 
-    fn reason(&self, at: usize) -> String {
+    fn reason(&self, at: usize, verdict: &Verdict) -> String {
         let settings = &self.model.settings;
         let mut names = std::iter::once(None).chain(settings.on.iter().map(|name| Some(name.as_str())));
         if let Some(why) = names.find_map(|name| unusable(name.unwrap_or("value"), self.given(name, at)?)) {
@@ -180,17 +186,17 @@ impl Scores for LineScores {
             };
         };
         let n = self.model.size(g) as f64;
-        let bonferroni = (self.p_value(at) * n).min(1.0);
+        let bonferroni = (verdict.p * n).min(1.0);
         format!(
             "value {} for {}, where the {} of {} shipments ({}) gives {} ({}); {:.1} spreads off, {}",
-            figure(self.given(None, at).unwrap_or(f64::NAN)),
+            figure(verdict.observed),
             self.size_of(at),
             if settings.on.len() == 1 { "line" } else { "fit" },
             figure(n),
             self.model.group_keys.name(g),
-            figure(self.expected(at)),
+            figure(verdict.expected),
             self.formula(fit),
-            self.standard(at),
+            verdict.z,
             if bonferroni <= 0.01 {
                 format!("an outlier among them at 1 % (Bonferroni p {bonferroni:.1e})")
             } else {
@@ -199,7 +205,7 @@ impl Scores for LineScores {
         )
     }
 
-    fn at_stake(&self, at: usize) -> f64 {
-        (self.given(None, at).unwrap_or(f64::NAN) - self.expected(at)).abs()
+    fn at_stake(&self, _at: usize, verdict: &Verdict) -> f64 {
+        (verdict.observed - verdict.expected).abs()
     }
 }

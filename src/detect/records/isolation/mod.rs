@@ -18,7 +18,7 @@ use arrow::buffer::ScalarBuffer;
 use rayon::prelude::*;
 
 use crate::detect::records::matrix;
-use crate::detect::{Detector, Fit, SharedFit};
+use crate::detect::{Detector, Fit, Parameters, Registered, SharedFit};
 use crate::error::{Error, Result};
 use crate::evidence::SharedScores;
 use crate::group::IndexCache;
@@ -144,6 +144,19 @@ impl Model {
 
     fn labels(&self) -> Vec<Option<Arc<Vec<String>>>> {
         self.pool.features.iter().map(|f| f.labels.clone()).collect()
+    }
+}
+
+impl Registered for Isolation {
+    const NAME: &'static str = "Isolation";
+
+    fn of_parameters(parameters: &Parameters) -> Result<Isolation> {
+        Ok(Isolation {
+            columns: parameters.names("columns")?,
+            trees: parameters.count("trees")?,
+            sample: parameters.count("sample")?,
+            seed: parameters.seed("seed")?,
+        })
     }
 }
 

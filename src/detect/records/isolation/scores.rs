@@ -6,7 +6,7 @@ use arrow::buffer::ScalarBuffer;
 
 use super::Model;
 use crate::evidence::wording::figure;
-use crate::evidence::{ScoreColumn, Scores};
+use crate::evidence::{ScoreColumn, Verdicts};
 use crate::store::Shipments;
 
 pub struct ForestScores {
@@ -41,7 +41,17 @@ impl ForestScores {
     }
 }
 
-impl Scores for ForestScores {
+/// A score beside those of the shipments fitted.
+pub struct Verdict {
+    score: f64,
+    /// The score of the middle shipment fitted.
+    middle: f64,
+    p: f64,
+}
+
+impl Verdicts for ForestScores {
+    type Verdict = Verdict;
+
     fn detector(&self) -> &'static str {
         "Isolation"
     }
@@ -50,27 +60,33 @@ impl Scores for ForestScores {
         Some(&self.ships)
     }
 
-    fn value(&self, column: ScoreColumn, at: usize) -> f64 {
-        let calibration = &self.model.calibration;
+    fn verdict(&self, at: usize) -> Verdict {
+        let (calibration, score) = (&self.model.calibration, self.scores[at]);
         let held = calibration.last().map_or(0, |c| c.1);
+        let step = calibration.partition_point(|c| c.0 < score);
+        let less = if step == 0 { 0 } else { calibration[step - 1].1 };
+        Verdict {
+            score,
+            middle: calibration.get(calibration.len() / 2).map_or(f64::NAN, |c| c.0),
+            p: (1 + held - less) as f64 / (held + 1) as f64,
+        }
+    }
+
+    fn value(&self, column: ScoreColumn, _at: usize, verdict: &Verdict) -> f64 {
         match column {
-            ScoreColumn::Score | ScoreColumn::Observed => self.scores[at],
-            ScoreColumn::PValue => {
-                let step = calibration.partition_point(|c| c.0 < self.scores[at]);
-                let less = if step == 0 { 0 } else { calibration[step - 1].1 };
-                (1 + held - less) as f64 / (held + 1) as f64
-            }
+            ScoreColumn::Score | ScoreColumn::Observed => verdict.score,
+            ScoreColumn::PValue => verdict.p,
             ScoreColumn::Direction => f64::NAN,
-            ScoreColumn::Expected => calibration.get(calibration.len() / 2).map_or(f64::NAN, |c| c.0),
+            ScoreColumn::Expected => verdict.middle,
             ScoreColumn::Peers => self.model.n as f64,
         }
     }
 
-    fn peer(&self, _at: usize) -> Option<String> {
+    fn peer(&self, _at: usize, _verdict: &Verdict) -> Option<String> {
         Some("all shipments fitted".into())
     }
 
-    fn reason(&self, at: usize) -> String {
+    fn reason(&self, at: usize, verdict: &Verdict) -> String {
         let mut parts: Vec<(f64, usize)> = self.shares(at).into_iter().zip(0..).collect();
         parts.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         let shown: Vec<String> = parts
@@ -91,13 +107,13 @@ impl Scores for ForestScores {
             .collect();
         format!(
             "random cuts isolate it with a score of {:.3} where the middle shipment has {:.3}; most by {}",
-            self.scores[at],
-            self.value(ScoreColumn::Expected, at),
+            verdict.score,
+            verdict.middle,
             shown.join(", ")
         )
     }
 
-    fn at_stake(&self, _at: usize) -> f64 {
+    fn at_stake(&self, _at: usize, _verdict: &Verdict) -> f64 {
         f64::NAN
     }
 }

@@ -7,21 +7,19 @@
 //! a near duplicate, by the rate among the parties' own shipments outside the window too, because a
 //! standing order repeats itself. The least of the p-values counts, times how many were asked.
 
-mod judge;
+mod likeness;
 
-use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringViewArray};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::buffer::ScalarBuffer;
-use arrow::datatypes::{DataType, Field};
 use rayon::prelude::*;
 
-use self::judge::{Kind, LARGE, Large, Verdict};
-use crate::detect::{Detector, Fit, SharedFit};
+use self::likeness::{Kind, LARGE, Large, Repeat};
+use crate::detect::{Detector, Fit, Parameters, Registered, SharedFit};
 use crate::error::{Error, Result};
 use crate::evidence::wording::{figure, unusable};
-use crate::evidence::{SHARE, ScoreColumn, Scores, SharedScores};
+use crate::evidence::{Evidence, Reader, ScoreColumn, SharedScores, Verdicts};
 use crate::group::{GroupIndex, GroupKeys, IndexCache, resolve};
 use crate::progress::Progress;
 use crate::state::checked::{Rule, wrong};
@@ -186,6 +184,19 @@ impl Columns {
     }
 }
 
+impl Registered for Repeats {
+    const NAME: &'static str = "Repeats";
+
+    fn of_parameters(parameters: &Parameters) -> Result<Repeats> {
+        Ok(Repeats {
+            window: parameters.days("window")?,
+            tolerance: parameters.number("tolerance")?,
+            threshold: parameters.optional_number("threshold")?,
+            band: parameters.number("band")?,
+        })
+    }
+}
+
 impl Detector for Repeats {
     fn fit(&self, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedFit> {
         Ok(Arc::new(self.learn(ships, cache, progress)?.0))
@@ -292,22 +303,12 @@ impl RepeatScores {
         let named = !self.nameless[self.group[at] as usize];
         self.columns.record(self.ships.rows.row(at)).filter(|_| named)
     }
-
-    fn verdict(&self, at: usize) -> Option<Verdict> {
-        let group = self.known[self.group[at] as usize]?;
-        self.model.judge(group as usize, &self.record(at)?, self.own)
-    }
-
-    fn kind(&self, at: usize) -> Option<&'static str> {
-        self.verdict(at).map(|v| match v.kind {
-            Kind::Duplicate => "duplicate",
-            Kind::Near => "near duplicate",
-            Kind::Split => "split",
-        })
-    }
 }
 
-impl Scores for RepeatScores {
+impl Verdicts for RepeatScores {
+    /// The record, where it can be compared, and what is like it, where anything is.
+    type Verdict = Option<(Record, Option<Repeat>)>;
+
     fn detector(&self) -> &'static str {
         "Repeats"
     }
@@ -316,27 +317,32 @@ impl Scores for RepeatScores {
         Some(&self.ships)
     }
 
-    fn value(&self, column: ScoreColumn, at: usize) -> f64 {
-        if self.record(at).is_none() {
-            return f64::NAN;
-        }
-        let verdict = self.verdict(at);
+    fn verdict(&self, at: usize) -> Self::Verdict {
+        let record = self.record(at)?;
+        let group = self.known[self.group[at] as usize];
+        let repeat = group.and_then(|group| self.model.score_one(group as usize, &record, self.own));
+        Some((record, repeat))
+    }
+
+    fn value(&self, column: ScoreColumn, at: usize, verdict: &Self::Verdict) -> f64 {
+        let Some((_, repeat)) = verdict else { return f64::NAN };
+        let repeat = repeat.as_ref();
         match column {
-            ScoreColumn::Score => verdict.map_or(0.0, |v| -libm::log10(v.p.max(1e-300)) + 0.0),
-            ScoreColumn::PValue => verdict.map_or(1.0, |v| v.p),
+            ScoreColumn::Score => repeat.map_or(0.0, |r| -libm::log10(r.p.max(1e-300)) + 0.0),
+            ScoreColumn::PValue => repeat.map_or(1.0, |r| r.p),
             ScoreColumn::Direction => f64::NAN,
-            ScoreColumn::Observed => verdict.map_or(0.0, |v| v.like as f64),
-            ScoreColumn::Expected => verdict.map_or(0.0, |v| v.rate * v.among as f64),
+            ScoreColumn::Observed => repeat.map_or(0.0, |r| r.like as f64),
+            ScoreColumn::Expected => repeat.map_or(0.0, |r| r.rate * r.among as f64),
             ScoreColumn::Peers => self.known[self.group[at] as usize]
                 .map_or(0.0, |g| (self.model.starts[g as usize + 1] - self.model.starts[g as usize]) as f64),
         }
     }
 
-    fn peer(&self, at: usize) -> Option<String> {
+    fn peer(&self, at: usize, _verdict: &Self::Verdict) -> Option<String> {
         self.known[self.group[at] as usize].map(|g| self.model.group_keys.name(g as usize))
     }
 
-    fn reason(&self, at: usize) -> String {
+    fn reason(&self, at: usize, verdict: &Self::Verdict) -> String {
         let row = self.ships.rows.row(at);
         if let Some(why) = unusable("value", self.columns.value[row]) {
             return why;
@@ -344,14 +350,14 @@ impl Scores for RepeatScores {
         if self.nameless[self.group[at] as usize] {
             return "not scored: the parties are not known".into();
         }
-        let Some(record) = self.record(at) else { return "not scored: date is missing".into() };
+        let Some((record, repeat)) = verdict else { return "not scored: date is missing".into() };
         let days = self.model.settings.window;
-        let Some(verdict) = self.verdict(at) else {
+        let Some(repeat) = repeat else {
             return format!("no shipment of the same parties and code within {days} days is like it");
         };
-        let others = format!("{} of {} other shipments of the same parties and code", verdict.like, verdict.among);
-        let chance = format!("{} expected by chance", figure(verdict.rate * verdict.among as f64));
-        match verdict.kind {
+        let others = format!("{} of {} other shipments of the same parties and code", repeat.like, repeat.among);
+        let chance = format!("{} expected by chance", figure(repeat.rate * repeat.among as f64));
+        match repeat.kind {
             Kind::Duplicate => format!(
                 "{others} on {} have the very same value {} and weight; {chance}",
                 iso(record.day),
@@ -370,16 +376,15 @@ impl Scores for RepeatScores {
         }
     }
 
-    fn at_stake(&self, at: usize) -> f64 {
+    fn at_stake(&self, at: usize, _verdict: &Self::Verdict) -> f64 {
         self.columns.value[self.ships.rows.row(at)]
     }
 
-    fn evidence(&self) -> Vec<Field> {
-        vec![Field::new("kind", DataType::Utf8View, true)]
-    }
-
-    fn evidence_column(&self, _column: usize, range: Range<usize>, progress: &Progress) -> Result<ArrayRef> {
-        let kinds = progress.each(range, SHARE, |at| self.kind(at))?;
-        Ok(Arc::new(kinds.into_iter().collect::<StringViewArray>()))
+    fn evidence(&self) -> Vec<Evidence<Self>> {
+        let kind = |_: &Self, _: usize, verdict: &Self::Verdict| {
+            let repeat = verdict.as_ref()?.1.as_ref()?;
+            Some(repeat.kind.name().to_owned())
+        };
+        vec![Evidence { name: "kind", read: Reader::Text(kind) }]
     }
 }

@@ -46,8 +46,18 @@ pub enum Kind {
     Split,
 }
 
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Duplicate => "duplicate",
+            Kind::Near => "near duplicate",
+            Kind::Split => "split",
+        }
+    }
+}
+
 /// What was found about a shipment.
-pub struct Verdict {
+pub struct Repeat {
     pub kind: Kind,
     /// Others like it, others in reach, and the chance of each to be like it.
     pub like: usize,
@@ -102,7 +112,7 @@ impl Model {
     }
 
     /// The best of the three explanations; `None` where nothing is like it.
-    pub fn judge(&self, group: usize, record: &Record, own: bool) -> Option<Verdict> {
+    pub fn score_one(&self, group: usize, record: &Record, own: bool) -> Option<Repeat> {
         let settings = &self.settings;
         let records = self.of(group);
         let from = records.partition_point(|r| r.day < record.day.saturating_sub(settings.window));
@@ -114,11 +124,11 @@ impl Model {
             return None;
         }
         let (low, high) = (record.value / (1.0 + settings.tolerance), record.value * (1.0 + settings.tolerance));
-        let mut best: Option<Verdict> = None;
+        let mut best: Option<Repeat> = None;
         let mut put = |kind, like: usize, among: usize, rate: f64| {
             let p = binomial_upper(like, among, rate);
             if like > 0 && best.as_ref().is_none_or(|b| p < b.p) {
-                best = Some(Verdict { kind, like, among, rate, p });
+                best = Some(Repeat { kind, like, among, rate, p });
             }
         };
         // Records are in the order of these: the same ones lie side by side.
@@ -148,7 +158,7 @@ impl Model {
             }
         }
         let asked = if settings.threshold.is_some() { 3.0 } else { 2.0 };
-        best.map(|b| Verdict { p: (b.p * asked).min(1.0), ..b })
+        best.map(|b| Repeat { p: (b.p * asked).min(1.0), ..b })
     }
 }
 
@@ -188,9 +198,9 @@ mod tests {
             let records: Vec<Record> = numbers.iter().map(record).collect();
             let settings = Repeats { window: 3, tolerance: 0.05, threshold: Some(100.0), band };
             let (quick, long) = (model(&settings, &records, true), model(&settings, &records, false));
-            let bits = |v: Option<Verdict>| v.map(|v| (v.kind, v.like, v.among, v.rate.to_bits(), v.p.to_bits()));
+            let bits = |v: Option<Repeat>| v.map(|v| (v.kind, v.like, v.among, v.rate.to_bits(), v.p.to_bits()));
             for record in &records {
-                prop_assert_eq!(bits(quick.judge(0, record, own)), bits(long.judge(0, record, own)));
+                prop_assert_eq!(bits(quick.score_one(0, record, own)), bits(long.score_one(0, record, own)));
             }
         }
     }

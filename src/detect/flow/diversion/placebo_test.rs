@@ -1,4 +1,5 @@
-//! Scores and p-values of triangles: the three legs in standard errors, and the same at placebo dates.
+//! The placebo test: the changes of a triangle's three legs in standard errors, taken together, against the
+//! same at dates before the event.
 
 use rayon::prelude::*;
 
@@ -8,25 +9,26 @@ use crate::progress::Progress;
 use crate::stats::{OrderStatistics, ParetoTail, encode, ln};
 use crate::store::Every;
 
-/// Other destinations of a product needed to tell its growth in the world.
+/// Other destinations of a product needed to estimate its growth in the world.
 const WORLD: usize = 5;
-/// The share of a product's trade below which a destination is none to tell its growth by.
+/// The share of a product's trade below which a destination is left out of its growth in the world.
 const TRIFLE: f64 = 0.005;
 /// Placebos whose tail may be followed beyond the largest of them.
 const MANY: usize = 1_000;
 
 impl Model {
-    pub fn judge(&mut self, progress: &Progress) -> Result<()> {
+    /// Scores every triangle, with its p-value.
+    pub fn score_triangles(&mut self, progress: &Progress) -> Result<()> {
         let (before, after) = self.spans;
         let mut of_product: Vec<Vec<usize>> = vec![Vec::new(); self.direct.len()];
         self.triangles.iter().enumerate().for_each(|(i, t)| of_product[t.product].push(i));
         self.placebos = self.placebo_scores(&of_product, progress)?;
         for (product, members) in of_product.iter().enumerate() {
             progress.check()?;
-            for (&i, (world, told)) in members.iter().zip(self.world(members, before, after)) {
-                let z = self.legs(&self.triangles[i], product, world, before, after);
+            for (&i, growth) in members.iter().zip(self.world_growth(members, before, after)) {
+                let z = self.leg_changes(&self.triangles[i], product, growth, before, after);
                 let triangle = &mut self.triangles[i];
-                (triangle.world, triangle.told, triangle.z) = (world, told, z);
+                (triangle.world_growth, triangle.z) = (growth, z);
                 triangle.score = together(z);
             }
         }
@@ -53,9 +55,9 @@ impl Model {
         Ok(())
     }
 
-    /// Growth in the rest of the world for each of a product's intermediaries: the middle of its growth to
-    /// the other destinations.
-    fn world(&self, members: &[usize], before: (u32, u32), after: (u32, u32)) -> Vec<(f64, bool)> {
+    /// For each of a product's intermediaries, how many times as much of it went to the rest of the world: the
+    /// median over the other destinations. None where they are too few.
+    fn world_growth(&self, members: &[usize], before: (u32, u32), after: (u32, u32)) -> Vec<Option<f64>> {
         let months = |w: (u32, u32)| f64::from(w.1 - w.0 + 1);
         let growth = |&i: &usize| {
             let leg = &self.triangles[i].inward;
@@ -64,29 +66,36 @@ impl Model {
         };
         let all: Vec<(f64, f64)> = members.iter().map(growth).collect();
         let total: f64 = all.iter().map(|g| g.0).sum();
-        // A destination of next to nothing tells nothing of the world.
-        let tells = |g: &(f64, f64)| g.0 >= TRIFLE * total && !g.1.is_nan();
-        let mut ordered: Vec<i64> = all.iter().filter(|g| tells(g)).map(|g| encode(g.1)).collect();
+        // A destination of next to nothing says nothing about the world.
+        let counts = |g: &(f64, f64)| g.0 >= TRIFLE * total && !g.1.is_nan();
+        let mut ordered: Vec<i64> = all.iter().filter(|g| counts(g)).map(|g| encode(g.1)).collect();
         ordered.sort_unstable();
         all.iter()
             .map(|own| {
                 // The middle one or two of all but its own growth.
-                let place = if tells(own) { ordered.partition_point(|&k| k < encode(own.1)) } else { ordered.len() };
-                let others = ordered.len() - usize::from(tells(own));
+                let place = if counts(own) { ordered.partition_point(|&k| k < encode(own.1)) } else { ordered.len() };
+                let others = ordered.len() - usize::from(counts(own));
                 if others < WORLD {
-                    return (1.0, false);
+                    return None;
                 }
                 let at = |k: usize| ordered[k + usize::from(k >= place)];
                 let mut middle =
                     if others % 2 == 1 { vec![at(others / 2)] } else { vec![at(others / 2 - 1), at(others / 2)] };
-                (libm::exp(OrderStatistics::new(&mut middle, false).median().unwrap_or(0.0)), true)
+                Some(libm::exp(OrderStatistics::new(&mut middle, false).median().unwrap_or(0.0)))
             })
             .collect()
     }
 
     /// The drop of the direct leg, the growth of the one in beyond the world's, and of the one onward, each
     /// in standard errors; NaN for an onward leg that the data could not show.
-    fn legs(&self, triangle: &Triangle, product: usize, world: f64, before: (u32, u32), after: (u32, u32)) -> [f64; 3] {
+    fn leg_changes(
+        &self,
+        triangle: &Triangle,
+        product: usize,
+        world_growth: Option<f64>,
+        before: (u32, u32),
+        after: (u32, u32),
+    ) -> [f64; 3] {
         let span = |w: (u32, u32)| f64::from(w.1 - w.0 + 1);
         let longer = span(after) / span(before);
         let floor = EMPTY * self.typical;
@@ -95,8 +104,8 @@ impl Model {
             let ratio = (a.max(0.0) + floor) / (b.max(0.0) * times * longer + floor);
             ln(ratio) / (1.0 / (a_records + EMPTY) + 1.0 / (b_records + EMPTY)).sqrt()
         };
-        let onward = if triangle.seen { change(&triangle.onward, 1.0) } else { f64::NAN };
-        [-change(&self.direct[product], 1.0), change(&triangle.inward, world), onward]
+        let onward = if triangle.onward_reported { change(&triangle.onward, 1.0) } else { f64::NAN };
+        [-change(&self.direct[product], 1.0), change(&triangle.inward, world_growth.unwrap_or(1.0)), onward]
     }
 
     /// The scores of every triangle at every month before the event that leaves room for two windows side
@@ -111,10 +120,10 @@ impl Model {
             let mut scores = Vec::new();
             let (b, a) = ((at - long_before, at - 1), (at, at + long_after - 1));
             for (product, members) in of_product.iter().enumerate().take_while(|_| !progress.stopped()) {
-                for (&i, (world, _)) in members.iter().zip(self.world(members, b, a)) {
+                for (&i, growth) in members.iter().zip(self.world_growth(members, b, a)) {
                     let triangle = &self.triangles[i];
-                    let seen = triangle.inward.total(b).1 + triangle.inward.total(a).1 > 0.0;
-                    scores.extend(seen.then(|| together(self.legs(triangle, product, world, b, a))));
+                    let traded = triangle.inward.total(b).1 + triangle.inward.total(a).1 > 0.0;
+                    scores.extend(traded.then(|| together(self.leg_changes(triangle, product, growth, b, a))));
                 }
             }
             scores.retain(|s: &f64| s.is_finite());

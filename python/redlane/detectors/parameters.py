@@ -1,0 +1,42 @@
+"""Parameters as JSON holds them: texts, numbers, truth values, lists of these, or nothing."""
+
+from __future__ import annotations
+
+import datetime
+import math
+import numbers
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from redlane.errors import ArgumentError
+from redlane.shipments import day_text
+
+
+def plain(name: str, value: Any) -> Any:
+    """A parameter in the terms of JSON: NumPy's numbers as numbers, days as texts, anything iterable as a list.
+
+    >>> plain("by", ("hs6", "origin"))
+    ['hs6', 'origin']
+    """
+    if value is None or isinstance(value, (str, bool)):
+        return value if value is None or isinstance(value, bool) else str(value)
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    if getattr(value, "ndim", 1) == 0 and kind == "b":
+        return bool(value)
+    if getattr(value, "ndim", 1) == 0 and kind == "M":
+        return str(value)[:10]
+    if isinstance(value, datetime.date):
+        return day_text(value)
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real) or hasattr(value, "__float__") and not isinstance(value, Iterable):
+        number = float(value)
+        # JSON has no such numbers; the core reads them from texts.
+        return number if math.isfinite(number) else str(number)
+    if isinstance(value, Mapping):
+        return [[plain(name, key), plain(name, item)] for key, item in value.items()]
+    if isinstance(value, (set, frozenset)):
+        return sorted((plain(name, item) for item in value), key=str)
+    if isinstance(value, Iterable) and not isinstance(value, bytes):
+        return [plain(name, item) for item in value]
+    raise ArgumentError(f"{name}={value!r}: a text, a number, True, False, None or a list of these is expected")

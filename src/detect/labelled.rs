@@ -1,0 +1,154 @@
+//! A detector whose states say what made them: its name, its parameters and the version of the state.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, RecordBatch, StringViewArray, UInt32Array};
+use arrow::compute::{cast, take};
+use arrow::datatypes::{DataType, Field, Schema};
+use serde_json::{Map, Value, json};
+
+use super::skip_totals::SkipTotals;
+use super::traits::{Detector, Fit, SharedFit};
+use crate::error::{Error, Result};
+use crate::evidence::SharedScores;
+use crate::group::IndexCache;
+use crate::progress::Progress;
+use crate::store::Shipments;
+
+/// The version of states: it goes up when a state of before cannot be read any more.
+const VERSION: u64 = 1;
+/// The column with the label, the same in every row: it goes through pandas, polars and files.
+pub const LABEL: &str = "fitted_by";
+
+pub struct Labelled {
+    detector: SkipTotals,
+    label: Arc<Label>,
+}
+
+struct Label {
+    name: &'static str,
+    /// The name, the version and the parameters as JSON.
+    text: String,
+}
+
+impl Labelled {
+    pub fn new(name: &'static str, detector: Box<dyn Detector>, parameters: &Map<String, Value>) -> Labelled {
+        let text = json!({"detector": name, "version": VERSION, "parameters": parameters}).to_string();
+        Labelled { detector: SkipTotals(detector), label: Arc::new(Label { name, text }) }
+    }
+
+    /// The name, the version and the parameters as JSON: two detectors that are alike have the same.
+    pub fn label(&self) -> &str {
+        &self.label.text
+    }
+
+    fn labelled(&self, fit: SharedFit) -> SharedFit {
+        Arc::new(LabelledFit { fit, label: self.label.clone() })
+    }
+}
+
+impl Detector for Labelled {
+    fn fit(&self, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedFit> {
+        Ok(self.labelled(self.detector.fit(ships, cache, progress)?))
+    }
+
+    fn fit_score(
+        &self,
+        ships: &Shipments,
+        cache: &IndexCache,
+        progress: &Progress,
+    ) -> Result<(SharedFit, SharedScores)> {
+        let (fit, scores) = self.detector.fit_score(ships, cache, progress)?;
+        Ok((self.labelled(fit), scores))
+    }
+
+    /// States without a label are taken as they are: those of version 0.1.0 have none.
+    fn restore(&self, states: &[RecordBatch], progress: &Progress) -> Result<SharedFit> {
+        for state in states {
+            progress.check()?;
+            if let Some(column) = state.column_by_name(LABEL) {
+                self.label.check(column)?;
+            }
+        }
+        Ok(self.labelled(self.detector.restore(states, progress)?))
+    }
+}
+
+impl Label {
+    /// Every row must be of this detector with these parameters.
+    fn check(&self, column: &ArrayRef) -> Result<()> {
+        let texts = cast(column, &DataType::Utf8View)
+            .map_err(|_| Error::Argument(format!("the column {LABEL:?} of the state holds no texts")))?;
+        let texts = texts.as_string_view();
+        let mut last = self.text.as_str();
+        for text in texts.iter().flatten() {
+            if text != last && text != self.text {
+                self.compare(text)?;
+            }
+            last = text;
+        }
+        Ok(())
+    }
+
+    /// What differs between a label and this one, as an error; nothing where only the spelling does.
+    fn compare(&self, text: &str) -> Result<()> {
+        let name = self.name;
+        let bad = |what: String| Error::Argument(format!("{what}; pass tables that state() of a {name} returned"));
+        let theirs: Value = serde_json::from_str(text).map_err(|_| bad(format!("{LABEL:?} holds {text:?}")))?;
+        let ours: Value = serde_json::from_str(&self.text).unwrap_or_default();
+        match theirs["detector"].as_str() {
+            Some(other) if other == name => {}
+            Some(other) => return Err(bad(format!("the state is one of {other}"))),
+            None => return Err(bad(format!("{LABEL:?} holds {text:?}"))),
+        }
+        if theirs["version"] != ours["version"] {
+            return Err(Error::Argument(format!(
+                "the state has version {}, and this redlane reads version {VERSION}; fit {name} again",
+                theirs["version"]
+            )));
+        }
+        let (Some(theirs), Some(ours)) = (theirs["parameters"].as_object(), ours["parameters"].as_object()) else {
+            return Err(bad(format!("{LABEL:?} holds {text:?}")));
+        };
+        let mut names: Vec<&String> = ours.keys().chain(theirs.keys()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let shown = |value: Option<&Value>| value.map_or("nothing".to_owned(), Value::to_string);
+        let differing: Vec<String> = names
+            .into_iter()
+            .filter(|key| ours.get(*key) != theirs.get(*key))
+            .map(|key| format!("{key}={}, not {}", shown(theirs.get(key)), shown(ours.get(key))))
+            .collect();
+        if differing.is_empty() {
+            return Ok(());
+        }
+        Err(Error::Argument(format!(
+            "the state was fitted by {name} with {}; pass the same parameters",
+            differing.join("; ")
+        )))
+    }
+}
+
+struct LabelledFit {
+    fit: SharedFit,
+    label: Arc<Label>,
+}
+
+impl Fit for LabelledFit {
+    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedScores> {
+        self.fit.clone().score(ships, cache, progress)
+    }
+
+    /// The state with the label as its last column.
+    fn state(&self, progress: &Progress) -> Result<RecordBatch> {
+        let state = self.fit.state(progress)?;
+        // The text is stored once, however many rows there are.
+        let one = StringViewArray::from(vec![self.label.text.as_str()]);
+        let label = take(&one, &UInt32Array::from(vec![0; state.num_rows()]), None)?;
+        let mut fields = state.schema().fields().to_vec();
+        fields.push(Arc::new(Field::new(LABEL, DataType::Utf8View, true)));
+        let mut columns = state.columns().to_vec();
+        columns.push(label);
+        Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
+    }
+}
