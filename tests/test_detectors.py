@@ -30,6 +30,9 @@ DETECTORS = {
     "MirrorGap": lambda: rl.MirrorGap(by=("hs4", "origin", "destination"), every="year"),
     "Diversion": lambda: rl.Diversion(target="RU", event="2022-03-01"),
 }
+# A detector that is new to the list is tested as it is.
+for cls in rl.detectors.ALL:
+    DETECTORS.setdefault(cls.__name__, cls)
 FLOWS = {"Surge", "Surge of values, expanding", "Newcomer", "Divergence", "MirrorGap", "Diversion"}
 # Subjects that are not single shipments.
 ENTITIES = {"Digits"} | FLOWS

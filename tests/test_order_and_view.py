@@ -39,6 +39,8 @@ DETECTORS = {
     "MirrorGap": lambda: rl.MirrorGap(by=("hs2", "origin", "destination")),
     "Diversion": lambda: rl.Diversion(target="RU", event="2022-03"),
 }
+for cls in rl.detectors.ALL:
+    DETECTORS.setdefault(cls.__name__, cls)
 
 
 def records(seed, n=1_200):

@@ -211,7 +211,7 @@ def test_a_rebuilt_view_with_wrong_columns(ships):
 
 
 def detectors():
-    return {
+    chosen = {
         "UnitValue": rl.UnitValue(min_peers=5),
         "ValueWeight": rl.ValueWeight(min_peers=6),
         "ValueWeight log": rl.ValueWeight(min_peers=6, log=True),
@@ -226,6 +226,10 @@ def detectors():
         "Divergence": rl.Divergence(by=("hs2",)),
         "Diversion": rl.Diversion(target="RU", event="2022-03-01", by=("hs2",)),
     }
+    for cls in rl.detectors.ALL:
+        if cls.__name__ not in chosen:
+            chosen[cls.__name__] = cls()
+    return chosen
 
 
 STRANGE = [

@@ -178,7 +178,7 @@ class Detector:
         The state knows its parameters; those that are passed must be the same. A state that has lost its column
         `fitted_by` takes the parameters that are passed, or their defaults.
         """
-        made = cls(**{**_fitted_by(state), **params})
+        made = cls(**{**cls._fitted_by(state), **params})
         made._fit = made._settings().restore([state])
         return made
 
@@ -191,12 +191,24 @@ class Detector:
             raise ArgumentError(f"only a {type(self).__name__} can be merged into this one, not {other!r}")
         settings = self._settings()
         if type(other) is not type(self) or other._settings().label != settings.label:
-            raise ArgumentError(
-                f"only a {type(self).__name__} with the same parameters can be merged into this one: {self!r} and {other!r}"
-            )
+            both = f"{self!r} and {other!r}"
+            raise ArgumentError(f"only detectors of one kind with the same parameters can be merged, not {both}")
         made = type(self)(**self.get_params())
         made._fit = settings.restore([self.state(), other.state()])
         return made
+
+    @classmethod
+    def _fitted_by(cls, state: Any) -> dict[str, Any]:
+        """The parameters that a state was fitted with, where it says so; the core says what is wrong with the rest."""
+        table = state if isinstance(state, Table) else Table(state)
+        if _core.STATE_LABEL not in table or not len(table):
+            return {}
+        try:
+            label = json.loads(table.head(1)[_core.STATE_LABEL].to_pylist()[0])
+            known = dict(label["parameters"]) if label["detector"] == cls._name else {}
+        except (TypeError, ValueError, KeyError):
+            return {}
+        return {name: value for name, value in known.items() if name in cls._parameters()}
 
     def __sklearn_is_fitted__(self) -> bool:
         return self._fit is not None
@@ -234,15 +246,3 @@ class Detector:
 
 def _rebuild(cls: type[Detector], params: dict[str, Any], state: Table | None) -> Detector:
     return cls(**params) if state is None else cls.from_state(state, **params)
-
-
-def _fitted_by(state: Any) -> dict[str, Any]:
-    """The parameters that a state was fitted with, where it says so."""
-    table = state if isinstance(state, Table) else Table(state)
-    if _core.STATE_LABEL not in table or not len(table):
-        return {}
-    try:
-        label = json.loads(table.head(1)[_core.STATE_LABEL].to_pylist()[0])
-        return dict(label["parameters"])
-    except (TypeError, ValueError, KeyError):
-        return {}  # the core says what is wrong with it

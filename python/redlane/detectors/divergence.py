@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from redlane.detectors.base import Detector
-from redlane.shipments import Window, names, optional_window
+from redlane.shipments import Window
 
 
 class Divergence(Detector):

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 from redlane.detectors.base import Detector
-from redlane.shipments import Window, day_text, names, optional_window
+from redlane.shipments import Window
 
 
 class Diversion(Detector):

@@ -8,7 +8,7 @@ from typing import Any
 from redlane.detectors.base import Detector
 from redlane.detectors.parameters import plain
 from redlane.errors import ArgumentError
-from redlane.shipments import day_text, names
+from redlane.shipments import day_text
 from redlane.table import Table
 
 

@@ -29,7 +29,7 @@ def plain(name: str, value: Any) -> Any:
         return day_text(value)
     if isinstance(value, numbers.Integral):
         return int(value)
-    if isinstance(value, numbers.Real) or hasattr(value, "__float__") and not isinstance(value, Iterable):
+    if isinstance(value, numbers.Real) or (hasattr(value, "__float__") and not isinstance(value, Iterable)):
         number = float(value)
         # JSON has no such numbers; the core reads them from texts.
         return number if math.isfinite(number) else str(number)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from redlane.detectors.base import Detector
-from redlane.shipments import names
 
 
 class Rarity(Detector):

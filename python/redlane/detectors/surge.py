@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from redlane.detectors.base import Detector
-from redlane.errors import ArgumentError
-from redlane.shipments import names
 
 
 class Surge(Detector):
