@@ -6,11 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.exceptions import NotFittedError as NotFittedThere
+from sklearn.utils import InputTags, Tags, TransformerTags
 
-from redlane.errors import NotFittedError
+from redlane.errors import NotFittedError as NotFittedHere
 from redlane.learning import features
 from redlane.reading import read
 from redlane.shipments import Shipments
+
+
+class NotFittedError(NotFittedHere, NotFittedThere):  # type: ignore[misc]
+    """A transformer was asked before it was fitted; scikit-learn's error of that name, too."""
 
 
 class ShipmentFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -42,37 +48,61 @@ class ShipmentFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.columns = columns
         self.layout = layout
 
+    def __sklearn_tags__(self) -> Tags:
+        """Tables of records, not matrices; texts and missing cells are welcome; the result is a matrix of floats."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags = InputTags(two_d_array=False, string=True, categorical=True, allow_nan=True)
+        tags.transformer_tags = TransformerTags(preserves_dtype=[])
+        tags.no_validation = True
+        return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "history_")
+
     def _read(self, data: Any) -> Shipments:
         if isinstance(data, Shipments):
             return data
         return read(data, columns=self.columns, layout=self.layout, progress=False)
 
+    def _keep(self, data: Any) -> Any:
+        """Keep the history, and describe its records by each other."""
+        history = self._read(data)
+        made = features(history, progress=False)
+        self.history_ = history
+        self.feature_names_in_ = _names(history.columns)
+        self.n_features_in_ = len(history.columns)
+        self._names = made.column_names
+        return made
+
     def fit(self, X: Any, y: Any = None) -> ShipmentFeatures:  # noqa: N803
         """Keep `X`, a frame or `Shipments`, as the history."""
-        self.history_ = self._read(X)
-        self._names = features(self.history_, progress=False).column_names
+        self._keep(X)
         return self
 
     def transform(self, X: Any) -> Any:  # noqa: N803
         """Describe `X` by the history, as a pandas DataFrame of floats with NaN for null."""
-        if not hasattr(self, "history_"):
-            raise NotFittedError("this ShipmentFeatures is not fitted yet; call fit(X)")
+        self._require_fit()
         return self._frame(features(self._read(X), self.history_, progress=False))
 
     def fit_transform(self, X: Any, y: Any = None, **params: Any) -> Any:  # noqa: N803
         """Keep `X` as the history and describe its records by each other."""
-        self.history_ = self._read(X)
-        made = features(self.history_, progress=False)
-        self._names = made.column_names
-        return self._frame(made)
+        return self._frame(self._keep(X))
+
+    def _require_fit(self) -> None:
+        if not hasattr(self, "history_"):
+            raise NotFittedError("this ShipmentFeatures is not fitted yet; call fit(X)")
 
     def _frame(self, table: Any) -> Any:
         return table.to_pandas().reindex(columns=self._names).astype(float)
 
     def get_feature_names_out(self, input_features: Any = None) -> Any:
         """The names of the columns that `transform` returns."""
-        import numpy as np
+        self._require_fit()
+        return _names(self._names)
 
-        if not hasattr(self, "_names"):
-            raise NotFittedError("this ShipmentFeatures is not fitted yet; call fit(X)")
-        return np.asarray(self._names, dtype=object)
+
+def _names(names: list[str]) -> Any:
+    """Names as scikit-learn keeps them."""
+    import numpy as np
+
+    return np.asarray(names, dtype=object)

@@ -213,6 +213,16 @@ class Detector:
     def __sklearn_is_fitted__(self) -> bool:
         return self._fit is not None
 
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import InputTags, Tags, TargetTags
+
+        return Tags(
+            estimator_type="outlier_detector",
+            target_tags=TargetTags(required=False),
+            input_tags=InputTags(two_d_array=False, string=True, categorical=True, allow_nan=True),
+            no_validation=True,
+        )
+
     def _fitted(self) -> _core.Fit:
         if self._fit is None:
             raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call fit(ships) or fit_score(ships)")

@@ -49,7 +49,7 @@ fn cohort_names(flows: &Flows, first_seen: &FirstSeen) -> Vec<String> {
 }
 
 impl Cohort {
-    fn of(log_volumes: &mut Vec<i64>) -> Cohort {
+    fn of(log_volumes: &mut [i64]) -> Cohort {
         let members = log_volumes.len();
         let mut ordered = OrderStatistics::new(log_volumes, false);
         let centre = ordered.median().unwrap_or(f64::NAN);
