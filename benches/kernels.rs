@@ -1,9 +1,9 @@
 //! Kernels of the core, for profiling: `cargo bench`.
 
 use divan::{Bencher, black_box};
+use redlane::progress::Progress;
 use redlane::sample;
-use redlane::stats::{Ordered, Random, encode, exact_sum, linear, series};
-use redlane::watch::Watch;
+use redlane::stats::{OrderStatistics, Random, encode, exact_sum, linear, series};
 
 fn main() {
     divan::main();
@@ -23,7 +23,7 @@ fn correctly_rounded_sum(bencher: Bencher, n: usize) {
 fn median_and_mad(bencher: Bencher, n: usize) {
     let keys: Vec<i64> = values(n).into_iter().map(encode).collect();
     bencher.with_inputs(|| keys.clone()).bench_values(|mut keys| {
-        let mut ordered = Ordered::new(&mut keys, false);
+        let mut ordered = OrderStatistics::new(&mut keys, false);
         let median = ordered.median().unwrap_or(0.0);
         ordered.mad(median)
     });
@@ -31,7 +31,7 @@ fn median_and_mad(bencher: Bencher, n: usize) {
 
 #[divan::bench]
 fn hundred_thousand_shipments() -> usize {
-    sample::shipments(100_000, 0, true, &Watch::default()).map_or(0, |s| s.ships.len())
+    sample::shipments(100_000, 0, true, &Progress::default()).map_or(0, |s| s.ships.len())
 }
 
 #[divan::bench(args = [20, 200, 2_000])]

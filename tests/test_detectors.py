@@ -67,6 +67,7 @@ def test_table(name, ships):
     for r in rows[:500]:
         assert isinstance(r["reason"], str)
         assert r["reason"]
+        assert (r["score"] is None) == r["reason"].startswith("not scored"), r
         if r["score"] is not None:
             assert r["score"] >= 0
             assert r["p_value"] is None or 0 <= r["p_value"] <= 1

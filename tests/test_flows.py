@@ -421,3 +421,22 @@ def test_bad_input():
     far = pl.concat([ships.to_polars().head(50), ships.to_polars().head(1).with_columns(date=dt.date(1900, 1, 1))])
     with pytest.raises(rl.errors.ArgumentError, match="dates go from 1900-01-01"):
         rl.Surge(every="day").fit(rl.read(far))
+
+
+def test_a_country_that_never_reports_has_no_score():
+    days = [f"{year}-{month:02}-15" for year in (2021, 2022) for month in (2, 5, 8, 11)]
+    lines = [
+        {"date": day, "hs": code, "origin": "DE", "destination": to, "reported_by": side, "value": value * (1 + k % 3)}
+        for k, day in enumerate(days)
+        for code in ("8501", "8502", "8503")
+        for to, side, value in (
+            ("FR", "exporter", 100.0), ("FR", "importer", 108.0), ("PL", "exporter", 70.0), ("PL", "importer", 77.0),
+            ("KG", "exporter", 50.0),
+        )
+    ]  # fmt: skip
+    rows = rl.MirrorGap(by=("hs4", "origin", "destination")).fit_score(rl.read(pl.DataFrame(lines))).to_pylist()
+    silent = [row for row in rows if row["destination"] == "KG"]
+    assert silent
+    for row in silent:
+        assert row["reason"].startswith("not scored")
+        assert (row["score"], row["p_value"], row["direction"]) == (None, None, None)

@@ -74,7 +74,8 @@ pub trait Verdicts: Send + Sync {
         None
     }
 
-    fn len(&self) -> usize {
+    /// How many subjects there are.
+    fn subjects(&self) -> usize {
         self.ships().map_or_else(|| self.groups().map_or(0, GroupKeys::groups), Shipments::len)
     }
 
@@ -153,7 +154,7 @@ impl<S: Verdicts> Scores for S {
     }
 
     fn len(&self) -> usize {
-        Verdicts::len(self)
+        self.subjects()
     }
 
     fn keys(&self) -> Vec<Field> {

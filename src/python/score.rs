@@ -48,7 +48,7 @@ impl Scores {
             other => return Err(raise(py, Error::Argument(format!("{other:?} is not score or p_value")))),
         };
         let values = run(py, None, |progress| self.scores.values(column, 0..self.scores.len(), progress))?;
-        Ok(PyArray::from_array_ref(Arc::new(Float64Array::from(values))).into_arro3(py)?)
+        PyArray::from_array_ref(Arc::new(Float64Array::from(values))).into_arro3(py)
     }
 }
 

@@ -3,7 +3,7 @@
 
 mod catalogue;
 mod plant;
-pub mod random;
+pub(crate) mod random;
 
 use std::sync::Arc;
 

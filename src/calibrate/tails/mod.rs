@@ -74,11 +74,13 @@ impl Sides {
     }
 }
 
-impl ScoreHistogram {
-    pub fn new() -> ScoreHistogram {
+impl Default for ScoreHistogram {
+    fn default() -> ScoreHistogram {
         ScoreHistogram(vec![Sides(vec![0; 2 * BINS]); SIZES.len()])
     }
+}
 
+impl ScoreHistogram {
     pub fn of(&mut self, n: u32) -> &mut Sides {
         &mut self.0[class(n)]
     }
@@ -233,7 +235,7 @@ mod tests {
     /// Tails of a distribution from its quantile function.
     fn learnt(quantile: impl Fn(f64) -> f64) -> Tails {
         let n = 200_000;
-        let mut counts = ScoreHistogram::new();
+        let mut counts = ScoreHistogram::default();
         for i in 0..n {
             counts.of(500).add(quantile((f64::from(i) + 0.5) / f64::from(n)));
         }
@@ -276,7 +278,7 @@ mod tests {
     #[test]
     fn what_is_off_on_one_side_does_not_make_its_tail() {
         // One in a hundred a quarter of the usual price: five spreads below.
-        let mut counts = ScoreHistogram::new();
+        let mut counts = ScoreHistogram::default();
         for i in 0..100_000 {
             let z = normal_quantile((f64::from(i) + 0.5) / 100_000.0);
             counts.of(500).add(if i % 100 == 0 { z - 5.0 } else { z });
@@ -288,7 +290,7 @@ mod tests {
 
     #[test]
     fn few_scores_get_a_cautious_tail() {
-        let tails = ScoreHistogram::new().tails();
+        let tails = ScoreHistogram::default().tails();
         assert!(tails.p_value(3.0, 40) > 0.03);
         assert_eq!(tails.p_value(0.0, 40), 1.0);
         assert_eq!(tails.p_value(f64::INFINITY, 40), 0.0);

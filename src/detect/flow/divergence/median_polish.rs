@@ -214,7 +214,7 @@ pub fn standardise(pairs: &mut [Pair], progress: &Progress) -> Result<Tails> {
     let enough = keys.len() >= ENOUGH;
     let spread = OrderStatistics::new(&mut keys, true).quantile(MOST.0).unwrap_or(1.0) / MOST.1;
     let spread = if enough && spread > 0.0 { spread } else { 1.0 };
-    let mut counts = ScoreHistogram::new();
+    let mut counts = ScoreHistogram::default();
     for pair in pairs.iter_mut().filter(|p| !p.z.is_nan()) {
         progress.check()?;
         // How large records are is known from few of them: Student's t, as a standard normal.

@@ -99,7 +99,7 @@ pub fn learn(mirror: &Mirror, all: &[(usize, Sides)], lag: i32, progress: &Progr
     let spread = median(both().map(|b| encode(off(b.0, b.1).abs())).collect()).unwrap_or(0.0);
     let scale = (MAD_K * spread).max(TIED);
     progress.check()?;
-    let mut counts = ScoreHistogram::new();
+    let mut counts = ScoreHistogram::default();
     both().for_each(|b| counts.of(both_records(b.2)).add(off(b.0, b.1) / scale));
     // Which records of one side the other misses.
     let share = |groups: usize,

@@ -133,7 +133,7 @@ impl Verdicts for GapScores {
         "MirrorGap"
     }
 
-    fn len(&self) -> usize {
+    fn subjects(&self) -> usize {
         self.flow_periods.len()
     }
 
@@ -160,6 +160,8 @@ impl Verdicts for GapScores {
             ScoreColumn::Peers => self.model.learnt.route.len() as f64,
             ScoreColumn::Score => match verdict.finding {
                 Finding::BothReport { z } => z.abs(),
+                // A side that never reports has no p-value, and no score.
+                Finding::OneSilent { .. } if verdict.p_value.is_nan() => f64::NAN,
                 Finding::OneSilent { .. } => -libm::log10(verdict.p_value.max(1e-300)) + 0.0,
             },
             ScoreColumn::Direction => match (verdict.finding, self.sides(at).class) {

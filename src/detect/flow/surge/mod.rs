@@ -211,7 +211,7 @@ impl Model {
             .into_par_iter()
             .with_min_len(1 << 8)
             .fold(
-                || ([ScoreHistogram::new(), ScoreHistogram::new()], Vec::new()),
+                || ([ScoreHistogram::default(), ScoreHistogram::default()], Vec::new()),
                 |(mut counts, mut values), g| {
                     if progress.stopped() {
                         return (counts, values);
@@ -232,7 +232,7 @@ impl Model {
                 },
             )
             .map(|(counts, _)| counts)
-            .reduce(|| [ScoreHistogram::new(), ScoreHistogram::new()], |[a, b], [c, d]| [a.plus(c), b.plus(d)]);
+            .reduce(|| [ScoreHistogram::default(), ScoreHistogram::default()], |[a, b], [c, d]| [a.plus(c), b.plus(d)]);
         progress.check()?;
         self.tails = counts.map(|c| c.tails());
         Ok(())

@@ -228,7 +228,7 @@ impl Verdicts for SurgeScores {
         "Surge"
     }
 
-    fn len(&self) -> usize {
+    fn subjects(&self) -> usize {
         self.z.len()
     }
 

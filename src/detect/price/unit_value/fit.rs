@@ -378,7 +378,7 @@ fn fit_tails(
     let counts: Result<Vec<ScoreHistogram>> = runs
         .par_chunks(share)
         .map(|runs| {
-            let mut counts: Vec<ScoreHistogram> = shared.iter().map(|_| ScoreHistogram::new()).collect();
+            let mut counts: Vec<ScoreHistogram> = shared.iter().map(|_| ScoreHistogram::default()).collect();
             for g in runs.iter().cloned().flatten() {
                 let group = &shared[peer_groups[g].level as usize].groups[peer_groups[g].group as usize];
                 if !group.has_spread(min_peers) {
@@ -391,7 +391,7 @@ fn fit_tails(
             Ok(counts)
         })
         .try_reduce_with(|a, b| Ok(a.into_iter().zip(b).map(|(a, b)| a.plus(b)).collect()))
-        .unwrap_or_else(|| Ok(shared.iter().map(|_| ScoreHistogram::new()).collect()));
+        .unwrap_or_else(|| Ok(shared.iter().map(|_| ScoreHistogram::default()).collect()));
     let many = levels.len();
     for (l, (level, counts)) in levels.iter_mut().zip(counts?).enumerate() {
         level.tails = counts.tails_drawn(if l + 1 < many { SHRINKAGE } else { 0.0 });

@@ -228,7 +228,7 @@ impl Model {
         let shares = outcomes.par_chunks_mut(share).enumerate();
         let counts: Result<Vec<ScoreHistogram>> = shares
             .map(|(part, outcomes)| {
-                let (mut fair, mut counts) = (Fair::default(), ScoreHistogram::new());
+                let (mut fair, mut counts) = (Fair::default(), ScoreHistogram::default());
                 for (g, outcome) in (part * share..).zip(outcomes) {
                     progress.check()?;
                     let Outcome::Fitted(fit) = outcome else { continue };
@@ -244,7 +244,7 @@ impl Model {
             })
             .collect();
         self.outcomes = outcomes;
-        self.tails = counts?.into_iter().fold(ScoreHistogram::new(), ScoreHistogram::plus).tails();
+        self.tails = counts?.into_iter().fold(ScoreHistogram::default(), ScoreHistogram::plus).tails();
         Ok(())
     }
 
