@@ -16,13 +16,13 @@ from redlane.shipments import Shipments
 class ShipmentFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """`redlane.features` in a `Pipeline`.
 
-    `fit` keeps the training records as history; `transform` describes records by that history alone, so nothing
-    leaks; `fit_transform` describes the training records by each other.
+    `fit` keeps the training records as the history. `transform` computes features from that history only, so test
+    records cannot leak into each other. `fit_transform` compares the training records with each other.
 
     Parameters
     ----------
     columns, layout
-        As in `redlane.read`, for frames; `Shipments` go in as they are.
+        As in `redlane.read`, for frames. `Shipments` need no reading.
 
     Examples
     --------
@@ -54,13 +54,13 @@ class ShipmentFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def transform(self, X: Any) -> Any:  # noqa: N803
-        """Describe `X` by the history, as a pandas DataFrame of floats with NaN for null."""
+        """The features of `X` compared with the history, as a pandas DataFrame of floats; NaN for null."""
         if not hasattr(self, "history_"):
             raise NotFittedError("this ShipmentFeatures is not fitted yet; call fit(X)")
         return self._frame(features(self._read(X), self.history_, progress=False))
 
     def fit_transform(self, X: Any, y: Any = None, **params: Any) -> Any:  # noqa: N803
-        """Keep `X` as the history and describe its records by each other."""
+        """Keep `X` as the history and compare its records with each other."""
         self.history_ = self._read(X)
         made = features(self.history_, progress=False)
         self._names = made.column_names
