@@ -23,19 +23,19 @@ from compare import ROUNDS, THREADS, alternate, shipments, timed
 SMALLER = float(os.environ.get("REDLANE_BENCH_SCALE", 1))
 LINES = []
 NOTES = [
-    "`ValueWeight` spends less than half of its time in the search for the line (a dozen steps, and lines other than the first),",
-    "the rest in fetching and sorting the members and in the reweighted and the fair fit. It does not save on the search: of 300",
-    "groups of 200 rows each (a spread that grows with the weight; three in ten on another line; a quarter off to one side) it",
-    "finds the optimum of the exhaustive search in 84, 91 and 96 of a hundred, and is 0.7, 0.5 and 0.02 % above it on average,",
-    "where `ltsReg` with its 500 starts finds it in 96, 99.7 and 89 of a hundred. On the four published sets it reaches the sums",
-    "of squares of `ltsReg`, and one below on `inttrade2`: 1,535,066,144 for 1,535,123,834.",
+    "`ValueWeight` spends less than half of its time in the search for the line (about a dozen steps, then a few other lines). The rest",
+    "is sorting and collecting the members, and the reweighted and the fair fit. Accuracy of the search, on 300 groups of 200 rows each",
+    "for three kinds of data (a scale that grows with the weight; three in ten on another line; a quarter off to one side): it finds the",
+    "optimum of the exhaustive search in 84, 91 and 96 of a hundred groups, and is 0.7, 0.5 and 0.02 % above it on average. `ltsReg` with",
+    "its 500 starts finds it in 96, 99.7 and 89 of a hundred. On the four published data sets it reaches the sums of squares of `ltsReg`,",
+    "and a lower one on `inttrade2`: 1,535,066,144 instead of 1,535,123,834.",
     "",
-    "What bounds those that miss: `Surge` spends its time in many short steps, medians of a few dozen values (a tenth), sorting",
-    "them and walking along them (a fifth), and from shipments it also aggregates, fits 640,000 flows and learns tails from all",
-    "cells, where the aggregate ends.",
+    "Why `Surge` misses its limits: it works in many short steps, such as medians of a few dozen values (a tenth of the time), and sorting",
+    "them and scanning them (a fifth). From shipments it also aggregates, fits 640,000 flows and learns tails from all cells; the aggregate",
+    "alone does only the first of these.",
     "",
-    "statsforecast's MSTL, which asks for pandas below 3, was measured in another environment: over 100 times `Surge`'s time,",
-    "its forecast included; it offers no decomposition alone.",
+    "MSTL of statsforecast, which needs pandas below 3, was measured in another environment. It takes over 100 times as long as `Surge`,",
+    "including its forecast; it has no decomposition without one.",
 ]
 
 

@@ -12,7 +12,7 @@ WIDEST = 60
 
 
 def cell(value: Any) -> str:
-    """One value as a reader wants it: thousands marks, six significant digits, a dash for null; see `visible`."""
+    """One value as text: thousands marks, six significant digits, a dash for null. Texts go through `visible`."""
     if value is None:
         return "–"
     if isinstance(value, bool):
@@ -30,7 +30,7 @@ def cell(value: Any) -> str:
 
 
 def grid(names: Sequence[str], rows: Sequence[Sequence[Any]], total: int) -> str:
-    """A plain-text table, numbers to the right, long texts cut."""
+    """A plain-text table. Numbers are aligned to the right, long texts are cut."""
     names = [" ".join(visible(name).split()) for name in names]
     texts = [[_cut(cell(value)) for value in row] for row in rows]
     widths = [max([len(name), *(len(row[i]) for row in texts)]) for i, name in enumerate(names)]

@@ -1,19 +1,19 @@
-"""Characters that cannot be seen, made visible."""
+"""Invisible characters as escapes."""
 
 from __future__ import annotations
 
 import unicodedata
 
-# Signs of format that are drawn: Arabic and Syriac numbers and verses.
+# Format characters that have a visible sign: Arabic and Syriac numbers and verses.
 DRAWN = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd")
 UNSEEN = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
 JOINERS = ("\u200c", "\u200d")
 
 
 def visible(text: str) -> str:
-    r"""A text whose control characters, zero-width characters and reversals of direction are written out.
+    r"""The text with escapes for control characters, zero-width characters and changes of direction.
 
-    Line breaks and tabs stay, and so do the joiners that Persian, Indic scripts and emoji are written with.
+    Line breaks and tabs stay. So do the joiners that Persian, Indic scripts and emoji need.
 
     >>> visible("a\x1b[31mb\u202ec")
     'a\\x1b[31mb\\u202ec'
@@ -30,7 +30,7 @@ def _shown(c: str, text: str, at: int) -> bool:
 
 
 def _joins(before: str, after: str) -> bool:
-    """Whether a joiner between these has something to do: letters beyond Latin, Greek and Cyrillic, or signs."""
+    """Whether a joiner is needed between two characters: letters beyond Latin, Greek and Cyrillic, or symbols."""
     letters = all(c >= "\u0590" and unicodedata.category(c)[0] in "LM" for c in (before, after))
     signs = all(unicodedata.category(c) in ("So", "Sk") or c == "\ufe0f" for c in (before, after))
     return letters or signs

@@ -1,4 +1,4 @@
-"""Charts."""
+"""Charts of findings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def strip(ships: Shipments, row: int, line: dict[str, Any]) -> Any:
-    """One shipment's value and weight among those of its HS heading, both on log scales."""
+    """Value and weight of one shipment among those of its HS code, both on log scales."""
     import altair as alt
 
     from redlane.safe_charts import SafeChart, SafeLayerChart
@@ -29,7 +29,7 @@ def strip(ships: Shipments, row: int, line: dict[str, Any]) -> Any:
             label = f"HS {code}"
     points = peers.aggregate(["value", "net_weight"], "shipments")
     pairs = list(zip(points["value"].to_pylist(), points["net_weight"].to_pylist(), strict=True))
-    # The points are sorted by value: every n-th keeps the whole range where there are too many to draw.
+    # With too many points, take every n-th. They are sorted by value, so the whole range stays.
     pairs = pairs[:: -(-len(pairs) // POINTS)] if pairs else []
     values = [{"value": v, "weight": w, "kind": label} for v, w in pairs if v and w and v > 0 and w > 0]
     own = one.aggregate(["value", "net_weight"], "shipments").to_pylist()[0]
@@ -52,7 +52,7 @@ def _wrap(text: str, width: int = 90) -> list[str]:
 
 
 def timeline(ships: Shipments, line: dict[str, Any]) -> Any:
-    """The value of some shipments month by month."""
+    """The value of shipments by month."""
     import altair as alt
 
     from redlane.safe_charts import SafeChart

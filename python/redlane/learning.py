@@ -1,4 +1,4 @@
-"""Numbers for models, and how well scores find what is known to be wrong."""
+"""Features for models, planted anomalies, and the evaluation of scores."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from redlane.table import Table
 
 
 def features(ships: Shipments, history: Shipments | None = None, *, progress: bool | Report | None = None) -> Table:
-    """For every shipment the numbers a model can learn from, for scikit-learn, XGBoost or LightGBM.
+    """Features of every shipment for a model of scikit-learn, XGBoost or LightGBM.
 
     Parameters
     ----------
     ships
         The shipments to describe.
     history
-        What they are compared with. All group numbers then come from there alone, so nothing leaks from the
-        shipments described; without it they are compared with each other, and what counts earlier records
-        counts those of earlier days only.
+        The shipments to compare with. All group statistics then come from the history only, so the shipments
+        described cannot leak into them. Without it the shipments are compared with each other; features that count
+        earlier records count those of earlier days only.
     progress
         As in `read`.
 
     Returns
     -------
     Table
-        One row a shipment, in source order; every column a number, null where it cannot be told. As far as the
-        roles are there:
+        One row for each shipment, in source order. Every column is a number, null where it is unknown. As far as the
+        roles exist:
 
         - `log_value`, `log_net_weight`, `log_quantity`, and `log_unit_value` (value / net weight), `log_price`
           (value / quantity), `log_unit_weight` (net weight / quantity): natural logarithms;
@@ -42,8 +42,8 @@ def features(ships: Shipments, history: Shipments | None = None, *, progress: bo
         - `rarity_<partner>_<group>`: -ln of the smoothed conditional probability, as in `Rarity`;
         - `records_<keys>`, `days_since_<keys>`, `share_<keys>`: earlier records of the firm, pair or route, days
           since the last of them, and the share of their value in all earlier value;
-        - `value_rank_hs6`: the value's place among those of the code, 0 to 1;
-        - `value_first_digit`, `value_zeros` (that it ends in), `value_whole` (1 if it has no decimals).
+        - `value_rank_hs6`: the rank of the value among those of the code, 0 to 1;
+        - `value_first_digit`, `value_zeros` (zeros at the end), `value_whole` (1 if it has no decimals).
 
     Examples
     --------
@@ -62,28 +62,28 @@ def features(ships: Shipments, history: Shipments | None = None, *, progress: bo
 
 
 def inject(ships: Shipments, pattern: str, n: int, strength: float = 5.0, seed: int = 0) -> Sample:
-    """Plant known anomalies into real shipments, to see what finds them.
+    """Plant known anomalies into real shipments, to test which detectors find them.
 
     Parameters
     ----------
     ships
         Real shipments; they are not changed.
     pattern
-        ``"overvalued"`` or ``"undervalued"`` (the value times or divided by `strength`), ``"duplicate"``
-        (`strength` records where there was one), ``"split"`` (one consignment in `strength` about equal parts),
-        ``"mislabelled"`` (the HS code of a shipment of another heading), ``"newcomer"`` (`n` importers never
-        seen before, each with `strength` of the latest shipments of one code).
+        ``"overvalued"`` or ``"undervalued"`` (the value multiplied or divided by `strength`), ``"duplicate"``
+        (`strength` equal records instead of one), ``"split"`` (one consignment in `strength` parts of about equal
+        size), ``"mislabelled"`` (the HS code of a shipment of another heading), ``"newcomer"`` (`n` new importers,
+        each with `strength` of the latest shipments of one code).
     n
-        How many anomalies.
+        The number of anomalies.
     strength
-        Above 1; what it means depends on the pattern.
+        Above 1; its meaning depends on the pattern.
     seed
-        Chooses where.
+        Chooses the rows.
 
     Returns
     -------
     Sample
-        `ships`, with changed rows in their place and added ones last, and `truth` (`row`, `pattern`).
+        `ships`, with changed rows in their place and added rows at the end, and `truth` (`row`, `pattern`).
 
     Examples
     --------
@@ -107,28 +107,28 @@ def _numbers(column: Any) -> list[float]:
 
 
 def evaluate(scores: Any, truth: Any, value: Iterable[float | None] | None = None, *, order: str = "score") -> Table:
-    """How well scores find what is known to be wrong.
+    """Measure how well scores find records that are known to be wrong.
 
     Parameters
     ----------
     scores
-        The table of a detector whose subjects are shipments, or any numbers, one a shipment, larger is
-        stranger. Null and NaN come last.
+        The score table of a detector of shipments, or any numbers, one for each shipment; larger is more unusual. Null
+        and NaN come last.
     truth
-        The `truth` of a sample or of `inject`, a list of rows, or one truth value a shipment.
+        The `truth` of a sample or of `inject`, a list of rows, or one truth value for each shipment.
     value
-        What finding each shipment is worth, one number a shipment.
+        The worth of finding each shipment, one number for each.
     order
-        What a table of scores is ordered by: ``"score"``, or ``"p_value"``, the smallest first, as findings are.
+        The order of a score table: by ``"score"``, or by ``"p_value"``, the smallest first, as findings are.
 
     Returns
     -------
     Table
         `measure`, `at`, `value`, `low`, `high` (95 % interval; Wilson 1927), `n`. Measures: `base_rate`;
-        `average_precision`; `precision`, `recall` and, with `value`, `revenue` (the share of all that the wrong
-        ones are worth) among the first 1, 2, 5 and 10 %; where `scores` has p-values, `false_discovery_rate`
-        (realised) and `recall_at_rate` among what Benjamini and Hochberg find at 0.01, 0.05 and 0.10. Of equal
-        scores each comes first equally often.
+        `average_precision`; `precision`, `recall` and, with `value`, `revenue` (the share of the worth of all wrong
+        records) among the first 1, 2, 5 and 10 %; if `scores` has p-values, `false_discovery_rate` (realised) and
+        `recall_at_rate` of the findings of Benjamini and Hochberg at 0.01, 0.05 and 0.10. Equal scores share their
+        ranks evenly.
 
     Examples
     --------
@@ -175,12 +175,12 @@ def evaluate(scores: Any, truth: Any, value: Iterable[float | None] | None = Non
 
 
 def leakage_report(train: Shipments, test: Shipments, label: str) -> Table:
-    """Does a look-up of repeated templates explain a label?
+    """Test whether repeated records explain a label without a model.
 
-    Where test records come from the same templates as training records, a table of the label's share by a few
-    columns predicts it without knowing anything about fraud, and a model's record on such a set is worth little.
-    Columns are added one after the other, by how well one half of the training records then predicts the other;
-    identifiers, dates and descriptions are left out.
+    If test records come from the same templates as training records, a table with the share of the label by a few
+    columns predicts the label, without any knowledge of fraud. A good result of a model on such data means little.
+    Columns are added one by one. The next column is the one with which one half of the training records predicts the
+    other half best. Identifiers, dates and descriptions are left out.
 
     Parameters
     ----------
@@ -192,10 +192,10 @@ def leakage_report(train: Shipments, test: Shipments, label: str) -> Table:
     Returns
     -------
     Table
-        A row for each number of columns: `columns`, `auc_train` (half against half), and on the test records `auc`,
-        `precision_at_5` and `precision_at_10` (among the first 5 and 10 %; of equal scores each comes first equally
-        often), `seen` (the share whose template the
-        training records have), `base_rate`; `templates`, how many there are.
+        One row for each number of columns: `columns`, `auc_train` (one half predicts the other), and on the test
+        records `auc`, `precision_at_5` and `precision_at_10` (among the first 5 and 10 %; equal scores share their
+        ranks evenly), `seen` (the share with a template of the training records), `base_rate`; `templates` (their
+        number).
 
     Examples
     --------
@@ -211,10 +211,10 @@ def leakage_report(train: Shipments, test: Shipments, label: str) -> Table:
 
 
 def fdr(p: Iterable[float | None], method: str = "bh") -> list[float | None]:
-    """q-values of p-values: the smallest false discovery rate at which each would be called a discovery.
+    """q-values of p-values: the smallest false discovery rate at which each is a discovery.
 
     `method` is ``"bh"`` (Benjamini and Hochberg 1995) or ``"by"`` (Benjamini and Yekutieli 2001, valid under any
-    dependence). `p` may be a column of a table. `None` and NaN mean "not tested": they stay `None` and do not count.
+    dependence). `p` may be a column of a table. `None` and NaN mean "not tested": they do not count, and give `None`.
 
     >>> import redlane as rl
     >>> rl.fdr([0.01, None, 0.04])

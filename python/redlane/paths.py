@@ -1,4 +1,4 @@
-"""Paths as the core and `open` take them."""
+"""Paths for the core and for `open`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def is_path(value: object) -> TypeGuard[Path]:
 def local(path: Path) -> str:
     """The path as a text, with a leading `~` as the home folder.
 
-    Bytes that are not UTF-8 are kept, in the way of `os.fsdecode`.
+    Bytes that are not UTF-8 are kept as `os.fsdecode` keeps them.
 
     >>> import os, redlane.paths
     >>> redlane.paths.local("~/a.csv") == os.path.expanduser("~") + "/a.csv"

@@ -1,4 +1,4 @@
-"""Progress bars for whatever takes longer than a second."""
+"""Progress bars for computations of more than a second."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Report = Callable[[str, int, int], None]
 
 @contextmanager
 def reporting(progress: bool | Report | None) -> Iterator[Report | None]:
-    """Give the callback that `progress` stands for.
+    """Turn the argument `progress` into a callback.
 
-    `None` shows a bar on a terminal or in a notebook once a second has passed, `True` shows one anywhere,
-    `False` none; a callable is called with (stage, done, total), total 0 where it is not known.
+    `None` shows a bar on a terminal or in a notebook after one second, `True` shows one anywhere, `False` none. A
+    callable is called with (stage, done, total); total is 0 if it is not known.
     """
     if callable(progress):
         yield progress
@@ -49,7 +49,7 @@ class _Bar:
             return
         if self._bar is None or stage != self._stage:
             with warnings.catch_warnings():
-                # A notebook without widgets gets a bar of text, and need not hear of it.
+                # Without widgets a notebook shows a bar of text. The warning about it is not needed.
                 warnings.simplefilter("ignore")
                 from tqdm.auto import tqdm
 

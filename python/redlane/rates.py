@@ -1,4 +1,4 @@
-"""Rates of exchange as a table: the user's, or the reference rates of the European Central Bank."""
+"""Exchange rates as a table: those of the user, or the reference rates of the European Central Bank."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from redlane.paths import is_path
 from redlane.reading import read
 from redlane.shipments import Shipments
 
-# The longest that the bank is closed over a feast and its weekends; after that a currency has no rate.
+# Days without a rate after which a currency has none. The bank is never closed longer over holidays and weekends.
 ECB_HOLDS = 10
 _ECB = "the reference rates of the ECB"
 
 
 def given(rates: Any) -> Shipments:
-    """A table of rates, a path of one, or a dictionary of constant ones, as the core reads them."""
+    """Rates for the core, from a table, the path of one, or a dictionary of constant rates."""
     if isinstance(rates, Mapping):
         if not rates:
             raise ArgumentError('rates={}: give a rate for each currency, such as {"EUR": 1.1}')
@@ -42,7 +42,7 @@ def given(rates: Any) -> Shipments:
 
 
 def of_ecb(ships: Shipments, to: str, currency: str | None, window: tuple[str, str] | None) -> tuple[Shipments, str]:
-    """The bank's rates for the currencies and the days of some shipments, and what they are called."""
+    """The rates of the bank for the currencies and days of the shipments, and a name for them."""
     try:
         package = importlib.import_module("currency_converter")
     except ImportError:
@@ -68,7 +68,7 @@ def of_ecb(ships: Shipments, to: str, currency: str | None, window: tuple[str, s
 
 
 def _stretch(ships: Shipments, window: tuple[str, str] | None) -> tuple[datetime.date, datetime.date]:
-    """The days from which rates can be needed: the whole years around the dates, all where they begin with no year."""
+    """The days for which rates may be needed: whole years around the dates; all days if the dates have no year."""
     dates = window or (ships._core.dates() if "date" in ships.roles else None)
     if dates is None:
         raise ArgumentError(
@@ -82,7 +82,7 @@ def _stretch(ships: Shipments, window: tuple[str, str] | None) -> tuple[datetime
 def _lines(
     bank: Any, missing: type[Exception], code: str, target: str, stretch: tuple[datetime.date, datetime.date]
 ) -> Iterator[tuple[str, str, float]]:
-    """A line for each day on which the bank has a rate of both currencies."""
+    """One line for each day on which the bank has a rate of both currencies."""
     first = max(stretch[0], bank.bounds[code].first_date, bank.bounds[target].first_date)
     last = min(stretch[1], bank.bounds[code].last_date, bank.bounds[target].last_date)
     for day in range(first.toordinal(), last.toordinal() + 1):

@@ -1,4 +1,4 @@
-"""Reading shipment records, and the plan of how a source is read."""
+"""Reading shipment records, and showing how a source will be read."""
 
 from __future__ import annotations
 
@@ -38,57 +38,58 @@ def read(
     source
         A path, a glob or a list of them (CSV, plain or compressed with gzip or zstd, in UTF-8, UTF-16 or
         Latin-1, with any of the usual delimiters and line ends; Parquet), or any object with
-        `__arrow_c_stream__`: pandas, polars, pyarrow, DuckDB, arro3. Pipes are read too, and ``"-"`` is the
-        standard input. A file that is given twice, or cannot be reached, is an error.
+        `__arrow_c_stream__`: pandas, polars, pyarrow, DuckDB, arro3. Pipes are read too; ``"-"`` is the
+        standard input. A file that is given twice, or cannot be opened, is an error.
 
-        The columns of several Parquet files are united by name. Types become one that holds all values, text
-        if no number or date does; a column that a file lacks is null for its rows; `Shipments.notes` says so.
-        Columns without a role are read when they are first asked for. A Parquet file that is changed before
-        that is a `ReadError`; one whose name another file has taken is read on, or is a `ReadError` where very
-        many files are in use.
+        The columns of several Parquet files are united by name. Their type becomes one that holds all values, text
+        if no type of numbers or dates does. A column that a file does not have is null for its rows.
+        `Shipments.notes` says so. Columns without a role are read when they are first used. If a Parquet file is
+        changed before that, the use is a `ReadError`. If another file has taken its name, the original file is read;
+        only if very many files are open, that is a `ReadError` too.
     columns
-        Roles by name, such as ``{"value": "CIF_USD"}``; they go before what the layout finds. The roles are
+        Roles by name, such as ``{"value": "CIF_USD"}``; they overrule what the layout finds. The roles are
         id, date, hs, description, origin, destination, exporter, importer, value, quantity, quantity_unit,
         net_weight and gross_weight (kilograms), reported_by, currency, weight_unit and flow.
     layout
-        ``"auto"`` recognises the source by its column names. A name asks for one: ``comtrade``, ``baci``, ``wits``,
+        ``"auto"`` recognises the source by its column names. A name selects one: ``comtrade``, ``baci``, ``wits``,
         ``faostat``, ``undata``, ``open_trade_statistics``, ``cites``, ``sipri``, ``atlas``, ``oec``, ``scms``; Europe:
         ``comext``, ``hmrc``, ``hmrc_api``, ``datacomex``, ``turkey``, ``turkey_imports``, ``russia``, ``ukraine``,
         ``ukraine_statistics``, ``kazakhstan``; the Americas: ``comexstat``, ``comexstat_imports``, ``indec``,
         ``chile``, ``peru``, ``colombia``, ``mexico``, ``mexico_bcmm``, ``census``, ``usatrade``, ``dataweb``,
         ``transborder``, ``otexa``, ``statcan``; Asia: ``korea``, ``kstat``, ``kstat_imports``, ``unipass``,
         ``unipass_imports``, ``japan``, ``taiwan``, ``china``, ``india``, ``india_shipping_bills``, ``dgcis``;
-        elsewhere: ``south_africa``, ``stats_nz``. A layout brings value to whole currency units and net weight to
-        kilograms; `Shipments.notes` says so. Where no layout fits, the names of the columns and their first cells
-        decide, in English and ten other languages; notes name what else a value, a weight or a party could have been.
+        elsewhere: ``south_africa``, ``stats_nz``. A layout converts values to whole currency units and net weights to
+        kilograms; `Shipments.notes` says so. If no layout fits, the names of the columns (in English and ten other
+        languages) and their first cells decide; notes name other columns that could be a value, a weight or a party.
     on_fault
-        ``"keep"`` turns a cell that cannot be read into null and a line of `Shipments.faults`; ``"raise"``
-        turns the first one into a `FaultError`. Blank cells and words for nothing (NA, null, -) are nulls,
-        not faults; in the roles exporter, importer and description too, where the column keeps its text under its
-        own name. A cell that was mended is a line of `Shipments.repairs`, and no fault.
+        ``"keep"``: a cell that cannot be read becomes null and a line of `Shipments.faults`. ``"raise"``: the first
+        such cell is a `FaultError`. Blank cells and words for a missing value (NA, null, -) are null and not faults.
+        This also holds for the roles exporter, importer and description, where the column keeps its text under its
+        own name. A cell that was corrected is a line of `Shipments.repairs`, and not a fault.
     progress
-        ``None`` shows a bar on a terminal or in a notebook, ``True`` always, ``False`` never; or a callable
-        that takes (stage, done, total).
+        ``None`` shows a bar on a terminal or in a notebook, ``True`` always, ``False`` never. A callable is called
+        with (stage, done, total).
     date_order
-        ``"dmy"`` or ``"mdy"`` for dates such as 3/1/2023. Without it the days above 12 in the column decide,
-        and day first where there are none. Dates lie between the years 1900 and 2100; all others are faults.
+        ``"dmy"`` or ``"mdy"`` for dates such as 3/1/2023. Without it, days above 12 in the column decide; if there are
+        none, the day comes first. Dates lie between the years 1900 and 2100; all others are faults.
     encoding
-        The encoding of text files, such as ``"windows-1251"``, ``"gb18030"`` or ``"shift_jis"``. Without it a
-        mark at the beginning, valid UTF-8, or else the frequency of letters decides, and a note says so.
+        The encoding of text files, such as ``"windows-1251"``, ``"gb18030"`` or ``"shift_jis"``. Without it, a byte
+        order mark, valid UTF-8, or else the frequency of letters decides; in the last case with a note.
     delimiter
-        The character between the cells of text files. Without it the one that splits most lines alike.
+        The character between the cells of text files. Without it, the character that divides most lines into the
+        same number of cells.
     header
-        The number of the line that names the columns, from 1. Without it the first line with as many filled
-        cells as the records; a note says which lines above it were left out. 0 says that no line does: the columns
-        are then called column_1, column_2 and so on.
+        The number of the line that names the columns, from 1. Without it, the first line with as many filled
+        cells as the records; a note says which lines above it were left out. 0 means that no line names the columns.
+        They are then called column_1, column_2 and so on.
     skip
         How many lines to leave out above the header, instead of `header`.
     sheet
-        The name or the number (from 1) of a spreadsheet's sheet. Without it the one that holds the most cells,
-        and a note names the others.
+        The name or the number (from 1) of a spreadsheet's sheet. Without it, the sheet with the most cells; a note
+        names the others.
     decimal, thousands
-        The decimal sign and the mark between thousands, such as ``","`` and ``"."``. Without them the number
-        columns decide together, and a note says where nothing shows it.
+        The decimal sign and the mark between thousands, such as ``","`` and ``"."``. Without them, all number
+        columns together decide; a note says where the data do not show it.
     totals
         ``"drop"`` leaves rows out that are totals of other rows, as `Shipments.without_totals` does. With ``"keep"``
         they stay, `Shipments.notes` counts them, and detectors leave them out of peer groups.
@@ -96,14 +97,14 @@ def read(
     Returns
     -------
     Shipments
-        As many as the source has rows: no row is dropped, but with ``totals="drop"``.
+        One for each row of the source. No row is dropped, except with ``totals="drop"``.
 
     Raises
     ------
     ReadError
-        Its subclasses tell a missing, closed, empty, truncated or mistaken file.
+        A file is missing, empty, truncated or of another kind, or access is denied. Each has its own subclass.
     SchemaError
-        A column that is not there, a role given twice, an unknown role, columns that no type unites.
+        A column does not exist, a role is given twice or unknown, or columns have no common type.
     FaultError
         With ``on_fault="raise"``.
 
@@ -157,10 +158,10 @@ def inspect(
     decimal: Literal[".", ","] | None = None,
     thousands: Literal[",", ".", " ", "'", "_"] | None = None,
 ) -> Table:
-    """The plan by which `read` would read a source, before anything is read whole.
+    """Show how `read` would read a source, without reading it completely.
 
-    It looks at the first bytes of text files, at the metadata and the first rows of Parquet files, and at the sheet
-    of a spreadsheet. What the rest of the file shows otherwise is told in `Shipments.notes`.
+    It reads the first bytes of text files, the metadata and the first rows of Parquet files, and the sheet of a
+    spreadsheet. If the rest of the file leads to another decision, `Shipments.notes` says so after reading.
 
     Parameters
     ----------
@@ -170,8 +171,8 @@ def inspect(
     Returns
     -------
     Table
-        A line a decision: `item` (format, encoding, delimiter, header line, decimal sign, date order, layout, or a
-        role), `decision`, `why`, and `alternatives`: what else it could be, or the argument that decides it.
+        One line for each decision: `item` (format, encoding, delimiter, header line, decimal sign, date order, layout,
+        or a role), `decision`, `why`, and `alternatives`: what else it could be, or the argument that decides it.
 
     Raises
     ------
@@ -214,7 +215,7 @@ def _asked(
     sheet: str | int | None = None,
     **texts: Any,
 ) -> dict[str, Any]:
-    """What the user decides, as the core takes it."""
+    """The arguments of the user, in the form that the core takes."""
     return {
         "columns": [(str(role), str(column)) for role, column in (columns or {}).items()],
         "layout": layout,

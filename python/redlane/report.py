@@ -1,4 +1,4 @@
-"""Findings as a page."""
+"""Findings as an HTML page."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _shown(text: str) -> str:
 
 
 def page(findings: Findings, limit: int) -> str:
-    """The page."""
+    """The HTML of a report on the first `limit` findings."""
     ships = findings.ships
     shown = findings.top(limit).to_pylist()
     parts = [

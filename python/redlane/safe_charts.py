@@ -1,4 +1,4 @@
-"""Charts of altair's whose data cannot leave the JSON they stand in, whatever page holds it."""
+"""Altair charts with escaped JSON, so that data cannot become HTML or script of the page."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 import altair as alt
 
-# Renderers that write a page of their own.
+# Renderers that write an HTML page.
 PAGES = frozenset(("default", "html", "colab", "kaggle", "zeppelin", "olli", "browser"))
 ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 
 class PlainJson(json.JSONEncoder):
-    """JSON that no HTML can be made of: these characters only stand in texts, where their escapes mean the same."""
+    """JSON without the characters of HTML. They occur only in texts, where an escape means the same."""
 
     def encode(self, o: Any) -> str:
         """The JSON text of a value."""
@@ -25,7 +25,7 @@ class PlainJson(json.JSONEncoder):
 
 
 class _Safe:
-    """Writes its specification as `PlainJson` wherever that becomes a page."""
+    """Writes the specification as `PlainJson` if it becomes a page."""
 
     def to_html(self, *args: Any, json_kwds: dict[str, Any] | None = None, **options: Any) -> str:
         return super().to_html(*args, json_kwds={"cls": PlainJson, **(json_kwds or {})}, **options)  # type: ignore[misc, no-any-return]

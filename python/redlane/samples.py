@@ -1,4 +1,4 @@
-"""Generated shipments with planted patterns, for trying things out and for testing detectors."""
+"""Generated shipments with planted patterns, for examples and for tests of detectors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from redlane.table import Table
 
 @dataclass(frozen=True)
 class Sample:
-    """Generated shipments and what was planted among them."""
+    """Shipments, and the anomalies planted among them."""
 
     ships: Shipments
     """The shipments."""
@@ -24,10 +24,10 @@ class Sample:
 def shipments(n: int = 100_000, seed: int = 0, *, plant: bool = True) -> Sample:
     """Generate `n` shipments that look like customs records of four years, 2020 to 2023.
 
-    The same `n` and `seed` give the same records on every machine. HS codes follow the chapters and headings
-    of the nomenclature, prices differ by product, origin and exporter and have heavy tails, volumes follow
-    seasons, firms have Zipf sizes and names in several scripts, and six flows in a hundred are reported by both
-    sides, the importer's report later and dearer by freight and insurance.
+    The same `n` and `seed` give the same records on every machine. HS codes follow the chapters and headings of the
+    nomenclature. Prices differ by product, origin and exporter and have long tails. Volumes follow seasons. Firms have
+    sizes by Zipf's law and names in several scripts. Six flows in a hundred are reported by both sides: the importer's
+    report comes later, and its value includes freight and insurance.
 
     Parameters
     ----------
@@ -36,10 +36,10 @@ def shipments(n: int = 100_000, seed: int = 0, *, plant: bool = True) -> Sample:
     seed
         Chooses the sample.
     plant
-        Whether to plant: `undervalued` and `overvalued` (5 to 12 times), `mislabelled` (body armour declared
-        as airsoft gear), `newcomer` (a firm that explodes within a year), `divergence` (ceramics soar to one
-        country while they fall to its neighbour), `diversion` (bearings go round through a third country),
-        `split` (consignments kept under 10,000) and `duplicate`.
+        Whether to plant anomalies: `undervalued` and `overvalued` (5 to 12 times), `mislabelled` (body armour declared
+        as airsoft gear), `newcomer` (a new firm that grows large within a year), `divergence` (ceramics rise to one
+        country and fall to its neighbour), `diversion` (bearings through a third country), `split` (consignments kept
+        under 10,000) and `duplicate`.
 
     Examples
     --------

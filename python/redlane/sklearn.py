@@ -22,13 +22,13 @@ class NotFittedError(NotFittedHere, NotFittedThere):  # type: ignore[misc]
 class ShipmentFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """`redlane.features` in a `Pipeline`.
 
-    `fit` keeps the training records as history; `transform` describes records by that history alone, so nothing
-    leaks; `fit_transform` describes the training records by each other.
+    `fit` keeps the training records as the history. `transform` computes features from that history only, so test
+    records cannot leak into each other. `fit_transform` compares the training records with each other.
 
     Parameters
     ----------
     columns, layout
-        As in `redlane.read`, for frames; `Shipments` go in as they are.
+        As in `redlane.read`, for frames. `Shipments` need no reading.
 
     Examples
     --------

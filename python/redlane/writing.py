@@ -1,4 +1,4 @@
-"""Files are written beside their place and then put there whole: what was there before stays until then."""
+"""Writing files completely or not at all: a temporary file beside the target replaces it at the end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STDERR = ("/dev/stderr", "/dev/fd/2", "/proc/self/fd/2")
 
 
 def place(path: Any) -> str:
-    """A path as the file system takes it."""
+    """The path as a text for the file system."""
     if not isinstance(path, (str, os.PathLike)):
         raise ArgumentError(f"a path is a text or a pathlib.Path, not {type(path).__name__}")
     text = local(path)
@@ -35,14 +35,14 @@ def place(path: Any) -> str:
 def write(path: Any, fill: Callable[[str], Any], sources: Iterable[Any] = ()) -> str:
     """Write a file and return its path.
 
-    `fill` writes to the path it is given, a temporary file in the same folder, which then takes the target's place;
-    permissions and symbolic links stay. Pipes, devices and ``"-"`` (standard output) get the bytes directly.
+    `fill` is called with the path of a temporary file in the same folder and writes to it. This file then replaces the
+    target; permissions and symbolic links stay. Pipes, devices and ``"-"`` (standard output) get the bytes directly.
 
     Raises
     ------
     WriteError
-        The disk is full, the folder is not there or is closed, or the target is one of `sources`, the files that the
-        data were read from. What was there before is still there.
+        The disk is full, the folder does not exist or cannot be written to, or the target is one of `sources`, the
+        files that the data were read from. The previous file is unchanged.
     """
     target = place(path)
     try:
@@ -65,7 +65,7 @@ def write_text(path: Any, text: str, sources: Iterable[Any] = ()) -> str:
 
 
 def refuse(path: str, sources: Iterable[Any]) -> None:
-    """An error where the path is one of the files that the data were read from."""
+    """Raise an error if the path is one of the files that the data were read from."""
     for source in sources:
         same = os.path.realpath(path) == os.path.realpath(source)
         with contextlib.suppress(OSError):
@@ -89,7 +89,7 @@ def _why(error: OSError, target: str) -> str:
 
 
 def _special(target: str) -> IO[bytes] | None:
-    """Where bytes go directly, if the target is no file of its own."""
+    """The stream to write to, if the target is not a regular file."""
     for names, stream in ((STDOUT, sys.stdout), (STDERR, sys.stderr)):
         if target in names:
             if stream is None:
@@ -108,7 +108,7 @@ def _special(target: str) -> IO[bytes] | None:
 
 
 class _Text(io.RawIOBase):
-    """A stream of text, such as a notebook's, that takes bytes."""
+    """Bytes written to a stream of text, such as that of a notebook."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -122,7 +122,7 @@ class _Text(io.RawIOBase):
 
 
 def _pour(out: IO[bytes], fill: Callable[[str], Any]) -> None:
-    """Into a stream that may not be sought in: through a temporary file."""
+    """Write into a stream through a temporary file, because `fill` needs a path and may seek."""
     own = out not in (getattr(sys.stdout, "buffer", None), getattr(sys.stderr, "buffer", None))
     try:
         with tempfile.TemporaryDirectory(prefix="redlane-") as folder:
@@ -142,14 +142,14 @@ def _replace(target: str, fill: Callable[[str], Any]) -> None:
         with contextlib.suppress(FileNotFoundError):
             before = os.stat(target)
             os.chmod(name, stat.S_IMODE(before.st_mode))
-            # Who may not give a file away keeps it.
+            # Without the right to change the owner, the file keeps the current user.
             with contextlib.suppress(OSError, AttributeError):
                 os.chown(name, before.st_uid, before.st_gid)
                 os.chmod(name, stat.S_IMODE(before.st_mode))
         with open(name, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(name, target)
-    # The folder's own record of the new name; not every system lets a folder be flushed.
+    # Flush the folder, which holds the new name. Not every system allows this.
     with contextlib.suppress(OSError):
         folder = os.open(os.path.dirname(target), os.O_RDONLY)
         try:
@@ -160,7 +160,7 @@ def _replace(target: str, fill: Callable[[str], Any]) -> None:
 
 @contextlib.contextmanager
 def _temporary(target: str) -> Iterator[str]:
-    """An empty file beside the target, with the permissions that new files get; gone afterwards."""
+    """An empty file beside the target, with the permissions of new files; deleted at the end."""
     folder, name = os.path.split(target)
     while True:
         path = os.path.join(folder, f".{name[:60]}.{secrets.token_hex(6)}.part")

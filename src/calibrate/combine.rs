@@ -1,11 +1,11 @@
-//! Combining p-values that depend on each other in unknown ways.
+//! Combining p-values with unknown dependence.
 
 use std::f64::consts::PI;
 
-/// The Cauchy combination of Liu and Xie (2020) with equal weights: valid in the tail under any
-/// dependence. NaN is left out; `None` where nothing is left.
+/// The Cauchy combination of Liu and Xie (2020) with equal weights. It is valid in the tail under any dependence. NaN
+/// is left out; `None` if nothing is left.
 pub fn cauchy_combination(p: &[f64]) -> Option<f64> {
-    // tan((1/2 - p) π) as 1 / tan(p π): small p keep their digits.
+    // tan((1/2 - p) π) is computed as 1 / tan(p π), which keeps the digits of small p.
     let term = |p: f64| 1.0 / libm::tan(p.max(1e-300) * PI);
     let mut terms: Vec<f64> = p.iter().filter(|p| !p.is_nan()).map(|&p| term(p)).collect();
     if terms.is_empty() {

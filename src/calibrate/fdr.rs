@@ -1,13 +1,12 @@
 //! False-discovery control: p-values in, q-values out.
 
-/// Benjamini and Hochberg (1995): the smallest false discovery rate at which each p-value would
-/// be called a discovery. NaN means "not tested": it stays NaN and does not count.
+/// Benjamini and Hochberg (1995): the smallest false discovery rate at which each p-value is a discovery. NaN means
+/// "not tested": it stays NaN and does not count.
 pub fn benjamini_hochberg(p: &[f64]) -> Vec<f64> {
     adjust(p, 1.0)
 }
 
-/// Benjamini and Yekutieli (2001): as above, valid under any dependence, at the price of the
-/// harmonic factor 1 + 1/2 + .. + 1/m.
+/// Benjamini and Yekutieli (2001): valid under any dependence. It multiplies by 1 + 1/2 + .. + 1/m.
 pub fn benjamini_yekutieli(p: &[f64]) -> Vec<f64> {
     let tested = p.iter().filter(|p| !p.is_nan()).count();
     adjust(p, (1..=tested).rev().map(|i| 1.0 / i as f64).sum())

@@ -1,4 +1,4 @@
-//! From scores to p-values, and from p-values to lists with a stated share of false findings.
+//! From scores to p-values, and from p-values to findings at a given false discovery rate.
 
 mod combine;
 mod fdr;

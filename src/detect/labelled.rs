@@ -1,4 +1,4 @@
-//! A detector whose states say what made them: its name, its parameters and the version of the state.
+//! A detector whose states name the detector, its parameters and the version of the state.
 
 use std::sync::Arc;
 
@@ -15,9 +15,9 @@ use crate::group::IndexCache;
 use crate::progress::Progress;
 use crate::store::Shipments;
 
-/// The version of states: it goes up when a state of before cannot be read any more.
+/// The version of states. It increases when earlier states can no longer be read.
 const VERSION: u64 = 1;
-/// The column with the label, the same in every row: it goes through pandas, polars and files.
+/// The column with the label. It is the same in every row, so that it survives pandas, polars and files.
 pub const LABEL: &str = "fitted_by";
 
 pub struct Labelled {
@@ -37,7 +37,7 @@ impl Labelled {
         Labelled { detector: SkipTotals(detector), label: Arc::new(Label { name, text }) }
     }
 
-    /// The name, the version and the parameters as JSON: two detectors that are alike have the same.
+    /// The name, the version and the parameters as JSON. Equal detectors have equal labels.
     pub fn label(&self) -> &str {
         &self.label.text
     }
@@ -62,7 +62,7 @@ impl Detector for Labelled {
         Ok((self.labelled(fit), scores))
     }
 
-    /// States without a label are taken as they are: those of version 0.1.0 have none.
+    /// States without a label are accepted: those of version 0.1.0 have none.
     fn restore(&self, states: &[RecordBatch], progress: &Progress) -> Result<SharedFit> {
         for state in states {
             progress.check()?;
@@ -75,7 +75,7 @@ impl Detector for Labelled {
 }
 
 impl Label {
-    /// Every row must be of this detector with these parameters.
+    /// An error unless every row was made by this detector with these parameters.
     fn check(&self, column: &ArrayRef) -> Result<()> {
         let texts = cast(column, &DataType::Utf8View)
             .map_err(|_| Error::Argument(format!("the column {LABEL:?} of the state holds no texts")))?;
@@ -90,7 +90,7 @@ impl Label {
         Ok(())
     }
 
-    /// What differs between a label and this one, as an error; nothing where only the spelling does.
+    /// An error that names the difference between a label and this one; nothing if only the spelling differs.
     fn compare(&self, text: &str) -> Result<()> {
         let name = self.name;
         let bad = |what: String| Error::Argument(format!("{what}; pass tables that state() of a {name} returned"));
@@ -142,7 +142,7 @@ impl Fit for LabelledFit {
     /// The state with the label as its last column.
     fn state(&self, progress: &Progress) -> Result<RecordBatch> {
         let state = self.fit.state(progress)?;
-        // The text is stored once, however many rows there are.
+        // The text is stored once for all rows.
         let one = StringViewArray::from(vec![self.label.text.as_str()]);
         let label = take(&one, &UInt32Array::from(vec![0; state.num_rows()]), None)?;
         let mut fields = state.schema().fields().to_vec();

@@ -1,4 +1,4 @@
-//! Detectors: what they have in common, the list of them, and one file or folder for each.
+//! Detectors: their common parts, their list, and one file or folder for each.
 
 mod entity;
 mod flow;

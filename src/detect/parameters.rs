@@ -1,4 +1,4 @@
-//! The parameters of a detector by their names, as they come from outside, and as its state keeps them.
+//! The parameters of a detector by name: as they come from outside, and as a state keeps them.
 
 use std::cell::RefCell;
 use std::ops::RangeInclusive;
@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use crate::error::{Error, Result};
 use crate::store::{Every, Period, iso};
 
-/// What was given. Each parameter that a detector takes is kept as it understood it, so that ways of writing
-/// the same thing (`"hs6"` and `["hs6"]`) are equal.
+/// The given parameters. Each one that a detector reads is kept in its normal form, so that different ways to write the
+/// same value (`"hs6"` and `["hs6"]`) are equal.
 pub struct Parameters {
     given: Map<String, Value>,
     taken: RefCell<Map<String, Value>>,
@@ -30,12 +30,12 @@ impl Parameters {
         }
     }
 
-    /// The parameters that were taken, in the order of their names.
+    /// The parameters that were read, in the order of their names.
     pub fn normalised(&self) -> Map<String, Value> {
         self.taken.borrow().clone()
     }
 
-    /// An error where one was given that no one took.
+    /// An error if a given parameter was not read.
     pub fn finish(&self, detector: &str) -> Result<()> {
         let taken = self.taken.borrow();
         match self.given.keys().find(|name| !taken.contains_key(*name)) {
@@ -94,7 +94,7 @@ impl Parameters {
         Ok(self.keep(name, json!(levels), levels))
     }
 
-    /// One of some words.
+    /// One of several words.
     pub fn choice<T: Copy>(&self, name: &str, choices: &[(&str, T)]) -> Result<T> {
         let text = self.text(name)?;
         choices.iter().find(|(word, _)| *word == text).map(|(_, chosen)| *chosen).ok_or_else(|| {
@@ -120,13 +120,13 @@ impl Parameters {
         Ok(whole)
     }
 
-    /// A number of things, up to as many as there may be rows.
+    /// A number of things, limited by the possible number of rows.
     pub fn count(&self, name: &str) -> Result<usize> {
         let count = self.whole(name, 0..=u32::MAX.into())? as usize;
         Ok(self.keep(name, json!(count), count))
     }
 
-    /// A number of days, forwards or back.
+    /// A number of days, positive or negative.
     pub fn days(&self, name: &str) -> Result<i32> {
         let days = self.whole(name, i32::MIN.into()..=i32::MAX.into())? as i32;
         Ok(self.keep(name, json!(days), days))
@@ -137,7 +137,7 @@ impl Parameters {
         Ok(self.keep(name, json!(seed), seed))
     }
 
-    /// Any number. One that JSON cannot hold (NaN, infinity) comes as a text.
+    /// Any number. JSON has no NaN and no infinity, so these come as texts.
     pub fn number(&self, name: &str) -> Result<f64> {
         let value = self.value(name)?;
         let number = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok());
@@ -153,7 +153,7 @@ impl Parameters {
         }
     }
 
-    /// A kind of period: `"month"` and the like.
+    /// A kind of period, such as `"month"`.
     pub fn every(&self, name: &str) -> Result<Every> {
         let every = Every::asked(&self.text(name)?)?;
         Ok(self.keep(name, json!(every.name()), every))
@@ -166,7 +166,7 @@ impl Parameters {
         Ok(self.keep(name, json!(iso(day)), day))
     }
 
-    /// A text such as `"2023-Q2"`, a pair of them, or nothing.
+    /// A text such as `"2023-Q2"`, a pair of texts, or nothing.
     pub fn window(&self, name: &str) -> Result<Option<Period>> {
         let value = self.value(name)?;
         let expected =
@@ -189,7 +189,7 @@ impl Parameters {
         Ok(self.keep(name, json!([iso(window.first), iso(window.last)]), Some(window)))
     }
 
-    /// Names with days, in their order.
+    /// Names with days, sorted.
     pub fn dated_names(&self, name: &str) -> Result<Vec<(String, i32)>> {
         let value = self.value(name)?;
         let expected = || Parameters::expected(name, value, "pairs of a name and a date");

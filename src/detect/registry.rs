@@ -1,5 +1,4 @@
-//! The list of detectors. No other file names them: what takes a detector takes it by its name and
-//! parameters from here.
+//! The list of detectors. No other file names them; a detector is made from its name and parameters here.
 
 use super::entity::{Digits, Newcomer};
 use super::flow::{Divergence, Diversion, MirrorGap, Surge};
@@ -11,7 +10,7 @@ use super::traits::{Detector, Registered};
 use crate::error::{Error, Result};
 use crate::store::closest;
 
-/// All detectors, in the order in which they are shown.
+/// All detectors, in the order of display.
 pub const ALL: &[Entry] = &[
     Entry::of::<UnitValue>(),
     Entry::of::<ValueWeight>(),
@@ -27,7 +26,7 @@ pub const ALL: &[Entry] = &[
     Entry::of::<Diversion>(),
 ];
 
-/// A detector's name, and how one is made of parameters.
+/// The name of a detector, and a function that makes one from parameters.
 #[derive(Clone, Copy)]
 pub struct Entry {
     pub name: &'static str,
@@ -39,7 +38,7 @@ impl Entry {
         Entry { name: D::NAME, make: |parameters| Ok(Box::new(D::of_parameters(parameters)?)) }
     }
 
-    /// The detector, which leaves rows out that are totals of others and labels its states.
+    /// The detector. It leaves out rows that are totals of others, and labels its states.
     pub fn detector(&self, parameters: &Parameters) -> Result<Labelled> {
         let made = (self.make)(parameters)?;
         parameters.finish(self.name)?;

@@ -1,4 +1,5 @@
-//! A detector that leaves rows out that are totals of others: they are nobody's peers and have no score.
+//! A wrapper of a detector. It leaves out rows that are totals of other rows, so they are in no peer group and have no
+//! score.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -60,12 +61,12 @@ impl Fit for SkipTotalsFit {
     }
 }
 
-/// The shipments that are no totals, where some are, with a cache of their own.
+/// The shipments without totals, with their own cache; `None` if there are no totals.
 fn parts(ships: &Shipments, cache: &IndexCache) -> Option<(Shipments, Arc<IndexCache>)> {
     ships.has_totals().then(|| (ships.without_totals(), cache.without_totals()))
 }
 
-/// Scores of single shipments with a line for the totals among them, too.
+/// Scores of single shipments, with a row for each total as well.
 fn widened(ships: &Shipments, kept: &Shipments, scores: SharedScores) -> SharedScores {
     if scores.ships().is_none() {
         return scores; // groups are those of the rows kept
@@ -76,7 +77,7 @@ fn widened(ships: &Shipments, kept: &Shipments, scores: SharedScores) -> SharedS
 struct SkipTotalsScores {
     ships: Shipments,
     scores: SharedScores,
-    /// Where each shipment is among those scored.
+    /// The position of each shipment among those scored.
     place: Vec<Option<u32>>,
 }
 
@@ -85,7 +86,7 @@ impl SkipTotalsScores {
         self.place[at].map(|p| p as usize)
     }
 
-    /// The scored shipments that belong to a range of all.
+    /// The scored shipments within a range of all shipments.
     fn inner(&self, range: Range<usize>) -> Range<usize> {
         let mut known = self.place[range].iter().flatten();
         let Some(&first) = known.next() else { return 0..0 };
@@ -156,7 +157,7 @@ impl Scores for SkipTotalsScores {
         Ok(range.map(|at| self.at(at).map_or(f64::NAN, |at| made[at - start])).collect())
     }
 
-    /// Totals have no p-value, so a screen never asks for them.
+    /// Totals have no p-value, so a screen never reads their accounts.
     fn accounts(&self, subjects: &[usize], progress: &Progress) -> Result<Vec<Account>> {
         let known: Vec<usize> = subjects.iter().filter_map(|&at| self.at(at)).collect();
         let mut made = self.scores.accounts(&known, progress)?.into_iter();

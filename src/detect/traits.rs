@@ -11,12 +11,12 @@ use crate::group::IndexCache;
 use crate::progress::Progress;
 use crate::store::Shipments;
 
-/// A detector that the registry knows.
+/// A detector of the registry.
 pub trait Registered: Detector + Sized {
     /// The name of the class in Python.
     const NAME: &'static str;
 
-    /// The detector with these parameters; those that make no sense are errors.
+    /// The detector with these parameters; invalid ones are errors.
     fn of_parameters(parameters: &Parameters) -> Result<Self>;
 }
 
@@ -36,16 +36,16 @@ pub trait Detector: Send + Sync {
         Ok((fit, scores))
     }
 
-    /// The fit that these states stand for together. States add up: the states of fits of disjoint
-    /// data, restored together, give the fit of all of it.
+    /// The fit behind these states together. States add up: the states of fits on disjoint data, restored together,
+    /// give the fit on all data.
     fn restore(&self, states: &[RecordBatch], progress: &Progress) -> Result<SharedFit>;
 }
 
-/// What a detector learnt.
+/// The result of a fit.
 pub trait Fit: Send + Sync {
     fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedScores>;
 
-    /// All that is needed to restore and to merge, with the fitted numbers under plain names.
+    /// Everything that restoring and merging need, with the fitted numbers under plain names.
     fn state(&self, progress: &Progress) -> Result<RecordBatch>;
 }
 

@@ -1,6 +1,5 @@
-//! What to think of before accusing: signs that a score of a price or a weight rests on an artefact of
-//! the records, not on the trade. They are facts about the groups that were fitted, so that a
-//! shipment's caution never depends on the shipments scored beside it.
+//! Cautions: signs that a score of a price or a weight comes from an artefact of the records and not from the trade.
+//! They are properties of the fitted groups, so a caution never depends on the shipments scored together with it.
 
 use std::sync::{Arc, OnceLock};
 
@@ -14,23 +13,23 @@ use crate::state::checked::{is_day, wrong};
 use crate::state::members::{List, lists};
 use crate::store::{NULL_DAY, Period, Role, Shipments, iso};
 
-/// Weights that stand for "next to nothing" or "not known".
+/// Placeholder weights for "almost nothing" or "unknown".
 const TOKENS: [f64; 4] = [0.001, 0.01, 0.1, 1.0];
-/// A price this many spreads too high makes one think of them.
+/// A price more than this many scales too high is compared with them.
 const TOKEN_SCORE: f64 = 3.5;
-/// Shipments that show whether weights are imputed.
+/// The smallest number of shipments that shows imputed weights.
 const IMPUTED_SIZE: f64 = 20.0;
-/// Days on either side of a revision that the data must reach.
+/// The data must reach this many days to both sides of a revision.
 const REVISION_MARGIN: f64 = 180.0;
 /// First days of revisions of the Harmonized System.
 const REVISIONS: [&str; 4] = ["2007-01-01", "2012-01-01", "2017-01-01", "2022-01-01"];
 
-/// What is known of one group: all of it adds up over parts of the data.
+/// Facts about one group. They add up over parts of the data.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GroupFacts {
     first_day: f64,
     last_day: f64,
-    /// The smallest and the largest ratio of net weight to quantity, and how many have one.
+    /// The smallest and largest ratio of net weight to quantity, and the number of ratios.
     low_ratio: f64,
     high_ratio: f64,
     ratios: f64,
@@ -61,7 +60,7 @@ impl GroupFacts {
         }
     }
 
-    /// The fact, if it can be one.
+    /// The facts, if they are possible.
     fn checked(self, detector: &str) -> Result<GroupFacts> {
         let days = is_day(self.first_day) && is_day(self.last_day);
         let days = days || (self.first_day == f64::INFINITY && self.last_day == f64::NEG_INFINITY);
@@ -77,7 +76,7 @@ impl GroupFacts {
     }
 }
 
-/// The facts of the fitted groups, looked up when first asked for.
+/// The facts of the fitted groups, collected at first use.
 pub struct FittedFacts {
     source: Option<(Shipments, Arc<GroupIndex>)>,
     known: OnceLock<Known>,
@@ -85,7 +84,7 @@ pub struct FittedFacts {
 
 pub struct Known {
     pub groups: Vec<GroupFacts>,
-    /// What is known of all the data.
+    /// The facts of all data.
     pub whole: GroupFacts,
 }
 
@@ -100,7 +99,7 @@ impl FittedFacts {
         FittedFacts { source: Some((ships.clone(), index.clone())), known: OnceLock::new() }
     }
 
-    /// The facts that states hold, five numbers for each time a group is in one.
+    /// The facts from states: five numbers for each state that holds the group.
     pub fn restored(list: &List, detector: &str) -> Result<FittedFacts> {
         let facts = list.starts.windows(2).map(|w| {
             let parts = list.values[w[0]..w[1]].chunks_exact(5);
@@ -120,7 +119,7 @@ impl FittedFacts {
         Ok(FittedFacts { source: None, known: OnceLock::from(Known::of(facts?)) })
     }
 
-    /// As a column of the state: five numbers for each of the first groups.
+    /// The column of the state: five numbers for each of the first groups.
     pub fn column(&self, groups: usize, rows: usize, progress: &Progress) -> Result<ArrayRef> {
         let starts: Vec<usize> = (0..=groups).map(|g| 5 * g).collect();
         let facts = &self.get(progress)?.groups;
@@ -128,8 +127,8 @@ impl FittedFacts {
         Ok(lists(&starts, numbers.collect(), rows))
     }
 
-    /// Two who ask at once both look. Nobody waits for another with a lock in hand: a thread of the pool that
-    /// waits takes up other work of the pool, which may ask here again.
+    /// Two threads that call this at once both compute the facts. A lock would be dangerous: a waiting thread of the
+    /// pool takes other work of the pool, which may call this function too.
     pub fn get(&self, progress: &Progress) -> Result<&Known> {
         if let Some(known) = self.known.get() {
             return Ok(known);
@@ -164,14 +163,14 @@ fn learn(ships: &Shipments, index: &GroupIndex, progress: &Progress) -> Result<V
     progress.each(0..index.groups(), 1, group)
 }
 
-/// What the price of a shipment hangs on, and how far out it is, with its sign.
+/// The amounts of a price, and its signed z.
 pub struct Price {
     pub value: Option<f64>,
     pub weight: Option<f64>,
     pub z: f64,
 }
 
-/// The first caution that applies to a shipment of a group with this fact, in data with that one.
+/// The first caution that applies to a shipment. `group` holds the facts of its group, `data` those of all data.
 pub fn caution(group: &GroupFacts, data: &GroupFacts, price: Price) -> Option<String> {
     let Price { value, weight, z } = price;
     if value == Some(1.0) && z < -TOKEN_SCORE {

@@ -1,4 +1,4 @@
-//! What a detector says of its subjects: the columns of its table, the cautions, the words of its reasons.
+//! The results of a detector: the columns of its table, the cautions, and the texts of its reasons.
 
 pub mod cautions;
 mod scores;

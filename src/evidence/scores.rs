@@ -1,5 +1,5 @@
-//! What every detector gives: a table with a row a subject, whose columns are made when they are
-//! read. A reason for each of ten million rows would be a gigabyte of text that few callers need.
+//! The scores of a detector: a table with one row for each subject. Its columns are computed when they are read. The
+//! reasons of ten million rows would be a gigabyte of text, which few callers need.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::progress::Progress;
 use crate::store::Shipments;
 use crate::table::TableSource;
 
-/// The columns that are numbers. A direction is the sign of its number; NaN is null.
+/// The columns of numbers. A direction is the sign of its number; NaN is null.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScoreColumn {
     Score,
@@ -37,7 +37,7 @@ pub enum Column {
     Evidence(usize),
 }
 
-/// All that a screen needs to know of one subject.
+/// What a screen needs from one subject.
 #[derive(Clone, Debug, Default)]
 pub struct Account {
     pub subject: String,
@@ -45,7 +45,7 @@ pub struct Account {
     pub direction: f64,
     pub observed: f64,
     pub expected: f64,
-    /// What the anomaly is worth: how far the value is from the expected one.
+    /// The amount at stake: the distance of the value from the expected one.
     pub at_stake: f64,
     pub caution: Option<String>,
     pub reason: String,
@@ -55,17 +55,17 @@ pub struct Account {
 
 pub type SharedScores = Arc<dyn Scores>;
 
-/// Rows below which a column is not worth splitting over threads.
+/// A column with fewer rows is not divided over threads.
 pub const SHARE: usize = 1 << 12;
 
-/// The scores of one detector, whatever its kind.
+/// The scores of a detector of any kind.
 pub trait Scores: Send + Sync {
     fn detector(&self) -> &'static str;
 
-    /// The shipments scored, where the subjects are single shipments in their order.
+    /// The shipments scored, if the subjects are single shipments in their order.
     fn ships(&self) -> Option<&Shipments>;
 
-    /// The groups scored, where the subjects are groups in their order.
+    /// The groups scored, if the subjects are groups in their order.
     fn groups(&self) -> Option<&GroupKeys>;
 
     fn len(&self) -> usize;
@@ -74,10 +74,10 @@ pub trait Scores: Send + Sync {
         self.len() == 0
     }
 
-    /// Names and types of the columns before `score`: the row, or the keys of the subject.
+    /// Names and types of the columns before `score`: the row, or the keys.
     fn keys(&self) -> Vec<Field>;
 
-    /// Names and types of the evidence columns behind `reason`.
+    /// Names and types of the evidence columns after `reason`.
     fn evidence(&self) -> Vec<Field>;
 
     /// Columns of a range of subjects.
@@ -86,7 +86,7 @@ pub trait Scores: Send + Sync {
     /// One column of numbers; NaN is null.
     fn values(&self, column: ScoreColumn, range: Range<usize>, progress: &Progress) -> Result<Vec<f64>>;
 
-    /// Everything about single subjects.
+    /// The accounts of single subjects.
     fn accounts(&self, subjects: &[usize], progress: &Progress) -> Result<Vec<Account>>;
 }
 
@@ -107,7 +107,7 @@ pub const FIXED: [(&str, DataType, Column); 9] = [
 pub struct ScoreTable(pub SharedScores);
 
 impl ScoreTable {
-    /// The columns in the order of the table.
+    /// All columns, in the order of the table.
     fn columns(&self) -> Vec<Column> {
         let keys = (0..self.0.keys().len()).map(Column::Key);
         let evidence = (0..self.0.evidence().len()).map(Column::Evidence);
@@ -135,7 +135,7 @@ impl TableSource for ScoreTable {
         Ok(RecordBatch::try_new(Arc::new(whole.project(&chosen)?), arrays)?)
     }
 
-    /// Texts are written piece by piece.
+    /// Rows written at a time; texts are written in pieces.
     fn portion(&self) -> usize {
         1 << 16
     }

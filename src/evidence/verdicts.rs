@@ -1,7 +1,7 @@
-//! How a detector tells its scores: one verdict a subject, from which every column is read.
+//! From verdicts to scores: every column is read from one verdict for each subject.
 //!
-//! A verdict is worked out once for all the columns that are asked for together. Evidence columns
-//! are declared with the function that reads them.
+//! A verdict is computed once for all columns that are read together. Evidence columns are declared with the function
+//! that reads them.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -19,13 +19,13 @@ use crate::group::GroupKeys;
 use crate::progress::Progress;
 use crate::store::Shipments;
 
-/// Subjects whose verdicts are held at a time.
+/// Subjects whose verdicts are in memory at a time.
 const BATCH: usize = 1 << 18;
 
-/// Tells the caution of each subject, where there is one.
+/// A function from a subject to its caution, if it has one.
 pub type Cautions<'a, V> = Box<dyn Fn(usize, &V) -> Option<String> + Send + Sync + 'a>;
 
-/// How a cell of an evidence column is read from a subject's verdict.
+/// The function that reads a cell of an evidence column from a verdict.
 pub enum Reader<S: Verdicts + ?Sized> {
     /// NaN is null.
     Number(fn(&S, usize, &S::Verdict) -> f64),
@@ -34,11 +34,11 @@ pub enum Reader<S: Verdicts + ?Sized> {
     Day(fn(&S, usize, &S::Verdict) -> Option<i32>),
     /// A whole number.
     Count(fn(&S, usize, &S::Verdict) -> Option<i64>),
-    /// A list of numbers, none of them missing.
+    /// A list of numbers without missing values.
     Numbers(for<'a> fn(&'a S, usize, &'a S::Verdict) -> &'a [f64]),
 }
 
-/// A column behind `reason`.
+/// An evidence column after `reason`.
 pub struct Evidence<S: Verdicts + ?Sized> {
     pub name: &'static str,
     pub read: Reader<S>,
@@ -57,19 +57,19 @@ impl<S: Verdicts + ?Sized> Evidence<S> {
     }
 }
 
-/// What a detector implements; [`Scores`] follows from it.
+/// What a detector implements. [`Scores`] follows from it.
 pub trait Verdicts: Send + Sync {
-    /// What is worked out of one subject.
+    /// What is computed for one subject.
     type Verdict: Send + Sync;
 
     fn detector(&self) -> &'static str;
 
-    /// The shipments scored, where the subjects are single shipments in their order.
+    /// The shipments scored, if the subjects are single shipments in their order.
     fn ships(&self) -> Option<&Shipments> {
         None
     }
 
-    /// The groups scored, where the subjects are groups in their order.
+    /// The groups scored, if the subjects are groups in their order.
     fn groups(&self) -> Option<&GroupKeys> {
         None
     }
@@ -83,7 +83,7 @@ pub trait Verdicts: Send + Sync {
 
     fn value(&self, column: ScoreColumn, at: usize, verdict: &Self::Verdict) -> f64;
 
-    /// A column of numbers without verdicts, where there is a faster way to it.
+    /// A column of numbers without verdicts, if there is a faster way.
     fn values_directly(
         &self,
         _column: ScoreColumn,
@@ -96,18 +96,18 @@ pub trait Verdicts: Send + Sync {
     /// The group and back-off level used.
     fn peer(&self, at: usize, verdict: &Self::Verdict) -> Option<String>;
 
-    /// Why scores may rest on artefacts. What that takes is loaded here, once, before many threads ask.
+    /// Why scores may come from artefacts. The facts are loaded here once, before several threads use them.
     fn cautions(&self, _progress: &Progress) -> Result<Cautions<'_, Self::Verdict>> {
         Ok(Box::new(|_, _| None))
     }
 
-    /// One sentence with the numbers in it; for a subject without a score, why it has none.
+    /// One sentence with the numbers, or why there is no score.
     fn reason(&self, at: usize, verdict: &Self::Verdict) -> String;
 
-    /// What the anomaly is worth: how far the value is from the expected one.
+    /// The amount at stake: the distance of the value from the expected one.
     fn at_stake(&self, at: usize, verdict: &Self::Verdict) -> f64;
 
-    /// Names and types of the columns before `score`: the row, or the keys of the subject.
+    /// Names and types of the columns before `score`: the row, or the keys.
     fn keys(&self) -> Vec<Field> {
         self.groups().map_or_else(|| vec![Field::new("row", DataType::Int64, false)], GroupKeys::fields)
     }
@@ -119,12 +119,12 @@ pub trait Verdicts: Send + Sync {
         Ok(Arc::new(Int64Array::from_iter_values(range.map(|at| self.row(at) as i64))))
     }
 
-    /// The columns behind `reason`.
+    /// The evidence columns after `reason`.
     fn evidence(&self) -> Vec<Evidence<Self>> {
         Vec::new()
     }
 
-    /// The subject in words.
+    /// The subject as text.
     fn subject(&self, at: usize) -> String {
         self.groups().map_or_else(|| format!("row {}", self.row(at)), |groups| groups.name(at))
     }
@@ -190,7 +190,7 @@ impl<S: Verdicts> Scores for S {
         if made.iter().any(|cells| !matches!(cells, Cells::Made(_))) {
             let cautions =
                 if columns.contains(&Column::Caution) { self.cautions(progress)? } else { Box::new(|_, _: &_| None) };
-            // The verdicts and texts of one batch are dropped before the next one.
+            // The verdicts and texts of a batch are freed before the next batch.
             for start in range.clone().step_by(BATCH) {
                 let some = start..(start + BATCH).min(range.end);
                 let verdicts = verdicts(self, some.clone(), progress)?;
@@ -233,14 +233,14 @@ impl<S: Verdicts> Scores for S {
     }
 }
 
-/// The verdicts of a range, in parallel, until the computation is stopped.
+/// The verdicts of a range, in parallel. Stops early if the computation is stopped.
 fn verdicts<S: Verdicts>(scores: &S, range: Range<usize>, progress: &Progress) -> Result<Vec<S::Verdict>> {
     let one = |at: usize| (!progress.stopped()).then(|| scores.verdict(at));
     let made: Option<Vec<S::Verdict>> = range.into_par_iter().with_min_len(SHARE).map(one).collect();
     made.ok_or(Error::Cancelled)
 }
 
-/// A column that grows batch by batch.
+/// A column that grows with each batch.
 enum Cells {
     Made(ArrayRef),
     Values(ScoreColumn, Vec<f64>),
@@ -248,7 +248,7 @@ enum Cells {
     Texts(StringViewBuilder),
     Days(Vec<Option<i32>>),
     Counts(Vec<Option<i64>>),
-    /// Where lists end, and their numbers one after the other.
+    /// The ends of the lists, and all their numbers.
     Lists(Vec<i64>, Vec<f64>),
 }
 
@@ -269,7 +269,7 @@ impl Cells {
     }
 }
 
-/// Subjects from `start` on with their verdicts.
+/// Subjects from `start` on, with their verdicts.
 struct Batch<'a, S: Verdicts> {
     scores: &'a S,
     start: usize,
@@ -339,7 +339,7 @@ fn reader<S: Verdicts>(column: Column, evidence: &[Evidence<S>]) -> Option<&Read
     evidence.get(at).map(|e| &e.read)
 }
 
-/// A fixed column of numbers as the table shows it: directions in words, counts whole.
+/// A column of numbers for the table: directions as words, counts as whole numbers.
 pub fn array_of(column: ScoreColumn, values: Vec<f64>) -> ArrayRef {
     match column {
         ScoreColumn::Direction => Arc::new(values.iter().map(|v| direction(*v)).collect::<StringViewArray>()),
@@ -359,7 +359,7 @@ pub fn direction(sign: f64) -> Option<&'static str> {
     }
 }
 
-/// What a list of numbers holds.
+/// The field of the items of a list.
 fn item() -> Arc<Field> {
     Arc::new(Field::new("item", DataType::Float64, false))
 }

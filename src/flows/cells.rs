@@ -1,9 +1,8 @@
-//! Flows: one measure of each group in each period, what detectors of flows and firms are fitted to.
+//! Flows: one measure of each group in each period. Detectors of flows and firms are fitted to them.
 //!
-//! In a state every cell is a handful of numbers whose exact sum is the cell's value: the parts that a
-//! correctly rounded sum leaves over are kept with it. So states of disjoint records add up to the bits
-//! of all the records at once. A measure that is no sum (a median, a concentration) can only be put
-//! together from fits that have no cell in common.
+//! In a state each cell is a few numbers whose exact sum is the value of the cell: the rounded sum and the remainders
+//! of rounding. So states of disjoint records add up to the same bits as a fit on all records. A measure that is not a
+//! sum (a median, a concentration) can be merged only if the fits have no cell in common.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -18,12 +17,12 @@ use crate::store::{Period, Shipments};
 pub struct Cell {
     /// The number of the period in [`Flows::periods`].
     pub at: u32,
-    /// Records behind it.
+    /// The number of its records.
     pub records: u32,
     pub value: f64,
 }
 
-/// Puts the value of each of a flow's cells in its period's place.
+/// Writes the value of each cell of a flow to the place of its period.
 pub fn lay_out(cells: &[Cell], over: &mut [f64]) {
     cells.iter().for_each(|cell| over[cell.at as usize] = cell.value);
 }
@@ -36,7 +35,7 @@ pub struct Total {
 }
 
 impl Total {
-    /// How many records of one size the value is worth: (Σv)² / Σv², the effective number (Kish 1965).
+    /// The effective number of records of one size: (Σv)² / Σv² (Kish 1965).
     pub fn worth(self) -> f64 {
         if self.squares > 0.0 { self.value * self.value / self.squares } else { 0.0 }
     }
@@ -46,11 +45,11 @@ pub struct Flows {
     pub group_keys: GroupKeys,
     pub starts: Vec<usize>,
     pub cells: Vec<Cell>,
-    /// The sum of squares of each cell, where it was asked for.
+    /// The sum of squares of each cell, if requested.
     pub squares: Vec<f64>,
-    /// First days of all periods from the first with records to the last.
+    /// The first days of all periods, from the first to the last with records.
     pub periods: Vec<i32>,
-    /// Whether an empty period counts as zero, and whether values are numbers of things.
+    /// Whether an empty period counts as zero; whether values are numbers of things.
     pub additive: bool,
     pub counts: bool,
     pub(super) source: Source,
@@ -58,7 +57,7 @@ pub struct Flows {
 
 pub(super) enum Source {
     Ships(Shipments, Arc<GroupIndex>, Measure, Vec<u32>),
-    /// For each cell the numbers it is the sum of, and those of its squares.
+    /// For each cell the numbers that add up to it, and those that add up to its squares.
     Parts(Parts, Parts),
 }
 
@@ -77,7 +76,7 @@ impl Flows {
         self.starts[group]..self.starts[group + 1]
     }
 
-    /// An error unless the measure is a sum, whose empty periods are zero.
+    /// An error unless the measure is a sum. Only for a sum an empty period is zero.
     pub fn require_sum(&self, measure: &str) -> Result<()> {
         if self.additive {
             return Ok(());
@@ -87,7 +86,7 @@ impl Flows {
         )))
     }
 
-    /// The source rows of a cell, where the flows come from shipments.
+    /// The source rows of a cell, if the flows come from shipments.
     pub fn rows(&self, cell: usize) -> &[u32] {
         match &self.source {
             Source::Ships(_, index, _, groups) => index.rows(groups[cell] as usize),
@@ -95,10 +94,10 @@ impl Flows {
         }
     }
 
-    /// The cell of a group in a period.
+    /// The cell of a group in a period, if any.
     pub fn find(&self, group: usize, at: u32) -> Option<usize> {
         let range = self.range(group);
-        // Most flows miss few periods.
+        // A first guess: most flows have records in almost all periods.
         let first = self.cells.get(range.start).filter(|_| !range.is_empty())?.at;
         let guess = range.start + at.checked_sub(first)? as usize;
         if guess < range.end && self.cells[guess].at == at {
@@ -108,7 +107,7 @@ impl Flows {
         (place < range.end && self.cells[place].at == at).then_some(place)
     }
 
-    /// The value of a cell that may be empty.
+    /// The value of a cell, which may be empty.
     pub fn value(&self, group: usize, at: u32) -> f64 {
         match self.find(group, at) {
             Some(cell) => self.cells[cell].value,
@@ -117,7 +116,7 @@ impl Flows {
         }
     }
 
-    /// What a group's cells from period to period (inclusive) come to: value, squares, records.
+    /// The sums of a group's cells in a window (inclusive): value, squares, records.
     pub fn total(&self, group: usize, window: (u32, u32)) -> Total {
         let within = self.range(group).filter(|&c| self.cells[c].at >= window.0 && self.cells[c].at <= window.1);
         let (mut values, mut squares, mut records) = (Vec::new(), Vec::new(), 0);
@@ -131,13 +130,13 @@ impl Flows {
         Total { value: exact_sum(&values), squares: exact_sum(&squares), records }
     }
 
-    /// The source rows of a group's cells from period to period.
+    /// The source rows of a group's cells in a window.
     pub fn rows_within(&self, group: usize, window: (u32, u32)) -> Vec<u32> {
         let within = self.range(group).filter(|&c| self.cells[c].at >= window.0 && self.cells[c].at <= window.1);
         within.flat_map(|c| self.rows(c).to_vec()).collect()
     }
 
-    /// The numbers of the first and last period of some days, where the data hold any of them.
+    /// The numbers of the first and last period within some days, if there are any.
     pub fn window(&self, days: Period) -> Option<(u32, u32)> {
         let from = self.periods.partition_point(|&p| p < days.first);
         let to = self.periods.partition_point(|&p| p <= days.last);

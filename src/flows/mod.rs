@@ -1,4 +1,4 @@
-//! Flows: what a measure comes to in each group and period.
+//! Flows: the value of a measure for each group and period.
 
 mod cells;
 mod span;

@@ -1,4 +1,4 @@
-//! The periods that a state's cells lie in.
+//! The periods of the cells of a state.
 
 use crate::error::Result;
 use crate::flows::FlowSpec;
@@ -7,7 +7,7 @@ use crate::state::members::List;
 use crate::store::iso;
 
 impl FlowSpec {
-    /// The first and the last period of a state's cells, all of which must be beginnings of periods.
+    /// The first and last period of the cells of a state. Each must be the first day of a period.
     pub fn span(&self, days: &List, detector: &str) -> Result<(i32, i32)> {
         let mut span: Option<(i32, i32)> = None;
         for day in days.values.iter().map(|day| *day as i32) {

@@ -1,4 +1,4 @@
-//! What is measured of what, and the flows of some shipments by it.
+//! What is measured, by which keys, and the flows of shipments.
 
 use arrow::array::AsArray;
 use arrow::datatypes::Date32Type;
@@ -12,22 +12,22 @@ use crate::progress::Progress;
 use crate::stats::exact_sum;
 use crate::store::{Every, Role, Shipments, iso};
 
-/// What is measured of what.
+/// What is measured, by which keys.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FlowSpec {
     pub by: Vec<String>,
     pub every: Every,
     pub measure: String,
-    /// Also the squares, which tell how many records of one size a sum is worth.
+    /// Also sum the squares, which are needed for the effective number of records.
     pub squares: bool,
-    /// Periods at the most.
+    /// The largest number of periods.
     pub most: f64,
 }
 
-/// Cells worked on at a time.
+/// Cells processed at a time.
 const CHUNK_GROUPS: usize = 1 << 14;
 
-/// Days of two centuries: more than any file of trade holds.
+/// Two centuries in days; longer data are an error.
 pub const LONGEST: f64 = 73_000.0;
 
 impl FlowSpec {
@@ -47,7 +47,7 @@ impl FlowSpec {
         let last = self.by.len();
         let days = index.keys.distinct(last).as_primitive::<Date32Type>().values();
         let null = days.len() as u32;
-        // The index knows the dates of the whole source; these are those of its rows.
+        // The index knows the dates of the whole source. Only those of its rows are needed.
         let coded =
             (0..index.groups()).into_par_iter().with_min_len(CHUNK_GROUPS).filter(|&g| !index.rows(g).is_empty());
         let coded = coded.map(|g| index.keys.code(g, last)).filter(|&c| c < null).map(|c| (c, c));
@@ -70,7 +70,7 @@ impl FlowSpec {
             }
             None => Vec::new(),
         };
-        // Codes to places among all periods: some have no record.
+        // From codes to positions among all periods. Some periods have no records.
         let place: Vec<u32> = days.iter().map(|d| periods.partition_point(|p| p < d) as u32).collect();
         let chunks: Vec<usize> = (0..index.groups()).step_by(CHUNK_GROUPS).collect();
         let kept = |from: usize| -> Vec<u32> {
@@ -86,7 +86,7 @@ impl FlowSpec {
         };
         let cells: Vec<Cell> = groups_of.par_iter().with_min_len(CHUNK_GROUPS).map(cell).collect();
         progress.check()?;
-        // A flow begins where the keys before the period change.
+        // A flow begins where a key before the period changes.
         let chunks: Vec<usize> = (0..cells.len()).step_by(CHUNK_GROUPS).collect();
         let begins = |from: usize| -> Vec<usize> {
             let leading = |cell: usize| index.keys.leading(groups_of[cell] as usize);

@@ -1,4 +1,4 @@
-//! Flows as the columns of a state, and back.
+//! Flows as columns of a state, and back.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::stats::exact_sum;
 use crate::store::iso;
 
 impl FlowSpec {
-    /// Flows from states of fits of disjoint records.
+    /// Flows from the states of fits on disjoint records.
     pub fn restored(&self, states: &[RecordBatch], detector: &str, progress: &Progress) -> Result<Flows> {
         let rules = [
             ("periods", Rule::DAY),
@@ -87,7 +87,7 @@ impl FlowSpec {
     }
 }
 
-/// A correctly rounded sum of numbers, what rounding left over, and what that left over, until nothing is.
+/// The correctly rounded sum, the remainder of rounding, the remainder of that, and so on until nothing remains.
 pub fn expansion(sum: f64, mut numbers: Vec<f64>) -> Vec<f64> {
     let (mut parts, mut part) = (vec![sum], sum);
     while part.is_finite() && part != 0.0 {
@@ -127,7 +127,7 @@ impl Flows {
         Ok(made)
     }
 
-    /// The numbers that each cell is the exact sum of, cell after cell, and those of its squares.
+    /// For each cell the numbers whose exact sum it is; the same for its squares.
     fn parts(&self, progress: &Progress) -> Result<(Parts, Parts)> {
         let (ships, index, measure, groups) = match &self.source {
             Source::Parts(values, squares) => return Ok((values.clone(), squares.clone())),
@@ -154,7 +154,7 @@ impl Flows {
         Ok((values, squares))
     }
 
-    /// The keys, `n` (records), and the cells, as the columns of a state.
+    /// The columns of a state: the keys, `n` (records), and the cells.
     pub fn state(&self, progress: &Progress) -> Result<Vec<(String, ArrayRef)>> {
         let groups = self.groups();
         let mut columns: Vec<(String, ArrayRef)> = Vec::new();
@@ -175,7 +175,7 @@ impl Flows {
         };
         let day = |p: &(u32, f64)| f64::from(self.periods[self.cells[p.0 as usize].at as usize]);
         let starts = starts_of(&parts);
-        // Records are counted once, with the first number of their cell.
+        // Records are counted once, at the first number of their cell.
         let records = parts.iter().enumerate().map(|(i, p)| {
             let first = i == 0 || parts[i - 1].0 != p.0;
             if first { f64::from(self.cells[p.0 as usize].records) } else { 0.0 }

@@ -1,5 +1,5 @@
-//! States as they come in: tables from anywhere, looked at whole before a word of them is believed.
-//! Every error names the column and what is wrong with it.
+//! States from outside: every table is checked completely before it is used. Each error names the column and the
+//! problem.
 
 use std::sync::Arc;
 
@@ -12,12 +12,12 @@ use crate::error::{Error, Result};
 use crate::state::members::plain_key;
 use crate::store::CALENDAR;
 
-/// Whole numbers up to here are exact as doubles; no count of records comes near.
+/// Whole numbers up to this one are exact as doubles. No count of records is as large.
 const MOST: u64 = 1 << 53;
-/// Logarithms of all positive doubles lie closer to zero.
+/// The logarithm of every positive double has a smaller absolute value.
 const LONGEST_LOG: f64 = 746.0;
 
-/// What the numbers of a column are, in words, and whether one is such a number. A missing one is NaN.
+/// A rule for the numbers of a column: a description, and a check. A missing number is NaN.
 #[derive(Clone, Copy)]
 pub struct Rule {
     words: &'static str,
@@ -58,7 +58,7 @@ pub fn column<'a>(state: &'a RecordBatch, name: &str, detector: &str) -> Result<
     Ok(state.column(at))
 }
 
-/// A column of lists of numbers, NaN for those that are missing, whose numbers follow the rule.
+/// A column of lists of numbers that follow the rule. Missing numbers are NaN.
 pub fn list(state: &RecordBatch, name: &str, rule: Rule, detector: &str) -> Result<LargeListArray> {
     let array = column(state, name, detector)?;
     let item = Arc::new(Field::new("item", DataType::Float64, true));
@@ -84,7 +84,7 @@ pub fn list(state: &RecordBatch, name: &str, rule: Rule, detector: &str) -> Resu
     Ok(LargeListArray::new(item, lists.offsets().clone(), Arc::new(numbers), lists.nulls().cloned()))
 }
 
-/// Doubles with NaN for null, and no nulls.
+/// Doubles without nulls; a null becomes NaN.
 fn numbers(array: &ArrayRef) -> Float64Array {
     let numbers = array.as_primitive::<Float64Type>();
     match numbers.null_count() {
@@ -105,7 +105,7 @@ pub fn is_number(kind: &DataType) -> bool {
     kind.is_integer() || kind.is_floating()
 }
 
-/// A column of whole numbers from `least` up.
+/// A column of whole numbers, each at least `least`.
 pub fn whole(state: &RecordBatch, name: &str, least: u64, detector: &str) -> Result<Vec<u64>> {
     let array = column(state, name, detector)?;
     let bad = || wrong(&format!("the column {name:?} does not hold whole numbers from {least} up"), detector);
@@ -124,13 +124,13 @@ pub fn whole(state: &RecordBatch, name: &str, least: u64, detector: &str) -> Res
     values.into_iter().map(|x| x.filter(|x| *x >= least).ok_or_else(bad)).collect()
 }
 
-/// The sum of such numbers.
+/// The sum of whole numbers.
 pub fn total(numbers: &[u64], name: &str, detector: &str) -> Result<u64> {
     let sum = numbers.iter().try_fold(0u64, |sum, x| sum.checked_add(*x).filter(|sum| *sum <= MOST));
     sum.ok_or_else(|| wrong(&format!("the numbers of {name:?} add up to more than records there can be"), detector))
 }
 
-/// A column of truth values that are the same in all rows of all states.
+/// A column of truth values that is constant over all states.
 pub fn flag(states: &[RecordBatch], name: &str, detector: &str) -> Result<bool> {
     let mut found: Option<bool> = None;
     for state in states {
@@ -151,7 +151,7 @@ pub fn flag(states: &[RecordBatch], name: &str, detector: &str) -> Result<bool> 
     Ok(found.unwrap_or(false))
 }
 
-/// The chunks of a key, all of one type that a key can have.
+/// The chunks of a key, which must all have one type that a key can have.
 pub fn key(chunks: &[ArrayRef], name: &str, detector: &str) -> Result<Vec<ArrayRef>> {
     let bad = |what: String| wrong(&format!("the key {name:?} holds {what}"), detector);
     let plain: Result<Vec<ArrayRef>> =
@@ -175,7 +175,7 @@ pub fn key(chunks: &[ArrayRef], name: &str, detector: &str) -> Result<Vec<ArrayR
     plain.iter().map(|c| cast(c, kind).map_err(|e| bad(e.to_string()))).collect()
 }
 
-/// States have fewer rows than a row number can count.
+/// An error if the states have more rows than a row number can count.
 pub fn rows(states: &[RecordBatch], detector: &str) -> Result<()> {
     let rows: usize = states.iter().map(RecordBatch::num_rows).sum();
     if rows >= u32::MAX as usize {

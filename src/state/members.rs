@@ -1,5 +1,4 @@
-//! The members of fitted groups in a state: lists of numbers beside the keys. Restoring and merging
-//! go by them alone.
+//! The members of fitted groups in a state: lists of numbers beside the keys. Restoring and merging use nothing else.
 
 use std::sync::Arc;
 
@@ -14,7 +13,7 @@ use crate::progress::Progress;
 use crate::state::checked::{self, Rule, column, wrong};
 use crate::store::Every;
 
-/// Leaves out the missing values of each group, and says where the groups begin then.
+/// Removes the missing values of each group and updates where the groups begin.
 pub fn compact<T: Copy>(starts: &mut [usize], values: &mut Vec<T>, missing: impl Fn(&T) -> bool) {
     let (mut kept, mut from) = (0, 0);
     for start in &mut starts[1..] {
@@ -30,12 +29,12 @@ pub fn compact<T: Copy>(starts: &mut [usize], values: &mut Vec<T>, missing: impl
     values.truncate(kept);
 }
 
-/// A column of numbers; NaN is null.
+/// A column of numbers; NaN becomes null.
 pub fn numbers(values: impl Iterator<Item = f64>) -> ArrayRef {
     Arc::new(values.map(|v| Some(v).filter(|v| !v.is_nan())).collect::<Float64Array>())
 }
 
-/// The values of the first groups, a list each; null for the rows behind them.
+/// One list for each of the first groups; null for the remaining rows.
 pub fn lists(starts: &[usize], values: Vec<f64>, rows: usize) -> ArrayRef {
     let groups = starts.len() - 1;
     let lengths = (0..rows).map(|g| if g < groups { starts[g + 1] - starts[g] } else { 0 });
@@ -45,14 +44,14 @@ pub fn lists(starts: &[usize], values: Vec<f64>, rows: usize) -> ArrayRef {
     Arc::new(LargeListArray::new(item, offsets, Arc::new(Float64Array::from(values)), nulls))
 }
 
-/// The numbers of a list column, group after group, and where each group begins.
+/// The numbers of a list column group by group, and where each group begins.
 #[derive(Default)]
 pub struct List {
     pub starts: Vec<usize>,
     pub values: Vec<f64>,
 }
 
-/// [`read_all_lists`] of as many as are asked for.
+/// [`read_all_lists`] for a fixed number of columns.
 pub fn read_lists<const N: usize>(
     states: &[RecordBatch],
     keys: &[String],
@@ -65,8 +64,8 @@ pub fn read_lists<const N: usize>(
     Ok((group_keys, names.map(|_| lists.next().unwrap_or_default())))
 }
 
-/// The groups of several states together, and the named list columns over them, each by its rule. Rows whose
-/// first list is null hold no members.
+/// The groups of several states together, with the named list columns, each checked by its rule. A row whose first list
+/// is null has no members.
 pub fn read_all_lists(
     states: &[RecordBatch],
     keys: &[String],
@@ -100,7 +99,7 @@ pub fn read_all_lists(
     Ok((group_keys, lists))
 }
 
-/// The lists of each group one behind the other; `number` says which group each list is of.
+/// Concatenates the lists of each group. `number` gives the group of each list.
 fn by_group(lists: &[LargeListArray], number: &[u32], groups: usize) -> List {
     let all = || lists.iter().flat_map(|l| (0..l.len()).map(move |row| l.value(row))).zip(number);
     let mut starts = vec![0usize; groups + 1];
@@ -121,7 +120,7 @@ fn by_group(lists: &[LargeListArray], number: &[u32], groups: usize) -> List {
     List { starts, values }
 }
 
-/// Several numbers of each member must be as many.
+/// An error unless the lists of each member have the same length.
 pub fn same_lengths(lists: &[&List], names: &[&str], detector: &str) -> Result<()> {
     match lists.iter().zip(names).find(|(list, _)| list.starts != lists[0].starts) {
         None => Ok(()),
@@ -132,7 +131,7 @@ pub fn same_lengths(lists: &[&List], names: &[&str], detector: &str) -> Result<(
     }
 }
 
-/// Keys as they were before they went through other hands: text as views, dates as days.
+/// Keys in their original types: text as views, dates as days. Other tools may have changed them.
 pub fn plain(column: &ArrayRef) -> Result<ArrayRef> {
     let kind = match column.data_type() {
         DataType::Dictionary(_, value) => value.as_ref().clone(),
@@ -145,7 +144,7 @@ pub fn plain(column: &ArrayRef) -> Result<ArrayRef> {
     })
 }
 
-/// The values of a key called `name`: a period is a day, also where other hands made it a timestamp.
+/// The values of the key `name`. A period is a day, even if another tool made it a timestamp.
 pub fn plain_key(name: &str, column: &ArrayRef) -> Result<ArrayRef> {
     let day = name == "date" || Every::named(name).is_some();
     if day && matches!(column.data_type(), DataType::Timestamp(_, _)) {

@@ -1,4 +1,4 @@
-//! Fits as tables and back: lists of members beside the keys, and every column checked before it is used.
+//! Fits as tables and back: lists of members beside the keys. Every column is checked before use.
 
 pub mod checked;
 pub mod members;

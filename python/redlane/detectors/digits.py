@@ -6,37 +6,44 @@ from redlane.detectors.base import Detector
 
 
 class Digits(Detector):
-    """Does somebody invent numbers?
+    """Are the declared values of a trader invented?
 
-    For each entity: do the first two digits of its values stray from those of other traders of the same HS
-    chapters (chi-square, cells joined until each is expected to hold five values; degrees of freedom after Haldane
-    1937), and are more of its values of four digits or more round (nothing but zeros behind the first two;
-    binomial)? Benford's law itself is no null for
-    one trader (Cerioli et al., PNAS 2019), so the expected digits are its peers', with 200 values' weight
-    drawn to all products' and to Benford's. One trader's values hang together and spread wider than independent
-    ones: with 20 entities or more, both statistics are measured against their own spread among entities. The
-    two p-values are combined after Cauchy (Liu and Xie 2020).
+    Use it to find traders whose values have unusual first two digits, or too many round numbers. The expected digits
+    are those of other traders of the same HS chapters, not those of Benford's law: the values of a single trader need
+    not follow that law.
+
+    Do not use it for traders with few values, with one product, or with fixed prices; the first two get no score. Fixed
+    prices from a price list can look invented.
+
+    - `score` is -log10 of the p-value, one for each trader.
+    - `p_value` combines two tests: of the first two digits (chi-square) and of the share of round values (binomial). A
+      value of four digits or more is round if only zeros follow its first two digits.
+    - `observed` is the mean absolute deviation of the shares of the first two digits from the expected shares.
+      `expected` is the deviation that chance gives for this number of values. For comparison: against Benford's law,
+      0.0022 counts as nonconforming (Nigrini 2012).
+
+    Limits: values of one trader depend on each other, so both statistics vary more than independent values would. This
+    is corrected with the variation among traders, but only if 20 of them or more have a score.
 
     Parameters
     ----------
     entity
         The key whose values are traders: `importer`, `exporter`, or any other as in `Shipments.aggregate`.
     min_values
-        Fewest values of 10 or more, 50 at least.
+        The smallest number of values of 10 or more: at least 50.
     min_products
-        Fewest HS chapters: the digits of one product's prices need not be anybody's law.
+        The smallest number of HS chapters. The digits of the prices of one product need not follow any law.
 
     Scores
     ------
-    A row an entity: its key, `score` (-log10 p), `p_value`, `direction` (null), `observed` (mean absolute
-    deviation of the shares of first two digits from the expected ones; Nigrini 2012 calls 0.0022 nonconforming
-    against Benford) and `expected` (what chance gives for so many values), `peer`, `n_peers` (values), `caution`,
-    `reason`, `digits_p`, `round_share`, `round_expected`, `round_p`. Null where values or chapters are too few.
+    One row for each trader: its key, `score`, `p_value`, `direction` (null), `observed`, `expected`, `peer`, `n_peers`
+    (number of values), `caution`, `reason`, `digits_p` (of the first test), `round_share`, `round_expected` and
+    `round_p` (of the second test). A score is null if the trader has too few values or HS chapters.
 
     State
     -----
-    A row an entity and HS chapter: the keys, `n`, and `digits`, the first two digits of each value, 1000 more
-    where it has four digits or more and 2000 more where it is round besides.
+    One row for each trader and HS chapter: the keys, `n`, and `digits`: the first two digits of each value, plus 1000
+    if the value has four digits or more, or plus 2000 if it is round as well.
 
     Examples
     --------
@@ -44,6 +51,8 @@ class Digits(Detector):
     >>> ships = rl.samples.shipments(20_000).ships
     >>> rl.Digits(entity="importer").fit_score(ships).column_names[:3]
     ['importer', 'score', 'p_value']
+
+    See docs/methods.md, section `Digits`.
     """
 
     def __init__(self, *, entity: str = "importer", min_values: int = 100, min_products: int = 3) -> None:

@@ -1,4 +1,4 @@
-"""Destinations that move apart."""
+"""Destinations whose trade develops differently."""
 
 from __future__ import annotations
 
@@ -9,14 +9,25 @@ from redlane.shipments import Window
 
 
 class Divergence(Detector):
-    """Did one destination move apart from the others?
+    """Did the trade with one destination develop differently from the trade with others?
 
-    The log growth of every product and destination between two windows, less what the product grew everywhere and
-    what the destination grew in everything: two effects found by median polish (Tukey 1977), weighted by how well
-    each growth is known. A growth is known as well as its two sums are worth records of one size, (sum v)^2 / sum
-    v^2 (Kish 1965), so that one large consignment is no trend. The score is the rest in spreads, learnt from all
-    pairs; p-values follow their tails. An empty window counts as half a typical record of the product: no growth is
-    infinite.
+    Use it to compare two windows of time, such as the years before and after an event: which products grew to one
+    destination while they did not grow to others? The growth of each product and destination is compared with the
+    growth of the product to all destinations and the growth of the destination in all products.
+
+    Do not use it for products with one destination, or where windows hold very few records. To follow trade through a
+    third country, use `Diversion`.
+
+    - `score` is the log growth that these two effects do not explain, in scales learnt from all pairs.
+    - `p_value` follows the tails of all pairs.
+    - `direction` says whether the trade grew more (`high`) or less (`low`) than expected. `observed` is the current
+      value, `expected` the one given by the two effects.
+    - `growth`, `growth_others`, `log_divergence` and `ratio_of_ratios` compare the destination with the other
+      destinations of the product.
+
+    Limits: a growth is known only as well as its two sums. A sum of few records, or one with a single large
+    consignment, is uncertain, and the score takes that into account. An empty window counts as half a typical record of
+    the product, so that no growth is infinite.
 
     Parameters
     ----------
@@ -27,28 +38,29 @@ class Divergence(Detector):
     measure
         A sum of a column: ``"value"``, ``"net_weight"``.
     current, base
-        Windows as in `Shipments.compare`; the last twelve months of the data and the twelve before, where not given.
+        Windows as in `Shipments.compare`. By default they are the last twelve months of the data and the twelve months
+        before.
 
     Scores
     ------
-    A row a product and destination: the keys, `score` (spreads), `p_value`, `direction`, `observed` (current value),
-    `expected` (by the two effects), `peer`, `n_peers` (other destinations of the product), `caution`, `reason`,
-    `base`, `current`, `growth` (current / base - 1), `growth_others` (of the product's other destinations together),
-    `log_divergence` (the difference of the two log growths), `ratio_of_ratios` (its exponential), `against` (the
-    destination of the product that went furthest the other way), `growth_against`. A score is null where a product
-    has one destination only, or a window is negative.
+    One row for each product and destination: the keys, `score`, `p_value`, `direction`, `observed`, `expected`, `peer`,
+    `n_peers` (other destinations of the product), `caution`, `reason`, `base`, `current`, `growth` (current / base -
+    1), `growth_others` (of the other destinations of the product together), `log_divergence` (the difference of the two
+    log growths), `ratio_of_ratios` (its exponential), `against` (the destination of the product that moved furthest in
+    the other direction), `growth_against`. A score is null if a product has only one destination, or a window is
+    negative.
 
     State
     -----
-    A row a product and destination: keys, `n`, cells (`periods`, `records`, `values`, `square_periods`, `squares`),
-    `base`, `current`, `log_growth`, `expected`, `z`.
+    One row for each product and destination: keys, `n`, cells (`periods`, `records`, `values`, `square_periods`,
+    `squares`), `base`, `current`, `log_growth`, `expected`, `z`.
 
     Raises
     ------
     MissingColumnError
-        Shipments without the role `date`, a key or the measure.
+        The shipments lack the role `date`, a key or the measure.
     ArgumentError
-        Windows outside the data, or that overlap.
+        The windows lie outside the data, or overlap.
 
     Examples
     --------
@@ -58,6 +70,8 @@ class Divergence(Detector):
     >>> best = max(scores.to_pylist(), key=lambda r: r["score"] or 0)
     >>> best["hs6"]
     '690912'
+
+    See docs/methods.md, section `Divergence`.
     """
 
     def __init__(

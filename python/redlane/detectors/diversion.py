@@ -1,4 +1,4 @@
-"""Trade that goes round through third countries."""
+"""Trade through third countries."""
 
 from __future__ import annotations
 
@@ -10,19 +10,26 @@ from redlane.shipments import Window
 
 
 class Diversion(Detector):
-    """Did trade that stopped going direct go round through a third country?
+    """Did trade with a target go through a third country after an event?
 
-    For every product and intermediary three legs before and after the event: direct from the origins to the target,
-    in from the origins to the intermediary, and onward from there to the target. Each leg's change is a log ratio in
-    standard errors, that of the leg in beyond the product's growth in the rest of the world (the middle of its growth
-    to the other destinations, where there are five that count; none is assumed where not). The score is the root
-    harmonic mean square of drop, growth and growth, which is near the weakest of them and grows with all; where a leg
-    went the other way it is 0.
+    Use it for sanctions, embargoes and new duties. For each product and each intermediary it compares three legs before
+    and after the event: direct trade from the origins to the target, trade from the origins to the intermediary, and
+    trade from the intermediary to the target.
 
-    The p-value is the share of placebo scores as large, one added: the same score at every month before the event
-    that leaves room for two windows side by side, and the growth of products whose direct trade did not fall at the
-    event itself. Where there are a thousand of them, their generalised Pareto tail is followed beyond the largest
-    (Hosking and Wallis 1987).
+    Do not use it without a known event date. The p-value needs earlier dates for comparison, so the data must begin at
+    least two windows before the event (two years with windows of a year).
+
+    - `score` is high if the direct leg fell and the other two legs grew. It is close to the weakest of these three
+      changes, in standard errors, and 0 if a leg moved in the other direction.
+    - `p_value` is the share of placebo scores at least as high: scores at earlier dates, and of products whose direct
+      trade did not fall. With few placebos it cannot be small.
+    - `observed` is the trade to the intermediary after the event, `expected` the trade if it had grown like that of the
+      product in the rest of the world.
+    - `excess` is the difference, `lost` the loss of direct trade, `substitution_ratio` is excess / lost.
+
+    Limits: the score shows changes at the same time, not that the same goods moved on. If the data hold no trade of the
+    intermediary with the target, only two legs are compared; a caution says so. If fewer than five other destinations
+    count, no growth of the world is assumed.
 
     Parameters
     ----------
@@ -31,37 +38,37 @@ class Diversion(Detector):
     event
         The day: a date or ``"2022-02-24"``.
     through
-        Intermediaries; all other destinations, where not given.
+        Intermediaries; by default all other destinations.
     by
-        Keys of products; `hs6`, or one product in all where the data have no HS codes.
+        Keys of products. By default `hs6`, or one product in all if the data have no HS codes.
     origins
-        Origins; all but the target and the intermediary, where not given.
+        Origins; by default all but the target and the intermediary.
     measure
         A sum: ``"value"``, ``"net_weight"``, ``"quantity"``.
     before, after
-        Windows as in `Shipments.compare`; the calendar years before and after that of the event where the data hold
-        them whole, or else the twelve months next to it.
+        Windows as in `Shipments.compare`. By default they are the calendar years before and after that of the event, if
+        the data hold them completely, and otherwise the twelve months next to the event.
 
     Scores
     ------
-    A row a product and intermediary: the keys, `through`, `score` (standard errors, see above), `p_value`,
-    `direction` (of the leg in), `observed` (the leg in, after), `expected` (by the world's growth), `peer`, `n_peers`
-    (placebos), `caution`, `reason`, `direct_before`, `direct_after`, `lost`, `in_before`, `in_after`, `in_expected`,
-    `excess`, `onward_before`, `onward_after` (null where the data hold no trade from the intermediary on),
-    `substitution_ratio` (excess / lost; null where nothing was lost), `placebos`, and the months of the three legs:
-    `direct_series`, `in_series`, `onward_series` from `series_from` on. Origins that look like sums of others (by
-    name, or because every month equals the rest) get a caution.
+    One row for each product and intermediary: the keys, `through`, `score` (in standard errors), `p_value`, `direction`
+    (of the leg to the intermediary), `observed`, `expected`, `peer`, `n_peers` (number of placebos), `caution`,
+    `reason`, `direct_before`, `direct_after`, `lost`, `in_before`, `in_after`, `in_expected`, `excess`,
+    `onward_before`, `onward_after` (null if the data hold no trade from the intermediary to the target),
+    `substitution_ratio` (null if nothing was lost), `placebos`, and the months of the three legs: `direct_series`,
+    `in_series`, `onward_series`, beginning with `series_from`. Origins that look like sums of others (by their name, or
+    because they equal the sum of the rest in every month) get a caution.
 
     State
     -----
-    A row a product, origin and destination: keys, `n`, and cells by month.
+    One row for each product, origin and destination: keys, `n`, and cells by month.
 
     Raises
     ------
     MissingColumnError
-        Shipments without the roles `date`, `origin`, `destination`, or without the measure.
+        The shipments lack the roles `date`, `origin` or `destination`, or the measure.
     ArgumentError
-        A target that is no destination, an event outside the data, windows on the wrong side of it.
+        The target is not a destination, the event lies outside the data, or a window lies on the wrong side of it.
 
     Examples
     --------
@@ -71,6 +78,8 @@ class Diversion(Detector):
     >>> best = max(scores.to_pylist(), key=lambda r: r["score"] or 0)
     >>> best["hs6"], best["through"]
     ('848210', 'KG')
+
+    See docs/methods.md, section `Diversion`.
     """
 
     def __init__(

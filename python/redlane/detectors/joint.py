@@ -1,4 +1,4 @@
-"""Oddity in the joint view of several columns."""
+"""Shipments that are unusual in several columns together."""
 
 from __future__ import annotations
 
@@ -8,39 +8,46 @@ from redlane.detectors.base import Detector
 
 
 class Isolation(Detector):
-    """Is a shipment easily told apart from the rest?
+    """Is a shipment easy to separate from all others, in several columns together?
 
-    Isolation forest (Liu, Ting and Zhou 2008): the score is 2^(-E[h] / c), between 0 and 1, where h is the depth
-    at which random cuts isolate the shipment and c = 2 H(n-1) - 2 (n-1)/n the mean depth for a sample of n,
-    with exact harmonic numbers. Texts are categories and are cut into random halves; a category that a cut
-    has not met goes with the smaller half; nulls go with the half that a coin decides for each cut.
+    Use it for a first look at data without clear peer groups, and for combinations of numbers and categories. It is an
+    isolation forest: random cuts divide the shipments until each one is alone. An unusual shipment is alone after few
+    cuts.
 
-    Each tree has its own seed and its sample is drawn by hashing the shipments' content, so the same shipments
-    in any order, or in parts merged later, give the same forest.
+    Do not use it for prices within products if you know the HS code: `UnitValue` compares like with like and finds
+    more.
+
+    - `score` lies between 0 and 1. It is high for shipments that few cuts isolate; about 0.5 is ordinary.
+    - `p_value` is the share of the shipments that trees were drawn from, this one included, with a score at least as
+      high (conformal). It cannot be smaller than one divided by their number plus one.
+    - `observed` is the score, `expected` the score of the median shipment.
+    - The reason names the columns whose cuts isolate the shipment.
+
+    Limits: unusual does not mean wrong; large or small shipments are unusual too. The forest depends on `seed`. It does
+    not depend on the order of the shipments: data in another order, or fitted in parts and merged, give the same
+    forest.
 
     Parameters
     ----------
     columns
-        Names of columns. The roles `value`, `net_weight` and `quantity`, and `unit_value` (value / net weight),
-        are taken as logarithms; other columns of numbers as they are; texts and other roles as categories.
+        Names of columns. The roles `value`, `net_weight` and `quantity`, and `unit_value` (value / net weight), are
+        taken as logarithms. Other columns of numbers are taken as they are. Texts and other roles are categories.
     trees
-        How many.
+        The number of trees.
     sample
-        Shipments a tree, 2 to 65536.
+        Shipments for each tree, 2 to 65536.
     seed
         Chooses the forest.
 
     Scores
     ------
-    A row a shipment, in source order: `row`, `score`, `p_value` (conformal: the share of the shipments that trees
-    were drawn from, this one added, that score as much; no less than one over their number), `direction`
-    (null), `observed` (the score) and `expected` (the middle shipment's), `peer`, `n_peers`, `caution`,
-    `reason` (with the columns whose cuts isolate it).
+    One row for each shipment, in source order: `row`, `score`, `p_value`, `direction` (null), `observed`, `expected`,
+    `peer`, `n_peers`, `caution`, `reason`.
 
     State
     -----
-    The shipments that trees are drawn from, a row a content: the columns, `count`, and `fitted`, the number of
-    all shipments fitted.
+    The shipments that trees are drawn from, one row for each distinct content: the columns, `count`, and `fitted`, the
+    number of all shipments fitted.
 
     Examples
     --------
@@ -49,6 +56,8 @@ class Isolation(Detector):
     >>> scores = rl.Isolation(columns=("value", "net_weight", "origin")).fit_score(ships)
     >>> 0 < min(scores["score"].to_pylist()) < max(scores["score"].to_pylist()) < 1
     True
+
+    See docs/methods.md, section `Isolation`.
     """
 
     def __init__(
@@ -66,13 +75,22 @@ class Isolation(Detector):
 
 
 class Ecod(Detector):
-    """Is a shipment out at the tails of several columns?
+    """Does a shipment lie in the tails of several columns?
 
-    Empirical-cumulative-distribution outlier detection (Li et al. 2022), made inductive: the fit keeps the
-    distribution functions, so a score never depends on the shipments scored beside it. For each column
-    U_l = -ln F(x), U_r = -ln F⁻(x), U_skew = the tail to which the column is skewed (both where it is not); the
-    score is the sum over columns of the largest. On the fitted data it equals PyOD's. A value beyond all
-    fitted ones counts as the most extreme of them; a null says nothing.
+    Use it for a fast first look at columns of numbers. It is the outlier detector ECOD (empirical cumulative
+    distribution functions), which has no parameters to tune. The fit keeps the distribution of each column, so the
+    score of a shipment never depends on the shipments that are scored with it.
+
+    Do not use it where only the combination of columns is unusual, such as a normal value with a normal weight that do
+    not fit together: each column is looked at separately. Add `unit_value`, or use `Isolation`.
+
+    - `score` is a sum over columns: for each, -ln of the share of fitted values at least as extreme.
+    - `p_value` is the share of the fitted shipments, this one included, with a score at least as high (conformal).
+    - `observed` is the score, `expected` the score of the median shipment.
+    - The reason names the columns that add most.
+
+    Limits: a value beyond all fitted ones counts as the most extreme of them, so the size of the excess is lost. A
+    missing value adds nothing to the score. The p-value cannot be smaller than 1 / (n + 1) for n fitted shipments.
 
     Parameters
     ----------
@@ -81,13 +99,12 @@ class Ecod(Detector):
 
     Scores
     ------
-    A row a shipment, in source order: `row`, `score`, `p_value` (conformal: the share of fitted shipments, this
-    one added, that score as much), `direction` (null), `observed` (the score) and `expected` (the middle
-    shipment's), `peer`, `n_peers`, `caution`, `reason` (with the columns that say most).
+    One row for each shipment, in source order: `row`, `score`, `p_value`, `direction` (null), `observed`, `expected`,
+    `peer`, `n_peers`, `caution`, `reason`.
 
     State
     -----
-    The fitted columns, a row a shipment: they are the distribution functions.
+    The fitted columns, one row for each shipment. They are the distribution functions.
 
     Examples
     --------
@@ -96,6 +113,8 @@ class Ecod(Detector):
     >>> detector = rl.Ecod().fit(ships.where(date=(None, "2022")))
     >>> len(detector.score(ships)) == len(ships)
     True
+
+    See docs/methods.md, section `Ecod`.
     """
 
     def __init__(self, *, columns: Sequence[str] = ("value", "net_weight", "unit_value")) -> None:

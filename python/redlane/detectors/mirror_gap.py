@@ -1,4 +1,4 @@
-"""Two reports of one flow."""
+"""Two reports of the same flow."""
 
 from __future__ import annotations
 
@@ -8,53 +8,55 @@ from redlane.detectors.base import Detector
 
 
 class MirrorGap(Detector):
-    """Do the exporter's and importer's reports of a flow disagree beyond freight and insurance?
+    """Do the reports of exporter and importer differ by more than freight and insurance?
 
-    The importer's reports are moved back by the usual lag (the middle number of days between the two reports of
-    flows with one record each), then both sides are summed by flow and period. Where both report, the gap is
-    ln(import / export), with the benefit of the doubt where `max_lag` leaves open to which period imports belong, less
-    what is usual on the route and for the product (medians, drawn to that of all): freight,
-    insurance, mark-ups. Its score is in spreads of all gaps (1.4826 MAD), its p-value by their tails. Where one side
-    is silent, also within `max_lag`, the flow is
+    Use it where the data hold both reports of a flow (role `reported_by`): mirror statistics of two countries. The two
+    reports are summed by flow and period and compared. Large gaps point to undervaluation, wrong origins or goods that
+    never arrived.
 
-    - ``"lost"``: it left and never arrived; or
-    - ``"orphan"``: it arrived and never left;
+    Do not use it with the reports of one side only. Records that one side publishes later than `max_lag` look missing.
 
-    with the p-value q^n for n records, q being the share of such records that the silent side's country misses,
-    drawn to the share of all (the score is -log10 p). A country that never reports as that side is no partner: null.
+    - `class` is ``"both"`` if both sides report, ``"lost"`` if only the exporter reports (goods left and did not
+      arrive), ``"orphan"`` if only the importer reports (goods arrived and did not leave).
+    - `score`: for ``"both"``, the gap ln(import / export) beyond the usual gap of the route and the product, in scales
+      of all gaps. For the other classes it is -log10 of the p-value.
+    - `p_value`: for ``"both"``, from the tails of all gaps. For the other classes, the probability that the country
+      that does not report misses this many records.
+    - `observed` is the importer's report, `expected` the exporter's report with the usual gap.
+    - `reliability_exporter` and `reliability_importer` say how well the reports of a country agree with those of its
+      partners. `reconciled` is an average of both reports, weighted by reliability.
 
-    How far reporters can be relied on is estimated jointly by the Growth Lab's iteration: with D = |X - M| / (X + M)
-    of a pair of countries, an exporter's reliability is its number of partners over the sum of D times theirs, and
-    the other way round, 25 times, scaled to a mean of one. `reconciled` weighs both reports by exp(reliability).
+    Limits: if `max_lag` leaves open to which period some imports belong, the gap closest to the usual one is taken. A
+    country that never reports as that side is not a partner: its flows have no score.
 
     Parameters
     ----------
     by
-        Keys of flows; they must hold `origin` and `destination`.
+        Keys of flows. They must hold `origin` and `destination`.
     every
         ``"month"``, ``"quarter"``, ``"year"``, ...
     measure
         A sum: ``"value"``, ``"net_weight"``.
     max_lag
-        Days that the importer's report may come later before it counts as missing.
+        The number of days by which the importer's report may be later before it counts as missing.
 
     Scores
     ------
-    A row a flow and period: the keys, `period` (first day), `score`, `p_value`, `direction`, `observed` (the
-    importer's report), `expected` (the exporter's, with the usual gap), `peer` (the route), `n_peers` (routes),
-    `caution`, `reason`, `class` (``"both"``, ``"lost"``, ``"orphan"``), `export`, `import`, `gap`, `usual_gap`
-    (logarithms), `ghost_share` (1 - import / export), `reconciled`, `reliability_exporter`, `reliability_importer`.
+    One row for each flow and period: the keys, `period` (first day), `score`, `p_value`, `direction`, `observed`,
+    `expected`, `peer` (the route), `n_peers` (number of routes), `caution`, `reason`, `class`, `export`, `import`,
+    `gap` and `usual_gap` (logarithms), `ghost_share` (1 - import / export), `reconciled`, `reliability_exporter`,
+    `reliability_importer`.
 
     State
     -----
-    A row a flow and side: keys, `n`, cells by day, `expected` (log gap), `scale`, `lag` (days).
+    One row for each flow and side: keys, `n`, cells by day, `expected` (log gap), `scale`, `lag` (days).
 
     Raises
     ------
     MissingColumnError
-        Shipments without `date`, `reported_by`, a key or the measure.
+        The shipments lack `date`, `reported_by`, a key or the measure.
     ArgumentError
-        Keys without origin and destination, records of one side only.
+        The keys lack origin or destination, or all records are of one side.
 
     Examples
     --------
@@ -63,6 +65,8 @@ class MirrorGap(Detector):
     >>> scores = rl.MirrorGap(every="year").fit_score(ships)
     >>> sorted(set(scores["class"].to_pylist()))
     ['both', 'lost', 'orphan']
+
+    See docs/methods.md, section `MirrorGap`.
     """
 
     def __init__(

@@ -13,53 +13,62 @@ from redlane.table import Table
 
 
 class Newcomer(Detector):
-    """A firm or pair first seen recently, already large?
+    """Is a firm (or a pair of firms) new in the data and already large?
 
-    An entity is new when its first record comes after the burn-in of the data, or after a sleep of `dormant` days.
-    Its volume over the `window` days from then (scaled up where the data end before) is compared, on logarithms,
-    with that of other newcomers: of its main HS heading and year, of the heading, of its chapter and year, of the
-    chapter, of the year, or of all, the first of these with `min_peers`. Centre and scale are median and 1.4826
-    MAD, the scale shrunk to that of all newcomers. The p-value is that of the generalised Pareto tail of all
-    excesses (probability-weighted moments, Hosking and Wallis 1987, what stands out being left out of a second
-    fit); only large volumes are odd.
+    Use it to look for firms set up for one purpose, such as to trade around sanctions. An entity is new if its first
+    record comes after the first `burn_in` days of the data, or after `dormant` days without a record. Its volume in the
+    `window` days from then is compared with that of other newcomers of the same product and year.
+
+    Do not use it where names of firms are missing or written in several ways: each spelling is a new firm. Do not use
+    it for data much shorter than `burn_in` plus `window`.
+
+    - `score` is the distance of the log volume above the median of its cohort of newcomers, in scales; 0 if below.
+    - `p_value` is the probability of a distance at least as large among all newcomers. Only large volumes are unusual.
+    - `observed` is the volume in the window, `expected` the median of the cohort, scaled to the days that the data
+      hold.
+    - `first_seen`, `slept_since`, `founded`, `days` and `records` are the evidence.
+
+    Limits: a firm that is older than the data looks new. Pass `founded` if you know founding dates; a firm that was old
+    when it was first seen then gets a caution. An entity with its first record less than 30 days before the end of the
+    data has no score.
 
     Parameters
     ----------
     entity
         One or more keys: ``"importer"``, ``("exporter", "importer")``, ``("importer", "hs4")``.
     window
-        Days from the first record over which volume counts, 30 or more.
+        Days from the first record for which the volume is counted, 30 or more.
     burn_in
-        Days at the start of the data in which everybody is new, so nobody is.
+        Days at the start of the data. An entity seen in them does not count as new, because it may be older than the
+        data.
     dormant
         Days without a record after which an entity counts as new again.
     measure
         A sum: ``"value"``, ``"net_weight"``, ``"shipments"``.
     min_peers
-        Fewest newcomers of a cohort.
+        The smallest number of newcomers in a cohort.
     founded
-        Founding dates by the first key of the entity, where they are known: a mapping from name to date, or a table
-        of two columns, name and date. They are told in the reason; a firm that is old when first seen gets a caution.
+        Founding dates by the first key of the entity, where you know them: a mapping from name to date, or a table with
+        two columns, name and date. The reason shows them.
 
     Scores
     ------
-    A row an entity: its keys, `score` (spreads above other newcomers), `p_value`, `direction`, `observed` (volume
-    of the window), `expected` (the cohort's middle, scaled to the days seen), `peer` (the cohort), `n_peers`,
-    `caution`, `reason`, `first_seen`, `slept_since`, `founded`, `days` (of the window, in the data), `records`. Null
-    scores: entities that were there from the start, or came less than 30 days before the end. Scoring later records,
-    those fitted keep their verdict, and entities not seen before count as new, their days up to the end of the
-    records scored.
+    One row for each entity: its keys, `score`, `p_value`, `direction`, `observed`, `expected`, `peer` (the cohort),
+    `n_peers`, `caution`, `reason`, `first_seen`, `slept_since` (the last record before a pause of `dormant` days),
+    `founded`, `days` (of the window, in the data), `records`. A score is null if the entity was there from the start,
+    or came less than 30 days before the end. When later records are scored, entities that were fitted keep their
+    scores. Entities not seen before count as new, and their days run to the end of the records scored.
 
     State
     -----
-    A row an entity and HS heading: keys, `n`, the cells by day, `first_seen`, `volume`, `centre`, `scale`.
+    One row for each entity and HS heading: the keys, `n`, the cells by day, `first_seen`, `volume`, `centre`, `scale`.
 
     Raises
     ------
     MissingColumnError
-        Shipments without the role `date`, a key or the measure.
+        The shipments lack the role `date`, a key or the measure.
     ArgumentError
-        Data shorter than the burn-in, a measure that is no sum.
+        The data are shorter than the burn-in, or the measure is not a sum.
 
     Examples
     --------
@@ -70,6 +79,8 @@ class Newcomer(Detector):
     >>> best = max(scores.to_pylist(), key=lambda r: r["score"] or 0)
     >>> best["importer"]
     'Vostok Prime Trading LLC KG'
+
+    See docs/methods.md, section `Newcomer`.
     """
 
     def __init__(

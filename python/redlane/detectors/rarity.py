@@ -8,11 +8,24 @@ from redlane.detectors.base import Detector
 
 
 class Rarity(Detector):
-    """How surprising is this partner for this product?
+    """How rare is this partner (origin, importer, ...) for this product?
 
-    The score is -ln p(of | given), with the probability smoothed by the method of Witten and Bell (1991): in a
-    group with D distinct partners among n shipments, p = (count + D q) / (n + D), where q is the partner's share
-    of all shipments, (count + 1) / (N + partners + 1).
+    Use it to look for unusual origins, wrong codes and false declarations of origin: shipments whose partner seldom
+    occurs in their group, by default the HS code. Any pair of keys works, such as importer and exporter.
+
+    Do not use it where most partners of a group occur only once, such as importers of a rare product: then no partner
+    is unusual. It does not look at amounts; a partner with one large shipment is as rare as one with one small
+    shipment.
+
+    - `score` is -ln of the smoothed probability of the partner in its group (0 or more, in nats).
+    - `p_value` is the share of the shipments of the group, this one included, whose partner occurs no more often than
+      this one. It is null in a group of one shipment.
+    - `observed` is the smoothed probability, `expected` the share of the partner in all shipments.
+    - `lift` is the probability of partner and group together, divided by the product of their separate probabilities.
+      Below 1 they occur together less often than expected by chance.
+
+    Limits: new partners are not wrong by themselves. The p-value cannot be smaller than 1 / n for a group of n
+    shipments, so small groups give no findings at a low false discovery rate.
 
     Parameters
     ----------
@@ -23,19 +36,13 @@ class Rarity(Detector):
 
     Scores
     ------
-    A row a shipment, in source order: `row`, `score` (0 or more, in nats), `p_value`, `direction` (null),
-    `observed` (the probability), `expected` (the partner's share of all shipments), `peer`, `n_peers`,
-    `caution`, `reason`, `lift`: P(partner, group) / (P(partner) P(group)) as in Das and Schneider (2007), below
-    1 where they meet less often than chance would have it.
-
-    The p-value is conformal: the share of the group's shipments, this one among them, whose partner occurs no
-    more often in the group. A group in which many partners come once therefore makes no partner odd.
-    `fit_score` counts each shipment once; `score` takes shipments as new ones. A score is null where nothing
-    was fitted for its group.
+    One row for each shipment, in source order: `row`, `score`, `p_value`, `direction` (null), `observed`, `expected`,
+    `peer`, `n_peers`, `caution`, `reason`, `lift`. `fit_score` counts each shipment once. `score` treats shipments as
+    new ones, which are added to those fitted. A score is null if no shipment was fitted for the group.
 
     State
     -----
-    A row a pair: the keys, `n` shipments, `probability`.
+    One row for each pair of group and partner: the keys, `n` shipments, `probability`.
 
     Examples
     --------
@@ -44,6 +51,8 @@ class Rarity(Detector):
     >>> scores = rl.Rarity(of="origin", given=("hs6",)).fit_score(ships)
     >>> scores.column_names[-1]
     'lift'
+
+    See docs/methods.md, section `Rarity`.
     """
 
     def __init__(self, *, of: str = "origin", given: Sequence[str] = ("hs6",)) -> None:

@@ -6,45 +6,50 @@ from redlane.detectors.base import Detector
 
 
 class Repeats(Detector):
-    """The same consignment twice, or one consignment in pieces?
+    """Was a consignment declared twice, or split into several?
 
-    Each shipment is compared with those of the same code, parties, countries and reporting side (as far as
-    these roles are there) up to `window` days off:
+    Use it to look for duplicate records and for consignments that are split to stay under a threshold. Each shipment is
+    compared with those of the same HS code, parties, countries and reporting side (as far as the data have these roles)
+    within `window` days:
 
-    - a duplicate has the very same day, value and weight;
+    - a duplicate has the same day, value and weight;
     - a near duplicate has a value that differs by no more than `tolerance`;
-    - a split lies, like others, less than `band` under `threshold`, and together they exceed it.
+    - a split has, like other shipments, a value less than `band` under `threshold`, and together they exceed it.
 
-    Each count is judged by the binomial tail P(X >= like), X of `among` trials with the rate at which other
-    parties' shipments of the code do the same, (matches + 1/2) / (shipments + 1); for a near duplicate no less
-    than the rate among the parties' own shipments outside the window, because a standing order repeats
-    itself. The p-value is the least of them times how many were asked (Bonferroni).
+    Do not use it for aggregated statistics, or where standing orders with fixed prices are the rule. It needs the roles
+    `date` and `value`, and `exporter` or `importer`.
+
+    - `score` is -log10 of the p-value; 0 if no other shipment is similar.
+    - `p_value` compares the number of similar shipments with a binomial distribution. Its rate is that of other
+      parties' shipments of the code. For a near duplicate it is at least the rate among the parties' own shipments
+      outside the window, because standing orders repeat.
+    - `observed` is the number of similar shipments, `expected` the number expected by chance.
+    - `kind` is `duplicate`, `near duplicate`, `split` or null.
+
+    Limits: real repeated deliveries on one day look like duplicates. Splits need a threshold that you know.
 
     Parameters
     ----------
     window
-        Days on either side, 0 or more.
+        Days before and after the shipment, 0 or more.
     tolerance
-        Share by which values of near duplicates may differ, 0 to 0.5.
+        The share by which the values of near duplicates may differ, 0 to 0.5.
     threshold
-        A value that consignments may be kept under, in the currency of the source, such as a duty-free limit.
-        Without it splits are not looked for.
+        A value that consignments may be kept under, in the currency of the source, such as a duty-free limit. Without
+        it the detector does not look for splits.
     band
-        How far under the threshold is just under it, as a share.
+        How far under the threshold a value may lie to be just under it, as a share.
 
     Scores
     ------
-    A row a shipment, in source order: `row`, `score` (-log10 p; 0 where nothing is like it), `p_value`,
-    `direction` (null), `observed` (others like it) and `expected` (by chance), `peer`, `n_peers`, `caution`,
-    `reason`, `kind` (`duplicate`, `near duplicate`, `split` or null). Null where the date is missing or the value
-    is missing, zero or negative.
-
-    `fit_score` compares shipments with each other, `score` with those that were fitted.
+    One row for each shipment, in source order: `row`, `score`, `p_value`, `direction` (null), `observed`, `expected`,
+    `peer`, `n_peers`, `caution`, `reason`, `kind`. A score is null if the date or the value is missing, or the value is
+    zero or negative. `fit_score` compares the shipments with each other, `score` with those that were fitted.
 
     State
     -----
-    A row a group of the same code and parties: the keys, `n`, lists of `days` (since 1970-01-01), `values`,
-    `weights`.
+    One row for each group of the same code and parties: the keys, `n`, and lists of `days` (since 1970-01-01),
+    `values`, `weights`.
 
     Examples
     --------
@@ -54,6 +59,8 @@ class Repeats(Detector):
     >>> planted = set(r["row"] for r in sample.truth.to_pylist() if r["pattern"] == "split")
     >>> bool((scores.loc[sorted(planted), "kind"] == "split").mean() > 0.9)
     True
+
+    See docs/methods.md, section `Repeats`.
     """
 
     def __init__(

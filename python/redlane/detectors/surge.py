@@ -1,4 +1,4 @@
-"""Flows that jump, shift or collapse."""
+"""Flows with spikes, level shifts or collapses."""
 
 from __future__ import annotations
 
@@ -8,62 +8,63 @@ from redlane.detectors.base import Detector
 
 
 class Surge(Detector):
-    """Did a flow jump or collapse?
+    """Did a flow rise or fall suddenly?
 
-    Every flow (a combination of `by`) is measured period by period and gets a robust baseline: level, slow trend,
-    season where two of them are there, and at most one level shift, all by medians, so that the anomaly cannot pull
-    what it is measured by (the model of Rousseeuw, Perrotta, Riani and Hubert 2019). The date of a shift is where
-    two levels fit best (an exact scan of absolute deviations); it is kept where it pays for itself by the Schwarz
-    criterion. Then every period is measured against the baseline:
+    Use it for time series of trade: one for each combination of `by`, with one value for each period. Each series gets
+    a robust baseline: a level, a slow trend, a season (if the data hold two of them) and at most one level shift. The
+    baseline is made of medians, so an anomaly cannot move the values it is compared with.
 
-    - numbers of things (`shipments`, `<column>.distinct`) on 2 sqrt(n + 3/8) (Anscombe 1948), with a spread of at
-      least what chance gives, by the negative binomial;
-    - a flow with records in at least half of the periods, or a measure that is no sum, on logarithms;
-    - one that mostly rests like a count, n being its value in typical records, so that a few records after a pause
-      are no alarm; it has no season, and a shift only where it had records in at least half of the periods up to
-      some date or from one on; both by Student's t.
+    Do not use it for short series, or for series with several level shifts: it finds one at most. It does not compare
+    flows with each other; `Divergence` does.
 
-    p-values follow tails learnt from all flows, as for `UnitValue`. A shift is one finding, in the period where it
-    begins: its score is its size in standard errors (widened for what neighbouring periods have in common), its
-    p-value counts every date as one that might have been. Later periods are measured against the new level.
+    - `score` is the distance of the period from the baseline, in scales of the series. For a level shift it is the size
+      of the shift in standard errors.
+    - `p_value` comes from tails learnt from all flows, as for `UnitValue`. For a shift it takes into account that the
+      date was chosen among all dates.
+    - `kind` is ``"spike"``, ``"dip"``, ``"shift"`` or ``"collapse"`` (a shift to a tenth or less); null where nothing
+      is unusual. A shift is one finding, in the period where it begins. Later periods are compared with the new level.
+    - `observed` and `expected` are the measured value and the value of the baseline (at a shift: without the shift).
+
+    Limits: the last period of a file is often incomplete. Flows with records in less than half of the periods have no
+    season, and they have a shift only where they traded in half of the periods up to, or from, some date. One large
+    consignment in a thin flow is not unusual.
 
     Parameters
     ----------
     by
         Keys of the flows, as in `Shipments.aggregate`; no period.
     every
-        ``"day"``, ``"week"``, ``"month"``, ``"quarter"`` or ``"year"``; seasons are 7, 52, 12, 4 and 1 of them.
+        ``"day"``, ``"week"``, ``"month"``, ``"quarter"`` or ``"year"``. A season has 7, 52, 12, 4 and 1 of them.
     measure
-        Any measure of `Shipments.aggregate`: ``"value"``, ``"shipments"``, ``"unit_value.median"``,
-        ``"importer.hhi"`` (concentration), ...
+        Any measure of `Shipments.aggregate`: ``"value"``, ``"shipments"``, ``"unit_value.median"``, ``"importer.hhi"``
+        (concentration), ...
     mode
-        ``"whole"``: each period against the whole history; ``"expanding"``: each period against those before it
-        alone, as it would have been judged when it came. Shifts can only be told apart afterwards, so an expanding
-        fit names none.
+        ``"whole"``: each period is compared with the whole history. ``"expanding"``: each period is compared with
+        earlier periods only, as at the time when it was reported. A shift can be recognised only afterwards, so an
+        expanding fit names none.
     min_periods
-        Fewest periods the data must have, 6 or more; an expanding fit judges from there on.
+        The smallest number of periods in the data, 6 or more. An expanding fit scores later periods only.
 
     Scores
     ------
-    A row a flow and period: the keys, `period` (its first day), `score` (spreads, or standard errors of a shift),
-    `p_value`, `direction`, `observed`, `expected` (at a shift: without it), `peer`, `n_peers` (periods), `caution`,
-    `reason`, `kind` (``"spike"``, ``"dip"``, ``"shift"``, ``"collapse"``: a shift to a tenth or less; null where
-    nothing is out of the ordinary), and of a shift `shift` (first day), `before` and `after` (medians of the
-    measure). A flow that trades in half of the periods or more has a row in each of them, an empty one being zero;
-    one that mostly rests has rows where it has records, and where it shifted. Records without a date are in no flow.
+    One row for each flow and period: the keys, `period` (its first day), `score`, `p_value`, `direction`, `observed`,
+    `expected`, `peer`, `n_peers` (number of periods), `caution`, `reason`, `kind`, and for a shift `shift` (first day),
+    `before` and `after` (medians of the measure). If the measure is a sum, a flow with records in half of the periods
+    or more has a row for every period; a period without records counts as zero. Other flows have rows for the periods
+    with records, and for the period of a shift. Records without a date belong to no flow.
 
     State
     -----
-    A row a flow: the keys, `n`, `level` and `scale` (on the scale named by `form`), `before`, `after`, `shift`, and
-    the cells (`periods`, days since 1970-01-01; `records`; `values`). Sums merge to the bits of all records at
-    once; other measures merge where the fits have no flow and period in common.
+    One row for each flow: the keys, `n`, `level` and `scale` (on the transformed scale that `form` names), `before`,
+    `after`, `shift`, and the cells: `periods` (days since 1970-01-01), `records`, `values`. Sums merge to the same bits
+    as a fit on all records at once. Other measures merge if the fits have no flow and period in common.
 
     Raises
     ------
     MissingColumnError
-        Shipments without the role `date`, or without a key or the measure.
+        The shipments lack the role `date`, a key or the measure.
     ArgumentError
-        Fewer periods than `min_periods`, a period among the keys, an unknown `every` or `mode`.
+        Fewer periods than `min_periods`, a period among the keys, or an unknown `every` or `mode`.
 
     Examples
     --------
@@ -72,6 +73,8 @@ class Surge(Detector):
     >>> scores = rl.Surge(by=("hs6", "destination"), measure="shipments").fit_score(ships)
     >>> scores.column_names[:4]
     ['hs6', 'destination', 'period', 'score']
+
+    See docs/methods.md, section `Surge`.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Prices against their peers."""
+"""Unit values compared with those of a peer group."""
 
 from __future__ import annotations
 
@@ -8,78 +8,71 @@ from redlane.detectors.base import Detector
 
 
 class UnitValue(Detector):
-    """Is the price per kilogram, or per unit, out of line with its peers?
+    """Is the unit value (price per kilogram or per unit) out of line with its peer group?
 
-    For each shipment x = ln(numerator / denominator), and z = (x - centre) / scale within the finest peer
-    group that has at least `min_peers` members with a price. The centre is the median, the scale 1.4826 MAD
-    (Hampel 1974; Iglewicz and Hoaglin 1993) or one of the others below. Where half the peers have one and the
-    same price, the interquartile range or the mean absolute deviation takes its place; where all have, the
-    parent's scale does, with a caution.
+    Use it to look for undervalued or overvalued goods, and for wrong weights or quantities. Each shipment is compared
+    with its peer group: the shipments with the same keys, by default the same HS code and origin. If fewer than
+    `min_peers` of them have a price, the next coarser group of `backoff` takes their place.
 
-    Both are drawn to the parent group's, the next in `backoff`: the scale as sqrt((n s² + 10 s_p²) / (n + 10)),
-    the centre by precision, with weight 1 / (1 + n τ² / (π/2 s²)) on the parent's, where τ² is the variance of
-    centres about their parents beyond chance (empirical Bayes; Efron and Morris 1975). Large groups, and
-    levels whose groups differ much, hardly move.
+    Do not use it where one code holds goods of very different prices and no column tells them apart; add such a column
+    to `by` if there is one. Where the price per kilogram depends on the size of the shipment, `ValueWeight` fits
+    better.
+
+    - `score` is the distance of the log price from the centre of the peer group, in scales (robust z, without sign).
+      The centre is the median. The scale is by default 1.4826 times the median absolute deviation.
+    - `p_value` is the probability of a distance at least as large among ordinary prices. It depends on how long the
+      tails of the peer group are: three scales from the centre is unusual in a group with short tails and normal in one
+      with long tails.
+    - `direction` is `high` or `low`. `observed` and `expected` are prices: of the shipment, and the centre.
+
+    Limits: if half of a peer group or more is wrong, the correct records look unusual. Where ordinary prices have very
+    long tails, only extreme prices get a small p-value. A score shows that a price is unusual. It does not show why.
 
     Parameters
     ----------
     measure
-        `value/net_weight`, `value/quantity` or `net_weight/quantity`; quantities are compared within one unit. Where
-        the shipments have a quantity and no net weight, `value/net_weight` means `value/quantity`, and their notes
-        say so.
+        `value/net_weight`, `value/quantity` or `net_weight/quantity`. Quantities are compared within one unit. If the
+        shipments have a quantity and no net weight, `value/net_weight` means `value/quantity`; a note of the shipments
+        says so.
     by
         Keys of the finest peer group, as in `Shipments.aggregate`.
     min_peers
-        Fewest members with a price, 3 or more.
+        The smallest number of members with a price: 3 or more.
     backoff
-        Coarser groups, tried in turn. `()` means the `by` groups alone: a row whose group is too small then has
-        a null score.
+        Coarser groups, tried in this order. `()` means that only the groups of `by` are used. A row whose group is too
+        small then has no score.
     scale
-        ``"mad"``; ``"qn"`` or ``"sn"`` (Rousseeuw and Croux 1993), more efficient and without a centre; or
-        ``"adjusted"``, one scale above the centre and one below, from the fences of the adjusted boxplot with
-        the medcouple (Hubert and Vandervieren 2008), for skewed prices.
+        ``"mad"``, the median absolute deviation; ``"qn"`` or ``"sn"`` (Rousseeuw and Croux 1993), which are more
+        efficient and need no centre; or ``"adjusted"``, for skewed prices: one scale above the centre and one below,
+        from the fences of the adjusted boxplot with the medcouple (Hubert and Vandervieren 2008).
 
     Scores
     ------
-    A row a shipment, in source order: `row`, `score` (|z|, 0 or more), `p_value` (see below), `direction` (`high` or
-    `low`), `observed` and `expected` (prices; expected is the peers' centre), `peer` (the group used), `n_peers`,
-    `caution`, `reason`. A score is null where value or weight is missing, zero or negative (a correction), or peers
-    are too few; the reason says which.
+    One row for each shipment, in source order: `row`, `score` (0 or more), `p_value`, `direction`, `observed`,
+    `expected`, `peer` (the peer group used), `n_peers`, `caution`, `reason`. The score is null if value or weight is
+    missing, zero or negative (a correction), or if the peer group is too small. The reason says which.
 
-    `caution` names the first of these that applies: peers at one price; quantities without a unit; a token weight
-    (0.001, 0.01, 0.1 or 1 kg) behind a score above 3.5; weights that look imputed (all of 20 peers or more have
-    one ratio to quantity); peers seen only before or after a revision of the Harmonized System that lies in the
-    fitted data.
-
-    The p-value is twice the share of a normal beyond u, where |z| / stretch = u exp(a + b u + c u²), in the manner
-    of Tukey's g-and-h distributions: b stretches the tail like a lognormal's, c like a Student-t's. `stretch` says
-    how far the outer twentieth of a group lies, in its scales, beside the usual group's, drawn to 1 by what chance
-    explains (empirical Bayes; DerSimonian and Laird 1986): a price three spreads out is news where all others keep
-    within two, and none where one in ten lies as far. Where it is below 1, the p-value is no smaller than the normal's
-    of z, or than without it where that is smaller still. The coefficients are learnt for each side, level and size of
-    group from the quantiles of the fitted scores between the upper 15 % and the upper 1.1 %, which one anomaly in a
-    hundred moves little, and from those farther out as long as the tail goes on as it has begun; where two sides
-    alike part from each other, the farther one's outer quantiles follow the nearer's. Then again without what
-    that finds at a false discovery rate of 0.005, until it finds no more. Sizes with fewer than 2,000 scores take the
-    tail of all sizes together. Where a scale made from n peers is less certain than theirs were, u is then read as
-    Student's t with `tail_freedom` degrees of freedom f (else null) and made normal by
-    (8 f + 1) / (8 f + 3) √(f ln(1 + u²/f)) (Wallace 1959): 1 / f is (n / (n + 10))² / (0.37 (n - 1)), without the 10 at
-    the coarsest level, less its mean over all scores, 0.37 being the efficiency of a MAD (Rousseeuw and Croux 1993).
+    `caution` holds the first of these that applies: the peers have one price; quantities have no unit; a value of 1
+    with a price more than 3.5 scales too low, or a weight of 0.001, 0.01, 0.1 or 1 kg with a price more than 3.5 scales
+    too high (both look like placeholders); weights look imputed (20 peers or more, and all have the same ratio of
+    weight to quantity); the code of the peers was used only before or only after a revision of the Harmonized System
+    that lies within the fitted data.
 
     State
     -----
-    A row a group of each level: `level`, the keys, `n`, `centre` and `scale` (of the log price; `scale_below`,
-    `scale_above` and `medcouple` with ``scale="adjusted"``), `one_price` (the scale is the parent's), `stretch`, the
-    coefficients of the tails, `tail_below_a` to `tail_above_c`, `tail_freedom`, `measure`, `members` (the sorted log
-    prices of the finest groups) and `facts` (of these: first and last day since 1970-01-01, smallest and largest
-    weight / quantity, and how many have that ratio).
+    One row for each group of each level: `level`, the keys, `n`, `centre` and `scale` (of the log price; `scale_below`,
+    `scale_above` and `medcouple` with ``scale="adjusted"``), `one_price` (the scale is that of the parent group),
+    `tail_scale` (how far the outer prices lie, relative to the usual group), the coefficients of the tails
+    (`tail_below_a` to `tail_above_c`, `tail_freedom`), `measure`, `members` (the sorted log prices of the finest
+    groups) and `facts` (of these groups: first and last day since 1970-01-01, smallest and largest ratio of weight to
+    quantity, and how many members have such a ratio).
 
     Raises
     ------
     MissingColumnError
-        A role or key that the shipments lack.
+        The shipments lack a role or a key.
     ArgumentError
-        An unknown measure or scale, fewer than 3 `min_peers`.
+        An unknown measure or scale, or `min_peers` below 3.
 
     Examples
     --------
@@ -92,6 +85,8 @@ class UnitValue(Detector):
     >>> detector = rl.UnitValue().fit(history)
     >>> len(detector.score(new)) == len(new)
     True
+
+    See docs/methods.md, section `UnitValue`.
     """
 
     def __init__(

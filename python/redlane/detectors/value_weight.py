@@ -1,4 +1,4 @@
-"""Values against the line of value on weight."""
+"""Values compared with a robust regression on weight."""
 
 from __future__ import annotations
 
@@ -8,64 +8,68 @@ from redlane.detectors.base import Detector
 
 
 class ValueWeight(Detector):
-    """Is a shipment off its group's value-to-weight line?
+    """Is the value of a shipment far from the regression line of value on weight of its group?
 
-    In every group the line value = intercept + slope x weight is fitted by least trimmed squares: it minimises
-    the sum of the h = (n + p + 1) div 2 smallest squared residuals, p the number of coefficients (Rousseeuw 1984;
-    searched for as in FAST-LTS, Rousseeuw and Van Driessen 2006; lines through up to 24 shipments are found exactly),
-    so that up to half of the group may be wrong. Then shipments beyond 2.24 scales are left out and the line is
-    fitted again. The EU's anti-fraud services use the method on trade data (Perrotta, Riani, Torti).
+    Use it where the price per kilogram depends on the size of the shipment, or where goods are priced by weight and by
+    quantity together (`on`). In each group the line value = intercept + slope x weight is fitted by least trimmed
+    squares. Up to half of the group may be wrong without harm to this line. The anti-fraud services of the European
+    Union use this method on trade data.
 
-    `on` can name several numbers, such as net weight and quantity where goods are priced by both:
-    value = intercept + slope x weight + slope x quantity. Where they nearly go together the fit holds and its
-    slopes one by one say little (variance inflation above 10; Marquardt 1970); the reason then says so.
+    Do not use it for small groups, or where most shipments of a group have the same weight; `UnitValue` needs no line.
+    Where prices vary by factors, set `log=True`: on the scale of money a value far too low is only a short distance
+    below the line.
 
-    The score is |residual| / (spread x sqrt(u² + d)), where u = (weight / median weight)^power is how residuals
-    of traded goods grow with the weight, and d the variance of the fit itself at that weight (its leverage, as in
-    the prediction error of any regression): a line is known badly where its group has few shipments. The power
-    is 0, 1/2 or 1, whichever evens residuals out best over all groups, and is in the state. With a power above 0
-    the line is fitted again to the shipments kept, each weighted by 1 / u²: the fair line, which shipments are
-    scored by. The spread is 1.4826 times the median of |residual| / u.
+    - `score` is the residual divided by its standard error, without sign. The standard error includes the scale of the
+      residuals, which may grow with the weight, and the uncertainty of the line itself.
+    - `p_value` is two-sided, from tails learnt from groups of the same size, as for `UnitValue`.
+    - `direction` is `high` or `low`. `observed` is the value, `expected` the value on the line, both in the currency of
+      the source.
+
+    Limits: groups with two price levels of similar frequency have no single line. With several regressors that move
+    together, the fit is usable but its separate slopes are not; the reason says so (variance inflation above 10).
 
     Parameters
     ----------
     by
-        Keys of the groups, as in `Shipments.aggregate`. With a quantity in `on`, add ``"quantity_unit"`` where units
-        are mixed.
+        Keys of the groups, as in `Shipments.aggregate`. With a quantity in `on`, add ``"quantity_unit"`` if the data
+        have several units.
     on
-        What value is regressed on: one to four names of roles or columns that hold numbers. The first is the size
-        that the spread grows with.
+        The regressors: one to four names of roles or columns that hold numbers. The scale of the residuals may grow
+        with the first of them.
     min_peers
-        Fewest shipments with a value and a place on the line: 6 or more, and three more for each further name.
+        The smallest number of shipments with a value and all regressors: 6 or more, and three more for each further
+        regressor.
     log
-        Fit ln value = intercept + slope x ln weight instead; the power is then 0. Where prices scatter by
-        factors this finds more, too low prices above all, and its p-values are the more exact.
+        Fit ln value = intercept + slope x ln weight instead. The scale of the residuals then does not depend on the
+        weight. Where prices vary by factors this finds more anomalies, above all too low prices, and its p-values are
+        more exact.
     method
-        ``"lts"``; or ``"mm"``, which follows it by an MM-estimate (Yohai 1987; bisquare, half breakdown, 95 %
-        efficiency; its S-estimate as in Salibian-Barrera and Yohai 2006) that uses more of the data.
+        ``"lts"``, least trimmed squares; or ``"mm"``, an MM-estimate (Yohai 1987) that starts from it and uses more of
+        the data.
 
     Scores
     ------
-    A row a shipment, in source order: `row`, `score`, `p_value` (two-sided, by tails learnt as for `UnitValue` from the
-    scores of groups of that size), `direction`, `observed` (the value) and `expected` (the line's, both in the currency
-    of the source), `peer`, `n_peers`, `caution`, `reason` (with the Bonferroni verdict within the group). A
-    score is null where value or a number of `on` is missing, zero or negative, or the group has no line: too few
-    shipments, half of them of one weight (or of numbers that go with each other exactly), or half of them on one
-    line exactly; the reason says which.
+    One row for each shipment, in source order: `row`, `score`, `p_value`, `direction`, `observed`, `expected`, `peer`,
+    `n_peers`, `caution`, `reason`. The reason also says whether the shipment is an outlier of its group at 1 % after
+    the Bonferroni correction. A score is null if value or a regressor is missing, zero or negative, or if the group has
+    no line: it has too few shipments, half of them have the same weight (or regressors that depend on each other
+    exactly), or half of them lie exactly on one line. The reason says which.
 
     State
     -----
-    A row a group: the keys, `n`, `raw_intercept` and `raw_slope` (least trimmed squares), `intercept` and `slope`
-    (reweighted, or MM), `fair_intercept` and `fair_slope`, `sum_of_squares` (least trimmed), `scale`, `kept`,
-    `spread`, `power`, `no_line`, and the members' `net_weight_values` and `value_values`. With several names in
-    `on` there is a slope for each, such as `slope_quantity`.
+    One row for each group: the keys, `n`, `raw_intercept` and `raw_slope` (least trimmed squares), `intercept` and
+    `slope` (reweighted, or MM), `fair_intercept` and `fair_slope` (the line used for the scores), `sum_of_squares` (the
+    trimmed sum), `scale` (of the residuals of the shipments kept), `kept` (their number), `spread` (the scale used for
+    the scores), `power` (of the weight, by which that scale grows), `no_line` (why there is none), and the members'
+    `net_weight_values` and `value_values`. With several names in `on` there is one slope for each, such as
+    `slope_quantity`.
 
     Raises
     ------
     MissingColumnError
-        A role or key that the shipments lack.
+        The shipments lack a role or a key.
     ArgumentError
-        Too few `min_peers`, an unknown method, a name in `on` that holds no numbers or comes twice.
+        `min_peers` is too small, the method is unknown, or a name in `on` holds no numbers or comes twice.
 
     Examples
     --------
@@ -77,6 +81,8 @@ class ValueWeight(Detector):
     >>> both = rl.ValueWeight(by=("hs6",), on=("net_weight", "quantity")).fit(ships)
     >>> [name for name in both.state().column_names if name.startswith("slope")]
     ['slope_net_weight', 'slope_quantity']
+
+    See docs/methods.md, section `ValueWeight`.
     """
 
     def __init__(

@@ -1,11 +1,11 @@
-//! One tail, and a quick way along it.
+//! One tail, and a fast interpolation of it.
 
 use std::sync::OnceLock;
 
-/// About that of a Student-t with four degrees of freedom.
+/// About the tail of a Student's t with four degrees of freedom.
 pub const CAUTIOUS: Tail = Tail { a: 0.06, b: 0.0, c: 0.09 };
 
-/// Where a score stands: z = u exp(a + b u + c u²).
+/// A tail: z = u exp(a + b u + c u²), with u the standard normal quantile.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tail {
     pub a: f64,
@@ -13,14 +13,14 @@ pub struct Tail {
     pub c: f64,
 }
 
-/// The scores that marks are kept for go from 2^-6 to 2^10.
+/// Marks cover the scores from 2^-6 to 2^10.
 const OCTAVES: (u64, u64) = (1023 - 6, 1023 + 10);
-/// Marks for each power of two are 2 to this.
+/// The base-2 logarithm of the number of marks for each power of two.
 const MARKS: u64 = 6;
 
 impl Tail {
-    /// The standard normal that z, above zero, stands for: by Newton's method in ln u, where the
-    /// function is increasing and convex, so it converges from the right.
+    /// The standard normal quantile u for a score z > 0, by Newton's method in ln u. The function is increasing and
+    /// convex there, so the method converges from the right.
     pub fn normal(&self, z: f64) -> f64 {
         let target = libm::log(z);
         let mut u = (z / libm::exp(self.a)).min(40.0);
@@ -37,13 +37,13 @@ impl Tail {
         u
     }
 
-    /// How fast that grows with z.
+    /// The derivative of u with respect to z.
     fn slope(&self, z: f64, u: f64) -> f64 {
         u / (z * (1.0 + self.b * u + 2.0 * self.c * u * u))
     }
 }
 
-/// A tail, and the normals (and how fast they grow) of evenly spread scores once they are asked for.
+/// A tail, with u and its derivative at evenly spaced scores. They are computed at first use.
 #[derive(Clone, Debug)]
 pub struct Curve {
     pub tail: Tail,
@@ -55,8 +55,7 @@ impl Curve {
         Curve { tail, marks: OnceLock::new() }
     }
 
-    /// [`Tail::normal`] to nine digits: by the cubic that has its values and slopes at the marks on
-    /// either side (Hermite).
+    /// [`Tail::normal`] to nine digits, by cubic Hermite interpolation between two marks.
     pub fn normal(&self, z: f64) -> f64 {
         let at = z.to_bits() >> (52 - MARKS);
         let from = at.wrapping_sub(OCTAVES.0 << MARKS) as usize;
@@ -64,7 +63,7 @@ impl Curve {
             return self.tail.normal(z);
         }
         let place = |mark: u64| f64::from_bits(mark << (52 - MARKS));
-        // No lock is held while they are made: two who ask at once both make them.
+        // No lock is held during the computation. Two threads that start at once both compute the marks.
         let marks = self.marks.get().unwrap_or_else(|| {
             let all = ((OCTAVES.0 << MARKS)..=(OCTAVES.1 << MARKS)).map(place);
             let made = all.map(|z| (z, self.tail.normal(z))).map(|(z, u)| (u, self.tail.slope(z, u))).collect();

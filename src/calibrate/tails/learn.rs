@@ -1,33 +1,32 @@
-//! Learning a tail from how many scores fell into each bin.
+//! Learning a tail from the number of scores in each bin.
 
 use super::curve::{CAUTIOUS, Tail};
 use super::{BINS, middle_of};
 use crate::stats::normal_quantile;
 
-/// The upper shares whose quantiles are used.
+/// Upper shares; the tail is fitted to their quantiles.
 const SHARES: [f64; 12] = [0.15, 0.10, 0.07, 0.05, 0.035, 0.025, 0.016, 0.011, 0.006, 0.003, 0.0015, 0.0007];
-/// So many of them always; those farther out only while the tail goes on as it has begun.
+/// The number of shares that are always used. Those farther out are used only while the tail continues as before.
 const ALWAYS: usize = 8;
-/// Scores that a quantile farther out must have beyond it.
+/// The smallest number of scores beyond an outer quantile.
 const BEYOND: f64 = 50.0;
-/// A tail goes on as it has begun while ln z - ln u grows by no more than this for each u, or than so
-/// many times as fast as before: anomalies, unlike nature, stand apart.
+/// Limits of growth: ln z - ln u may grow by this for each unit of u, or this many times as fast as before. Faster
+/// growth is a sign of anomalies.
 const GENTLE: f64 = 0.35;
 const FASTER: f64 = 1.6;
-/// How far the model itself may be off, in ln z.
+/// The error of the model in ln z.
 const MODEL_ERROR: f64 = 0.01;
-/// Without evidence a tail is stretched like a Student-t's rather than a lognormal's, which is the
-/// more cautious: the standard deviation of b beforehand.
+/// The prior standard deviation of b. Without evidence the tail is that of a Student's t and not of a lognormal. This
+/// is more cautious.
 const B_PRIOR: f64 = 0.2;
-/// Between these shares, how one side parts from the other is nature: skewness. Sides are alike where it
-/// comes to no more than so much of ln z.
+/// Between these shares a difference of the sides is natural skewness. The sides count as similar if the difference in
+/// ln z is at most ALIKE.
 const INNER: (usize, usize) = (0, 3);
 const ALIKE: f64 = 0.12;
-/// Beyond, they go on so while ln z parts by no more than this for each u, or than so many times
-/// ([`FASTER`]) as fast as before.
+/// Beyond them, the difference in ln z may grow by this for each unit of u, or [`FASTER`] times as fast as before.
 const APART: f64 = 0.15;
 
-/// Where one share of all scores begins.
+/// The quantile at one upper share of all scores.
 struct Quantile {
     u: f64,
     /// ln(z / u).
@@ -41,7 +40,7 @@ impl Quantile {
     }
 }
 
-/// The tails below and above, if there are enough scores to tell.
+/// The tails below and above; `None` with too few scores.
 pub fn fit(bins: &[u64], least: u64) -> Option<[Tail; 2]> {
     let total: u64 = bins.iter().sum();
     if total < least {
@@ -53,8 +52,7 @@ pub fn fit(bins: &[u64], least: u64) -> Option<[Tail; 2]> {
     Some([tail(below, total as f64), tail(above, total as f64)])
 }
 
-/// The quantiles of one side, from the middle outwards. Those of a side that holds too few scores for the
-/// inner shares are missing.
+/// The quantiles of one side, from the middle outwards. If a side has too few scores, its inner quantiles are missing.
 fn quantiles(bins: &[u64], total: f64) -> Vec<Quantile> {
     let mut found: Vec<Quantile> = Vec::new();
     let mut beyond = 0.0;
@@ -77,8 +75,8 @@ fn quantiles(bins: &[u64], total: f64) -> Vec<Quantile> {
     found
 }
 
-/// Where one of two sides that are alike parts from the other, anomalies of one kind begin (undervalued
-/// goods, say): its outer quantiles then follow the other side's.
+/// If two similar sides begin to differ, one of them holds anomalies of one kind, such as undervalued goods. Its outer
+/// quantiles are then reduced to those of the other side.
 fn draw_together(below: &mut [Quantile], above: &mut [Quantile]) {
     if below.len() != SHARES.len() || above.len() != SHARES.len() {
         return;
@@ -96,7 +94,7 @@ fn draw_together(below: &mut [Quantile], above: &mut [Quantile]) {
         parts.abs() > APART.max(FASTER * begun * parts.signum()) + doubt
     };
     let Some(from) = (INNER.1 + 1..u.len()).find(|&at| leaves(at)) else { return };
-    // Nature's part in it, from the inner shares on: those between hold some of the anomalies already.
+    // The natural difference, extrapolated from the inner shares. The shares between may hold anomalies already.
     let begins = |at: usize| apart[INNER.1] + begun * (u[at] - u[INNER.1]);
     for at in INNER.1 + 1..u.len() {
         if apart[from] > apart[from - 1] {
@@ -107,10 +105,10 @@ fn draw_together(below: &mut [Quantile], above: &mut [Quantile]) {
     }
 }
 
-/// The tail through quantiles of one side: weighted least squares of ln(z / u) on 1, u, u², with b and c at
+/// The tail through the quantiles of one side: weighted least squares of ln(z / u) on 1, u and u², with b and c at
 /// least zero.
 fn tail(mut points: Vec<Quantile>, total: f64) -> Tail {
-    // Inner shares can be missing, outer ones cannot.
+    // Only inner shares can be missing.
     let missing = SHARES.len() - points.len();
     let mut kept = points.len().min(ALWAYS - missing.min(ALWAYS));
     while kept < points.len() && kept > 3 && SHARES[missing + kept] * total >= BEYOND {
@@ -139,7 +137,7 @@ fn tail(mut points: Vec<Quantile>, total: f64) -> Tail {
 }
 
 fn least_squares(points: &[Quantile], with_b: bool, with_c: bool) -> Option<Tail> {
-    // Normal equations; a coefficient that is left out gets an equation of its own: it is zero.
+    // Normal equations. The equation of an omitted coefficient sets it to zero.
     let mut m = [[0.0; 4]; 3];
     for &Quantile { u, y, weight: w } in points {
         let x = [1.0, if with_b { u } else { 0.0 }, if with_c { u * u } else { 0.0 }];

@@ -1,18 +1,16 @@
-//! The tails of robust scores, learnt from the scores themselves: prices have heavier tails than the
-//! normal, often on one side more than on the other, groups of a coarse level mix goods, and a scale
-//! known from few peers makes scores wilder. So each level and size of group gets tails of its own,
-//! one for each side, in the manner of Tukey's g-and-h distributions: a score z stands where
-//! z = u exp(a + b u + c u²) puts the standard normal u. With b = c = 0 that is a normal, b stretches
-//! it like a lognormal or an exponential, c like a Student-t.
+//! The tails of robust scores, learnt from the scores themselves. Prices have longer tails than the normal, often
+//! longer on one side. Groups of a coarse level mix goods. A scale from few peers makes scores more variable. So each
+//! level and size of group has its own tail on each side, a form of Tukey's g-and-h distributions: z = u exp(a + b u +
+//! c u²), with u the standard normal quantile. With b = c = 0 the tail is normal; b makes it longer like a lognormal, c
+//! like a Student's t.
 //!
-//! The coefficients come from the quantiles between the upper 15 % and the upper 1.1 % of each side,
-//! which one anomaly in a hundred moves little, and from those farther out as long as the tail goes on
-//! as it has begun, and as the other side goes on. Where it breaks off, the file's own anomalies begin.
+//! The coefficients are fitted to the quantiles between the upper 15 % and 1.1 % of each side, which one anomaly in a
+//! hundred changes little, and to those farther out while the tail continues as before and as on the other side. A
+//! break is a sign of anomalies.
 //!
-//! A scale made from few peers is off by chance, which gives scores a Student's t in place of a normal. The
-//! tail of groups of one size has that in it; where there are too few scores for one, the tail of all sizes
-//! together stands in, and what stands for the normal is taken for a t, with as much doubt as a scale from so few
-//! peers has beyond that of all.
+//! A scale from few peers is uncertain, so scores follow a Student's t instead of a normal. The tail of groups of one
+//! size includes this. A size with too few scores uses the tail of all sizes, and reads the normal quantile as a t,
+//! with the uncertainty that exceeds the mean of all groups. See docs/methods.md.
 
 mod curve;
 mod learn;
@@ -22,17 +20,17 @@ pub use curve::Tail;
 use curve::{CAUTIOUS, Curve};
 use learn::fit;
 
-/// Upper bounds of the sizes of group that share a tail.
+/// Upper bounds of the sizes of groups that share a tail.
 const SIZES: [u32; 5] = [30, 50, 100, 300, u32::MAX];
-/// And a size that stands for each.
+/// A typical size for each of these classes.
 const TYPICAL: [u32; SIZES.len()] = [22, 39, 71, 173, 500];
-/// Fewer scores than this say too little about a tail; all sizes together then stand in.
+/// Fewer scores are not enough for a tail; the tail of all sizes is used.
 const ENOUGH: u64 = 2_000;
-/// Below this many scores in all, a cautious tail is assumed.
+/// With fewer scores in all, the cautious tail is used.
 const FEW: u64 = 200;
-/// How well a MAD knows the scale of a normal, beside the standard deviation of as many (Rousseeuw and Croux 1993).
+/// The efficiency of the MAD at the normal (Rousseeuw and Croux 1993).
 const EFFICIENCY: f64 = 0.37;
-/// The false discovery rate at which scores are left out, and how often the rest is learnt from at the most.
+/// The false discovery rate at which scores are left out, and the largest number of repetitions.
 const CLEANED_AT: f64 = 0.005;
 const PASSES: usize = 4;
 /// Bins are the leading bits of |z|: 256 for each power of two between 2^-12 and 2^20.
@@ -52,15 +50,15 @@ fn class(n: u32) -> usize {
     SIZES.partition_point(|&bound| bound <= n).min(SIZES.len() - 1)
 }
 
-/// How uncertain a scale made from n peers is, and drawn to one that is certain as if by so many more: one over
-/// its degrees of freedom.
+/// The uncertainty of a scale from n peers: one over its degrees of freedom. `drawn` is the weight, in peers, of a
+/// certain scale towards which it is shrunk.
 fn doubt(n: u32, drawn: f64) -> f64 {
     let n = f64::from(n.max(2));
     (n / (n + drawn)).powi(2) / (EFFICIENCY * (n - 1.0))
 }
 
-/// How many scores fell into each bin of each side, by size of group. Whole numbers: their sums do
-/// not depend on the order of rows.
+/// The number of scores in each bin of each side, by size of group. The counts are whole numbers, so sums do not depend
+/// on the order of rows.
 pub struct ScoreHistogram(Vec<Sides>);
 
 /// Bins below zero, then those above.
@@ -92,13 +90,13 @@ impl ScoreHistogram {
         self
     }
 
-    /// The tails, learnt again and again: what they show to be anomalies, at a false discovery rate of
-    /// 0.005, is no part of the next ones.
+    /// The tails. They are learnt repeatedly, each time without the scores that the last tails call anomalies at a
+    /// false discovery rate of 0.005.
     pub fn tails(&self) -> Tails {
         self.tails_drawn(0.0)
     }
 
-    /// The same, of scales that are drawn to others as if those were so many more peers.
+    /// The same for scales that are shrunk to others with the weight of `drawn` peers.
     pub fn tails_drawn(&self, drawn: f64) -> Tails {
         let (mut tails, mut left_out) = (self.learn(drawn), 0);
         for _ in 0..PASSES {
@@ -114,7 +112,7 @@ impl ScoreHistogram {
         tails
     }
 
-    /// The sizes of group and bins whose scores are anomalies by these tails.
+    /// The bins that hold anomalies according to these tails, with their size of group.
     fn anomalies(&self, tails: &Tails) -> Vec<(usize, usize)> {
         let mut steps: Vec<(f64, u64, usize, usize)> = Vec::new();
         for (class, sides) in self.0.iter().enumerate() {
@@ -149,7 +147,7 @@ impl ScoreHistogram {
         Tails { sizes: self.0.iter().map(of_size).collect(), drawn }
     }
 
-    /// The mean doubt of the scales of all scores.
+    /// The mean uncertainty of the scales of all scores.
     fn mean_doubt(&self, drawn: f64) -> f64 {
         let many = self.0.iter().map(|sides| sides.0.iter().sum::<u64>() as f64);
         let (sum, total) =
@@ -158,7 +156,7 @@ impl ScoreHistogram {
     }
 }
 
-/// For each size of group its tails.
+/// The tails for each size of group.
 #[derive(Clone, Debug)]
 pub struct Tails {
     sizes: Vec<SizeTails>,
@@ -169,7 +167,7 @@ pub struct Tails {
 struct SizeTails {
     /// Below and above.
     sides: [Curve; 2],
-    /// How much of the doubt of scales they have in them.
+    /// The uncertainty of scales that these tails include.
     within: f64,
 }
 
@@ -191,24 +189,24 @@ impl Tails {
         [0, 1].map(|side| self.sizes[class(n)].sides[side].tail)
     }
 
-    /// The degrees of freedom of what stands for a normal; `None` where it is one.
+    /// The degrees of freedom of the t; `None` for a normal.
     pub fn freedom(&self, n: u32) -> Option<f64> {
         let beyond = doubt(n, self.drawn) - self.sizes[class(n)].within;
         (beyond > 0.0).then_some(1.0 / beyond)
     }
 
-    /// Two-sided: twice the share beyond z on its side, by a scale made from n peers.
+    /// Two-sided: twice the share beyond z on its side, for a scale from n peers.
     pub fn p_value(&self, z: f64, n: u32) -> f64 {
         let u = self.normal(z, class(n));
         normal_two_sided(self.freedom(n).map_or(u, |freedom| normal_of_student(u, freedom)))
     }
 
-    /// For scores by a scale that is not made from each group's own n: no less than the normal's.
+    /// For scales that are not made from n members of one group. At least the p-value of the normal.
     pub fn p_value_or_normal(&self, z: f64, n: u32) -> f64 {
         normal_two_sided(self.normal(z, class(n)).min(z.abs()))
     }
 
-    /// The standard normal, above zero, that a score stands for.
+    /// The absolute standard normal quantile of a score.
     fn normal(&self, z: f64, class: usize) -> f64 {
         if z == 0.0 || !z.is_finite() {
             return z.abs();
@@ -271,13 +269,13 @@ mod tests {
         for u in [1.5, 3.0, 3.5] {
             within(tails.p_value(libm::exp(0.5 * u) - 1.0, 500), 2.0 * normal_upper(u), 1.5);
         }
-        // The short side is taken for a normal one: it claims less than it could.
+        // The short side is treated as normal, which makes its p-values larger than needed.
         assert!(tails.p_value(-0.8, 500) > 2.0 * normal_upper(libm::log(0.2).abs() / 0.5));
     }
 
     #[test]
     fn what_is_off_on_one_side_does_not_make_its_tail() {
-        // One in a hundred a quarter of the usual price: five spreads below.
+        // One price in a hundred is a quarter of the usual price: five scales below.
         let mut counts = ScoreHistogram::default();
         for i in 0..100_000 {
             let z = normal_quantile((f64::from(i) + 0.5) / 100_000.0);

@@ -1,4 +1,4 @@
-//! Detectors of flows: groups over time, and between places.
+//! Detectors of flows: groups over time and between places.
 
 mod divergence;
 mod diversion;

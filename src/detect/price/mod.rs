@@ -1,4 +1,4 @@
-//! Detectors of prices: is the value in line with weight or quantity?
+//! Detectors of prices: does the value fit the weight or the quantity?
 
 mod unit_value;
 mod value_weight;

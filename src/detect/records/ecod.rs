@@ -1,10 +1,10 @@
-//! `Ecod`: is a shipment out at the tails of several columns?
+//! `Ecod`: does a shipment lie in the tails of several columns?
 //!
-//! The empirical-cumulative-distribution detector of Li et al. (2022), made inductive: the fit keeps
-//! the distribution functions, so a shipment's score never depends on the shipments scored beside it.
-//! For each column U_l = -ln F(x), U_r = -ln F⁻(x), and U_skew is the tail to which the column is
-//! skewed (both where it is not); the score is the sum over columns of the largest. The p-value is
-//! conformal: the share of fitted shipments, this one added, that score as much.
+//! The detector of Li et al. (2022) with empirical cumulative distribution functions. The fit keeps the distribution
+//! functions, so a score never depends on the shipments scored together with it. For each column U_l = -ln F(x), U_r =
+//! -ln F⁻(x), and U_skew is the tail on the side of the skewness (the sum of both without skewness). The score is the
+//! sum over columns of the largest of the three. The p-value is conformal: the share of fitted shipments, this one
+//! included, with a score at least as high.
 
 use std::sync::Arc;
 
@@ -28,12 +28,12 @@ pub struct Ecod {
     pub columns: Vec<String>,
 }
 
-/// One column's distribution.
+/// The distribution of one column.
 struct Margin {
     name: String,
     /// Ascending; nulls are left out.
     sorted: Vec<f64>,
-    /// Every [`STRIDE`]th of them: small enough to stay in the cache while rows are scored.
+    /// Every [`STRIDE`]th value. They are few enough to stay in the cache during scoring.
     signposts: Vec<f64>,
     skewness: f64,
 }
@@ -44,16 +44,16 @@ struct Model {
     settings: Ecod,
     features: Vec<Feature>,
     margins: Vec<Margin>,
-    /// The fitted shipments' own scores, ascending.
+    /// The scores of the fitted shipments, ascending.
     calibration: Vec<f64>,
     own: Vec<f64>,
 }
 
 impl Margin {
-    /// The distribution of a column, and the tail of each of its values; `logs` are those of the whole
-    /// numbers up to their count.
+    /// The distribution of a column, and the tail of each of its values. `logs` holds the logarithms of the whole
+    /// numbers up to the number of rows.
     fn of(feature: &Feature, logs: &[f64], progress: &Progress) -> Result<(Margin, Vec<f64>)> {
-        // Values with their places, in order: places give the ranks back without a search.
+        // Values with their positions, sorted. The positions give the ranks without a search.
         let mut keys: Vec<(i64, u32)> = feature
             .values
             .iter()
@@ -97,7 +97,7 @@ impl Margin {
         left.max(right).max(skewed)
     }
 
-    /// How many fitted values are no larger than x, and how many are smaller.
+    /// The number of fitted values up to x, and the number below x.
     fn places(&self, x: f64) -> (usize, usize) {
         let (below, up_to) = (self.count(|v| v < x), self.sorted.len());
         if below == up_to || self.sorted[below] != x {
@@ -107,14 +107,14 @@ impl Margin {
         (if alone { below + 1 } else { self.count(|v| v <= x) }, below)
     }
 
-    /// How many of the fitted values, which `inside` holds for up to some point, it holds for.
+    /// The number of fitted values for which `inside` is true. It is true for the first values only.
     fn count(&self, inside: impl Fn(f64) -> bool) -> usize {
         let from = self.signposts.partition_point(|&v| inside(v)).saturating_sub(1) * STRIDE;
         let to = (from + STRIDE).min(self.sorted.len());
         from + self.sorted[from..to].partition_point(|&v| inside(v))
     }
 
-    /// Nulls say nothing.
+    /// A missing value adds nothing.
     fn at(&self, x: f64) -> f64 {
         if x.is_nan() || self.sorted.is_empty() {
             return 0.0;
@@ -212,7 +212,7 @@ impl Fit for Model {
     fn score(self: Arc<Self>, ships: &Shipments, _cache: &IndexCache, progress: &Progress) -> Result<SharedScores> {
         let columns: Vec<ScalarBuffer<f64>> =
             matrix::load(ships, &self.settings.columns, false, progress)?.into_iter().map(|f| f.values).collect();
-        // Column by column over some rows: one column's signposts fit the fastest cache.
+        // Column by column over blocks of rows, so that the signposts of one column stay in the fastest cache.
         let mut scores = vec![0.0; ships.len()];
         scores.par_chunks_mut(1 << 10).enumerate().for_each(|(chunk, scores)| {
             for (margin, column) in self.margins.iter().zip(&columns).take_while(|_| !progress.stopped()) {
@@ -224,8 +224,7 @@ impl Fit for Model {
         Ok(Arc::new(EcodScores { scores, columns, ships: ships.clone(), model: self }))
     }
 
-    /// The fitted columns, a row a shipment, in the order of their values: they are the distribution
-    /// functions.
+    /// The fitted columns, one row for each shipment, sorted by value. They are the distribution functions.
     fn state(&self, progress: &Progress) -> Result<RecordBatch> {
         let rows = self.own.len();
         let mut order: Vec<u32> = (0..rows as u32).collect();
@@ -252,10 +251,10 @@ struct EcodScores {
     scores: Vec<f64>,
 }
 
-/// A score beside those of the shipments fitted.
+/// A score compared with those of the fitted shipments.
 struct Verdict {
     score: f64,
-    /// The score of the middle shipment fitted.
+    /// The median score of the fitted shipments.
     middle: f64,
     p: f64,
 }

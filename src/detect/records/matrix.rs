@@ -1,4 +1,4 @@
-//! Several columns of shipments as numbers, for detectors that look at them jointly.
+//! Several columns as numbers, for detectors that look at them together.
 
 use std::sync::Arc;
 
@@ -16,17 +16,16 @@ use crate::state::checked;
 use crate::stats::ln;
 use crate::store::{Role, RoleKind, Shipments, label_texts};
 
-/// One column: numbers with NaN for null, or categories as numbers into the sorted labels, NaN for
-/// null.
+/// One column: numbers with NaN for null, or categories as numbers of the sorted labels with NaN for null.
 pub struct Feature {
     pub name: String,
     pub values: ScalarBuffer<f64>,
     pub labels: Option<Arc<Vec<String>>>,
 }
 
-/// Names as a user gives them: value, net_weight, quantity and `unit_value` (value / net weight) are
-/// taken as logarithms, other columns of numbers as they are, and texts as categories where `texts`
-/// allows them. Values are those of the shipments' rows, in their order.
+/// Columns by the names that a user gives. Value, net_weight, quantity and `unit_value` (value / net weight) are taken
+/// as logarithms, other columns of numbers as they are, and texts as categories if `texts` is true. The values follow
+/// the rows of the shipments.
 pub fn load(ships: &Shipments, names: &[String], texts: bool, progress: &Progress) -> Result<Vec<Feature>> {
     check(names)?;
     names.iter().map(|name| one(ships, name, texts, progress)).collect()
@@ -95,7 +94,7 @@ fn categories(ships: &Shipments, column: &KeyColumn) -> ScalarBuffer<f64> {
     (0..ships.len()).into_par_iter().with_min_len(1 << 12).map(code).collect::<Vec<f64>>().into()
 }
 
-/// The columns as a state holds them: numbers as they are, categories as texts.
+/// The columns for a state: numbers as they are, categories as texts.
 pub fn to_columns(features: &[Feature]) -> Vec<(String, ArrayRef)> {
     let column = |f: &Feature| -> ArrayRef {
         match &f.labels {
@@ -161,7 +160,7 @@ pub fn from_columns(states: &[RecordBatch], names: &[String], texts: bool, detec
         .collect()
 }
 
-/// Categories under the labels of a fit: a label it did not know is infinite, which no fit holds.
+/// Categories with the labels of a fit. A new label becomes infinity, which no fit contains.
 pub fn relabelled(features: Vec<Feature>, fitted: &[Option<Arc<Vec<String>>>]) -> Vec<ScalarBuffer<f64>> {
     features
         .into_iter()

@@ -1,4 +1,4 @@
-//! Detectors of single records: rare, repeated, or odd in the joint view.
+//! Detectors of single records: rare, repeated, or unusual in several columns.
 
 mod ecod;
 mod isolation;

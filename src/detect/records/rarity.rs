@@ -1,9 +1,9 @@
-//! `Rarity`: how surprising is this partner for this product?
+//! `Rarity`: how rare is this partner for this product?
 //!
-//! The score is -ln p(of | given), smoothed by the method of Witten and Bell (1991): a group with D
-//! distinct partners among n shipments leaves D / (n + D) for the rest, shared out by how frequent
-//! each partner is overall. The p-value is conformal: the share of the group's shipments, this one
-//! among them, whose partner occurs no more often there.
+//! The score is -ln p(of | given), smoothed with the method of Witten and Bell (1991). A group of n shipments with D
+//! distinct partners keeps D / (n + D) for the others, divided by the overall frequency of each partner. The p-value is
+//! conformal: the share of the shipments of the group, this one included, whose partner occurs no more often in the
+//! group.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub struct Rarity {
 
 struct Model {
     settings: Rarity,
-    /// Pairs of (given, of), how often each occurs, and the group and partner of each.
+    /// Pairs of (given, of), the count of each, and its group and partner.
     pairs: GroupKeys,
     counts: Vec<u64>,
     group_of: Vec<u32>,
@@ -43,7 +43,7 @@ struct Model {
 /// The counts of one group's partners.
 struct Group {
     n: u64,
-    /// Ascending counts of its partners, and how many shipments have one of no more.
+    /// The distinct counts of its partners in ascending order, each with the number of shipments up to it.
     ladder: Vec<(u64, u64)>,
     distinct: u64,
 }
@@ -194,7 +194,7 @@ impl Fit for Model {
         Ok(Arc::new(RarityScores::new(self, ships, &index, places, false, progress)?))
     }
 
-    /// A row a pair: the keys, `n` shipments, `probability`.
+    /// One row for each pair: the keys, `n` shipments, `probability`.
     fn state(&self, progress: &Progress) -> Result<RecordBatch> {
         let mut columns: Vec<(String, ArrayRef)> = Vec::new();
         for (k, key) in self.settings.keys().iter().enumerate() {
@@ -215,7 +215,7 @@ impl Fit for Model {
     }
 }
 
-/// Where a pair stands among what was fitted.
+/// The group, partner and pair of a row among those fitted.
 struct Place {
     group: Option<u32>,
     partner: Option<u32>,
@@ -227,7 +227,7 @@ impl Model {
         place.pair.map_or(0, |p| self.counts[p as usize])
     }
 
-    /// The partner's share of all shipments, with one more of each and one of an unknown partner.
+    /// The share of the partner in all shipments. One is added to each count, also for an unknown partner.
     fn overall(&self, place: &Place) -> f64 {
         let count = place.partner.map_or(0, |p| self.partner_counts[p as usize]);
         (count + 1) as f64 / (self.total + self.partner_counts.len() as u64 + 1) as f64
@@ -240,7 +240,7 @@ impl Model {
         (self.count(place) as f64 + distinct * overall) / (group.n as f64 + distinct)
     }
 
-    /// P(partner and group) / (P(partner) P(group)), each with one more (Das and Schneider 2007).
+    /// P(partner and group) / (P(partner) P(group)), with one added to each count (Das and Schneider 2007).
     fn lift(&self, place: &Place) -> f64 {
         let Some(group) = place.group.map(|g| &self.group[g as usize]) else { return f64::NAN };
         let partner = place.partner.map_or(0, |p| self.partner_counts[p as usize]);
@@ -254,7 +254,7 @@ struct RarityScores {
     ships: Shipments,
     pair: Vec<u32>,
     places: Vec<Place>,
-    /// The shipments are those that were fitted: each is counted already.
+    /// The shipments are the fitted ones, so each is counted already.
     own: bool,
     value: Option<arrow::buffer::ScalarBuffer<f64>>,
 }
@@ -276,15 +276,15 @@ impl RarityScores {
         &self.places[self.pair[at] as usize]
     }
 
-    /// How many shipments of the group have a partner that occurs no more often there, this one among them,
-    /// and how many shipments the group has with it.
+    /// The number of shipments of the group whose partner occurs no more often, this one included, and the number of
+    /// all shipments of the group.
     fn rarer(&self, group: &Group, pair: u64) -> (u64, u64) {
         let extra = u64::from(!self.own);
         let (n, count) = (group.n + extra, pair + extra);
         if self.own {
             return (group.up_to(count), n);
         }
-        // This one joins its partner, whose others then count as often as it does.
+        // This shipment is added to its partner, and the others of the partner then count as often.
         let before = count - 1;
         let as_rare = group.up_to(count) + 1;
         let alone = group.up_to(before) == group.up_to(count) && before > 0;
@@ -292,7 +292,7 @@ impl RarityScores {
     }
 }
 
-/// How probable the shipment's partner is in its group; `None` where no group was fitted for its keys.
+/// The probability of the partner in its group; `None` if no group was fitted for the keys.
 struct Verdict {
     group: u32,
     /// Fitted shipments of the group with this partner.
@@ -326,7 +326,7 @@ impl Verdicts for RarityScores {
             probability: model.probability(place),
             overall: model.overall(place),
             lift: model.lift(place),
-            // One shipment has nothing to be compared with.
+            // A single shipment cannot be compared.
             p: if n < 2 { f64::NAN } else { rarer as f64 / n as f64 },
         })
     }

@@ -1,11 +1,10 @@
-//! `Digits`: does somebody invent numbers?
+//! `Digits`: are the declared values of a trader invented?
 //!
-//! Two questions about the values an entity declares: do their first two digits stray from those of
-//! the products it trades, and are more of them round than its peers'? Benford's law itself is no
-//! null for a single trader (Cerioli et al., PNAS 2019): the digits of one product's prices are not
-//! Benford's. So the expected digits are those of the other traders of the same products, and the
-//! spread of the statistic is taken from all entities tested. Few values, or few products, give no
-//! score.
+//! Two tests of the values of an entity: do their first two digits differ from those of the products it trades, and are
+//! more of them round than expected? Benford's law is no null hypothesis for a single trader (Cerioli et al., PNAS
+//! 2019), because the digits of the prices of one product do not follow it. So the expected digits are those of the
+//! other traders of the same products, and the variation of the statistics is estimated from all entities. With few
+//! values or few products there is no score.
 
 mod scores;
 
@@ -28,12 +27,11 @@ use crate::table::table;
 
 /// First two digits 10 to 99.
 const CELLS: usize = 90;
-/// Values on which the digits of all products together weigh in those of one product.
+/// The weight, in values, of the digits of all products in those of one product.
 const SHARED: f64 = 200.0;
-/// Entities needed to learn the spread of the statistic from.
+/// The smallest number of entities from which the variation of the statistics is estimated.
 const ENOUGH: usize = 20;
-/// Where the statistics of the entities are compared with chance: in the middle, and where the more
-/// unusual of honest traders are.
+/// The quantiles of the statistics that are compared with chance: the median, and the more unusual of honest traders.
 const SPREAD_AT: [f64; 2] = [0.5, 0.9];
 
 #[derive(Clone, Debug, PartialEq)]
@@ -43,14 +41,14 @@ pub struct Digits {
     pub min_products: usize,
 }
 
-/// What is counted for each part: the cells, then the values that are round, then those that could be.
+/// What is counted for each part: the cells, then the round values, then the values with four digits or more.
 const ROUND: usize = CELLS;
 const LONG: usize = CELLS + 1;
 const COUNTS: usize = CELLS + 2;
 type Counts = [f64; COUNTS];
 
-/// The first two digits of a value of 10 or more, with 1000 added where it has four digits or more and
-/// 2000 where it is round besides: nothing but zeros behind the first two. A value below 10 is left out.
+/// The first two digits of a value of 10 or more, plus 1000 with four digits or more, or plus 2000 if it is round as
+/// well: only zeros follow the first two digits. A value below 10 is left out.
 fn cell(value: f64) -> Option<f64> {
     if !(10.0..1e15).contains(&value) {
         return None;
@@ -61,36 +59,36 @@ fn cell(value: f64) -> Option<f64> {
         lead /= 10.0;
         digits += 1;
     }
-    // Whole numbers decide whether it is round; division may have lost a digit.
+    // Whether it is round is decided with whole numbers, because the division may have lost a digit.
     let first = (lead + 1e-9).floor();
     let long = digits >= 4;
     let round = long && value.fract() == 0.0 && (value as u64).is_multiple_of(10u64.pow(digits - 2));
     Some(first + if round { 2000.0 } else { 1000.0 * f64::from(u8::from(long)) })
 }
 
-/// The cell, whether the value is round, and whether it could be.
+/// The cell, whether the value is round, and whether it is long enough to be.
 fn unpack(cell: f64) -> (usize, bool, bool) {
     ((cell % 1000.0) as usize - 10, cell >= 2000.0, cell >= 1000.0)
 }
 
 struct Model {
     settings: Digits,
-    /// An entity's values of one product.
+    /// Parts: the values of one entity in one product.
     group_keys: GroupKeys,
     starts: Vec<usize>,
     cells: Vec<f64>,
     entities: GroupKeys,
-    /// Of each entity.
+    /// One for each entity.
     digits: Vec<EntityDigits>,
 }
 
-/// The digits of one entity's values against those expected.
+/// The digits of the values of one entity, compared with the expected ones.
 #[derive(Clone, Default)]
 struct EntityDigits {
     /// Values of 10 or more.
     n: f64,
     products: usize,
-    /// Chi-square over its degrees of freedom, before and after the spread among entities.
+    /// Chi-square divided by its degrees of freedom, before the adjustment for the variation among entities.
     ratio: f64,
     freedom: f64,
     digits_p: f64,
@@ -98,15 +96,15 @@ struct EntityDigits {
     mad_expected: f64,
     round: f64,
     round_expected: f64,
-    /// The standard normal that the chance of so many round values stands for.
+    /// The standard normal quantile of the probability of so many round values.
     round_z: f64,
     round_p: f64,
-    /// NaN where it was not tested.
+    /// NaN if not tested.
     p: f64,
     most_in_excess: DigitExcess,
 }
 
-/// The first two digits that exceed most what is expected.
+/// The first two digits with the largest excess over the expected share.
 #[derive(Clone, Copy, Default)]
 struct DigitExcess {
     digits: usize,
@@ -142,7 +140,7 @@ impl Digits {
             vec![0; group_keys.groups()]
         };
         let products = product_of.iter().max().map_or(0, |m| *m as usize + 1);
-        // Counts of each cell, and of round values, by part, by product and in all.
+        // Counts of each cell and of round values, for each part, each product and in all.
         let mut part = vec![[0u32; COUNTS]; group_keys.groups()];
         let mut product = vec![[0f64; COUNTS]; products];
         let mut all = [0f64; COUNTS];
@@ -179,7 +177,8 @@ impl Digits {
                 for i in 0..COUNTS {
                     seen[i] += own[i];
                 }
-                // The other traders of the product, and a little of all products and of the share in `prior`.
+                // The share among other traders of the product, with some weight on all products and on the share
+                // `prior`.
                 let rate = |i: usize, among: f64, all_among: f64, size: f64, prior: f64| {
                     let wide = (all[i] - own[i] + SHARED * prior) / (all_among - size + SHARED);
                     (pool[i] - own[i] + SHARED * wide) / (among - size + SHARED)
@@ -198,13 +197,13 @@ impl Digits {
         Ok(Model { settings: self.clone(), group_keys, starts, cells, entities, digits })
     }
 
-    /// The statistics of one entity; its p-values need the spread among all entities.
+    /// The statistics of one entity. Its p-values need the variation among all entities.
     fn compare(&self, n: f64, products: usize, seen: &Counts, expected: &Counts) -> EntityDigits {
         let mut digits = EntityDigits { n, products, p: f64::NAN, ..EntityDigits::default() };
         if n < self.min_values as f64 || products < self.min_products {
             return digits;
         }
-        // Neighbouring cells are taken together until each is expected to hold five.
+        // Neighbouring cells are joined until each has an expected count of five.
         let mut cells: Vec<(f64, f64)> = Vec::new();
         let (mut o, mut e) = (0.0, 0.0);
         for i in 0..CELLS {
@@ -228,7 +227,8 @@ impl Digits {
         let square: f64 = cells.iter().map(|(o, e)| (o - e) * (o - e) / e).sum();
         let k = cells.len() as f64;
         let freedom = (k - 1.0).max(1.0);
-        // Few values spread wider than chi-square: their exact variance (Haldane 1937) sets the freedom.
+        // With few values the statistic varies more than a chi-square. Its exact variance (Haldane 1937) gives the
+        // degrees of freedom.
         let inverse: f64 = cells.iter().map(|(_, e)| n / e).sum();
         let variance = 2.0 * freedom + (inverse - k * k - 2.0 * k + 2.0) / n;
         digits.ratio = square / freedom;
@@ -243,8 +243,8 @@ impl Digits {
     }
 }
 
-/// p-values, once the statistics of all entities tell how far they spread: one trader's values hang
-/// together, so they spread wider than independent ones would.
+/// The p-values, adjusted for the variation among entities. The values of one trader depend on each other, so the
+/// statistics vary more than with independent values.
 fn adjust_for_spread(entities: &mut [EntityDigits]) {
     let tested = || entities.iter().filter(|v| !v.p.is_nan());
     let quantile = |share: f64, values: &mut dyn Iterator<Item = f64>| {
@@ -254,7 +254,7 @@ fn adjust_for_spread(entities: &mut [EntityDigits]) {
     let (mut wider, mut rounder) = (1.0f64, 1.0f64);
     if tested().count() >= ENOUGH {
         for share in SPREAD_AT {
-            // Chi-square over its degrees of freedom at that share (Wilson and Hilferty 1931).
+            // The quantile of a chi-square divided by its degrees of freedom (Wilson and Hilferty 1931).
             let step = normal_quantile(share);
             let usual = |freedom: f64| {
                 let part = 2.0 / (9.0 * freedom.max(1.0));
@@ -315,7 +315,7 @@ impl Detector for Digits {
 }
 
 impl Fit for Model {
-    /// The entities of these shipments, each with what was fitted about it.
+    /// The entities of these shipments, with what was fitted for each.
     fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedScores> {
         let keys = std::slice::from_ref(&self.settings.entity);
         let index = cache.get(ships, &resolve(&ships.store, keys)?, progress)?;
@@ -325,8 +325,8 @@ impl Fit for Model {
         Ok(Arc::new(DigitScores { model: self, here, index, known, value }))
     }
 
-    /// A row an entity and HS chapter: the keys, `n`, and `digits`, the first two digits of each value
-    /// with 1000 added where it has four or more and 2000 where it is round besides; on the first row of each entity what was found.
+    /// One row for each entity and HS chapter: the keys, `n`, and `digits`, the first two digits of each value, plus
+    /// 1000 with four digits or more, or plus 2000 if it is round as well.
     fn state(&self, progress: &Progress) -> Result<RecordBatch> {
         let parts = self.group_keys.groups();
         let mut columns: Vec<(String, ArrayRef)> = Vec::new();

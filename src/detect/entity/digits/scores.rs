@@ -1,4 +1,4 @@
-//! A row an entity.
+//! One row for each entity.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ pub struct DigitScores {
     pub model: Arc<Model>,
     pub here: GroupKeys,
     pub index: Arc<GroupIndex>,
-    /// For each entity here its number in the fit.
+    /// The number of each entity in the fit.
     pub known: Vec<Option<u32>>,
     pub value: ScalarBuffer<f64>,
 }
@@ -31,7 +31,7 @@ impl DigitScores {
 }
 
 impl Verdicts for DigitScores {
-    /// The entity's number in the fit, where everything about its digits was worked out.
+    /// The number of the entity in the fit, which holds all results.
     type Verdict = Option<u32>;
 
     fn detector(&self) -> &'static str {
@@ -97,7 +97,7 @@ impl Verdicts for DigitScores {
         }
     }
 
-    /// Invented numbers put all of the entity's value in doubt.
+    /// The whole value of the entity is in doubt.
     fn at_stake(&self, at: usize, _number: &Option<u32>) -> f64 {
         let known: Vec<f64> =
             self.index.rows(at).iter().map(|&r| self.value[r as usize]).filter(|v| v.is_finite()).collect();

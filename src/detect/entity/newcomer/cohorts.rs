@@ -1,5 +1,4 @@
-//! The cohorts that newcomers are compared in: those of the same product and year, or wider ones where
-//! these are few.
+//! The cohorts of newcomers: those of the same product and year, or wider ones if these are too small.
 
 use std::collections::HashMap;
 
@@ -10,12 +9,12 @@ use crate::progress::Progress;
 use crate::stats::{MAD_K, OrderStatistics, ParetoTail, encode};
 use crate::store::iso;
 
-/// The weight of all newcomers' centre and scale in a cohort's, in members.
+/// The weight of the scale of all newcomers in that of a cohort, in members.
 const SHRINKAGE: f64 = 10.0;
-/// The cohort that always has enough members.
+/// The widest cohort, which is always used if no other is large enough.
 const EVERYBODY: &str = "all newcomers";
 
-/// Newcomers that are compared with each other: centre and scale of the logarithms of their volumes.
+/// A cohort: centre and scale of the log volumes of its newcomers.
 #[derive(Clone, Copy)]
 pub struct Cohort {
     centre: f64,
@@ -23,14 +22,14 @@ pub struct Cohort {
     members: usize,
 }
 
-/// All cohorts that have enough members.
+/// All cohorts with enough members.
 pub struct Cohorts {
     by_name: HashMap<String, Cohort>,
-    /// Of the excesses of all newcomers.
+    /// The tail of the excesses of all newcomers.
     tail: Option<ParetoTail>,
 }
 
-/// The names of a newcomer's cohorts, from the nearest to the widest.
+/// The names of the cohorts of a newcomer, from the narrowest to the widest.
 fn cohort_names(flows: &Flows, first_seen: &FirstSeen) -> Vec<String> {
     let year = &iso(first_seen.first)[..4];
     let Some(key) = flows.group_keys.keys.iter().position(|k| k.starts_with("hs")) else {
@@ -94,7 +93,7 @@ impl Cohorts {
         Ok(cohorts)
     }
 
-    /// The nearest cohort of a newcomer that has enough members, with its name.
+    /// The narrowest cohort of a newcomer with enough members, and its name.
     fn nearest(&self, flows: &Flows, first_seen: &FirstSeen) -> Option<(String, Cohort)> {
         let found = cohort_names(flows, first_seen).into_iter().find_map(|name| {
             let cohort = *self.by_name.get(&name)?;

@@ -1,10 +1,9 @@
-//! `Newcomer`: a firm or pair first seen recently, already large?
+//! `Newcomer`: is a firm or pair new in the data and already large?
 //!
-//! An entity is new when it first appears after the burn-in of the data, or wakes after a long sleep.
-//! Its volume over the window from that day, scaled to the whole window where the data end before, is
-//! compared on logarithms with that of other newcomers of its main product and year, or of wider peers
-//! where those are few; how seldom an excess so large is, a generalised Pareto tail over all newcomers
-//! says.
+//! An entity is new if it first appears after the burn-in of the data, or again after a long pause. Its volume in the
+//! window from that day (scaled to the whole window if the data end earlier) is compared, as a logarithm, with that of
+//! other newcomers of its main product and year, or of wider cohorts. The p-value comes from a generalised Pareto tail
+//! of all newcomers.
 
 mod cohorts;
 mod scores;
@@ -27,22 +26,22 @@ use crate::stats::{exact_sum, ln};
 use crate::store::{Every, Role, Shipments, iso};
 use crate::table::table;
 
-/// Days of a newcomer that must have been seen to scale its volume to the window.
+/// The smallest number of days in the data for which a volume is scaled to the window.
 const SEEN: i32 = 30;
-/// Days between founding and first record that make an old firm.
+/// A firm is old if it was founded more than this many days before its first record.
 const OLD: i32 = 5 * 365;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Newcomer {
     pub entity: Vec<String>,
     pub measure: String,
-    /// Days of the first window, days at the start of the data in which everybody is new, and days of
-    /// silence after which an entity counts as new again.
+    /// Days of the first window; days at the start of the data in which no entity counts as new; days without a record
+    /// after which an entity counts as new again.
     pub window: i32,
     pub burn_in: i32,
     pub dormant: i32,
     pub min_peers: usize,
-    /// First days of firms, by the first key of the entity.
+    /// Founding dates by the first key of the entity.
     pub founded: Vec<(String, i32)>,
 }
 
@@ -51,26 +50,26 @@ pub struct Newcomer {
 enum EntityStatus {
     /// Seen within the burn-in, so it may be older than the data.
     Old(i32),
-    /// First seen too few days before the end of the data.
+    /// First seen too shortly before the end of the data.
     TooLate(i32),
     New(FirstSeen),
 }
 
-/// A newcomer's first window.
+/// The first window of a newcomer.
 #[derive(Clone)]
 struct FirstSeen {
     first: i32,
-    /// The last day before the sleep it woke from, if it did.
+    /// The last day before the pause, if there was one.
     slept: Option<i32>,
     /// Days of the window that the data hold.
     days: i32,
     records: usize,
     volume: f64,
-    /// The flow with most of the volume, which says its product.
+    /// The flow with most of the volume, which gives the product.
     main_flow: usize,
     /// The logarithm of the volume, scaled to the whole window.
     log_volume: f64,
-    /// Of the logarithms in its cohort.
+    /// Centre and scale of the log volumes of its cohort.
     centre: f64,
     scale: f64,
     peers: usize,
@@ -79,7 +78,7 @@ struct FirstSeen {
 }
 
 impl FirstSeen {
-    /// Spreads above the middle of its cohort.
+    /// Scales above the centre of its cohort.
     fn excess(&self) -> f64 {
         (self.log_volume - self.centre) / self.scale
     }
@@ -90,7 +89,7 @@ struct Model {
     product: Option<String>,
     flows: Flows,
     entities: GroupKeys,
-    /// Of each entity.
+    /// One for each entity.
     statuses: Vec<EntityStatus>,
     cohorts: Cohorts,
 }
@@ -119,7 +118,7 @@ impl Newcomer {
         FlowSpec { by, every: Every::Day, measure: self.measure.clone(), squares: false, most: LONGEST }
     }
 
-    /// The product is that of the entity's own key, or the heading.
+    /// The product is a key of the entity, or else the heading.
     fn product(&self, has_hs: bool) -> Option<String> {
         let own = self.entity.iter().any(|k| k.starts_with("hs"));
         (has_hs && !own).then(|| "hs4".to_owned())
@@ -150,7 +149,7 @@ impl Newcomer {
         Ok(Model { settings: self.clone(), product, flows, entities, statuses, cohorts })
     }
 
-    /// The day each entity was founded, where that is known.
+    /// The founding date of each entity, if known.
     fn founding_days(&self, entities: &GroupKeys, progress: &Progress) -> Result<Vec<Option<i32>>> {
         if self.founded.is_empty() {
             return Ok(vec![None; entities.groups()]);
@@ -162,7 +161,7 @@ impl Newcomer {
         })
     }
 
-    /// Whether each entity is new; those seen before the day `new_from` may be older than the data.
+    /// Whether each entity is new. Those seen before the day `new_from` may be older than the data.
     fn statuses(
         &self,
         flows: &Flows,
@@ -184,7 +183,7 @@ impl Newcomer {
                     .map(|(g, c)| (flows.periods[flows.cells[c].at as usize], g, c))
                     .collect();
                 cells.sort_unstable();
-                // The last time it began: after a sleep, or at its first record.
+                // Its last start: after a pause, or at its first record.
                 let restart = (1..cells.len()).rev().find(|&i| cells[i].0 - cells[i - 1].0 > self.dormant);
                 let from = restart.unwrap_or(0);
                 let first = cells[from].0;
@@ -261,8 +260,7 @@ impl Detector for Newcomer {
 }
 
 impl Fit for Model {
-    /// The entities of these shipments: those that were fitted as they were scored then, others as
-    /// newcomers of after the fit.
+    /// The entities of these shipments. Those that were fitted keep their status; others are newcomers after the fit.
     fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedScores> {
         let flows = self.settings.spec(self.product.as_ref()).flows(ships, cache, progress)?;
         let (here, of) = flows.group_keys.project(&self.settings.entity)?.distinct()?;
@@ -282,8 +280,8 @@ impl Fit for Model {
         Ok(Arc::new(NewcomerScores { model: self, flows, here, statuses, founded, cells_of }))
     }
 
-    /// A row an entity and product: the keys, `n`, the cells (a day each), and of the entity `first_seen`,
-    /// `volume`, `centre` and `scale` (of the logarithms in its cohort).
+    /// One row for each entity and product: the keys, `n`, the cells (one for each day), and for the entity
+    /// `first_seen`, `volume`, `centre` and `scale` (of the log volumes of its cohort).
     fn state(&self, progress: &Progress) -> Result<RecordBatch> {
         let mut columns = self.flows.state(progress)?;
         let (_, of) = self.flows.group_keys.project(&self.settings.entity)?.distinct()?;

@@ -1,4 +1,4 @@
-//! A row an entity.
+//! One row for each entity.
 
 use std::sync::Arc;
 
@@ -16,25 +16,25 @@ pub struct NewcomerScores {
     pub flows: Flows,
     pub here: GroupKeys,
     pub statuses: Vec<EntityStatus>,
-    /// The day each entity was founded, where that is known.
+    /// The founding date of each entity, if known.
     pub founded: Vec<Option<i32>>,
     pub cells_of: Vec<Vec<usize>>,
 }
 
-/// A newcomer against its cohort.
+/// A newcomer compared with its cohort.
 #[derive(Clone, Copy)]
 pub struct Comparison {
-    /// Spreads above the middle of the cohort.
+    /// Scales above the centre of the cohort.
     excess: f64,
     p_value: f64,
-    /// Log volume less the cohort's.
+    /// Log volume less the centre of the cohort.
     above: f64,
     volume: f64,
     expected: f64,
     peers: usize,
     records: usize,
     first: i32,
-    /// The last day before the sleep it woke from, if it did.
+    /// The last day before the pause, if there was one.
     slept: Option<i32>,
     /// Days of the window that the data hold.
     days: i32,
@@ -45,7 +45,7 @@ pub struct Comparison {
 pub enum NotScored {
     Old(i32),
     TooLate(i32),
-    /// Nothing positive in its first window, of so many days.
+    /// Nothing positive in its first window; the second number is the length in days.
     NoVolume(i32, i32),
     TooFewNewcomers(i32),
 }

@@ -1,5 +1,5 @@
-//! Growth of pairs, what product and destination explain of it by weighted median polish (Tukey 1977),
-//! and how far the rest lies out.
+//! The growth of each pair, the part that product and destination explain (weighted median polish, Tukey 1977), and the
+//! score of the rest.
 
 use super::Pair;
 use crate::calibrate::tails::{ScoreHistogram, Tails};
@@ -8,20 +8,20 @@ use crate::flows::{Total, expansion};
 use crate::progress::Progress;
 use crate::stats::{MEDIAN_VARIANCE, OrderStatistics, encode, exact_sum, ln, normal_quantile, student_t_two_sided};
 
-/// Rounds of median polish at the most; it settles in a few.
+/// The largest number of rounds of median polish; a few are usually enough.
 const ROUNDS: usize = 10;
-/// What an empty window counts as, in typical records.
+/// The size of an empty window, in typical records.
 const EMPTY: f64 = 0.5;
-/// Records whose weight the size variance of all windows has in a window's own.
+/// The weight of all windows, in records, in the variance of the sizes of the records of one window.
 const FEW: f64 = 3.0;
-/// The share of pairs up to which their spread is read, and the normal's quantile there.
+/// The quantile of all pairs from which the scale is taken, and the same quantile of the normal.
 const MOST: (f64, f64) = (0.9, 1.644_853_626_951_472_2);
-/// The share of half the weight within which it counts as reached between two values.
+/// Relative tolerance for the case that half of the weight is reached exactly between two values.
 const EVEN: f64 = 1e-9;
-/// Pairs needed to learn their spread from.
+/// The smallest number of pairs from which the scale is estimated.
 const ENOUGH: usize = 20;
 
-/// Growth, its variance, and that of the other destinations.
+/// The growth of each pair, its variance, and the growth of the other destinations.
 pub fn measure_growth(pairs: &mut [Pair], progress: &Progress) -> Result<()> {
     let size_variance = size_variance(pairs);
     for run in by_product(pairs) {
@@ -31,7 +31,7 @@ pub fn measure_growth(pairs: &mut [Pair], progress: &Progress) -> Result<()> {
         let (bases, currents) = (sum(&|p| p.base.value, group), sum(&|p| p.current.value, group));
         let records: usize = group.iter().map(|p| p.base.records + p.current.records).sum();
         let total = exact_sum(&bases) + exact_sum(&currents);
-        // Where one window is empty it counts as half a typical record: no growth is infinite.
+        // An empty window counts as half a typical record, so that no growth is infinite.
         let floor = EMPTY * total / records.max(1) as f64;
         let (without_base, without_current) = (without_one(&bases, progress)?, without_one(&currents, progress)?);
         for (i, pair) in group.iter_mut().enumerate() {
@@ -50,8 +50,8 @@ pub fn measure_growth(pairs: &mut [Pair], progress: &Progress) -> Result<()> {
     Ok(())
 }
 
-/// For each value the correctly rounded sum of all others. The exact sum of all is a handful of numbers; one
-/// value more, with its sign turned, makes it that of the others.
+/// For each value the correctly rounded sum of all others. The exact sum of all is a few numbers; the negative of one
+/// value is added to them.
 fn without_one(values: &[f64], progress: &Progress) -> Result<Vec<f64>> {
     let all = expansion(exact_sum(values), values.to_vec());
     let one = |i: usize| {
@@ -59,15 +59,15 @@ fn without_one(values: &[f64], progress: &Progress) -> Result<Vec<f64>> {
             let others: Vec<f64> = all.iter().copied().chain([-values[i]]).collect();
             return exact_sum(&others);
         }
-        // An infinite value, or a sum beyond the largest number: there is no short way.
+        // With infinite values or an overflow, each sum is computed directly.
         let others = values.iter().enumerate().filter(|(k, _)| *k != i);
         exact_sum(&others.map(|(_, v)| *v).collect::<Vec<f64>>())
     };
     progress.each(0..values.len(), 1 << 8, one)
 }
 
-/// The variance of the sizes of records over the square of their mean, in the middle of the windows with
-/// five or more.
+/// The variance of the sizes of records relative to the square of their mean: the median over windows with five records
+/// or more.
 fn size_variance(pairs: &[Pair]) -> f64 {
     let windows = pairs.iter().flat_map(|p| [p.base, p.current]).filter(|t| t.records >= 5 && t.worth() > 0.0);
     let mut keys: Vec<i64> = windows.map(|t| encode(own_size_variance(t))).collect();
@@ -79,8 +79,9 @@ fn own_size_variance(t: Total) -> f64 {
     (n / t.worth() - 1.0).max(0.0) * n / (n - 1.0)
 }
 
-/// The variance of the logarithm of a window's sum, if records come by chance and differ in size as
-/// these do; the fewer they are the more as all do. A lognormal's, so that it holds down to one record.
+/// The variance of the logarithm of a window's sum, if records occur at random and vary in size as these do. With few
+/// records, the variation of all windows has more weight. The form is that of a lognormal, which is valid down to one
+/// record.
 fn log_sum_variance(t: Total, size_variance: f64) -> f64 {
     let n = t.records as f64;
     let own = if t.records > 1 && t.worth() > 0.0 { n * own_size_variance(t) } else { 0.0 };
@@ -88,7 +89,7 @@ fn log_sum_variance(t: Total, size_variance: f64) -> f64 {
     ln(1.0 + (1.0 + all) / n.max(EMPTY))
 }
 
-/// Pairs come product by product.
+/// Ranges of pairs, one for each product.
 fn by_product(pairs: &[Pair]) -> Vec<std::ops::Range<usize>> {
     let mut at = 0;
     pairs
@@ -111,7 +112,7 @@ pub fn median_polish(pairs: &mut [Pair], progress: &Progress) -> Result<()> {
         sides[1][pairs[i].destination as usize].push(i);
     }
     let mut rest: Vec<f64> = pairs.iter().map(|p| p.growth).collect();
-    // What all have in common first: a lone product's growth is then its own.
+    // The common median first, so that a product with one destination keeps its own growth.
     let everything: Vec<(f64, f64)> = known.iter().map(|&i| (rest[i], 1.0 / pairs[i].variance)).collect();
     let common = weighted_median(everything);
     rest.iter_mut().for_each(|r| *r -= common);
@@ -129,7 +130,7 @@ pub fn median_polish(pairs: &mut [Pair], progress: &Progress) -> Result<()> {
             break;
         }
     }
-    // How uncertain the two effects are: the fewer other pairs they are estimated from, the more.
+    // The variance of the two effects. It is larger if fewer other pairs estimate them.
     let weight = |line: &[usize]| line.iter().map(|&i| 1.0 / pairs[i].variance).sum::<f64>();
     let totals = [0, 1].map(|s| sides[s].iter().map(|line| weight(line)).collect::<Vec<f64>>());
     let mut effect_variance = vec![0.0; pairs.len()];
@@ -139,7 +140,8 @@ pub fn median_polish(pairs: &mut [Pair], progress: &Progress) -> Result<()> {
             effect_variance[i] += MEDIAN_VARIANCE / (total[at as usize] - own).max(1e-9);
         }
     }
-    // Last, each pair against the other destinations of its product alone: none is its own measure.
+    // At the end each pair is compared with the other destinations of its product only, so that it is not compared with
+    // itself.
     for line in sides[0].iter().filter(|line| line.len() > 1) {
         let mut values: Vec<(f64, f64, usize)> = line.iter().map(|&i| (rest[i], 1.0 / pairs[i].variance, i)).collect();
         values.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.2.cmp(&b.2)));
@@ -159,7 +161,7 @@ pub fn median_polish(pairs: &mut [Pair], progress: &Progress) -> Result<()> {
     for line in &sides[0] {
         progress.check()?;
         let scored: Vec<usize> = line.iter().copied().filter(|&i| !pairs[i].z.is_nan()).collect();
-        // The two that went furthest down, and the two that went furthest up: one of them may be the pair itself.
+        // The two lowest and the two highest. One of them may be the pair itself.
         let [down, up] = [1.0, -1.0].map(|sign| {
             let far = |i: usize| -pairs[i].z * sign;
             let furthest = |but: Option<usize>| {
@@ -177,8 +179,8 @@ pub fn median_polish(pairs: &mut [Pair], progress: &Progress) -> Result<()> {
     Ok(())
 }
 
-/// For each of some values in order, with their weights, the weighted median of the others: the value at which
-/// half their weight is reached, or the mean of two where it is reached between them.
+/// For sorted values with weights, the weighted median of the others for each value: the value at which half of their
+/// weight is reached, or the mean of two if it is reached between them.
 fn middles_of_others(values: &[(f64, f64, usize)]) -> Vec<f64> {
     let total: f64 = values.iter().map(|v| v.1).sum();
     let mut up_to = Vec::with_capacity(values.len());
@@ -190,7 +192,7 @@ fn middles_of_others(values: &[(f64, f64, usize)]) -> Vec<f64> {
     let middle = |k: usize| {
         let own = values[k].1;
         let half = 0.5 * (total - own);
-        // Places among the others: those from k on are one further in `values`.
+        // Positions among the others: from k on they are one further in `values`.
         let place = |j: usize| if j < k { j } else { j + 1 };
         let below = |j: usize| if j < k { up_to[j] } else { up_to[j + 1] - own };
         let (mut low, mut high) = (0, values.len() - 1);
@@ -208,7 +210,7 @@ fn middles_of_others(values: &[(f64, f64, usize)]) -> Vec<f64> {
     (0..values.len()).map(middle).collect()
 }
 
-/// z in units of the spread of all of them, and their tails.
+/// Divides z by the scale of all pairs, and learns their tails.
 pub fn standardise(pairs: &mut [Pair], progress: &Progress) -> Result<Tails> {
     let mut keys: Vec<i64> = pairs.iter().filter(|p| !p.z.is_nan()).map(|p| encode(p.z.abs())).collect();
     let enough = keys.len() >= ENOUGH;
@@ -217,7 +219,8 @@ pub fn standardise(pairs: &mut [Pair], progress: &Progress) -> Result<Tails> {
     let mut counts = ScoreHistogram::default();
     for pair in pairs.iter_mut().filter(|p| !p.z.is_nan()) {
         progress.check()?;
-        // How large records are is known from few of them: Student's t, as a standard normal.
+        // The sizes of records are estimated from few records, so z is a Student's t. It becomes a standard normal
+        // quantile.
         let tail = 0.5 * student_t_two_sided(pair.z / spread, freedom(pair));
         pair.z = normal_quantile(tail.clamp(1e-300, 0.5)).abs().copysign(pair.z);
         counts.of(pair.peers as u32).add(pair.z);
@@ -225,23 +228,22 @@ pub fn standardise(pairs: &mut [Pair], progress: &Progress) -> Result<Tails> {
     Ok(counts.tails())
 }
 
-/// Degrees of freedom of a growth, by Welch and Satterthwaite, of windows that have one more than they
-/// have records; an empty one, whose records have no size, has five.
+/// The degrees of freedom of a growth, by Welch and Satterthwaite. A window has one more than its records; an empty
+/// window has five.
 fn freedom(pair: &Pair) -> f64 {
     let own = |t: Total| if t.records == 0 { 5.0 } else { t.records as f64 + 1.0 };
     let [b, c] = pair.window_variances;
     (b + c).powi(2) / (b * b / own(pair.base) + c * c / own(pair.current))
 }
 
-/// The value at which half the weight is reached.
+/// The weighted median: the value at which half of the weight is reached.
 fn weighted_median(mut values: Vec<(f64, f64)>) -> f64 {
     values.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
     let total = values.iter().map(|v| v.1).sum();
     middle_of(values.into_iter(), total)
 }
 
-/// Of values in order with their weights, the one at which half the total is reached; the mean of two
-/// where it is reached between them.
+/// The weighted median of sorted values; the mean of two if half of the weight is reached between them.
 fn middle_of(values: impl Iterator<Item = (f64, f64)>, total: f64) -> f64 {
     let half = 0.5 * total;
     let (mut below, mut last, mut even) = (0.0, 0.0, false);

@@ -1,9 +1,9 @@
-//! `Divergence`: did one destination move apart from the others?
+//! `Divergence`: did one destination develop differently from the others?
 //!
-//! The log growth of each product and destination between two windows, less what the product grew
-//! everywhere and what the destination grew in everything: two effects found by median polish (Tukey
-//! 1977), with weights. How far the rest strays by chance follows from how many records of one size
-//! the two sums are worth, times a factor learnt from all of them; p-values from their own tails.
+//! The log growth of each product and destination between two windows, less the growth of the product everywhere and
+//! the growth of the destination in all products. Both effects are found by weighted median polish (Tukey 1977). The
+//! variance follows from the effective number of records behind the two sums, times a factor estimated from all pairs.
+//! p-values come from the tails of all pairs.
 
 mod median_polish;
 mod scores;
@@ -30,7 +30,7 @@ pub struct Divergence {
     pub by: Vec<String>,
     pub across: String,
     pub measure: String,
-    /// Inclusive days; the last twelve months of the data and the twelve before, where not given.
+    /// Inclusive days. By default the last twelve months of the data, and the twelve months before.
     pub current: Option<Period>,
     pub base: Option<Period>,
 }
@@ -42,30 +42,30 @@ struct Pair {
     destination: u32,
     base: Total,
     current: Total,
-    /// Log growth, its variance, and the log growth that the two effects make one expect.
+    /// Log growth, its variance, and the log growth expected from the two effects.
     growth: f64,
     variance: f64,
-    /// The part of that variance that comes from the base window, and from the current one.
+    /// The parts of that variance from the base window and from the current window.
     window_variances: [f64; 2],
     expected: f64,
     z: f64,
-    /// Growth of all other destinations of the product together.
+    /// The log growth of all other destinations of the product together.
     others: f64,
-    /// The destination of the product that went furthest the other way.
+    /// The destination of the product that moved furthest in the other direction.
     against: Option<usize>,
     peers: usize,
 }
 
 struct Window {
     days: Period,
-    /// The first and the last of its periods in the data.
+    /// Its first and last period in the data.
     span: (u32, u32),
 }
 
 struct Model {
     settings: Divergence,
     flows: Flows,
-    /// Base and current.
+    /// The base window and the current window.
     windows: [Window; 2],
     pairs: Vec<Pair>,
     tails: Tails,
@@ -149,12 +149,12 @@ impl Divergence {
     }
 }
 
-/// The months that hold a window.
+/// The whole months that contain a window.
 fn months(p: Period) -> (i32, i32) {
     (Every::Month.start(p.first), Every::Month.next(Every::Month.start(p.last)) - 1)
 }
 
-/// The twelve months that end with a day.
+/// The twelve months that end with the month of a day.
 fn year_until(last: i32) -> Period {
     let end = Every::Month.start(last);
     let mut first = end;
@@ -191,14 +191,14 @@ impl Detector for Divergence {
 }
 
 impl Fit for Model {
-    /// The products and destinations of these shipments, each with what was fitted about it.
+    /// The products and destinations of these shipments, with what was fitted for each.
     fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedScores> {
         let flows = self.settings.spec().flows(ships, cache, progress)?;
         let known = self.flows.group_keys.find(&flows.group_keys, progress)?;
         Ok(Arc::new(PairScores { model: self, flows, known }))
     }
 
-    /// A row a product and destination: the keys, `n`, the cells, and `base`, `current`, `log_growth`,
+    /// One row for each product and destination: the keys, `n`, the cells, and `base`, `current`, `log_growth`,
     /// `expected` (log growth) and `z`.
     fn state(&self, progress: &Progress) -> Result<RecordBatch> {
         let mut columns = self.flows.state(progress)?;

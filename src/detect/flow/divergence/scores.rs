@@ -1,4 +1,4 @@
-//! A row a product and destination.
+//! One row for each product and destination.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::store::iso;
 pub struct PairScores {
     pub model: Arc<Model>,
     pub flows: Flows,
-    /// For each pair here its number in the fit.
+    /// The number of each pair in the fit.
     pub known: Vec<Option<u32>>,
 }
 
@@ -36,11 +36,11 @@ pub struct Finding {
 
 #[derive(Clone, Copy)]
 pub enum NotScored {
-    /// The measure of a window is below zero.
+    /// The sum of a window is below zero.
     Negative,
     /// Neither window has records.
     Empty,
-    /// The product has one destination only.
+    /// The product has only one destination.
     NoOtherDestination,
 }
 
@@ -66,13 +66,13 @@ impl PairScores {
         })
     }
 
-    /// A number of a pair that was fitted, where it is finite.
+    /// A number of a fitted pair, if it is finite.
     fn number(&self, verdict: &Option<PairVerdict>, read: impl Fn(&Pair) -> f64) -> f64 {
         let value = verdict.as_ref().map_or(f64::NAN, |v| read(&self.model.pairs[v.pair]));
         if value.is_finite() { value } else { f64::NAN }
     }
 
-    /// The destination of the same product that went furthest the other way.
+    /// The destination of the same product that moved furthest in the other direction.
     fn against(&self, verdict: &Option<PairVerdict>) -> Option<usize> {
         self.model.pairs[verdict.as_ref()?.pair].against
     }
@@ -82,7 +82,7 @@ impl PairScores {
     }
 }
 
-/// What was scored of a pair.
+/// The score of a pair, if it has one.
 fn scored(verdict: &Option<PairVerdict>) -> Option<&Finding> {
     verdict.as_ref()?.finding.as_ref().ok()
 }
@@ -101,13 +101,13 @@ fn moved(base: f64, current: f64) -> String {
     format!("{} by {} %", if growth >= 0.0 { "rose" } else { "fell" }, figure(rounded(growth.abs())))
 }
 
-/// Per cent without decimals that say nothing.
+/// Percent, without decimals for large numbers.
 fn rounded(x: f64) -> f64 {
     if x >= 10.0 { x.round() } else { x }
 }
 
 impl Verdicts for PairScores {
-    /// None where the pair was not fitted.
+    /// `None` if the pair was not fitted.
     type Verdict = Option<PairVerdict>;
 
     fn detector(&self) -> &'static str {

@@ -1,10 +1,10 @@
-//! `Diversion`: did trade that stopped going direct go round through a third country?
+//! `Diversion`: did trade with a target go through a third country after an event?
 //!
-//! Three legs of a product before and after an event: direct from the origins to the target, in from
-//! the origins to an intermediary, and onward from there to the target. Each leg's change is a log ratio
-//! in standard errors; the score is near the weakest of the three, drop, growth, growth. How large it gets
-//! when nothing happened is told by the same score at placebo dates before the event, and by the growth
-//! of products whose direct trade did not fall.
+//! Three legs of a product before and after the event: direct from the origins to the target, from the origins to an
+//! intermediary, and from there to the target. The change of each leg is a log ratio in standard errors. The score is
+//! close to the weakest of three changes: a fall of the first leg, a growth of the second and of the third. The p-value
+//! compares it with the same score at earlier placebo dates, and with the growth for products whose direct trade did
+//! not fall.
 
 mod placebo_test;
 mod scores;
@@ -25,11 +25,11 @@ use crate::stats::exact_sum;
 use crate::store::{Every, Period, Role, Shipments, closest, country, iso};
 use crate::table::table;
 
-/// What an empty window counts as, in typical records.
+/// The size of an empty window, in typical records.
 const EMPTY: f64 = 0.5;
-/// Months of a window, and least months of data before the event.
+/// The months of a default window.
 const YEAR: usize = 12;
-/// Names that statistics offices give to sums of countries.
+/// Names of groups of countries in official statistics.
 const AGGREGATES: [&str; 14] = [
     "european union",
     "euro area",
@@ -51,7 +51,7 @@ const AGGREGATES: [&str; 14] = [
 pub struct Diversion {
     pub target: String,
     pub event: i32,
-    /// Keys of products; HS codes of six digits where there are any, if not given.
+    /// Keys of products; by default HS codes of six digits, if there are any.
     pub by: Option<Vec<String>>,
     pub through: Option<Vec<String>>,
     pub origins: Option<Vec<String>>,
@@ -60,7 +60,7 @@ pub struct Diversion {
     pub after: Option<Period>,
 }
 
-/// A leg month by month.
+/// A leg by month.
 #[derive(Clone, Default)]
 struct Leg {
     value: Vec<f64>,
@@ -97,11 +97,12 @@ struct Triangle {
     product: usize,
     inward: Leg,
     onward: Leg,
-    /// The data hold trade from the intermediary to the target, in whatever product.
+    /// The data hold trade from the intermediary to the target, in any product.
     onward_reported: bool,
-    /// How many times as much of the product went to the rest of the world, where destinations are enough.
+    /// The growth of the product in the rest of the world, as a ratio; `None` with too few destinations.
     world_growth: Option<f64>,
-    /// The drop of the direct leg, the growth of the one in, and of the one onward, in standard errors.
+    /// The fall of the direct leg, the growth of the leg to the intermediary, and of the leg from there, in standard
+    /// errors.
     z: [f64; 3],
     score: f64,
     p: f64,
@@ -134,7 +135,7 @@ impl Diversion {
         self.by.clone().unwrap_or_else(|| if has_hs { vec!["hs6".to_owned()] } else { Vec::new() })
     }
 
-    /// The windows before and after, as numbers of months.
+    /// The windows before and after the event, as numbers of months.
     fn spans(&self, flows: &Flows) -> Result<((u32, u32), (u32, u32))> {
         let months = &flows.periods;
         let (first, last) = (months[0], months[months.len() - 1]);
@@ -148,7 +149,7 @@ impl Diversion {
             let start = if step < 0 { Every::Year.start(start - 1) } else { Every::Year.next(start) };
             Period { first: start, last: Every::Year.next(start) - 1 }
         };
-        // Whole calendar years where the data hold them, else the twelve months next to the event.
+        // Whole calendar years if the data hold them, else the twelve months next to the event.
         let event_at = months.partition_point(|&m| m < event);
         let before = self.before.unwrap_or_else(|| year(self.event, -1));
         let before = match flows.window(before) {
@@ -209,7 +210,7 @@ impl Diversion {
             list.iter().map(|n| Ok(find("origins", n, &origin_names)? as u32)).collect::<Result<Vec<u32>>>()
         });
         let only: Option<HashSet<u32>> = only.transpose()?.map(HashSet::from_iter);
-        // The target's own exports are no leg of this.
+        // Exports of the target itself are left out.
         let from = |o: u32| only.as_ref().map_or(origin_names[o as usize] != self.target, |list| list.contains(&o));
 
         let mut keys = by.clone();
@@ -280,7 +281,7 @@ impl Diversion {
     }
 }
 
-/// Origins whose name says, or whose every month shows, that they are the sum of others.
+/// Origins that are sums of others: their name says so, or they equal the sum of the others in every month.
 fn sums_of_others(flows: &Flows, names: &[String], origin_of: &[u32], progress: &Progress) -> Result<Vec<String>> {
     let months = flows.periods.len();
     let mut totals = vec![vec![0.0; months]; names.len()];
@@ -340,13 +341,13 @@ impl Detector for Diversion {
 }
 
 impl Fit for Model {
-    /// The products and intermediaries of these shipments, each with what was fitted about it.
+    /// The products and intermediaries of these shipments, with what was fitted for each.
     fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedScores> {
         let flows = self.settings.spec(&self.by).flows(ships, cache, progress)?;
         Ok(Arc::new(TriangleScores::new(self, flows, progress)?))
     }
 
-    /// A row a product, origin and destination: the keys, `n`, and the months.
+    /// One row for each product, origin and destination: the keys, `n`, and the months.
     fn state(&self, progress: &Progress) -> Result<RecordBatch> {
         table(self.flows.state(progress)?, self.flows.groups())
     }

@@ -1,5 +1,4 @@
-//! The placebo test: the changes of a triangle's three legs in standard errors, taken together, against the
-//! same at dates before the event.
+//! The placebo test: the combined changes of the three legs, compared with the same at dates before the event.
 
 use rayon::prelude::*;
 
@@ -9,15 +8,15 @@ use crate::progress::Progress;
 use crate::stats::{OrderStatistics, ParetoTail, encode, ln};
 use crate::store::Every;
 
-/// Other destinations of a product needed to estimate its growth in the world.
+/// The smallest number of other destinations from which the growth in the world is estimated.
 const WORLD: usize = 5;
-/// The share of a product's trade below which a destination is left out of its growth in the world.
+/// Destinations with a smaller share of the product's trade are left out of that estimate.
 const TRIFLE: f64 = 0.005;
-/// Placebos whose tail may be followed beyond the largest of them.
+/// The smallest number of placebos for a tail beyond the largest of them.
 const MANY: usize = 1_000;
 
 impl Model {
-    /// Scores every triangle, with its p-value.
+    /// Scores every triangle and computes its p-value.
     pub fn score_triangles(&mut self, progress: &Progress) -> Result<()> {
         let (before, after) = self.spans;
         let mut of_product: Vec<Vec<usize>> = vec![Vec::new(); self.direct.len()];
@@ -32,7 +31,7 @@ impl Model {
                 triangle.score = together(z);
             }
         }
-        // Growth where nothing was lost, of the same intermediaries at the event itself.
+        // More placebos: growth at the event itself, for products whose direct trade did not fall.
         let unaffected = self.triangles.iter().filter(|t| t.z[0] <= 0.0).map(|t| together([f64::NAN, t.z[1], t.z[2]]));
         self.placebos.extend(unaffected.filter(|s| s.is_finite()));
         progress.check()?;
@@ -55,8 +54,8 @@ impl Model {
         Ok(())
     }
 
-    /// For each of a product's intermediaries, how many times as much of it went to the rest of the world: the
-    /// median over the other destinations. None where they are too few.
+    /// For each intermediary of a product, the growth of the product in the rest of the world: the median over the
+    /// other destinations. `None` if there are too few.
     fn world_growth(&self, members: &[usize], before: (u32, u32), after: (u32, u32)) -> Vec<Option<f64>> {
         let months = |w: (u32, u32)| f64::from(w.1 - w.0 + 1);
         let growth = |&i: &usize| {
@@ -66,13 +65,13 @@ impl Model {
         };
         let all: Vec<(f64, f64)> = members.iter().map(growth).collect();
         let total: f64 = all.iter().map(|g| g.0).sum();
-        // A destination of next to nothing says nothing about the world.
+        // A very small destination is no evidence about the world.
         let counts = |g: &(f64, f64)| g.0 >= TRIFLE * total && !g.1.is_nan();
         let mut ordered: Vec<i64> = all.iter().filter(|g| counts(g)).map(|g| encode(g.1)).collect();
         ordered.sort_unstable();
         all.iter()
             .map(|own| {
-                // The middle one or two of all but its own growth.
+                // The median of all growths except its own.
                 let place = if counts(own) { ordered.partition_point(|&k| k < encode(own.1)) } else { ordered.len() };
                 let others = ordered.len() - usize::from(counts(own));
                 if others < WORLD {
@@ -86,8 +85,8 @@ impl Model {
             .collect()
     }
 
-    /// The drop of the direct leg, the growth of the one in beyond the world's, and of the one onward, each
-    /// in standard errors; NaN for an onward leg that the data could not show.
+    /// The fall of the direct leg, the growth of the leg to the intermediary beyond that of the world, and the growth
+    /// of the leg from there, in standard errors. NaN for a leg that the data do not hold.
     fn leg_changes(
         &self,
         triangle: &Triangle,
@@ -108,8 +107,8 @@ impl Model {
         [-change(&self.direct[product], 1.0), change(&triangle.inward, world_growth.unwrap_or(1.0)), onward]
     }
 
-    /// The scores of every triangle at every month before the event that leaves room for two windows side
-    /// by side.
+    /// The scores of every triangle at every month before the event that leaves room for two windows next to each
+    /// other.
     fn placebo_scores(&self, of_product: &[Vec<usize>], progress: &Progress) -> Result<Vec<f64>> {
         let (before, after) = self.spans;
         let (long_before, long_after) = (before.1 - before.0 + 1, after.1 - after.0 + 1);
@@ -133,8 +132,8 @@ impl Model {
     }
 }
 
-/// The legs together: the weakest where one went the other way, else their root harmonic mean square,
-/// which is near the weakest and grows with all.
+/// The combined score: the smallest change if one is not positive, else the root harmonic mean square, which is close
+/// to the smallest and grows with all.
 fn together(z: [f64; 3]) -> f64 {
     let known = z.iter().filter(|z| !z.is_nan());
     let least = known.clone().fold(f64::INFINITY, |least, &z| least.min(z));

@@ -1,4 +1,4 @@
-//! A row a product and intermediary.
+//! One row for each product and intermediary.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,23 +18,23 @@ pub struct TriangleScores {
     model: Arc<Model>,
     flows: Flows,
     here: GroupKeys,
-    /// For each row its number in the fit.
+    /// The number of each row in the fit.
     known: Vec<u32>,
-    /// The flows in and onward of each row.
+    /// The flows of each row to the intermediary and from there.
     legs: Vec<Vec<u32>>,
 }
 
-/// What is measured of a triangle, before the event and after it.
+/// The sums of a triangle, before and after the event.
 pub struct TriangleVerdict {
     direct: (f64, f64),
-    /// The trade that the direct leg lost.
+    /// The loss of direct trade.
     lost: f64,
     inward: (f64, f64),
-    /// The inward trade after the event, had it grown as in the rest of the world.
+    /// The trade to the intermediary after the event, if it had grown as in the rest of the world.
     expected: f64,
     excess: f64,
     onward: (f64, f64),
-    /// The excess over what was lost.
+    /// The excess divided by the loss.
     substitution_ratio: f64,
 }
 
@@ -70,7 +70,7 @@ impl TriangleScores {
     }
 }
 
-/// The flows of each triangle that are its way in or onward, in their order. `known` is each triangle's number in
+/// The flows of each triangle to and from the intermediary, in their order. `known` is the number of each triangle in
 /// the model, `kept` its product and destination, and `goes_to` the product and destination of each flow.
 fn legs(
     model: &Model,
@@ -250,7 +250,7 @@ impl Verdicts for TriangleScores {
         format!("{} to {}", self.here.name(at).replace("destination ", "through "), self.model.settings.target)
     }
 
-    /// The records of the legs in and onward, in both windows.
+    /// The records of both legs of the intermediary, in both windows.
     fn rows(&self, at: usize, _verdict: &TriangleVerdict) -> Result<Vec<u32>> {
         if self.triangle(at).score.is_nan() {
             return Ok(Vec::new());

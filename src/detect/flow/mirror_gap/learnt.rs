@@ -1,5 +1,5 @@
-//! What is learnt about pairs of reports: the lag between them, the usual gap, what either side misses, and
-//! how far each country can be relied on.
+//! What is learnt from pairs of reports: the lag, the usual gap, the share of records that each side misses, and the
+//! reliability of each country.
 
 use std::collections::HashMap;
 
@@ -11,36 +11,36 @@ use crate::group::GroupKeys;
 use crate::progress::Progress;
 use crate::stats::{MAD_K, OrderStatistics, encode, exact_sum, ln};
 
-/// Gaps whose weight the gap of all has in that of a route or product.
+/// The weight of the median of all, in gaps, in that of a route or product.
 const SHRINKAGE: f64 = 10.0;
-/// Records whose weight the share of all has in the share that a country misses.
+/// The weight of the share of all countries, in records, in the share that one country misses.
 const SHARED: f64 = 20.0;
-/// Pairs that are enough to learn from.
+/// The number of certain pairs that is enough to learn from.
 const ENOUGH: usize = 200;
-/// Rounds of the reliability of reporters.
+/// Rounds of the iteration for the reliability.
 const ROUNDS: usize = 25;
-/// The least disagreement a reporter is given, so that no reliability is infinite.
+/// The smallest mean disagreement of a country, so that no reliability is infinite.
 const LEAST: f64 = 0.01;
-/// The least spread of log gaps: a smaller one is rounding.
+/// The smallest scale of log gaps; smaller differences are rounding.
 const TIED: f64 = 1e-6;
 
-/// What is learnt about pairs of reports.
+/// What is learnt from pairs of reports.
 pub struct Learnt {
-    /// Usual days between the two reports.
+    /// The usual number of days between the two reports.
     pub lag: i32,
     pub route: HashMap<String, f64>,
     pub product: HashMap<String, f64>,
     pub usual: f64,
     pub scale: f64,
     pub tails: Tails,
-    /// Shares of exporters' records that importers miss, by destination, and the other way, by origin;
-    /// missing where a country never reports as that side.
+    /// The share of exporters' records that importers miss, by destination; the share of importers' records that
+    /// exporters miss, by origin. A country that never reports as that side has none.
     pub missed: [HashMap<String, f64>; 2],
     pub reliability: [HashMap<String, f64>; 2],
 }
 
-/// The middle number of days from an exporter's report to the importer's, over flows with one record of
-/// each within the longest lag.
+/// The median number of days from the exporter's report to the importer's, over flows with one record of each within
+/// the longest lag.
 pub fn usual_lag(flows: &Flows, mirror: &Mirror, max_lag: i32) -> i32 {
     let mut days: Vec<i32> = mirror
         .groups
@@ -65,7 +65,7 @@ fn median(mut keys: Vec<i64>) -> Option<f64> {
     OrderStatistics::new(&mut keys, false).median()
 }
 
-/// The middle of each class of gaps, drawn to `usual`.
+/// The median gap of each class, shrunk to `usual`.
 fn middles(classes: usize, gaps: impl Iterator<Item = (u32, f64)>, usual: f64) -> Vec<f64> {
     let mut members: Vec<Vec<i64>> = vec![Vec::new(); classes];
     gaps.for_each(|(class, gap)| members[class as usize].push(encode(gap)));
@@ -83,7 +83,7 @@ fn named(group_keys: &GroupKeys, values: Vec<f64>) -> HashMap<String, f64> {
 }
 
 pub fn learn(mirror: &Mirror, all: &[(usize, Sides)], lag: i32, progress: &Progress) -> Result<Learnt> {
-    // Pairs whose imports no lag leaves open, where there are enough of them.
+    // Use pairs whose imports do not depend on the lag, if there are enough of them.
     let enough = all.iter().filter(|(_, s)| s.class == Class::Both && s.import_is_certain()).count() >= ENOUGH;
     let both = || {
         let found = all.iter().filter(|(_, s)| s.class == Class::Both && (s.import_is_certain() || !enough));
@@ -101,7 +101,7 @@ pub fn learn(mirror: &Mirror, all: &[(usize, Sides)], lag: i32, progress: &Progr
     progress.check()?;
     let mut counts = ScoreHistogram::default();
     both().for_each(|b| counts.of(both_records(b.2)).add(off(b.0, b.1) / scale));
-    // Which records of one side the other misses.
+    // The share of the records of one side that the other side misses.
     let share = |groups: usize,
                  class: Class,
                  whose: &dyn Fn(Ends) -> u32,
@@ -118,7 +118,7 @@ pub fn learn(mirror: &Mirror, all: &[(usize, Sides)], lag: i32, progress: &Progr
         }
         let overall = (missed.iter().sum::<f64>() + 0.5) / (of.iter().sum::<f64>() + 1.0);
         let shares = (0..groups).map(|g| {
-            // A country that never reports misses nothing: it is no partner.
+            // A country that never reports misses nothing; it is not a partner.
             if reported[g] == 0.0 { f64::NAN } else { (missed[g] + SHARED * overall) / (of[g] + SHARED) }
         });
         shares.collect::<Vec<f64>>()
@@ -143,7 +143,7 @@ fn both_records(s: &Sides) -> u32 {
     s.exports.min(s.imports) as u32
 }
 
-/// The Growth Lab's iteration: a reporter is as reliable as its partners, weighed by theirs, agree with it.
+/// The iteration of the Growth Lab: a country is reliable if reliable partners report the same.
 fn reliability(mirror: &Mirror, all: &[(usize, Sides)], route: &[f64], progress: &Progress) -> Result<[Vec<f64>; 2]> {
     let mut totals: HashMap<(u32, u32), (Vec<f64>, Vec<f64>)> = HashMap::new();
     for (flow, s) in all {
@@ -171,11 +171,11 @@ fn reliability(mirror: &Mirror, all: &[(usize, Sides)], route: &[f64], progress:
                 count[mine] += 1.0;
                 off[mine] += gap * r[1 - side][other];
             }
-            // A country in no pair has none: NaN, which no pair asks for.
+            // A country without pairs has no reliability (NaN), and none is needed.
             let raw: Vec<f64> = (0..n)
                 .map(|i| if count[i] == 0.0 { f64::NAN } else { count[i] / off[i].max(LEAST * count[i]) })
                 .collect();
-            // Only ratios mean anything: the mean is one.
+            // Only ratios have a meaning, so the mean is set to one.
             let known: Vec<f64> = raw.iter().copied().filter(|v| !v.is_nan()).collect();
             let mean = known.iter().sum::<f64>() / known.len().max(1) as f64;
             r[side] = raw.into_iter().map(|v| v / mean).collect();
@@ -185,7 +185,7 @@ fn reliability(mirror: &Mirror, all: &[(usize, Sides)], route: &[f64], progress:
 }
 
 impl Learnt {
-    /// The log gap that is usual for a flow.
+    /// The usual log gap of a flow.
     pub fn expected(&self, mirror: &Mirror, flow: usize) -> f64 {
         let ends = mirror.ends[flow];
         let route = self.route.get(&mirror.routes.name(ends.route as usize)).copied().unwrap_or(self.usual);

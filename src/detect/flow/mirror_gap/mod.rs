@@ -1,11 +1,11 @@
-//! `MirrorGap`: do the exporter's and importer's reports of a flow disagree beyond freight and insurance?
+//! `MirrorGap`: do the reports of exporter and importer differ by more than freight and insurance?
 //!
-//! The importer's reports are moved back by the usual lag between the two, and both sides are summed by
-//! flow and period. Where both report, the gap is ln(import / export) less what is usual on the route and
-//! for the product (freight, insurance, mark-ups), in spreads of all gaps. Where one side is silent within
-//! the longest lag allowed, the flow is lost (it left and never arrived) or an orphan (it arrived and
-//! never left), and its p-value is how often that side misses so many records. How far each country's
-//! reports can be relied on is estimated jointly, after the Growth Lab's iteration.
+//! The importer's reports are moved back by the usual lag, and both sides are summed by flow and period. If both sides
+//! report, the gap is ln(import / export) less the usual gap of the route and the product (freight, insurance,
+//! mark-ups), in scales of all gaps. If one side has no report within the longest lag, the flow is lost (it left and
+//! did not arrive) or an orphan (it arrived and did not leave). The p-value is then the probability that this side
+//! misses so many records. The reliability of the reports of each country is estimated jointly, with the iteration of
+//! the Growth Lab.
 
 mod learnt;
 mod scores;
@@ -43,7 +43,7 @@ enum Class {
     Orphan,
 }
 
-/// Two sides of a flow in a period: value and records.
+/// The two sides of a flow in a period: value and number of records.
 #[derive(Clone, Copy, Debug)]
 struct Sides {
     /// First day of the period.
@@ -52,15 +52,15 @@ struct Sides {
     import: f64,
     exports: f64,
     imports: f64,
-    /// Imports that belong to the period whatever the lag, and those that belong to it with some lag.
+    /// The smallest and the largest sum of imports that can belong to the period, depending on the lag.
     least_import: f64,
     most_import: f64,
     class: Class,
 }
 
 impl Sides {
-    /// The imports of the period, with the benefit of the doubt: of those that the lag leaves open, as
-    /// many as come nearest to what is usual.
+    /// The imports of the period. If the lag leaves open which imports belong to it, the sum nearest to the usual gap
+    /// is taken.
     fn import_nearest_to(&self, usual: f64) -> f64 {
         if self.class == Class::Both && self.least_import < self.most_import {
             (self.export * libm::exp(usual)).clamp(self.least_import, self.most_import)
@@ -69,13 +69,13 @@ impl Sides {
         }
     }
 
-    /// Whether the imports of the period are the same whatever the lag.
+    /// Whether the imports of the period are the same for every lag.
     fn import_is_certain(&self) -> bool {
         self.least_import == self.most_import
     }
 }
 
-/// A flow by its keys, and who is at its ends.
+/// The route, product, origin and destination of a flow.
 #[derive(Clone, Copy, Debug, Default)]
 struct Ends {
     route: u32,
@@ -90,10 +90,10 @@ struct Model {
     learnt: Learnt,
 }
 
-/// The flows of some shipments, both sides of each.
+/// Both sides of all flows.
 struct Mirror {
     group_keys: GroupKeys,
-    /// For each flow its groups by side: exporter's, importer's.
+    /// The groups of each flow by side: exporter, importer.
     groups: Vec<[Vec<usize>; 2]>,
     ends: Vec<Ends>,
     routes: GroupKeys,
@@ -180,7 +180,7 @@ impl MirrorGap {
         periods.extend(imports.iter().map(|d| without_lag(d.0)));
         periods.sort_unstable();
         periods.dedup();
-        // The days from one up to another, which is left out.
+        // The sum over days from `from` up to `to` (exclusive).
         let sum = |days: &[(i32, f64, f64)], from: i32, to: i32| {
             let place = |day: i32| days.partition_point(|d| d.0 < day);
             let within = days.get(place(from)..place(to)).unwrap_or_default();
@@ -193,7 +193,7 @@ impl MirrorGap {
             let end = self.every.next(period);
             let (mut export, mut export_records) = sum(&exports, period, end);
             let (mut import, mut import_records) = sum(&imports, period + lag, end + lag);
-            // Reports on both sides of the period's end are none that are missing.
+            // Reports just before or after the end of the period are not missing.
             let late = sum(&imports, period, end + self.max_lag);
             let least_import = sum(&imports, period + self.max_lag, end).0;
             let early = sum(&exports, period - self.max_lag, end + lag);
@@ -274,13 +274,13 @@ impl Detector for MirrorGap {
 }
 
 impl Fit for Model {
-    /// The flows and periods of these shipments, measured by what was fitted.
+    /// The flows and periods of these shipments, compared with what was fitted.
     fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedScores> {
         let flows = self.settings.spec().flows(ships, cache, progress)?;
         Ok(Arc::new(GapScores::new(self, flows, progress)?))
     }
 
-    /// A row a flow and side: the keys, `n`, the cells by day; `expected` (the usual log gap of the flow),
+    /// One row for each flow and side: the keys, `n`, the cells by day, `expected` (the usual log gap of the flow),
     /// `scale` and `lag` (days).
     fn state(&self, progress: &Progress) -> Result<RecordBatch> {
         let mut columns = self.flows.state(progress)?;

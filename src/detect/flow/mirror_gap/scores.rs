@@ -1,4 +1,4 @@
-//! A row a flow and period.
+//! One row for each flow and period.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -20,17 +20,17 @@ pub struct GapScores {
     model: Arc<Model>,
     flows: Flows,
     mirror: Mirror,
-    /// A flow and the two sides of one of its periods.
+    /// A flow, and the two sides of one of its periods.
     flow_periods: Vec<(u32, Sides)>,
     /// The usual log gap of each flow.
     usual: Vec<f64>,
-    /// The share of records that each destination misses, and each origin.
+    /// The share of records that each destination misses, and that each origin misses.
     missed: [Vec<Option<f64>>; 2],
-    /// How reliable each origin and destination is as a reporter.
+    /// The reliability of each origin and each destination.
     reliability: [Vec<Option<f64>>; 2],
 }
 
-/// What is found of a flow in a period.
+/// The result for a flow in a period.
 #[derive(Clone, Copy)]
 pub struct GapVerdict {
     finding: Finding,
@@ -43,9 +43,9 @@ pub struct GapVerdict {
 
 #[derive(Clone, Copy)]
 pub enum Finding {
-    /// Both sides report: the gap beyond what is usual, in spreads.
+    /// Both sides report: the gap beyond the usual gap, in scales.
     BothReport { z: f64 },
-    /// One side is silent: the share of such records that it misses, if it ever reports.
+    /// One side has no report: the share of such records that it misses, if it ever reports.
     OneSilent { missed: Option<f64> },
 }
 
@@ -93,7 +93,7 @@ impl GapScores {
         self.reliability[side][[ends.origin, ends.destination][side] as usize]
     }
 
-    /// Both reports together, weighed by reliability, without freight.
+    /// Both reports together, weighted by reliability, without freight.
     fn reconciled(&self, at: usize) -> f64 {
         let s = self.sides(at);
         let import = s.import * libm::exp(-self.usual[self.flow(at)]);
@@ -107,7 +107,7 @@ impl GapScores {
         }
     }
 
-    /// The only side that reports, the silent one, and the value and records reported.
+    /// The side that reports, the other side, and the reported value and number of records.
     fn one_report(&self, at: usize) -> (&'static str, &'static str, f64, f64) {
         let s = self.sides(at);
         match s.class {
@@ -121,7 +121,7 @@ impl GapScores {
     }
 }
 
-/// A number where it is finite.
+/// A finite number, else NaN.
 fn finite(value: f64) -> f64 {
     if value.is_finite() { value } else { f64::NAN }
 }
@@ -289,7 +289,7 @@ impl Verdicts for GapScores {
         format!("{}, {}", self.mirror.group_keys.name(self.flow(at)), self.when(at))
     }
 
-    /// The records of both sides in the period and the lag after it.
+    /// The records of both sides in the period, and in the lag after it.
     fn rows(&self, at: usize, _verdict: &GapVerdict) -> Result<Vec<u32>> {
         let (flow, s) = (self.flow(at), self.sides(at));
         let settings = &self.model.settings;

@@ -1,9 +1,9 @@
-//! `Surge`: did a flow jump or collapse?
+//! `Surge`: did a flow rise or fall suddenly?
 //!
-//! Every flow has a robust baseline (level, slow trend, season, at most one level shift; see
-//! `stats::series`), and every period is measured against it: counts by the negative binomial, values
-//! by Student's t on logarithms, both against the tails that the flows themselves show. A shift is one
-//! finding, in the period it begins; periods after it are measured against the new level.
+//! Every flow has a robust baseline: level, slow trend, season and at most one level shift (see `stats::series`). Every
+//! period is compared with it: counts with the negative binomial, values on a transformed scale. p-values come from the
+//! tails of all flows. A shift is one finding, in the period where it begins; later periods are compared with the new
+//! level.
 
 mod scores;
 mod series;
@@ -27,23 +27,23 @@ use crate::stats::{MAD_K, OrderStatistics, encode, ln, student_t_two_sided};
 use crate::store::Shipments;
 use crate::table::table;
 
-/// Cells with one record that the sizes of records are learnt from, at the most.
+/// The largest number of cells with one record from which the sizes of records are estimated.
 const LEARN_FROM: usize = 200_000;
-/// Flows worked on at a time.
+/// Flows processed at a time.
 const CHUNK_GROUPS: usize = 64;
 
-/// Periods of a series at the most: its baseline takes time with their square.
+/// The largest number of periods. The time for a baseline grows with their square.
 pub const MOST_PERIODS: f64 = 4_000.0;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Surge {
     pub spec: FlowSpec,
-    /// Each period is compared with those before it alone.
+    /// Each period is compared with earlier periods only.
     pub expanding: bool,
     pub min_periods: usize,
 }
 
-/// What was expected, and the z of what came.
+/// The expected value, and the z of the observed one.
 type Forecast = (f64, f64);
 
 /// A lasting change of a flow's level.
@@ -60,11 +60,11 @@ struct Model {
     flows: Arc<Flows>,
     facts: Facts,
     series: Vec<Series>,
-    /// For an expanding fit: period after period, flow after flow.
+    /// For an expanding fit: one for each flow and period.
     forecasts: Vec<Forecast>,
-    /// Of flows that mostly trade and of those that mostly rest.
+    /// The tails of flows with records in most periods, and of the others.
     tails: [Tails; 2],
-    /// Of each flow its shift, if it has one.
+    /// The shift of each flow, if it has one.
     shifts: Vec<Option<LevelShift>>,
 }
 
@@ -155,8 +155,8 @@ impl Surge {
     }
 }
 
-/// How much records differ in size: the variance of a lognormal over the square of its mean, from cells
-/// of one record against the middle of their flow.
+/// The variance of the sizes of records, relative to the square of their mean, as for a lognormal. It is estimated from
+/// cells of one record, compared with the median of their flow.
 fn size_variance(flows: &Flows, progress: &Progress) -> Result<f64> {
     let mut keys: Vec<i64> = Vec::new();
     let mut middle: Vec<i64> = Vec::new();
@@ -176,12 +176,12 @@ fn size_variance(flows: &Flows, progress: &Progress) -> Result<f64> {
 }
 
 impl Model {
-    /// Whether a flow has a row in every period, or only in those with records.
+    /// Whether a flow has a row in every period, or only in periods with records.
     fn in_every_period(&self, group: usize) -> bool {
         self.facts.additive && !self.series[group].sparse
     }
 
-    /// How far out a value is in a period of the fit, or after it.
+    /// The z of a value in a period of the fit or after it.
     fn z(&self, group: usize, t: usize, y: f64) -> f64 {
         match self.forecasts.get(group * self.facts.periods + t) {
             Some(forecast) if self.settings.expanding && t < self.facts.periods => forecast.1,
@@ -196,7 +196,7 @@ impl Model {
         }
     }
 
-    /// Replaces the values of some periods by how far out they are.
+    /// Replaces the values of some periods by their z.
     fn standardise(&self, group: usize, periods: impl Iterator<Item = usize>, values: &mut [f64]) {
         if self.settings.expanding {
             values.iter_mut().zip(periods).for_each(|(y, t)| *y = self.z(group, t, *y));
@@ -242,12 +242,12 @@ impl Model {
         &self.tails[usize::from(self.series[group].sparse)]
     }
 
-    /// By the tails of all flows where they are longer than the normal's.
+    /// By the tails of all flows; at least the p-value of the normal.
     fn p_value(&self, group: usize, z: f64) -> f64 {
         self.tail(group).p_value_or_normal(z, self.facts.periods as u32)
     }
 
-    /// The shift of a flow, every date being one that might have been.
+    /// The shift of a flow. Its p-value accounts for the choice among all dates.
     fn level_shift(&self, group: usize) -> Option<LevelShift> {
         if self.settings.expanding {
             return None;
@@ -308,8 +308,8 @@ impl Fit for Model {
         Ok(Arc::new(SurgeScores::new(self, Arc::new(flows), known, progress)?))
     }
 
-    /// A row a flow: keys, `n` (records), its cells, and what was fitted: `form`, `level` and `scale`
-    /// (on the scale of the form), `shift` (first day of the period), `before` and `after` (medians).
+    /// One row for each flow: the keys, `n` (records), its cells, and what was fitted: `form`, `level` and `scale`
+    /// (transformed as `form` says), `shift` (first day of the period), `before` and `after` (medians).
     fn state(&self, progress: &Progress) -> Result<RecordBatch> {
         let mut columns = self.flows.state(progress)?;
         let mut float = |name: &str, value: &dyn Fn(&Series) -> f64| {

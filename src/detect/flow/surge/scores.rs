@@ -1,4 +1,4 @@
-//! A row a flow and period.
+//! One row for each flow and period.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,35 +15,35 @@ use crate::evidence::{Cautions, Evidence, Reader, SHARE, ScoreColumn, Verdicts};
 use crate::flows::{Flows, lay_out};
 use crate::progress::Progress;
 
-/// Below this many spreads a period is nothing to name.
+/// Periods closer to the baseline than this, in scales, have no kind.
 const NAMED: f64 = 3.5;
-/// A shift with a larger p-value is none to name.
+/// Shifts with a larger p-value have no kind.
 const DOUBTFUL: f64 = 0.02;
-/// A level below this share of the one before is a collapse.
+/// A level at or below this share of the one before is a collapse.
 const COLLAPSED: f64 = 0.1;
 
 pub struct SurgeScores {
     model: Arc<Model>,
     flows: Arc<Flows>,
-    /// For each flow here its number in the fit.
+    /// The number of each flow in the fit.
     known: Vec<Option<u32>>,
-    /// Periods from the first one fitted to the first one here; negative where these begin earlier.
+    /// Periods from the first one fitted to the first one here; negative if these begin earlier.
     offset: i64,
-    /// Of each row its flow and period, and how far out its value is; NaN where that cannot be told.
+    /// The flow, the period and the z of each row; NaN if there is none.
     groups: Vec<u32>,
     periods: Vec<u32>,
     z: Vec<f64>,
 }
 
-/// What is found of a flow in a period.
+/// The result for a flow in a period.
 pub struct PeriodVerdict {
     observed: f64,
-    /// The flow's number in the fit, where the period was fitted or comes after.
+    /// The number of the flow in the fit, if the period was fitted or comes later.
     flow: Option<usize>,
     finding: std::result::Result<Finding, NotScored>,
 }
 
-/// The flow's shift where it begins in this period, else the period itself.
+/// The shift of the flow if it begins in this period, else the period itself.
 #[derive(Clone, Copy)]
 pub struct Finding {
     /// The flow and the period in the fit.
@@ -64,7 +64,7 @@ pub enum NotScored {
 }
 
 impl SurgeScores {
-    /// `known`: for each flow here its number in the fit.
+    /// `known` is the number of each flow in the fit.
     pub fn new(
         model: Arc<Model>,
         flows: Arc<Flows>,
@@ -107,7 +107,7 @@ impl SurgeScores {
         Ok(scores)
     }
 
-    /// How many rows a flow has.
+    /// The number of rows of a flow.
     fn rows_of(&self, group: usize) -> usize {
         if self.in_every_period(group) {
             self.flows.periods.len()
@@ -116,19 +116,19 @@ impl SurgeScores {
         }
     }
 
-    /// Whether a flow has a row in every period, or only in those with records.
+    /// Whether a flow has a row in every period, or only in periods with records.
     fn in_every_period(&self, group: usize) -> bool {
         self.known[group].is_some_and(|k| self.model.in_every_period(k as usize))
     }
 
-    /// The period in which a flow that mostly rests shifted, where it has no record then.
+    /// The period of the shift of a sparse flow, if it has no record in that period.
     fn shift_without_record(&self, group: usize) -> Option<u32> {
         let at = self.model.shifts[self.known[group]? as usize]?.at as i64 - self.offset;
         let at = u32::try_from(at).ok().filter(|&at| (at as usize) < self.flows.periods.len())?;
         self.flows.find(group, at).is_none().then_some(at)
     }
 
-    /// The rows of a flow: every period, or those with records and that of a shift.
+    /// The rows of a flow: every period, or periods with records and the period of a shift.
     fn fill_rows(&self, group: usize, periods: &mut [u32], z: &mut [f64]) {
         let cells = self.flows.of(group);
         if self.in_every_period(group) {
@@ -141,7 +141,7 @@ impl SurgeScores {
             periods.iter_mut().zip(own).for_each(|(period, at)| *period = at);
             z.iter_mut().zip(&*periods).for_each(|(z, &at)| *z = self.flows.value(group, at));
         }
-        // Periods before those fitted have no z.
+        // Periods before the fitted ones have no z.
         let fitted = |at: u32| i64::from(at) + self.offset;
         let early = self.known[group].map_or(z.len(), |_| periods.partition_point(|&at| fitted(at) < 0));
         z[..early].fill(f64::NAN);
@@ -155,19 +155,19 @@ impl SurgeScores {
         self.flows.value(self.groups[at] as usize, self.periods[at])
     }
 
-    /// The flow's number in the fit and the period's, where they were fitted or come after.
+    /// The numbers of the flow and of the period in the fit, if they were fitted or come later.
     fn in_fit(&self, at: usize) -> std::result::Result<(usize, usize), NotScored> {
         let flow = self.known[self.groups[at] as usize].ok_or(NotScored::NotFitted)? as usize;
         let period = usize::try_from(i64::from(self.periods[at]) + self.offset);
         Ok((flow, period.map_err(|_| NotScored::BeforeTheFit)?))
     }
 
-    /// The shift of a flow, where it begins in a period.
+    /// The shift of a flow, if it begins in this period.
     fn shift(&self, flow: usize, period: usize) -> Option<LevelShift> {
         self.model.shifts[flow].filter(|s| s.at == period)
     }
 
-    /// How far out a row is; NaN where it is not scored.
+    /// The z of a row; NaN if it is not scored.
     fn z(&self, at: usize) -> f64 {
         let Ok((flow, period)) = self.in_fit(at) else { return f64::NAN };
         let z = self.z[at];
@@ -196,13 +196,13 @@ impl SurgeScores {
         &self.model.series[finding.flow]
     }
 
-    /// The series of a row's flow and the first period of its shift, if it has one.
+    /// The series of a row's flow, and the first period of its shift, if it has one.
     fn shifted(&self, verdict: &PeriodVerdict) -> Option<(&Series, usize)> {
         let flow = verdict.flow?;
         Some((&self.model.series[flow], self.model.shifts[flow]?.at))
     }
 
-    /// The word for what happened, where it is large enough to name.
+    /// The kind of the finding, if it is large enough.
     fn kind(&self, verdict: &PeriodVerdict) -> Option<&'static str> {
         let f = verdict.finding.as_ref().ok()?;
         let series = self.series(f);
@@ -253,7 +253,7 @@ impl Verdicts for SurgeScores {
         }
     }
 
-    /// How far out each row is was worked out before; p-values and expected values take longer.
+    /// The z of each row is stored. p-values and expected values take longer.
     fn values_directly(
         &self,
         column: ScoreColumn,
@@ -287,7 +287,7 @@ impl Verdicts for SurgeScores {
                     self.model.facts.periods
                 ));
             }
-            // The last period of a file often ends before the calendar's.
+            // The last period of a file is often incomplete.
             let last = f.period + 1 == self.model.facts.periods;
             (last && self.model.facts.additive && f.z < -NAMED)
                 .then(|| "the last period of the data may be incomplete".into())
@@ -376,7 +376,7 @@ impl Verdicts for SurgeScores {
         format!("{}, {}", self.flows.group_keys.name(self.groups[at] as usize), self.when(at))
     }
 
-    /// The records of the period; of a shift, all from there on.
+    /// The records of the period; for a shift, all records from there on.
     fn rows(&self, at: usize, verdict: &PeriodVerdict) -> Result<Vec<u32>> {
         let (group, period) = (self.groups[at] as usize, self.periods[at]);
         let shifted = verdict.finding.as_ref().is_ok_and(|f| f.shifted);

@@ -1,20 +1,19 @@
-//! One flow's series and the baseline it is compared with.
+//! The series of one flow, and its baseline.
 //!
-//! Numbers of things are fitted on 2 √(n + 3/8), which evens out the spread of counts (Anscombe 1948),
-//! with a spread of at least what chance gives. A flow that trades in at least half of the periods is
-//! fitted on logarithms. One that mostly rests is fitted like a count, n being its value in typical
-//! records, so that a few records after a pause are no alarm. A measure with negative values is fitted
-//! as it is.
+//! Numbers of things are transformed to 2 √(n + 3/8), which stabilises the variance of counts (Anscombe 1948); their
+//! scale is at least that of chance. A flow with records in at least half of the periods is fitted on logarithms. A
+//! sparse flow is fitted like a count, with n its value in typical records, so that a few records after a pause are not
+//! unusual. A measure with negative values is not transformed.
 
 use crate::flows::{Cell, lay_out};
 use crate::stats::series::{Baseline, Scratch, baseline, shortest};
 use crate::stats::{OrderStatistics, encode, ln, negative_binomial_tails, normal_quantile};
 
-/// What zero adds to before logarithms, in middle values.
+/// The constant added before the logarithm, relative to the median value.
 const OFFSET: f64 = 0.01;
-/// Periods with records below which there is nothing to date a shift by.
+/// With fewer periods with records, no shift is dated.
 const FEW: usize = 4;
-/// The least standard deviation of logarithms: a smaller one is rounding.
+/// The smallest standard deviation of logarithms; smaller differences are rounding.
 const LEAST: f64 = 1e-6;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,7 +32,7 @@ impl Form {
         }
     }
 
-    /// The same of many values, in place, at the speed of multiplications.
+    /// The same for many values in place, in a form that vectorises.
     fn of_all(self, values: &mut [f64]) {
         match self {
             Form::Log { offset } => values.iter_mut().for_each(|y| *y = ln(*y + offset)),
@@ -41,7 +40,8 @@ impl Form {
         }
     }
 
-    /// The least spread there is, on its scale: that of counts by chance, widened by what records differ.
+    /// The smallest scale of the transformed values: that of counts by chance, plus the variation of the sizes of
+    /// records.
     fn least(self, facts: &Facts) -> f64 {
         match self {
             Form::Root { .. } => (1.0 + if facts.counts { 0.0 } else { facts.size_variance }).sqrt(),
@@ -62,24 +62,24 @@ impl Form {
 #[derive(Clone, Debug)]
 pub struct Series {
     pub form: Form,
-    /// It rests in more than half of the periods.
+    /// It has records in less than half of the periods.
     pub sparse: bool,
     pub base: Baseline,
     /// Periods with records.
     pub active: usize,
-    /// Medians of the measure before and from the shift on.
+    /// Medians of the measure before the shift and from it on.
     pub before: f64,
     pub after: f64,
 }
 
-/// What holds for all flows of a fit.
+/// Facts about all flows of a fit.
 #[derive(Clone, Copy)]
 pub struct Facts {
     pub periods: usize,
     pub season: usize,
     pub additive: bool,
     pub counts: bool,
-    /// Variance of the sizes of records over the square of their mean.
+    /// The variance of the sizes of records relative to the square of their mean.
     pub size_variance: f64,
 }
 
@@ -102,7 +102,7 @@ impl Series {
         let active = cells.len();
         let sparse = facts.additive && 2 * cells.iter().filter(|c| c.value != 0.0).count() < until;
         let form = form(cells, sparse, facts, keys);
-        // A flow that mostly rests shows no season, and no shift unless it once rested less.
+        // A sparse flow has no season, and a shift only if it was once less sparse.
         let rests = sparse && matches!(form, Form::Root { .. });
         if rests && (active < FEW || !once_busy(cells, until)) {
             let still = Baseline::still(form.of(0.0), form.least(facts));
@@ -148,7 +148,7 @@ impl Series {
         self.form.back(self.base.unshifted(t))
     }
 
-    /// How far out a value is, in spreads; a count, as the standard normal that its chance stands for.
+    /// The z of a value, in scales. For a count it is the standard normal quantile of its probability.
     pub fn z(&self, t: usize, y: f64, facts: &Facts) -> f64 {
         let fitted = self.base.at(t);
         if y.is_nan() || fitted.is_nan() {
@@ -179,8 +179,8 @@ impl Series {
     }
 }
 
-/// Whether a flow has records in at least half of the periods up to some date, or from one on: elsewhere
-/// the median of any stretch is zero.
+/// Whether a flow has records in at least half of the periods up to some date, or from some date on. Otherwise the
+/// median of every stretch is zero.
 fn once_busy(cells: &[Cell], until: usize) -> bool {
     let least = shortest(until);
     let busy = |past: &mut dyn Iterator<Item = usize>| {

@@ -1,7 +1,6 @@
-//! Fitting peer groups. The members of the finest groups lie side by side; coarser levels are made
-//! of whole finest groups, so rows are sorted and gathered once. Everything here is a function of
-//! the members of each group as a set, so it does not matter whether they came from shipments or
-//! from the states of other fits.
+//! Fitting peer groups. The members of the finest groups are stored side by side. Coarser levels consist of whole
+//! finest groups, so rows are sorted and collected once. Every result depends only on the set of members of each group.
+//! So it does not matter whether members come from shipments or from states.
 
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -24,19 +23,19 @@ use crate::stats::{
 };
 use crate::store::Shipments;
 
-/// Members worked on at a time.
+/// Members processed at a time.
 const CHUNK_MEMBERS: usize = 1 << 14;
-/// Spread below which peers count as having one price: rounding, not variation.
+/// A smaller scale means that the peers have one price; the difference is rounding.
 pub const TIED: f64 = 1e-9;
-/// Where the fences of the adjusted boxplot lie on a symmetric normal: Φ⁻¹(3/4) + 1.5 · 2 Φ⁻¹(3/4).
+/// The distance of the fences of the adjusted boxplot from the centre of a normal: Φ⁻¹(3/4) + 1.5 · 2 Φ⁻¹(3/4).
 const FENCE: f64 = 2.697_959_000_784_327;
 
-/// What a log price is measured by.
+/// The centre and scale of a log price.
 #[derive(Clone, Copy, Debug)]
 pub struct LocationScale {
     pub centre: f64,
-    /// Scales below and above the centre; NaN where there are too few peers to tell, or all have one
-    /// price and there is no parent to borrow from.
+    /// Scales below and above the centre. NaN if there are too few peers, or if all have one price and there is no
+    /// parent group.
     pub low: f64,
     pub high: f64,
 }
@@ -59,16 +58,16 @@ impl LocationScale {
 pub struct Group {
     pub by: LocationScale,
     pub n: u32,
-    /// All peers have one price: the scale is the parent's.
+    /// All peers have one price; the scale is that of the parent group.
     pub one_price: bool,
-    /// The distance from the centre that nineteen in twenty keep within.
+    /// The distance from the centre that 95 % of the members keep within.
     pub outer_quantile: f64,
-    /// How far the outer scores outer_quantile beside those of the usual group.
+    /// How far the outer members lie, relative to the usual group.
     pub tail_scale: f64,
 }
 
 impl Group {
-    /// Whether it has the peers and the spread to peer_group by.
+    /// Whether it has enough peers and a scale.
     pub fn has_spread(&self, min_peers: usize) -> bool {
         self.n as usize >= min_peers && self.by.has_scale()
     }
@@ -77,31 +76,31 @@ impl Group {
         0.5 * (self.by.low + self.by.high)
     }
 
-    /// A score as the tails take it.
+    /// The score in the form for the tails: divided by the tail scale.
     fn stretched(&self, z: f64) -> f64 {
         z / self.tail_scale
     }
 
-    /// That most members lie closer than usual does not make a score more telling than it would be among normal
-    /// ones, or than the tails say of it as it is: the outer twentieth of a small group is a member or two.
+    /// If the outer members lie closer than usual, a score is not stronger evidence than in a normal group, or than by
+    /// the tails without the tail scale: the outer twentieth of a small group is only one or two members.
     pub fn p_value(&self, z: f64, tails: &Tails) -> f64 {
         let p = tails.p_value(self.stretched(z), self.n);
         if self.tail_scale < 1.0 { p.max(tails.p_value(z, self.n).min(normal_two_sided(z))) } else { p }
     }
 }
 
-/// One back-off level: a fitted group a combination of its keys.
+/// One back-off level: one fitted group for each combination of its keys.
 pub struct Level {
     pub group_keys: GroupKeys,
     pub groups: Vec<Group>,
     pub tails: Tails,
-    /// For each finest group, its group here.
+    /// The group at this level of each finest group.
     pub of_finest: Vec<u32>,
     facts: OnceLock<Vec<GroupFacts>>,
 }
 
 impl Level {
-    /// The facts of the groups, from those of the finest ones.
+    /// The facts of the groups, combined from those of the finest groups.
     pub fn facts(&self, finest: &[GroupFacts]) -> &[GroupFacts] {
         if let Some(facts) = self.facts.get() {
             return facts;
@@ -114,7 +113,7 @@ impl Level {
     }
 }
 
-/// The members of the finest groups: log prices, group after group.
+/// The members of the finest groups: log prices, group by group.
 pub struct Members {
     pub group_keys: GroupKeys,
     pub starts: Vec<usize>,
@@ -127,8 +126,7 @@ impl Members {
     }
 }
 
-/// The level and group a finest group is judged by; where `n` is too small or there is no scale,
-/// the coarsest it has.
+/// The level and group that scores a finest group. If no level has enough members and a scale, the coarsest group.
 #[derive(Clone, Copy)]
 pub struct PeerGroupRef {
     pub level: u32,
@@ -184,7 +182,7 @@ impl Fitted {
         let peer_groups: Vec<PeerGroupRef> = (0..finest)
             .map(|g| {
                 let trail = fitted.iter().map(|level| Some(level.of_finest[g]));
-                // Every finest group has a group at every level, so there is always a peer_group.
+                // Every finest group has a group at every level, so this is never `None`.
                 peer_group_of(&fitted, trail, settings.min_peers).unwrap_or(PeerGroupRef { level: 0, group: 0 })
             })
             .collect();
@@ -197,7 +195,7 @@ impl Fitted {
         (level, &level.groups[peer_group.group as usize])
     }
 
-    /// The peer_group of a group that is known by its number at each level, if it is known at all.
+    /// The peer group of a group, from its number at each level; `None` if it is not known.
     pub fn peer_group(&self, trail: impl Iterator<Item = Option<u32>>) -> Option<PeerGroupRef> {
         peer_group_of(&self.levels, trail, self.settings.min_peers)
     }
@@ -210,7 +208,7 @@ impl Fitted {
 fn peer_group_of(levels: &[Level], trail: impl Iterator<Item = Option<u32>>, min_peers: usize) -> Option<PeerGroupRef> {
     let mut last = None;
     for (l, group) in trail.enumerate() {
-        // A group nobody fitted at a coarser level says less than the one found before.
+        // A coarser group that was not fitted is skipped.
         let Some(group) = group else { continue };
         last = Some(PeerGroupRef { level: l as u32, group });
         if levels[l].groups[group as usize].has_spread(min_peers) {
@@ -220,7 +218,7 @@ fn peer_group_of(levels: &[Level], trail: impl Iterator<Item = Option<u32>>, min
     last
 }
 
-/// The known values of each group of the index, group after group.
+/// The non-missing values of each group of the index, group by group.
 fn gather(index: &GroupIndex, x: &[f64], progress: &Progress) -> Result<(Vec<usize>, Vec<f64>)> {
     let mut values = vec![0.0f64; index.order.len()];
     values.par_chunks_mut(CHUNK_MEMBERS).zip(index.order.par_chunks(CHUNK_MEMBERS)).try_for_each(|(out, rows)| {
@@ -235,7 +233,7 @@ fn gather(index: &GroupIndex, x: &[f64], progress: &Progress) -> Result<(Vec<usi
     Ok((starts, values))
 }
 
-/// Fits the groups of a level, each made of one or more finest groups.
+/// Fits the groups of a level. Each consists of one or more finest groups.
 fn groups(
     scale: Scale,
     members: &Members,
@@ -243,7 +241,7 @@ fn groups(
     groups: usize,
     progress: &Progress,
 ) -> Result<Vec<Group>> {
-    // The finest groups of each group, by counting.
+    // Counting sort of the finest groups by their group at this level.
     let mut starts = vec![0u32; groups + 1];
     of_finest.iter().for_each(|&g| starts[g as usize + 1] += 1);
     for g in 0..groups {
@@ -284,7 +282,7 @@ fn groups(
     Ok(fitted?.concat())
 }
 
-/// Runs of groups with about [`CHUNK_MEMBERS`] members each.
+/// Ranges of groups with about [`CHUNK_MEMBERS`] members each.
 fn chunks(groups: usize, size: impl Fn(usize) -> usize) -> Vec<Range<usize>> {
     let (mut runs, mut from, mut held) = (Vec::new(), 0, 0);
     for g in 0..groups {
@@ -310,9 +308,9 @@ struct Scratch {
     spare: Vec<u64>,
 }
 
-/// Centre and scale of the values whose sortable keys are in the scratch. Where half the peers share
-/// one price, the interquartile range or the mean absolute deviation takes the scale's place, each
-/// made consistent at the normal; NaN where there is no spread at all.
+/// Centre and scale of the values whose sortable keys are in the scratch. If half of the peers have one price, the
+/// interquartile range or the mean absolute deviation gives the scale. Both are consistent at the normal. NaN if all
+/// have one price.
 fn centre_and_scale(scale: Scale, scratch: &mut Scratch) -> Group {
     let Scratch { keys, kept, sorted, terms, bits, .. } = scratch;
     let n = keys.len();
@@ -357,14 +355,14 @@ fn centre_and_scale(scale: Scale, scratch: &mut Scratch) -> Group {
     group(spread, spread)
 }
 
-/// The skewness of a group, for the state.
+/// The medcouple of a group, for the state.
 pub fn skewness(members: &[f64]) -> f64 {
     let mut sorted = members.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
     medcouple(&sorted).unwrap_or(f64::NAN)
 }
 
-/// Learns the tails of each level from the members that are judged there.
+/// Learns the tails of each level from the members that are scored there.
 fn fit_tails(
     levels: &mut [Level],
     members: &Members,

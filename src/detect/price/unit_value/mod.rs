@@ -1,8 +1,8 @@
-//! `UnitValue`: is the price per kilogram or unit out of line with its peers?
+//! `UnitValue`: is the price per kilogram or unit out of line with its peer group?
 //!
-//! x = ln(numerator / denominator); z = (x - centre) / scale in the finest peer group that has
-//! `min_peers` members. Centre and scale are the median and a robust scale (1.4826 MAD; Hampel 1974,
-//! Iglewicz and Hoaglin 1993), both drawn to the parent group's.
+//! x = ln(numerator / denominator); z = (x - centre) / scale in the finest peer group with `min_peers` members. The
+//! centre is the median, the scale 1.4826 MAD (Hampel 1974, Iglewicz and Hoaglin 1993) or another robust scale. Both
+//! are shrunk to those of the parent group.
 
 mod fit;
 mod scores;
@@ -25,7 +25,7 @@ use crate::stats::ln;
 use crate::store::{Role, Shipments};
 use fit::Fitted;
 
-/// How the spread of a group is measured.
+/// The estimator of the scale of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
     /// 1.4826 times the median absolute deviation.
@@ -33,8 +33,8 @@ pub enum Scale {
     /// Rousseeuw and Croux (1993).
     Qn,
     Sn,
-    /// One scale above the centre and one below, from the fences of the adjusted boxplot (Hubert and
-    /// Vandervieren 2008), which follow the skewness.
+    /// One scale above the centre and one below, from the fences of the adjusted boxplot (Hubert and Vandervieren
+    /// 2008), which follow the skewness.
     Adjusted,
 }
 
@@ -75,7 +75,7 @@ impl UnitValue {
         Ok(())
     }
 
-    /// The keys of each level, finest first; quantities are only compared within one unit.
+    /// The keys of each level, finest first. Quantities are compared within one unit only.
     fn levels(&self, with_unit: bool) -> Vec<Vec<String>> {
         let mut levels: Vec<Vec<String>> = std::iter::once(&self.by).chain(&self.backoff).cloned().collect();
         let unit = Role::QuantityUnit.name();
@@ -87,7 +87,8 @@ impl UnitValue {
         levels
     }
 
-    /// The same with prices by quantity, where there is a quantity and no weight; the shipments' notes say so.
+    /// The same detector, with prices by quantity if the shipments have a quantity and no weight. A note of the
+    /// shipments says so.
     fn suited(&self, ships: &Shipments) -> UnitValue {
         let has = |role| ships.store.role(role).is_some();
         let mut suited = self.clone();
@@ -166,7 +167,7 @@ impl Fit for Fitted {
     }
 }
 
-/// ln(numerator / denominator) of every row of the store, NaN where either is not positive.
+/// ln(numerator / denominator) of every row of the store; NaN if one of them is not positive.
 struct Prices {
     over: ScalarBuffer<f64>,
     under: ScalarBuffer<f64>,

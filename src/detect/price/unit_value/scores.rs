@@ -1,4 +1,4 @@
-//! Scores by fitted peer groups, and the sentence for each.
+//! Scores by fitted peer groups, and the reasons.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::group::{GroupIndex, GroupKeys, IndexCache, finest, resolve};
 use crate::progress::Progress;
 use crate::store::{Role, RowList, Shipments};
 
-/// From here on it is worth a word that a group's prices are loose.
+/// From this tail scale on the reason mentions it.
 const LOOSE: f64 = 1.5;
 
 pub struct UnitValueScores {
@@ -25,7 +25,7 @@ pub struct UnitValueScores {
     /// The group of each position, and the peer group of each group.
     group: Vec<u32>,
     peer_groups: Vec<Option<PeerGroupRef>>,
-    /// What each group is measured by, apart from the rest of the fit to stay in the cache.
+    /// Centre and scale of each group, separate from the rest of the fit so that they stay in the cache.
     location_scales: Vec<LocationScale>,
 }
 
@@ -34,7 +34,7 @@ pub fn of_fitted(fitted: Arc<Fitted>, ships: &Shipments, prices: Prices, index: 
     UnitValueScores::new(fitted, ships, prices, index, peer_groups)
 }
 
-/// Scores of shipments that need not be those that were fitted.
+/// Scores of shipments that need not be the fitted ones.
 pub fn of_new(
     fitted: Arc<Fitted>,
     ships: &Shipments,
@@ -66,10 +66,10 @@ pub enum NoScore {
     OnePrice(PeerGroupRef),
 }
 
-/// A price beside its peers.
+/// A price compared with its peer group.
 pub struct Verdict {
     row: usize,
-    /// The peer group that measures it, or why none does.
+    /// The peer group used, or why there is none.
     peers: std::result::Result<PeerGroupRef, NoScore>,
     z: f64,
     p: f64,
@@ -94,7 +94,7 @@ impl UnitValueScores {
         UnitValueScores { fitted, ships: ships.clone(), prices, group, peer_groups, location_scales }
     }
 
-    /// The peer group that measures a row of a group, or why none does.
+    /// The peer group for a row of a group, or why there is none.
     fn peers(&self, row: usize, group: usize) -> std::result::Result<PeerGroupRef, NoScore> {
         if self.prices.x[row].is_nan() {
             return Err(NoScore::Cell);
@@ -110,7 +110,7 @@ impl UnitValueScores {
         Ok(peer_group)
     }
 
-    /// By the facts of the groups of each level, and of all.
+    /// From the facts of the groups of each level and of all data.
     fn caution(&self, verdict: &Verdict, facts: &[&[GroupFacts]], whole: &GroupFacts) -> Option<String> {
         let peers = verdict.peers.ok()?;
         if self.fitted.level(peers).1.one_price {
@@ -120,7 +120,7 @@ impl UnitValueScores {
         if under == "quantity" && self.ships.store.role(Role::QuantityUnit).is_none() {
             return Some("no column has the role quantity_unit: the peers' quantities may be in several units".into());
         }
-        // A light shipment looks dear by the kilogram, and its goods light by the unit.
+        // A low weight makes the price per kilogram high, and the weight per unit low.
         let weight = match (over, under) {
             (_, "net_weight") => Some(self.prices.under[verdict.row]),
             ("net_weight", _) => Some(self.prices.over[verdict.row]),
@@ -186,7 +186,7 @@ impl Verdicts for UnitValueScores {
         }
     }
 
-    /// Scores of all rows in their order are one pass over prices and groups.
+    /// For all rows in their order, the scores are computed in one pass over prices and groups.
     fn values_directly(
         &self,
         column: ScoreColumn,

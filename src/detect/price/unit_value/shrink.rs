@@ -1,5 +1,4 @@
-//! Small groups lean on larger ones: each centre and scale is drawn to its parent group's, the more so the fewer
-//! its members.
+//! Shrinkage of small groups: each centre and scale moves towards that of the parent group, more so with fewer members.
 
 use super::fit::{Group, Level};
 use crate::stats::{MEDIAN_VARIANCE, OrderStatistics, encode};
@@ -9,11 +8,10 @@ pub const SHRINKAGE: f64 = 10.0;
 /// The median of the square of a standard normal.
 const MEDIAN_SQUARE: f64 = 0.454_936_423_119_572_8;
 
-/// Draws each centre and scale to its parent group's, coarsest level first. Scales become
-/// sqrt((n s² + 10 s_p²) / (n + 10)). Centres become their mean weighted by precision: that of a
-/// median, n / (π/2 s²), against that of the parent, 1 / τ², where τ² is how far the centres of one
-/// parent truly lie apart (empirical Bayes; Efron and Morris 1975), taken robustly over the level. A
-/// group without a spread of its own takes its parent's.
+/// Shrinks each centre and scale to that of the parent group, coarsest level first. A scale becomes sqrt((n s² + 10
+/// s_p²) / (n + 10)). A centre becomes the mean weighted by precision: n / (π/2 s²) for a median, and 1 / τ² for the
+/// parent. τ² is the variance of the centres of one parent beyond chance (empirical Bayes; Efron and Morris 1975),
+/// estimated robustly over the level. A group without a scale takes that of its parent.
 pub fn shrink(levels: &mut [Level], min_peers: usize) {
     for l in (0..levels.len().saturating_sub(1)).rev() {
         let (fine, coarse) = levels.split_at_mut(l + 1);
@@ -32,8 +30,8 @@ pub fn shrink(levels: &mut [Level], min_peers: usize) {
             let group = &mut fine.groups[g];
             let n = f64::from(group.n);
             if !group.by.has_scale() {
-                // Peers at one price are a fact about the price, not a missing estimate: the parent's
-                // spread then stands in, and the score carries a caution.
+                // Peers with one price are a fact and not a failed estimate. The parent's scale is used, and the score
+                // gets a caution.
                 if n >= 3.0 {
                     (group.by.low, group.by.high, group.one_price) = (above.by.low, above.by.high, true);
                 }
@@ -51,8 +49,8 @@ pub fn shrink(levels: &mut [Level], min_peers: usize) {
     }
 }
 
-/// τ²: the median squared distance of the centres from their parents', as the variance of a normal,
-/// less what chance alone adds.
+/// τ²: the median squared distance of the centres from those of their parents, as the variance of a normal, less the
+/// part due to chance.
 fn between<'a>(groups: &[Group], above: impl Fn(usize) -> Option<&'a Group>, min_peers: usize) -> f64 {
     let mut squares = Vec::new();
     let mut chance = Vec::new();

@@ -1,7 +1,6 @@
-//! A fit as a table and back: a row a group of each level, finest level first. The log prices of the
-//! members are in the rows of the groups they make up; that is what merging and restoring go by, the
-//! other numbers are for the reader. Where no level has all keys, rows without a level hold the
-//! members.
+//! A fit as a table and back: one row for each group of each level, finest level first. The log prices of the members
+//! are in the rows of the finest groups. Merging and restoring use only them; the other numbers are for the reader. If
+//! no level has all keys, rows without a level hold the members.
 
 use std::sync::Arc;
 
@@ -21,7 +20,7 @@ use crate::state::members::{lists, read_lists};
 use crate::store::Role;
 use crate::table::table;
 
-/// A number of a tail and its name.
+/// The name of a coefficient of a tail, and its value.
 type Cell = (&'static str, fn(&Tail) -> f64);
 
 /// Rows of the state: their level, their keys, their fitted groups.
@@ -115,7 +114,7 @@ pub fn table_of(fitted: &Fitted, progress: &Progress) -> Result<RecordBatch> {
     table(columns, rows)
 }
 
-/// The skewness of the finest groups.
+/// The medcouples of the finest groups.
 fn medcouples(fitted: &Fitted, apart: bool) -> ArrayRef {
     let mut values: Vec<Option<f64>> = Vec::new();
     if !apart {
@@ -128,7 +127,7 @@ fn medcouples(fitted: &Fitted, apart: bool) -> ArrayRef {
     Arc::new(Float64Array::from(values))
 }
 
-/// The fit of all data that the states were made of.
+/// The fit of all data behind the states.
 pub fn restore(settings: &UnitValue, states: &[RecordBatch], progress: &Progress) -> Result<Fitted> {
     let settings = &UnitValue { measure: measure(settings, states)?, ..settings.clone() };
     let unit = Role::QuantityUnit.name();
@@ -146,7 +145,7 @@ pub fn restore(settings: &UnitValue, states: &[RecordBatch], progress: &Progress
     )
 }
 
-/// What the states measure: prices by quantity, too, where the shipments that were fitted had no weight.
+/// The measure of the states. It is the price by quantity if the fitted shipments had no weight.
 fn measure(settings: &UnitValue, states: &[RecordBatch]) -> Result<String> {
     let mut found: Option<String> = None;
     for state in states {

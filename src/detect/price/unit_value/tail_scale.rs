@@ -1,27 +1,27 @@
-//! How far the outer members of a group lie, beside those of other groups. A price three spreads out is
-//! news where all others keep within two, and none where one in ten lies as far: some goods have prices of
-//! several kinds under one code. What the outer twentieth of a group shows of that is drawn to what is usual,
-//! the more so the fewer its members (empirical Bayes; DerSimonian and Laird 1986).
+//! The tail scale: how far the outer members of a group lie, relative to other groups. Three scales from the centre is
+//! unusual in a group with short tails and normal in one with long tails. Long tails occur if one code holds goods of
+//! several kinds. The distance of the outer twentieth is shrunk to the usual one, more so with fewer members (empirical
+//! Bayes; DerSimonian and Laird 1986).
 
 use super::fit::Group;
 use crate::stats::{OrderStatistics, encode, exact_sum, ln, select};
 
-/// The share of members within a group's outer_quantile, and where that lies on a normal: Φ⁻¹(0.975).
+/// The share of members within the outer quantile of a group, and where that lies for a normal: Φ⁻¹(0.975).
 const WITHIN: f64 = 0.95;
 const ON_A_NORMAL: f64 = 1.959_963_984_540_054;
-/// The variance of ln(outer_quantile / scale) times the group's size, where tails are Student's with four degrees
-/// of freedom: 19 (d ln q / d ln p)² for the outer_quantile and 1.5 for the scale. On a normal it is half of that.
+/// The variance of ln(outer quantile / scale) times the size of the group, for a Student's t with four degrees of
+/// freedom: 19 (d ln q / d ln p)² for the quantile and 1.5 for the scale. For a normal it is half of that.
 const VARIANCE: f64 = 4.0;
-/// Groups farther than this from the usual say no more of how groups differ.
+/// Distances from the usual group are limited to this.
 const FAR: f64 = 1.5;
 
-/// The distance from the centre that nineteen in twenty keep within; `scale` says about where to look.
+/// The distance from the centre that 95 % of the members keep within. `scale` is used for a first guess.
 pub fn outer_quantile(distances: &[f64], scale: f64, spare: &mut Vec<u64>) -> f64 {
     let rank = (WITHIN * (distances.len() - 1) as f64) as usize;
     select(distances, rank, 1.4 * scale..4.0 * scale, spare).0
 }
 
-/// Puts into each group by how much its outer scores are stretched beside the usual group's.
+/// Sets the tail scale of each group.
 pub fn tail_scale(groups: &mut [Group], min_peers: usize) {
     let off = |group: &Group| ln(group.outer_quantile / (ON_A_NORMAL * group.width()));
     let able = |group: &Group| group.has_spread(min_peers) && !group.one_price && group.outer_quantile > 0.0;

@@ -1,23 +1,23 @@
-//! The fit that is fair to light and heavy shipments: where residuals grow with a power of the weight, a
-//! light shipment says more about the line than a heavy one.
+//! The fair fit. Where residuals grow with a power of the weight, a light shipment contains more information about the
+//! line than a heavy one. The fit weights them accordingly.
 
 use super::Model;
 use super::groups::{Fitted, Outcome};
 use crate::stats::linear::{self, Leverage, Linear, Points};
 use crate::stats::{MAD_K, OrderStatistics, encode, ln, select};
 
-/// Groups that the power of the spread is learnt from, and the members each must have.
+/// The largest number of groups from which the power is estimated, and the smallest number of members of each.
 const LEARN_FROM: usize = 2_000;
 const LEARN_SIZE: usize = 40;
 const POWERS: [f64; 3] = [0.0, 0.5, 1.0];
-/// Rounds of weighting the kept shipments again.
+/// Rounds of reweighting.
 const REFITS: usize = 3;
-/// The next round's spread is looked for within this of the last one's.
+/// The scale of the next round is searched within these factors of the last one.
 const NEAR: (f64, f64) = (0.75, 1.25);
-/// Of what the fit gives for a middling shipment: a spread below this is none.
+/// A smaller scale, relative to the fitted value of a shipment in the middle, counts as none.
 const NO_SPREAD: f64 = 1e-9;
 
-/// (x^power)² for the powers there are.
+/// (x^power)² for the possible powers.
 #[inline(always)]
 pub fn squared(x: f64, power: f64) -> f64 {
     if power == 0.0 {
@@ -29,8 +29,8 @@ pub fn squared(x: f64, power: f64) -> f64 {
     }
 }
 
-/// The power of the first regressor by which residuals grow: in each of some groups, by the ratio of the
-/// median residuals of its heavier and its lighter half; the middle over the groups, to the nearest half.
+/// The power of the first regressor with which residuals grow. In each group, from the ratio of the median residuals of
+/// its heavier and lighter half; the median over groups, rounded to the nearest half.
 pub fn learn_power(model: &Model) -> f64 {
     let able: Vec<(usize, &Fitted)> = (model.outcomes.iter().enumerate())
         .filter_map(|(g, outcome)| match outcome {
@@ -60,21 +60,21 @@ pub fn learn_power(model: &Model) -> f64 {
     POWERS.into_iter().min_by(|a, b| (a - power).abs().total_cmp(&(b - power).abs())).unwrap_or(0.0)
 }
 
-/// Working memory, kept from group to group.
+/// Working memory, reused from group to group.
 #[derive(Default)]
 pub struct Fair {
     /// 1 / (x / middle)^power of each shipment.
     inverse: Vec<f64>,
     residuals: Vec<f64>,
-    /// Residuals in those units, without sign.
+    /// Absolute residuals in these units.
     sizes: Vec<f64>,
     weights: Vec<f64>,
     spare: Vec<u64>,
 }
 
 impl Fair {
-    /// Puts in the fair fit, the spread of its residuals in units of (x / middle)^power, and its leverage.
-    /// False where there is no spread.
+    /// Computes the fair fit, the scale of its residuals in units of (x / middle)^power, and its leverage. False if
+    /// there is no scale.
     pub fn fit(&mut self, members: &Points, fit: &mut Fitted, power: f64) -> bool {
         self.inverse.clear();
         self.inverse.extend(members.x()[0].iter().map(|x| squared(fit.middle / x, power).sqrt()));
@@ -98,13 +98,12 @@ impl Fair {
         spread > NO_SPREAD * fit.scale.max(middling)
     }
 
-    /// Of the line that was fitted last.
+    /// The residuals of the line that was fitted last.
     pub fn residuals(&mut self) -> &mut [f64] {
         &mut self.residuals
     }
 
-    /// Shipments within so many spreads weigh as much as they say about the line. False where they are those that
-    /// had weights already.
+    /// Weights the shipments within the cutoff by 1 / u². False if they are the same shipments as before.
     fn weigh(&mut self, spread: f64) -> bool {
         let Fair { inverse, sizes, weights, .. } = self;
         let far = linear::CUTOFF * spread;
@@ -123,7 +122,7 @@ impl Fair {
         self.sizes.clear();
         self.sizes.extend(self.residuals.iter().zip(&self.inverse).map(|(r, inverse)| r.abs() * inverse));
         let n = members.count();
-        // Coefficients were fitted: a few points lie closer to the line for it.
+        // A correction for the fitted coefficients, which make residuals smaller.
         let scale = MAD_K * (n as f64 / (n - members.coefficients()) as f64).sqrt();
         let (low, high) =
             select(&self.sizes, (n - 1) / 2, NEAR.0 * last / scale..NEAR.1 * last / scale, &mut self.spare);

@@ -1,4 +1,4 @@
-//! Every group's fit, whatever order its members are in.
+//! The fit of every group, independent of the order of its members.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use crate::progress::Progress;
 use crate::stats::linear::{self, Leverage, Linear, NoFit, Points};
 use crate::stats::{Places, Sorter, encode};
 
-/// Why a group has no fit, or its fit.
+/// The fit of a group, or why there is none.
 #[derive(Clone)]
 pub enum Outcome {
     Fitted(Box<Fitted>),
@@ -24,17 +24,17 @@ pub struct Fitted {
     pub linear: Linear,
     pub scale: f64,
     pub kept: u32,
-    /// What shipments are scored by: the one above, fitted again with the power's weights.
+    /// The line used for scores: the one above, fitted again with the weights of the power.
     pub fair: Linear,
-    /// How little that is known, in squares of the spread.
+    /// The variance of that fit, in squares of the scale.
     pub leverage: Leverage,
-    /// The spread of a residual over (x / middle)^power, x the first regressor.
+    /// The scale of the residuals divided by (x / middle)^power, with x the first regressor.
     pub spread: f64,
     /// The median of the first regressor.
     pub middle: f64,
 }
 
-/// The columns cut at the same places.
+/// The columns, divided at the same positions.
 pub fn parts(columns: &mut [Vec<f64>], ends: impl Iterator<Item = usize>) -> Vec<Vec<&mut [f64]>> {
     let mut rest: Vec<&mut [f64]> = columns.iter_mut().map(Vec::as_mut_slice).collect();
     let mut from = 0;
@@ -111,8 +111,8 @@ impl Work {
         }))
     }
 
-    /// Ascending by the columns in turn. Whole numbers are sorted: the first bits of the first column, with the
-    /// place of the member in the others; where so many bits tie, all columns decide.
+    /// Sorts by the columns in turn. The sort key is a whole number: the first bits of the first column, with the
+    /// position of the member in the others. If these bits are equal, all columns are compared.
     fn sort(&mut self, members: &mut [&mut [f64]]) {
         let Work { keys, sorter, spare, .. } = self;
         let places = Places::below(members[0].len());
@@ -134,7 +134,7 @@ impl Work {
     }
 }
 
-/// A double as a whole number without sign that sorts the same way.
+/// A double as an unsigned whole number with the same order.
 fn sortable(x: f64) -> u64 {
     encode(x) as u64 ^ (1 << 63)
 }

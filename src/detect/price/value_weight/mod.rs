@@ -1,11 +1,10 @@
-//! `ValueWeight`: is a shipment off its group's line of value on weight?
+//! `ValueWeight`: is the value of a shipment far from the regression line of value on weight of its group?
 //!
-//! Least trimmed squares with reweighting in every group (`stats::linear`), the method that the EU's
-//! anti-fraud services use on trade data, on the weight or on several numbers together. Residuals of
-//! traded goods grow with the weight, so they are measured in units of weight^power, with the power (0,
-//! 1/2 or 1) that evens them out best over all groups, from a fit made again with those weights, and with
-//! what the fit itself does not know where the shipment stands. p-values come from tails learnt from
-//! groups of the same size.
+//! Least trimmed squares with reweighting in every group (`stats::linear`), on the weight or on several regressors. The
+//! EU's anti-fraud services use this method on trade data. Residuals of traded goods grow with the weight, so they are
+//! divided by weight^power. The power (0, 1/2 or 1) is the one that fits best over all groups. The line is fitted again
+//! with these weights, and the uncertainty of the line itself is included. p-values come from tails learnt from groups
+//! of the same size.
 
 mod fair;
 mod groups;
@@ -33,12 +32,12 @@ use fair::{Fair, learn_power, squared};
 use groups::{Fitted, Outcome, fit_groups, parts};
 use scores::LineScores;
 
-/// Rows worked on at a time.
+/// Rows processed at a time.
 const CHUNK_ROWS: usize = 1 << 14;
-/// Parts that a thread's share of the groups is cut into.
+/// Parts of each thread's share of the groups.
 const SHARES: usize = 8;
 
-/// Whether a number can have its part in a line: amounts that are there.
+/// Whether a number can be used in a regression: positive and finite.
 fn usable(x: f64) -> bool {
     x > 0.0 && x <= f64::MAX
 }
@@ -46,12 +45,12 @@ fn usable(x: f64) -> bool {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValueWeight {
     pub by: Vec<String>,
-    /// The numbers that value is regressed on; the first is the size that the spread grows with.
+    /// The regressors. The scale of the residuals may grow with the first.
     pub on: Vec<String>,
     pub min_peers: usize,
-    /// Fit the logarithms instead.
+    /// Use logarithms.
     pub log: bool,
-    /// Follow least trimmed squares by an MM-estimate.
+    /// Continue with an MM-estimate after least trimmed squares.
     pub mm: bool,
 }
 
@@ -59,7 +58,7 @@ struct Model {
     settings: ValueWeight,
     group_keys: GroupKeys,
     starts: Vec<usize>,
-    /// The members' regressors and values, a column each, in ascending order within each group.
+    /// The regressors and values of the members, one column each, sorted within each group.
     columns: Vec<Vec<f64>>,
     outcomes: Vec<Outcome>,
     power: f64,
@@ -92,7 +91,7 @@ impl ValueWeight {
         Ok(())
     }
 
-    /// What value is regressed on, row by row of the source, and the value itself last.
+    /// The regressors for each row of the source, and the value last.
     fn numbers(&self, ships: &Shipments, progress: &Progress) -> Result<Vec<ScalarBuffer<f64>>> {
         let store = &ships.store;
         let one = |name: &String| match Key::named(store, name)? {
@@ -105,7 +104,7 @@ impl ValueWeight {
         self.on.iter().map(one).chain([store.role_numbers(Role::Value, progress)]).collect()
     }
 
-    /// A number as it is regressed.
+    /// A number in the form used for the regression.
     fn shown(&self, x: f64) -> f64 {
         if self.log { ln(x) } else { x }
     }
@@ -116,7 +115,7 @@ impl ValueWeight {
         let index = cache.get(ships, &resolve(&ships.store, &self.by)?, progress)?;
         let n = index.order.len();
         progress.begin("fitting", n as u64);
-        // A clone would be written by this thread alone, and all of it.
+        // A clone would be written completely by this thread only.
         let mut columns: Vec<Vec<f64>> = numbers.iter().map(|_| vec![0.0; n]).collect();
         let ends = (1..=n.div_ceil(CHUNK_ROWS)).map(|k| (k * CHUNK_ROWS).min(n));
         parts(&mut columns, ends).into_par_iter().zip(index.order.par_chunks(CHUNK_ROWS)).for_each(
@@ -124,7 +123,7 @@ impl ValueWeight {
                 for (to, from) in part.iter_mut().zip(&numbers).take_while(|_| !progress.stopped()) {
                     to.iter_mut().zip(rows).for_each(|(to, &row)| *to = from[row as usize]);
                 }
-                // All of a shipment's numbers are known, or none.
+                // If one number of a shipment is missing, all are set to missing.
                 if part.iter().any(|column| column.iter().filter(|x| !usable(**x)).count() > 0) {
                     for at in 0..rows.len() {
                         if part.iter().any(|column| !usable(column[at])) {
@@ -151,7 +150,7 @@ impl ValueWeight {
         Ok((self.model(group_keys, starts, columns, facts, progress)?, index))
     }
 
-    /// The fit of these members, whatever order they are in.
+    /// The fit of these members, in any order.
     fn model(
         &self,
         group_keys: GroupKeys,
@@ -221,7 +220,7 @@ impl Model {
         self.starts[group + 1] - self.starts[group]
     }
 
-    /// The fit of each group that follows from the power, its spread, and the tails.
+    /// The fair fit of each group with the given power, its scale, and the tails.
     fn measure_spread(&mut self, progress: &Progress) -> Result<()> {
         let mut outcomes = std::mem::take(&mut self.outcomes);
         let share = outcomes.len().div_ceil(SHARES * rayon::current_num_threads()).max(1);
@@ -248,7 +247,7 @@ impl Model {
         Ok(())
     }
 
-    /// What is left of each of a group's members by its fair line, in units of what is to be expected of it.
+    /// The residuals of the members of a group from the fair line, in standard errors.
     fn standards<'a>(&self, fit: &Fitted, members: &Points, residuals: &'a mut [f64]) -> &'a [f64] {
         match members.x() {
             [x] => residuals.iter_mut().zip(*x).for_each(|(r, x)| *r /= self.unit(fit, &[*x, 0.0, 0.0, 0.0])),
@@ -257,12 +256,12 @@ impl Model {
         residuals
     }
 
-    /// The residual in units of what is to be expected of it.
+    /// A residual in standard errors.
     fn standard(&self, fit: &Fitted, x: &[f64; MOST], y: f64) -> f64 {
         (y - fit.fair.at(x)) / self.unit(fit, x)
     }
 
-    /// What is to be expected of a residual: its spread, and the fit's own doubt.
+    /// The standard error of a residual: its scale and the uncertainty of the fit.
     #[inline(always)]
     fn unit(&self, fit: &Fitted, x: &[f64; MOST]) -> f64 {
         fit.spread * (squared(x[0] / fit.middle, self.power) + fit.leverage.at(x)).sqrt()

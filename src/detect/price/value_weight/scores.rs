@@ -1,4 +1,4 @@
-//! Scores by fitted lines, and the sentence for each.
+//! Scores by fitted lines, and the reasons.
 
 use std::sync::Arc;
 
@@ -17,15 +17,15 @@ use crate::stats::linear::MOST;
 use crate::store::Shipments;
 
 const NONE: u32 = u32::MAX;
-/// Variance inflation from which slopes are not to be read one by one (Marquardt 1970).
+/// Variance inflation from which single slopes say little (Marquardt 1970).
 const INFLATED: f64 = 10.0;
 
 pub struct LineScores {
     model: Arc<Model>,
     ships: Shipments,
-    /// What value is regressed on, and the value last.
+    /// The regressors, and the value last.
     numbers: Vec<ScalarBuffer<f64>>,
-    /// The fitted group of each position, [`NONE`] where there is none.
+    /// The fitted group of each position, or [`NONE`].
     group: Vec<u32>,
 }
 
@@ -42,7 +42,7 @@ impl LineScores {
         Ok(LineScores { numbers: model.settings.numbers(ships, progress)?, model, ships: ships.clone(), group })
     }
 
-    /// The regressors and the value as they are regressed.
+    /// The regressors and the value, in the form used for the regression.
     fn point(&self, at: usize) -> Option<([f64; MOST], f64)> {
         let (settings, row) = (&self.model.settings, self.ships.rows.row(at));
         let (value, on) = self.numbers.split_last()?;
@@ -62,7 +62,7 @@ impl LineScores {
         }
     }
 
-    /// A number of the source, by its name; the value without one.
+    /// A number of the source by its name; the value if there is no name.
     fn given(&self, name: Option<&str>, at: usize) -> Option<f64> {
         let on = &self.model.settings.on;
         let column = name.map_or(Some(on.len()), |name| on.iter().position(|own| own == name))?;
@@ -100,14 +100,14 @@ impl LineScores {
     }
 }
 
-/// A value beside the line of its group.
+/// A value compared with the line of its group.
 pub struct Verdict {
-    /// The fitted group, where it has a line and enough shipments.
+    /// The fitted group, if it has a line and enough shipments.
     group: Option<usize>,
     z: f64,
     p: f64,
     observed: f64,
-    /// The value that the line gives for the weight.
+    /// The value on the line.
     expected: f64,
 }
 

@@ -1,4 +1,4 @@
-//! The state of a `ValueWeight`: a row a group, with its coefficients and its members.
+//! The state of a `ValueWeight`: one row for each group, with its coefficients and members.
 
 use std::sync::Arc;
 

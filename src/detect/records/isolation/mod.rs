@@ -1,11 +1,11 @@
-//! `Isolation`: is a shipment easily told apart from the rest?
+//! `Isolation`: is a shipment easy to separate from the others?
 //!
-//! Isolation forest (Liu, Ting and Zhou 2008): s = 2^(-E[h(x)] / c(ψ)), with h the depth at which
-//! random cuts isolate x and c(n) = 2 H(n-1) - 2 (n-1)/n its mean, by exact harmonic numbers.
-//! Categories are cut into random halves, one that a cut has not met goes with the smaller half, and
-//! nulls go with the half a coin decides for the cut. Each tree has its own seed, and its sample is
-//! drawn by hashing the shipments' content: the same shipments in any order, or in parts merged
-//! later, give the same forest. The p-value is conformal over the shipments the samples came from.
+//! The isolation forest of Liu, Ting and Zhou (2008): s = 2^(-E[h(x)] / c(ψ)), with h the depth at which random cuts
+//! isolate x, and c(n) = 2 H(n-1) - 2 (n-1)/n its mean with exact harmonic numbers. Categories are cut into random
+//! halves. A category that a cut has not met goes with the smaller half. Missing values go to the half that a random
+//! bit of the cut chooses. Each tree has its own seed, and its sample is drawn by hashing the content of the shipments.
+//! So the same shipments in any order, or in parts merged later, give the same forest. The p-value is conformal over
+//! the shipments that samples are drawn from.
 
 mod pool;
 mod scores;
@@ -39,19 +39,19 @@ pub struct Isolation {
     pub seed: u64,
 }
 
-/// Trees at the most: more take memory and time, and tell no more.
+/// The largest number of trees.
 const MOST_TREES: usize = 10_000;
-/// Rows that go through all trees before the next ones.
+/// Rows that go through all trees together.
 const BLOCK: usize = 1 << 10;
 
-/// The numbers of a seed behind the first, which is the seed's hash.
+/// The random numbers of a seed after the first, which is the hash of the seed.
 fn stream(seed: u64) -> Random {
     let mut random = Random::new(seed);
     random.draw();
     random
 }
 
-/// Between 0 and 1, both left out.
+/// A number between 0 and 1, exclusive.
 fn unit(random: &mut Random) -> f64 {
     ((random.draw() >> 12) as f64 + 0.5) / (1u64 << 52) as f64
 }
@@ -59,12 +59,12 @@ fn unit(random: &mut Random) -> f64 {
 struct Model {
     settings: Isolation,
     pool: Pool,
-    /// All shipments fitted, those outside the pool too.
+    /// All fitted shipments, including those outside the pool.
     n: u64,
     trees: Vec<Tree>,
-    /// The mean path of as many shipments as a tree's sample has.
+    /// The mean path length for as many shipments as in the sample of a tree.
     mean: f64,
-    /// The pool's own scores, ascending, and the shipments that score no more.
+    /// The scores of the pool, ascending, each with the number of shipments up to it.
     calibration: Vec<(f64, u64)>,
 }
 
@@ -198,9 +198,8 @@ impl Fit for Model {
         Ok(Arc::new(ForestScores { model: self, ships: ships.clone(), columns, scores }))
     }
 
-    /// The shipments that trees are drawn from, a row a content: the columns, `count` shipments of it,
-    /// and `fitted`, how many shipments were fitted in all. The forest is a function of these and of the
-    /// seed.
+    /// The shipments that trees are drawn from, one row for each distinct content: the columns, `count` (shipments with
+    /// it), and `fitted` (all fitted shipments). The forest is a function of these and of the seed.
     fn state(&self, _progress: &Progress) -> Result<RecordBatch> {
         let rows = self.pool.counts.len();
         let mut columns = matrix::to_columns(&self.pool.features);

@@ -11,15 +11,15 @@ use crate::progress::Progress;
 use crate::stats::mix;
 use crate::store::text_hash;
 
-/// A fitted shipment that may be drawn: its values, and how many there are of it.
+/// Fitted shipments that may be drawn: their values, and the number of each.
 pub struct Pool {
     pub features: Vec<Feature>,
     pub counts: Vec<u64>,
     hashes: Vec<u64>,
 }
 
-/// Shipments by their content, those with the smallest hashes. A shipment's hash does not depend on
-/// where it stands, so pools of parts of the data hold all that the pool of the whole needs.
+/// The shipments with the smallest hashes of their content. A hash does not depend on the position, so the pools of
+/// parts of the data contain the pool of the whole.
 pub fn pool(
     settings: &Isolation,
     features: Vec<Feature>,
@@ -49,7 +49,7 @@ pub fn pool(
         (0..rows).into_par_iter().with_min_len(1 << 12).map(|row| (content(row), row as u32)).collect();
     progress.check()?;
     let wanted = settings.trees.saturating_mul(settings.sample);
-    // Those of one content come together; a few more rows than wanted allow for them.
+    // Equal contents are counted together, so somewhat more rows than needed are kept.
     if order.len() > 4 * wanted {
         order.select_nth_unstable(4 * wanted);
         let bound = order[4 * wanted].0;
@@ -85,7 +85,7 @@ pub fn pool(
     Ok(Pool { features, counts: sizes, hashes })
 }
 
-/// A column at the rows kept, with no more labels than those rows have.
+/// A column at the rows kept, with only the labels of those rows.
 fn chosen(feature: Feature, kept: &[u32]) -> Feature {
     let values: Vec<f64> = kept.iter().map(|&row| feature.values[row as usize]).collect();
     let Some(labels) = &feature.labels else { return Feature { values: values.into(), ..feature } };
@@ -99,9 +99,9 @@ fn chosen(feature: Feature, kept: &[u32]) -> Feature {
     Feature { name: feature.name, values: values.into(), labels: Some(Arc::new(labels)) }
 }
 
-/// The sample of one tree: each shipment of the pool gets a random number by its content and the
-/// tree's seed, and those with the smallest are taken. Of many shipments of one content only the
-/// smallest numbers matter; they are drawn in ascending order, as order statistics of the uniform.
+/// The sample of one tree. Each shipment of the pool gets a random number from its content and the seed of the tree;
+/// the smallest are taken. Of many shipments with one content only the smallest numbers matter. They are drawn in
+/// ascending order, as order statistics of the uniform distribution.
 pub fn draw(pool: &Pool, seed: u64, size: usize) -> Vec<u32> {
     let mut drawn: Vec<(u64, u32)> = Vec::with_capacity(pool.counts.len());
     for (i, (&content, &count)) in pool.hashes.iter().zip(&pool.counts).enumerate() {

@@ -1,4 +1,4 @@
-//! Scores by the forest, and the sentence for each.
+//! Scores of the forest, and the reasons.
 
 use std::sync::Arc;
 
@@ -17,8 +17,8 @@ pub struct ForestScores {
 }
 
 impl ForestScores {
-    /// Each column's part in isolating a shipment: its share of the cuts on the shipment's paths, the
-    /// first cut of a path counting one, the second a half, and so on.
+    /// The part of each column in the isolation of a shipment: its share of the cuts on the paths. The first cut of a
+    /// path counts one, the second a half, and so on.
     fn shares(&self, at: usize) -> Vec<f64> {
         let mut shares = vec![0.0; self.columns.len()];
         for tree in &self.model.trees {
@@ -41,10 +41,10 @@ impl ForestScores {
     }
 }
 
-/// A score beside those of the shipments fitted.
+/// A score compared with those of the fitted shipments.
 pub struct Verdict {
     score: f64,
-    /// The score of the middle shipment fitted.
+    /// The median score of the fitted shipments.
     middle: f64,
     p: f64,
 }

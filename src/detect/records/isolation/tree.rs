@@ -1,29 +1,29 @@
-//! Random trees and the path lengths they give.
+//! Random trees, and their path lengths.
 
 use super::pool::Pool;
 use super::{stream, unit};
 use crate::stats::{Random, mix};
 
-/// Rows whose scores are worked out side by side, so that the processor waits for none of them.
+/// Rows processed side by side, so that the processor does not wait.
 const ABREAST: usize = 8;
 
-/// How a node sends rows on.
+/// The direction of rows at a node.
 #[derive(Clone)]
 enum Cut {
-    /// Beyond the number goes right.
+    /// Values above the number go right.
     ScoreColumn(f64),
-    /// Categories that go right, by their numbers; and where those go that the cut has not met.
+    /// The categories that go right, and the direction of categories not met.
     Category(Vec<bool>, bool),
 }
 
-/// A tree as a complete binary one: node i has the children 2i + 1 and 2i + 2. Where a branch ends
-/// early its cuts send everything left, so every row takes the same number of steps.
+/// A complete binary tree: node i has the children 2i + 1 and 2i + 2. If a branch ends early, its cuts send all rows
+/// left, so that every row takes the same number of steps.
 pub struct Tree {
     pub depth: u32,
     pub column: Vec<u32>,
     pub bound: Vec<f64>,
     pub null_right: Vec<bool>,
-    /// Cuts by category, by node; `bound` is NaN there.
+    /// Cuts by category for each node; `bound` is NaN there.
     categories: Vec<Option<(Vec<bool>, bool)>>,
     plain: bool,
     /// The path length at each leaf.
@@ -79,7 +79,7 @@ pub fn grow(pool: &Pool, sample: Vec<u32>, seed: u64) -> Tree {
     tree
 }
 
-/// A random cut of a random column that parts the rows, if any does.
+/// A random cut of a random column that divides the rows, if there is one.
 fn cut(pool: &Pool, rows: &[u32], random: &mut Random) -> Option<(usize, Cut, bool)> {
     let columns = pool.features.len();
     let mut left: Vec<usize> = (0..columns).collect();
@@ -97,12 +97,12 @@ fn cut(pool: &Pool, rows: &[u32], random: &mut Random) -> Option<(usize, Cut, bo
             if nulls == 0 {
                 continue;
             }
-            // Only whether it is known parts these rows; nulls go right.
+            // The only difference is whether the value is missing. Missing values go right.
             return Some((column, Cut::ScoreColumn(f64::INFINITY), true));
         }
         let Some(labels) = &feature.labels else {
             let span = unit(random);
-            // Infinities have no middle; a cut beyond the largest double would part nothing.
+            // Infinite values have no middle, and a cut above the largest double would divide nothing.
             let bound = low.max(-f64::MAX) * (1.0 - span) + high.min(f64::MAX) * span;
             return Some((column, Cut::ScoreColumn(bound.clamp(low, high.next_down())), coin));
         };
@@ -111,7 +111,7 @@ fn cut(pool: &Pool, rows: &[u32], random: &mut Random) -> Option<(usize, Cut, bo
         met.dedup();
         let mut right = vec![false; labels.len()];
         met.iter().for_each(|&label| right[label] = random.draw() & 1 == 1);
-        // At least one on either side.
+        // At least one on each side.
         let first = met[random.below(met.len())];
         let chosen = right[first];
         if met.iter().all(|&label| right[label] == chosen) {
@@ -138,7 +138,7 @@ impl Tree {
         }
     }
 
-    /// Adds the path lengths of consecutive rows; `rows` holds them one after the other.
+    /// Adds the path lengths of consecutive rows. `rows` holds their values row by row.
     pub fn add_lengths(&self, rows: &[f64], columns: usize, nulls: bool, out: &mut [f64]) {
         if !self.plain || nulls {
             for (row, out) in rows.chunks_exact(columns).zip(out) {

@@ -1,18 +1,18 @@
-//! What is found about a shipment among those of the same parties and code.
+//! The comparison of a shipment with those of the same parties and code.
 
 use std::ops::Range;
 
 use super::{Model, Record, Repeats};
 use crate::stats::{Within, binomial_upper, exact_sum};
 
-/// The parties' own shipments outside the window that their own rate needs.
+/// The smallest number of the parties' own shipments outside the window for a rate of their own.
 const OWN_RATE: usize = 5;
-/// Records from which on a group is large.
+/// A group with this many records is large.
 pub const LARGE: usize = 64;
 
 pub struct Large {
     within: Within,
-    /// The places of values just under the threshold, and their sum up to each of them, about.
+    /// The positions of values just under the threshold, and their approximate cumulative sums.
     under: Vec<u32>,
     sums: Vec<f64>,
 }
@@ -56,10 +56,10 @@ impl Kind {
     }
 }
 
-/// What was found about a shipment.
+/// The result for a shipment.
 pub struct Repeat {
     pub kind: Kind,
-    /// Others like it, others in reach, and the chance of each to be like it.
+    /// Similar shipments, shipments compared, and the probability that one is similar.
     pub like: usize,
     pub among: usize,
     pub rate: f64,
@@ -67,8 +67,8 @@ pub struct Repeat {
 }
 
 impl Model {
-    /// How many values of the code lie in a range, those of the group left out, and how many are not of
-    /// the group.
+    /// The number of values of the code in a range, and the number of all values of the code, both without those of the
+    /// group.
     fn elsewhere(&self, group: usize, low: f64, high: f64) -> (usize, usize) {
         let all = &self.codes[self.code_of[group] as usize];
         let own = self.of(group).len();
@@ -80,7 +80,7 @@ impl Model {
         &self.records[self.starts[group]..self.starts[group + 1]]
     }
 
-    /// How many values at some places of a group lie in a range.
+    /// The number of values in a range, at some positions of a group.
     fn alike(&self, group: usize, places: Range<usize>, low: f64, high: f64) -> usize {
         match &self.large[group] {
             Some(large) => large.within.count(places, low, high),
@@ -88,8 +88,8 @@ impl Model {
         }
     }
 
-    /// How many values at some places of a group are just under the threshold, and whether their sum and `more`
-    /// reach it.
+    /// The number of values just under the threshold at some positions of a group, and whether their sum plus `more`
+    /// reaches it.
     fn parts(&self, group: usize, places: Range<usize>, more: f64, threshold: f64) -> (usize, bool) {
         let records = self.of(group);
         let reaches =
@@ -101,7 +101,7 @@ impl Model {
         let from = large.under.partition_point(|&i| (i as usize) < places.start);
         let to = large.under.partition_point(|&i| (i as usize) < places.end);
         let about = large.sums[to] - large.sums[from] + more;
-        // What rounding may have done to the sums.
+        // The largest possible rounding error of the sums.
         let doubt = 4.0 * f64::EPSILON * large.sums.len() as f64 * (large.sums[large.sums.len() - 1] + more);
         let reached = if (about - threshold).abs() > doubt {
             about > threshold
@@ -111,13 +111,13 @@ impl Model {
         (to - from, reached)
     }
 
-    /// The best of the three explanations; `None` where nothing is like it.
+    /// The kind with the smallest p-value; `None` if no other shipment is similar.
     pub fn score_one(&self, group: usize, record: &Record, own: bool) -> Option<Repeat> {
         let settings = &self.settings;
         let records = self.of(group);
         let from = records.partition_point(|r| r.day < record.day.saturating_sub(settings.window));
         let to = records.partition_point(|r| r.day <= record.day.saturating_add(settings.window));
-        // The shipment itself is among the fitted ones, once.
+        // The shipment itself is among the fitted ones once.
         let itself = usize::from(own);
         let among = (to - from).saturating_sub(itself);
         if among == 0 {
@@ -131,7 +131,7 @@ impl Model {
                 best = Some(Repeat { kind, like, among, rate, p });
             }
         };
-        // Records are in the order of these: the same ones lie side by side.
+        // Records are sorted by these fields, so equal ones are adjacent.
         let day = records.partition_point(|r| r.day < record.day)..records.partition_point(|r| r.day <= record.day);
         let same = records.partition_point(|r| r.order() < record.order())
             ..records.partition_point(|r| r.order() <= record.order());

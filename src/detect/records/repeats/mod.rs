@@ -1,11 +1,10 @@
-//! `Repeats`: the same consignment twice, or one consignment in pieces?
+//! `Repeats`: was a consignment declared twice, or split into several?
 //!
-//! Shipments of the same parties and code are compared with those a few days off: how many have the
-//! very same day, value and weight (a duplicate), how many nearly the same value (a near duplicate),
-//! and how many lie just under a threshold that all together exceed (a split). Each count is judged
-//! by the binomial tail with the rate at which other parties' shipments of the same code do so; with
-//! a near duplicate, by the rate among the parties' own shipments outside the window too, because a
-//! standing order repeats itself. The least of the p-values counts, times how many were asked.
+//! Shipments of the same parties and code within a few days are compared. Counted are those with the same day, value
+//! and weight (duplicates), with almost the same value (near duplicates), and those just under a threshold that they
+//! exceed together (splits). Each count gets the tail probability of a binomial distribution with the rate of other
+//! parties' shipments of the same code. For a near duplicate the rate is at least that of the parties' own shipments
+//! outside the window, because standing orders repeat. The p-value is the smallest of these, times their number.
 
 mod likeness;
 
@@ -29,13 +28,13 @@ use crate::table::table;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Repeats {
-    /// Days on either side.
+    /// Days before and after.
     pub window: i32,
-    /// Values that differ by no more than this share are nearly the same.
+    /// Near duplicates may differ by this share.
     pub tolerance: f64,
     /// A value that consignments may be kept under, in the currency of the source.
     pub threshold: Option<f64>,
-    /// How far under the threshold is just under it, as a share.
+    /// The width of the band just under the threshold, as a share.
     pub band: f64,
 }
 
@@ -43,7 +42,7 @@ pub struct Repeats {
 struct Record {
     day: i32,
     value: f64,
-    /// NaN where it is not known.
+    /// NaN if unknown.
     weight: f64,
 }
 
@@ -63,7 +62,7 @@ struct Model {
     /// All values of each code, ascending, and the code of each group.
     codes: Vec<Vec<f64>>,
     code_of: Vec<u32>,
-    /// What makes the questions quick that are asked of each large group.
+    /// An index for each large group, for fast counting.
     large: Vec<Option<Box<Large>>>,
 }
 
@@ -244,8 +243,8 @@ impl Fit for Model {
         Ok(Arc::new(RepeatScores::new(self, ships, &index, known, false, progress)?))
     }
 
-    /// A row a group of the same parties and code: the keys, `n`, and lists of `days` (since
-    /// 1970-01-01), `values` and `weights`.
+    /// One row for each group of the same parties and code: the keys, `n`, and lists of `days` (since 1970-01-01),
+    /// `values` and `weights`.
     fn state(&self, _progress: &Progress) -> Result<RecordBatch> {
         let groups = self.group_keys.groups();
         let mut columns: Vec<(String, ArrayRef)> = Vec::new();
@@ -270,7 +269,7 @@ struct RepeatScores {
     columns: Columns,
     group: Vec<u32>,
     known: Vec<Option<u32>>,
-    /// Groups whose exporter and importer are both not known: their shipments have nothing in common.
+    /// Groups with neither exporter nor importer. Their shipments have nothing in common.
     nameless: Vec<bool>,
     own: bool,
 }
@@ -306,7 +305,7 @@ impl RepeatScores {
 }
 
 impl Verdicts for RepeatScores {
-    /// The record, where it can be compared, and what is like it, where anything is.
+    /// The record if it can be compared, and similar shipments if there are any.
     type Verdict = Option<(Record, Option<Repeat>)>;
 
     fn detector(&self) -> &'static str {
