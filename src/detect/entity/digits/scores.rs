@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::buffer::ScalarBuffer;
 
-use super::{EntityDigits, Model};
+use super::model::{EntityDigits, Model};
 use crate::error::Result;
 use crate::evidence::wording::figure;
 use crate::evidence::{Evidence, Reader, ScoreColumn, Verdicts};
