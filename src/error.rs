@@ -1,4 +1,4 @@
-//! What can go wrong, in the words a user reads: what, where, and how to mend it.
+//! The errors, as texts for the user: what is wrong, where, and how to correct it.
 
 use std::path::PathBuf;
 
@@ -22,10 +22,10 @@ pub enum Error {
     Format { path: PathBuf, detail: String },
     #[error("{}: {detail}", .path.display())]
     Read { path: PathBuf, detail: String },
-    /// Bytes that are not what they claim to be.
+    /// Bytes that do not have the format they claim.
     #[error("{0}")]
     Bytes(String),
-    /// A source that is no file failed, or contradicts itself.
+    /// A source that is not a file failed, or contradicts itself.
     #[error("{0}")]
     Source(String),
     #[error("{0}")]
@@ -51,7 +51,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The name of the Python class that carries this error.
+    /// The name of the Python class of this error.
     pub fn class(&self) -> &'static str {
         match self {
             Error::MissingFile(_) | Error::DanglingLink { .. } => "MissingFileError",
@@ -73,7 +73,7 @@ impl Error {
     }
 }
 
-/// What a caught panic said.
+/// The message of a caught panic.
 pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().cloned();
     text.or_else(|| panic.downcast_ref::<&str>().map(|t| (*t).to_owned())).unwrap_or_else(|| "no message".into())

@@ -1,6 +1,6 @@
-//! redlane: the core behind the Python package of the same name. It reads shipment records
-//! (customs declarations, bills of lading, trade statistics), aggregates them and scores
-//! anomalies. `CONTRIBUTING.md` holds the map of the rooms and what each may use.
+//! redlane: the core of the Python package of the same name. It reads shipment records (customs declarations, bills of
+//! lading, trade statistics), aggregates them and scores anomalies. `CONTRIBUTING.md` lists the rooms and their
+//! dependencies.
 
 pub mod aggregate;
 pub mod calibrate;

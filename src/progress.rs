@@ -1,4 +1,4 @@
-//! One running computation as its caller sees it: a flag to stop it and a count of work done.
+//! A running computation as its caller sees it: a flag to stop it, and a count of the work done.
 
 use std::ops::Range;
 use std::sync::Mutex;
@@ -17,7 +17,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Names the stage that begins and how much work it holds (0: not known).
+    /// Begins a stage with this amount of work (0: not known).
     pub fn begin(&self, stage: &'static str, total: u64) {
         if let Ok(mut current) = self.stage.lock() {
             *current = stage;
@@ -34,18 +34,19 @@ impl Progress {
         self.cancelled.store(true, Relaxed);
     }
 
-    /// Whether the computation is to end.
+    /// Whether the computation should end.
     pub fn stopped(&self) -> bool {
         self.cancelled.load(Relaxed)
     }
 
-    /// Called between pieces of work of some milliseconds at the most; ends the computation once cancelled. It
-    /// costs next to nothing, so loops over groups call it at each.
+    /// Called between pieces of work of a few milliseconds at most. Ends the computation if it was cancelled. It is
+    /// cheap enough for every step of a loop over groups.
     pub fn check(&self) -> Result<()> {
         if self.stopped() { Err(Error::Cancelled) } else { Ok(()) }
     }
 
-    /// `one` of every place of a range, in parallel, until cancelled. A thread takes `least` places or more.
+    /// Calls `one` for every index of a range, in parallel, until cancelled. Each thread takes at least `least` of
+    /// them.
     pub fn each<T>(&self, range: Range<usize>, least: usize, one: impl Fn(usize) -> T + Send + Sync) -> Result<Vec<T>>
     where
         T: Default + Send,
@@ -56,7 +57,7 @@ impl Progress {
         Ok(made)
     }
 
-    /// Stage, work done, work in all.
+    /// Stage, work done, and all work.
     pub fn status(&self) -> (&'static str, u64, u64) {
         let stage = self.stage.lock().map(|s| *s).unwrap_or_default();
         (stage, self.done.load(Relaxed), self.total.load(Relaxed))

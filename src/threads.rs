@@ -1,4 +1,4 @@
-//! The thread pool every computation runs in. Its size changes speed, never a result.
+//! The thread pool of all computations. Its size changes the speed and never a result.
 
 use std::ptr::null_mut;
 use std::sync::atomic::AtomicPtr;
@@ -9,13 +9,12 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::error::{Error, Result};
 
-/// Threads at the most: a larger number is a slip of the pen, and starting them would take the machine down.
+/// The largest number of threads. A larger number is a mistake, and starting them could stop the machine.
 pub const MOST: usize = 1024;
 const VARIABLE: &str = "REDLANE_THREADS";
 
-/// What one process has. A fork copies the memory but not the threads, and a lock that another thread
-/// held stays locked in the copy. So a child process begins with one of its own and touches nothing of
-/// its parent's.
+/// The state of one process. A fork copies the memory but not the threads, and a lock of another thread stays locked in
+/// the copy. So a child process makes its own state and does not use that of its parent.
 struct Process {
     id: u32,
     pool: Mutex<Option<Arc<ThreadPool>>>,
@@ -35,7 +34,7 @@ fn process() -> &'static Process {
         // SAFETY: it was just made, and is never freed from now on.
         Ok(_) => unsafe { &*made },
         Err(other) => {
-            // SAFETY: nobody else has seen it.
+            // SAFETY: no other thread has seen it.
             drop(unsafe { Box::from_raw(made) });
             // SAFETY: another thread of this process was faster; as above.
             unsafe { &*other }
@@ -52,7 +51,7 @@ fn build(threads: usize) -> Result<Arc<ThreadPool>> {
         .map_err(|e| Error::Argument(format!("cannot start {threads} threads: {e}")))
 }
 
-/// What the environment asks for; 0, one for each core, where it does not say.
+/// The number of threads from the environment; 0 (one for each core) if it is not set.
 fn asked() -> Result<usize> {
     let Some(value) = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) else { return Ok(0) };
     parse(&value.to_string_lossy())
@@ -78,7 +77,7 @@ pub fn pool() -> Result<Arc<ThreadPool>> {
     Ok(made)
 }
 
-/// Replaces the pool; computations under way finish in the old one. 0 means one for each core.
+/// Replaces the pool. Running computations finish in the old one. 0 means one thread for each core.
 pub fn set(threads: usize) -> Result<()> {
     if threads > MOST {
         return Err(Error::Argument(format!("threads={threads}: use 0 (one for each core) to {MOST}")));

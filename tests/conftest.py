@@ -27,7 +27,7 @@ def data() -> Path:
 
 @pytest.fixture(scope="session")
 def cases() -> Path:
-    """The folder of small files that are easily read wrongly, beside that of the real data."""
+    """The folder of small files with difficulties, beside the folder of real data."""
     folder = data_folder()
     if folder is None or not (folder.parent / "cases").is_dir():
         pytest.skip("the cases are not beside the real data (REDLANE_DATA or ../shared/data)")

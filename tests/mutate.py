@@ -39,7 +39,7 @@ def frame(n=60):
 
 
 def damage(data, rng):
-    """Bytes with a few of them changed, taken away, put in, doubled or cut off."""
+    """Bytes with some of them changed, removed, inserted, repeated or cut off."""
     data = bytearray(data)
     for _ in range(rng.choice([1, 1, 1, 2, 3, 8])):
         if not data:
@@ -66,7 +66,7 @@ def damage(data, rng):
 
 
 def use(ships):
-    """What a person would ask first."""
+    """The first calls that a user makes."""
     rows = len(ships)
     assert all(0 <= f["row"] < rows for f in ships.faults.to_pylist())
     ships.summary()
@@ -178,7 +178,7 @@ def states(rng):
 
 
 def streams(rng):
-    """Arrow data whose buffers contradict themselves."""
+    """Arrow data with inconsistent buffers."""
     n = 8
     offsets = [0, 2, 4, 6, 8, 10, 12, 14, 16]
     for _ in range(rng.randrange(3)):

@@ -1,4 +1,4 @@
-"""Each mistake has its error class, with the place and the remedy."""
+"""Each kind of wrong input has its error class; the message names the place and the correction."""
 
 import contextlib
 import gzip

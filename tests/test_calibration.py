@@ -1,4 +1,4 @@
-"""p-values mean what they say where nothing is planted, and what is found where something is."""
+"""p-values are calibrated without planted anomalies, and planted anomalies are found."""
 
 import numpy as np
 import polars as pl
@@ -25,7 +25,7 @@ ROWS = 60_000
 
 
 def prices(kind, seed, planted=0.0):
-    """Log prices with one kind of noise in groups of Pareto sizes; which are planted and how far off they are."""
+    """Log prices with one kind of noise in groups of Pareto sizes; the planted ones and their errors."""
     rng = np.random.default_rng(seed)
     group = (rng.pareto(1.0, ROWS) * 20).astype(int) % 400
     noise = NOISE[kind](rng, ROWS)
@@ -62,7 +62,7 @@ def test_small_p_values_are_as_rare_as_they_say(name, kind):
 
 @pytest.mark.parametrize("detector", [rl.UnitValue(by=("hs",), backoff=()), rl.ValueWeight(by=("hs",), log=True)])
 def test_small_groups_beside_large_ones_claim_no_more_than_they_know(detector):
-    # Of the small sizes there are too few scores to learn a tail from.
+    # The small sizes have too few scores to learn a tail.
     sizes = np.r_[np.full(12, 25), np.full(30, 600)]
     found = []
     for seed in range(20):
@@ -129,7 +129,7 @@ def test_honest_traders_are_seldom_told_to_invent_numbers():
     for seed in range(3):
         rng = np.random.default_rng(40 + seed)
         firm = rng.integers(0, 1_500, 150_000)
-        # Every firm has a size of its own and trades a few chapters, each with prices of its own; some values are round.
+        # Every firm has its own size and trades a few chapters, each with its own prices; some values are round.
         chapter = (firm * 7 + rng.integers(0, 5, len(firm))) % 40
         value = np.exp(rng.normal(0, 1.0, len(firm)) + 4 + 2 * np.sin(chapter) + rng.normal(0, 0.7, 1_500)[firm])
         value = np.where(rng.random(len(firm)) < 0.1, np.round(value, -2), np.round(value, 2))

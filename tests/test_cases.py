@@ -1,4 +1,4 @@
-"""Small files that are easily read wrongly, each read with no argument but its path. `cases.md` beside them says what is right."""
+"""Small files with difficulties, each read with its path as the only argument. `cases.md` beside them has the expected results."""
 
 import datetime as dt
 import re
@@ -16,7 +16,7 @@ def ships(cases, request):
 
 
 def case(name):
-    """The test reads this file of the folder."""
+    """Marks the test of this file of the folder."""
     COVERED.append(name)
     return pytest.mark.parametrize("ships", [name], indirect=True)
 

@@ -1,4 +1,4 @@
-"""How one cell is read: numbers, dates, HS codes, countries, words for nothing; faults and repairs."""
+"""Reading one cell: numbers, dates, HS codes, countries, words for a missing value; faults and repairs."""
 
 import datetime
 import pickle

@@ -1,4 +1,4 @@
-"""Values in several currencies: converted by rates, and told where they are added up as they stand."""
+"""Values in several currencies: conversion by rates, and warnings where they are added up unconverted."""
 
 import datetime as dt
 import math
@@ -284,7 +284,7 @@ def test_the_bank_s_own_package():
     for code in ("EUR", "INR", "USD"):
         ships = shipments([100.0] * 12, [code] * 12, dates).convert("USD")
         assert made(ships) == pytest.approx([bank.convert(100, code, "USD", day) for day in dates], rel=1e-14)
-    # The rouble's rates ended on 2022-03-01: they are not used for ever.
+    # The rouble's rates ended on 2022-03-01. Its last rate is not used after that.
     ships = shipments([1.0] * 3, ["RUB"] * 3, [dt.date(2022, 3, 1), dt.date(2022, 3, 11), dt.date(2022, 3, 12)])
     converted = ships.convert("EUR")
     assert [value is None for value in made(converted, "value_eur")] == [False, False, True]
@@ -335,7 +335,7 @@ def test_without_the_package_the_error_says_how_to_install_it(monkeypatch):
         shipments([1.0], ["EUR"], [DAY]).convert("USD")
 
 
-# In what the values are
+# The currency of the values
 
 
 def test_words_for_currencies():
@@ -383,18 +383,18 @@ def test_the_layout_or_the_name_says_the_currency():
     assert converted.roles["value"] == "value_eur"
     assert converted.aggregate([], "value")["value"].to_pylist() == [750.0]  # thousands of dollars
     assert converted.aggregate([], "v")["v"].to_pylist() == [1.5]
-    # The invoices' currency is not that of a column in dollars.
+    # The currency of the invoices does not apply to a column in dollars.
     named = {"hs": ["0901"] * 2, "CIF_VALUE_IN_USD": [1.0, 2.0], "CURRENCY": ["EUR", "INR"]}
     ships = rl.read(pa.table(named), progress=False)
     assert not told(ships, "currencies by")
     assert set(ships.summary()["caution"].to_pylist()) == {None}
     assert made(ships.convert("USD", {"EUR": 9.0})) == [1.0, 2.0]
     assert made(ships.convert("EUR", {"USD": 9.0}), "value_eur") == [9.0, 18.0]
-    # The user's word goes before all.
+    # The user's argument has priority.
     assert made(ships.convert("USD", {"EUR": 9.0}, currency="EUR")) == [9.0, 18.0]
     local = rl.read(pa.table({"hs": ["01"], "CIF_VALUE_LC": [1.0]}), progress=False)
     assert made(local.convert("USD", {"KZT": 0.002}, currency="KZT")) == [0.002]
-    # A column that the user names states its own.
+    # The name of a column given by the user states its currency.
     rupees = {"hs": ["0901"], "VALUE_INR": [100.0], "VALUE_USD": [1.0]}
     ships = rl.read(pa.table(rupees), columns={"value": "VALUE_INR"}, progress=False)
     assert made(ships.convert("EUR", {"INR": 0.01}), "value_eur") == [1.0]
@@ -434,7 +434,7 @@ def test_parts_copies_and_orders_have_the_same_values(seed):
     order = np.random.default_rng(seed).permutation(len(records)).tolist()
     shuffled = rl.read(records[order], progress=False).convert("USD", rates[::-1])
     assert made(shuffled) == [whole[i] for i in order]
-    # Rows keep the numbers they have in the source.
+    # Rows keep their numbers of the source.
     rows = rl.Rarity(of="currency", given=("hs2",)).fit_score(view)["row"].to_pylist()
     assert rl.Rarity(of="part", given=("hs2",)).fit_score(converted)["row"].to_pylist() == rows
 
@@ -457,7 +457,7 @@ def test_files_of_every_kind(tmp_path):
     for name in ("x.csv", "x.parquet"):
         ships = rl.read(tmp_path / name, progress=False).convert("USD", rates)
         assert made(ships) == expected
-        # A column without a role is read from the file when it is asked for.
+        # A column without a role is read from the file at first use.
         assert ships.aggregate([], "part")["part"].to_pylist() == [float(records["part"].sum())]
         assert ships.where(part=2).to_table()["value_usd"].to_pylist() == [
             value for value, part in zip(expected, records["part"], strict=True) if part == 2
@@ -500,7 +500,7 @@ def test_what_is_asked_afterwards_is_in_the_new_currency():
     assert rl.inject(converted, "overvalued", n=5, seed=1).ships.roles["value"] == "value_usd"
 
 
-# What is told where nothing is converted
+# Warnings without a conversion
 
 
 @pytest.mark.parametrize("dictionary", [False, True])
@@ -537,7 +537,7 @@ def test_sums_over_several_currencies_are_told(dictionary, rows):
     converted = ships.convert("USD", {"EUR": 1.5})
     assert told(converted, "the values are in") == []
     assert {line["caution"] for line in converted.summary().to_pylist()} == {None}
-    # A part of one currency needs no caution; a copy of it tells what was told of all.
+    # A part with one currency needs no caution; its copy keeps the note on all rows.
     one = ships.where(currency="EUR")
     assert {line["caution"] for line in one.summary().to_pylist()} == {None}
     assert pickle.loads(pickle.dumps(one)).notes == ships.notes

@@ -1,4 +1,4 @@
-"""What every detector of shipments promises: the table, the same bits, merging, new records, pickling."""
+"""Common properties of the detectors of shipments: the table, the same bits, merging, new records, pickling."""
 
 import pickle
 import subprocess
@@ -126,7 +126,7 @@ def test_one_by_one_is_all_at_once(name, ships):
         one = new.where(**chosen) if name in ENTITIES else new.rows([rows[i]["row"]])
         found = detector.score(rl.read(one.to_polars())).to_pylist()
         alone = next(r for r in found if all(r[k] == v for k, v in key.items()))
-        # Whether the data end too early is said of the records that are scored.
+        # The caution about the end of the data depends on the records that are scored.
         aside = ("row", "caution") if name in ("MirrorGap", "Surge") else ("row",)
         assert {k: v for k, v in alone.items() if k not in aside} == {
             k: v for k, v in rows[i].items() if k not in aside
@@ -206,5 +206,5 @@ for _ in range(5):
 
 
 def test_cautions_are_written_by_many_threads_at_once():
-    # The first thread to ask looks the facts up; it must not wait for itself.
+    # The first thread computes the facts; it must not wait for itself.
     subprocess.run([sys.executable, "-c", CAUTIONS], check=True, timeout=60)

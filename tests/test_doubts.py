@@ -1,4 +1,4 @@
-"""What a file leaves open is told, with the argument that decides it."""
+"""Ambiguities of a file are reported, with the argument that decides them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must hold whatever the machine and the data: no call hangs, Ctrl-C works, time grows with the data."""
+"""Rules for every machine and all data: no call hangs, Ctrl-C works, time grows with the data only."""
 
 import datetime
 import json
@@ -19,7 +19,7 @@ D = datetime.date
 
 
 def run(script, limit, **environment):
-    """A script in a process of its own, which is ended where it takes longer than `limit` seconds."""
+    """A script in a separate process, which is stopped after `limit` seconds."""
     process = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(script)],
         stdout=subprocess.PIPE,

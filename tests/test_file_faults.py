@@ -1,4 +1,4 @@
-"""Files that lie about themselves, change, come twice or do not fit each other: told or read right, never half read."""
+"""Files that are inconsistent, change, come twice or do not fit each other: an error or a correct result, never a part."""
 
 import datetime
 import decimal
@@ -421,7 +421,7 @@ def test_a_list_longer_than_the_footer_takes_no_memory(tmp_path):
     pq.write_table(table_of(10), path)
     whole = path.read_bytes()
     size = int.from_bytes(whole[-8:-4], "little")
-    # A footer whose list of row groups is said to hold two billion.
+    # A footer that claims two billion row groups.
     footer = bytes([0x15, 4, 0x49, 0xFC, 0xFF, 0xFF, 0xFF, 0xFF, 7, 0])
     path.write_bytes(whole[: -8 - size] + footer + len(footer).to_bytes(4, "little") + b"PAR1")
     with pytest.raises(errors.FormatError, match=r"x\.parquet.*footer"):

@@ -70,7 +70,7 @@ def pl_months(k):
 
 
 def test_residuals_rank_as_those_of_mstl():
-    # With a fixed season and a trend of one piece, as ours; the looser they are the more noise MSTL follows.
+    # With a fixed season and a straight trend, as in Surge. More flexible settings follow the noise.
     rng = np.random.default_rng(1)
     agreement = []
     for _ in range(15):
@@ -140,14 +140,14 @@ def test_counts_values_concentration_and_the_past_alone():
     past = rl.Surge(by=("hs6",), measure="importer.hhi", mode="expanding").fit_score(ships).to_pylist()
     assert all("not scored" in r["reason"] for r in past[:12])
     assert past[24]["kind"] == "spike"
-    # What comes later changes nothing.
+    # Later periods change nothing.
     earlier = (
         rl.Surge(by=("hs6",), measure="importer.hhi", mode="expanding")
         .fit_score(ships.where(date=(None, "2022-03")))
         .to_pylist()
     )
     assert [r["expected"] for r in earlier] == [r["expected"] for r in past[:27]]
-    # A concentration cannot be put together from two parts of one month.
+    # A concentration cannot be merged from two parts of one month.
     half = [ships.rows(list(range(k, len(ships), 2))) for k in (0, 1)]
     fits = [rl.Surge(by=("hs6",), measure="importer.hhi").fit(h) for h in half]
     with pytest.raises(rl.errors.ArgumentError, match=r"importer.hhi.*merge fits of different periods"):
@@ -180,7 +180,7 @@ def test_the_published_figures():
     for words in ("rose by 69 %", "fell by 61 %"):
         assert words in first["reason"]
         assert words in second["reason"]
-    # A destination that never was, and a product with one destination only.
+    # An unknown destination, and a product with only one destination.
     assert np.isfinite(scores["880622", "RU"]["score"])
     assert "no other destination" in scores["847141", "KG"]["reason"]
     compared = {
@@ -268,7 +268,7 @@ def test_exports_to_russia_go_round(exports):
         assert r["substitution_ratio"] == pytest.approx(
             (r["in_after"] - r["in_before"]) / (r["direct_before"] - r["direct_after"])
         )
-        # None of the placebos scores as high, and no more is claimed than that.
+        # No placebo scores as high, and the p-value says only that.
         assert r["p_value"] == 1 / (r["placebos"] + 1)
         assert r["placebos"] > 50
         assert len(r["in_series"]) == 68
@@ -360,7 +360,7 @@ def test_goods_that_leave_and_never_arrive():
     assert ghost["class"] == "lost"
     assert ghost["ghost_share"] == 1
     assert ghost["export"] == 720_000
-    # Before it come records of which the importer lacks one of two.
+    # Earlier records, of which the importer misses one in two.
     assert ghost in ranked[:6]
     assert by["853669", "FR", "CN"] in ranked[:10]
     assert by["853669", "FR", "CN"]["direction"] == "low"
@@ -376,7 +376,7 @@ def test_goods_that_leave_and_never_arrive():
         rl.MirrorGap(by=("hs6",)).fit(ships)
 
 
-# What is wrong is said
+# Errors
 
 
 def test_bad_input():

@@ -1,4 +1,4 @@
-"""Ecod and Isolation: the published formula, and the areas that PyOD reaches on ADBench."""
+"""Ecod and Isolation compared with the published formula, and with PyOD's ROC areas on ADBench."""
 
 import math
 
@@ -70,7 +70,7 @@ def test_areas_on_adbench(name, data):
     made = [scores_of(rl.Isolation(columns=names, seed=seed), ships) for seed in range(10)]
     for measure, published in [(roc_auc_score, forest_roc), (average_precision_score, forest_precision)]:
         areas = np.array([measure(y, m) for m in made])
-        # Not worse than one forest of PyOD's by more than two standard errors of the ten and of its one.
+        # At most two standard errors (of the ten forests and of PyOD's one) worse than PyOD.
         error = areas.std(ddof=1) * math.sqrt(1 / 10 + 1)
         assert areas.mean() >= published - 2 * error
 
@@ -96,7 +96,7 @@ def test_categories_and_nulls_are_told_apart():
     )
     scores = scores_of(rl.Isolation(columns=("kind", "size")), rl.read(frame))
     below = [(scores < scores[n - k]).mean() for k in (3, 2, 1)]
-    # A tree of 256 has mostly not met a category that comes once, and can only send it with the fewer.
+    # Most trees of 256 have not met a category that occurs once, so it goes with the smaller half.
     assert below[0] > 0.7
     assert below[1] > 0.9
     assert below[2] > 0.99

@@ -18,7 +18,7 @@ from redlane import _core
 
 FOLDER = Path(__file__).parent / "layout_files"
 EXPECTED = {row["file"]: row for row in csv.DictReader(io.StringIO((FOLDER / "expected.csv").read_text("utf-8")))}
-# What stands above the header: a title and a source, in the letters of the encoding.
+# The lines above the header: a title and a source, in letters of the encoding.
 TITLES = {
     "cp1251": ("Внешняя торговля по товарам", "Источник: таможенная служба"),
     "cp1252": ("Comercio exterior por país", "Fuente: estadística aduanera, año móvil"),
@@ -29,7 +29,7 @@ TITLES = {
     "euc-kr": ("품목별 국가별 수출입실적", "출처: 관세청"),
 }
 ENGLISH = ("Trade by commodity and country", "Source: customs statistics, all rights reserved")
-# The encodings of these tables are told by their bytes or have no letters of their own.
+# The encodings of these tables are certain from their bytes, or the tables have no special letters.
 PLAIN = ("utf-8", "utf-8-sig", "utf-16")
 
 
@@ -43,13 +43,13 @@ def table(source):
 
 
 def as_text(source, encoding, titles):
-    """The bytes of a text file: the table as it stands, below titles."""
+    """The bytes of a text file: the table below titles."""
     text = "".join(f"{line}\n" for line in titles) + ("\n" if titles else "")
     return (text + (FOLDER / f"{source}.csv").read_text(encoding="utf-8")).encode(encoding)
 
 
 def typed(cell, comma):
-    """The cell as a workbook holds it: a number, or text where it is a code with a zero in front or a word."""
+    """The cell for a workbook: a number, or text if it is a word or a code with a leading zero."""
     mark = r"\." if comma else ","
     plain = re.sub(rf"(?<=\d){mark}(?=\d{{3}}(?!\d))", "", cell)
     plain = plain.replace(",", ".") if comma else plain
@@ -89,7 +89,7 @@ def months(ships):
 
 
 def check(ships, source):
-    """All that must be the same in every form."""
+    """The results that must be equal in every form."""
     expected = EXPECTED[source]
     assert ships.layout == expected["layout"]
     assert len(ships) == len(table(source)[1]) - 1

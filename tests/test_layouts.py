@@ -1,4 +1,4 @@
-"""Which column is what: names decide by what they say, and their cells where names do not."""
+"""Recognising roles: by the names of columns, and by their cells if the names are not enough."""
 
 import datetime as dt
 import pickle
@@ -87,7 +87,7 @@ def test_units_of_weight_are_brought_to_kilograms_row_by_row(tmp_path):
     ships = read(tmp_path, "HS,NET_WEIGHT,WEIGHT UNIT\n0901,10,T\n0902,5,T\n")
     assert total(ships, "net_weight") == 15_000
     assert ships.roles["net_weight"] == "NET_WEIGHT"
-    # The user's own words leave the units to him.
+    # If the user names a column, its unit is the user's.
     ships = read(tmp_path, text, columns={"net_weight": "NET_WEIGHT"})
     assert total(ships, "net_weight") == 1459
 

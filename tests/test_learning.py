@@ -22,7 +22,7 @@ def test_features_come_from_history_alone(ships):
     table = rl.features(new, history=history).to_polars()
     assert len(table) == len(new)
     assert all(kind == pl.Float64 for kind in table.dtypes)
-    # What is described does not change what is said about it.
+    # The features of a record do not depend on the other records described.
     half = rl.read(new.to_polars().head(500))
     assert rl.features(half, history=history).to_polars().equals(table.head(500))
     # Counts by hand.
@@ -134,7 +134,7 @@ def test_the_korean_labels_leak(data):
     assert best["precision_at_5"] > 0.92
     assert best["auc"] > 0.87
     assert best["base_rate"] == pytest.approx(0.216, abs=0.001)
-    # With the parties drawn at random nothing that has not seen the labels knows better than chance.
+    # The parties were drawn at random, so a detector without labels is no better than chance.
     label = [x > 0 for x in test.aggregate(["id", "Fraud"], "shipments")["Fraud"].to_pylist()]
     assert 0.2 < np.mean(label) < 0.23
     truth = np.array(test.to_polars()["Fraud"].cast(pl.Int64).to_list()) > 0

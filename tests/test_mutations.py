@@ -1,4 +1,4 @@
-"""Damaged inputs of every kind: no panic, no crash, no hang, nothing that lasts.
+"""Damaged inputs of every kind: no panic, no crash, no hang, no lasting effect.
 
 `pytest tests/test_mutations.py --mutations 600` looks for ten minutes a kind instead of some seconds, and
 `--mutations-seed` begins elsewhere.

@@ -1,4 +1,4 @@
-"""Every result is the same whatever the order of records, for a part of a source, and for a copy of that part."""
+"""Results do not depend on the order of records, and are equal for a part of a source and a copy of that part."""
 
 import datetime as dt
 import pickle
@@ -67,14 +67,14 @@ def records(seed, n=1_200):
 
 
 def arrow(frame):
-    """With whole numbers behind a dictionary, as categories are."""
+    """With whole numbers in a dictionary, like categories."""
     table = frame.to_arrow()
     grade = table["grade"].cast(pa.int64()).combine_chunks().dictionary_encode()
     return table.set_column(table.column_names.index("grade"), "grade", grade)
 
 
 def few(seed, n):
-    """A few records of few values, so that nearly everything is a tie."""
+    """A few records of few values, so that most values are equal."""
     rng = np.random.default_rng(seed)
 
     def pick(*values):
@@ -149,12 +149,12 @@ def lines(table, numbers=None):
 
 
 def lines_as_ranked(table, numbers):
-    """Findings in their order. Records of one content may stand for one another, so rows are left out."""
+    """Findings in their order, without rows: records of equal content can replace each other."""
     return [{k: v for k, v in line.items() if k not in ("finding", "subject")} for line in lines(table, numbers)]
 
 
 def bag(table):
-    """The rows of a table whose order says nothing."""
+    """The rows of a table whose order has no meaning."""
     return sorted(map(repr, lines(table)))
 
 
@@ -268,7 +268,7 @@ def test_whatever_is_detected(same, detector):
 
 
 def answers(ships, numbers):
-    """Everything asked and detected, each answer by itself, and errors as answers too."""
+    """The results of all queries and detectors, each separately; an error is a result too."""
     found = {}
 
     def ask(name, question):
@@ -306,7 +306,7 @@ def test_few_records_of_few_values(seed):
         assert differences(expected, answers(ships, numbers)) == [], name
 
 
-# The cases that showed the faults
+# Cases that failed once
 
 
 def test_leakage_does_not_depend_on_order_among_equal_scores():

@@ -1,4 +1,4 @@
-"""What comes in from outside, Arrow, pickles and states, is an error of ours or something that can be used."""
+"""Arrow data, pickles and states from outside give an error of redlane or a usable object."""
 
 import pickle
 import random
@@ -70,7 +70,7 @@ def test_slices_and_unused_parts_of_arrays_are_fine():
         parts = pa.Table.from_batches(source.to_batches(max_chunksize=700)).slice(1234, 2000)
         assert rl.Table(parts).to_pylist() == long[1234:3234].to_dicts()
         assert rl.read(parts, progress=False).to_polars().to_dicts() == long[1234:3234].to_dicts()
-    # What lies beyond the slice is not looked at.
+    # Data outside the slice are not read.
     bad = pa.StringArray.from_buffers(3, ints(0, 1, 2, 3), pa.py_buffer(b"ab\xff"))
     assert rl.Table(pa.table({"x": bad}).slice(0, 2))["x"].to_pylist() == ["a", "b"]
 
@@ -182,7 +182,7 @@ def test_mangled_pickles(ships):
 
 
 def test_a_pickle_that_states_more_than_it_holds(ships):
-    """A body of 2^62 bytes used to be allocated before it was looked for, which ended the process."""
+    """A stated body of 2^62 bytes must not be allocated before it is checked."""
     good = bytearray(rl.Table(ships.aggregate("hs2", "shipments"))._core.to_ipc())
     second = 8 + struct.unpack_from("<I", good, 4)[0]
     header = good[second + 8 : second + 8 + struct.unpack_from("<I", good, second + 4)[0]]
@@ -324,7 +324,7 @@ def mutated(table, chance):
 
 @pytest.mark.parametrize("name", detectors())
 def test_mutated_states(name, ships):
-    """A changed state is an error of ours that names what is wrong, or a fit that can score and be merged."""
+    """A changed state gives an error of redlane that names the problem, or a fit that can score and be merged."""
     detector = detectors()[name]
     params = detector.get_params()
     state = detector.fit(ships).state().to_arrow()
@@ -374,7 +374,7 @@ def test_wrong_states_name_the_column(ships):
 
 
 def test_states_through_other_hands(ships):
-    """A state may go through pandas or polars on its way."""
+    """A state may pass through pandas or polars."""
     for name, detector in detectors().items():
         fitted = detector.fit(ships)
         state = fitted.state()

@@ -1,4 +1,4 @@
-"""Every file of the real data, read with no argument but the path, against independent parsers."""
+"""Every file of the real data, read with its path as the only argument, compared with independent parsers."""
 
 import csv
 import gzip

@@ -1,4 +1,4 @@
-"""Roles by column name, against a key checked by hand: names that are not in it have no role."""
+"""Roles by column name, compared with a list checked by hand. Names outside the list have no role."""
 
 import csv
 from pathlib import Path

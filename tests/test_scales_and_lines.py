@@ -1,4 +1,4 @@
-"""Robust scales and lines against R (robustbase 0.95) on EU trade data, and least squares on its own terms."""
+"""Robust scales and lines compared with R (robustbase 0.95) on EU trade data, and properties of the fits."""
 
 import math
 
@@ -156,14 +156,14 @@ def test_goods_priced_by_weight_and_by_piece():
     state = both.state().to_polars()
     assert state["fair_slope_net_weight"].median() == pytest.approx(2, abs=0.1)
     assert state["fair_slope_quantity"].median() == pytest.approx(5, abs=0.1)
-    # By weight alone the same price is nothing to speak of.
+    # By weight alone the same price is not unusual.
     alone = rl.ValueWeight(by=("hs",)).fit_score(ships).to_pylist()
     assert alone[7]["p_value"] > 0.001 > rows[7]["p_value"]
     assert not any("go together" in row["reason"] for row in rows)
     nearly = rl.read(pl.DataFrame(columns | {"quantity": weight * rng.uniform(0.97, 1.03, n)}))
     for row in both.fit_score(nearly).to_pylist():
         assert "net_weight and quantity go together here, so one slope alone says little" in row["reason"]
-    # Pieces that are the weight in another unit tell nothing of their own.
+    # A quantity that is the weight in another unit contains no further information.
     tied = rl.read(pl.DataFrame(columns | {"quantity": weight * 10}))
     reasons = {r["reason"] for r in both.fit_score(tied).to_pylist()}
     assert all("cannot be told apart" in reason for reason in reasons)
@@ -186,7 +186,7 @@ def test_power_and_outlier_are_seen():
     assert rows[5]["direction"] == "high"
     assert "outlier among them at 1 %" in rows[5]["reason"]
     assert rows[5]["expected"] == pytest.approx(value[5] / 6, rel=0.5)
-    # The same spread at every weight.
+    # The same scale at every weight.
     even = rl.read(pl.DataFrame({"hs": hs, "net_weight": weight, "value": 3 * weight + rng.normal(1_000, 10, n)}))
     assert {r["power"] for r in rl.ValueWeight(by=("hs",)).fit(even).state().to_pylist()} == {0.0}
 

@@ -1,4 +1,4 @@
-"""Spreadsheets as customs offices publish them, and the plan of how any file is read."""
+"""Spreadsheets in the forms of customs offices, and the plan of reading for any file."""
 
 import datetime
 import zipfile

@@ -1,4 +1,4 @@
-"""CSV in all the ways people write it."""
+"""CSV in all usual spellings."""
 
 import codecs
 import gzip

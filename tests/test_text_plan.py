@@ -1,4 +1,4 @@
-"""Text files as they are published: what is decided about them, and rows that never depend on blocks."""
+"""Published text files: the decisions about them, and rows that never depend on blocks."""
 
 import csv
 import datetime
@@ -12,7 +12,7 @@ from redlane.reading import _asked
 
 
 def read_in_blocks(path, block):
-    """Reads with blocks of so many bytes, so that their ends fall everywhere."""
+    """Reads with blocks of this many bytes, so that blocks end at all positions."""
     texts = dict.fromkeys(("date_order", "decimal", "thousands", "encoding", "delimiter"))
     asked = {**_asked(None, "auto", raise_faults=False, **texts), "block": block}
     return rl.Shipments(_core.read_files([str(path)], asked))
@@ -70,7 +70,7 @@ def test_addresses_of_several_lines_are_one_cell(tmp_path):
 
 @pytest.mark.parametrize("seed", range(40))
 def test_rows_never_depend_on_blocks(tmp_path, seed):
-    """Lines thrown together from bits of quotes, delimiters and line ends."""
+    """Lines made at random from quotes, delimiters and line ends."""
     rng = random.Random(seed)
     bits = ['"', '""', ",", "\n", "\r\n", "a", "5", "1.5", " ", "\n\n", 'x"', '"y', ",,", "\x1a", "é"]
     text = "hs,name,value\n010121,a,1\n010121,b,2\n" + "".join(rng.choices(bits, k=rng.randrange(5, 120)))
@@ -207,11 +207,11 @@ def test_files_are_united_by_names(tmp_path):
         rl.read([a, write(tmp_path / "c.csv", "x,y\n1,2\n")])
 
 
-# Files thrown together from all that people do to them, and what must come out.
+# Files with random combinations of usual irregularities, and the expected results.
 
 
 def generated(rng):
-    """Bytes of a file, its rows, and whether its cells may be told."""
+    """Bytes of a file, its rows, and whether cells may be reported."""
     delimiter = rng.choice([",", ";", "\t", "|"])
     end = rng.choice(["\n", "\r\n", "\r"])
     comma = delimiter != "," and rng.random() < 0.4

@@ -89,7 +89,7 @@ def test_a_total_has_its_parts_beside_it() -> None:
         ("2022", "010121", "World", "UG", "7"),
     )
     assert ships.totals["row"].to_pylist() == [1]
-    # Continents that nothing splits are the detail, whatever stands beside them.
+    # Continents without countries are the detail.
     parts = [("2023", "010121", name, "KE", "500") for name in ("Europe", "Asia", "Africa", "Other")]
     ships = _statistics(*parts)
     assert len(ships.totals) == 0
@@ -97,7 +97,7 @@ def test_a_total_has_its_parts_beside_it() -> None:
     # The EU as one partner among the main ones.
     ships = _statistics(*[("2023", "010121", name, "KE", "500") for name in ("European Union", "US", "CN")])
     assert len(ships.totals) == 0
-    # A year is no total of some of its months, nor less than one of them.
+    # A year is not the total of some of its months, and not less than one of them.
     months = [("2022-01", "010121", "CN", "KE", "10"), ("2022-02", "010121", "CN", "KE", "20")]
     assert len(_statistics(("2022", "010121", "CN", "KE", "200"), *months).totals) == 0
     assert len(_statistics(("2022", "010121", "CN", "KE", "1"), *months).totals) == 0
@@ -126,7 +126,7 @@ def test_what_a_table_does_not_sum_up_is_no_total() -> None:
     ships = rl.read(pa.table({"origin": ["DE"] * 3, "hs": ["01", "010121", "010129"], "value": [7.0, 500.0, 900.0]}))
     assert len(ships.totals) == 0
     assert any("do not add up" in note for note in ships.notes)
-    # Declarations of firms are no statistics.
+    # Declarations of firms are not statistics.
     firms = {"importer": ["A", "B", "C"], "hs": ["01", "0101", "010121"], "value": [100.0, 100.0, 100.0]}
     assert len(rl.read(pa.table(firms)).totals) == 0
     # Only some sources count re-exports among the exports.
@@ -214,7 +214,7 @@ def test_years_beside_their_months_are_totals() -> None:
     assert ships.totals["row"].to_pylist() == [2, 4]
     assert ships.without_totals().aggregate("year", "value")["value"].to_pylist() == [9.0, 3.0]
     assert ships.totals["reason"].to_pylist()[0] == '"date" is "2023", and its parts add up to it'
-    # The months of another trade are no parts of this one.
+    # The months of another trade are not parts of this one.
     table = pa.table({"date": ["2023-01", "2023"], "origin": ["DE", "FR"], "hs": ["010121"] * 2, "value": [1.0, 2.0]})
     assert len(rl.read(table).totals) == 0
 
@@ -280,7 +280,7 @@ def test_totals_are_in_no_peer_group() -> None:
             assert line["n_peers"] is None
             assert line["reason"] == 'not scored: the row is a total of other rows ("origin" is "World")'
         assert list(compress(whole, map(not_, world))) == detector.fit_score(kept).to_pylist()
-        # A fit and its copy score apart, too.
+        # A fit and its copy also score separately.
         fit = detector.fit(ships)
         again = pickle.loads(pickle.dumps(fit)).score(ships).to_pylist()
         assert again == fit.score(ships).to_pylist()
@@ -291,7 +291,7 @@ def test_totals_are_in_no_peer_group() -> None:
     assert len(made) == n
     assert made[world].isna().all().all()
     assert made[[not w for w in world]].reset_index(drop=True).equals(described)
-    # A part of the shipments knows its totals.
+    # A part of the shipments keeps its totals.
     part = ships.where(origin="World")
     assert len(part.totals) == len(part) == sum(world)
     assert len(part.without_totals()) == 0

@@ -1,4 +1,4 @@
-"""UnitValue against a plain numpy version of its definition."""
+"""UnitValue compared with a plain numpy version of its definition."""
 
 import math
 import pickle
@@ -65,7 +65,7 @@ def test_shrinkage_by_hand():
     parent, own = mad(x), mad(x[:30])
     expected = math.sqrt((30 * own**2 + 10 * parent**2) / 40)
     assert state[0, "A"]["scale"] == pytest.approx(expected, rel=1e-12)
-    # Centres are drawn to the parent's by precision: one group of two is no measure of how far they lie apart.
+    # Centres are shrunk by precision. One group of two is not enough to estimate their variance.
     low, high = sorted((np.median(x[:30]), np.median(x)))
     assert low <= state[0, "A"]["centre"] <= high
     assert state[1, None]["scale"] == pytest.approx(parent, rel=1e-12)
@@ -172,7 +172,7 @@ def normal_of(z, a, b, c):
 
 
 def doubted(t, f):
-    """The normal that Student's t with f degrees of freedom puts a score at (Wallace 1959)."""
+    """The normal quantile of a Student's t with f degrees of freedom (Wallace 1959)."""
     return (8 * f + 1) / (8 * f + 3) * math.sqrt(f * math.log(1 + t * t / f))
 
 
@@ -194,7 +194,7 @@ def test_p_values_follow_the_tails_of_the_state(sample):
         side = "above" if row["direction"] == "high" else "below"
         u = u_of(row["score"] / group["stretch"], group, side)
         if group["stretch"] < 1:
-            # No smaller than the normal's, or than without the stretch.
+            # At least that of the normal, or that without the tail scale.
             u = min(u, max(u_of(row["score"], group, side), row["score"]))
         assert stats.norm.isf(row["p_value"] / 2) == pytest.approx(u, rel=1e-6)
 
@@ -202,7 +202,7 @@ def test_p_values_follow_the_tails_of_the_state(sample):
 def test_groups_with_loose_prices_claim_less():
     rng = np.random.default_rng(3)
     n = 200
-    # All groups have one middle spread; in every fourth, one price in six is of another kind.
+    # All groups have the same scale; in every fourth group, one price in six is of another kind.
     noise = rng.normal(0, 0.1, (40, n))
     noise[::4] += np.where(rng.random((10, n)) < 1 / 6, rng.normal(0, 1.0, (10, n)), 0)
     noise[:, 0] = 0.8  # one and the same oddity everywhere
@@ -222,7 +222,7 @@ def test_groups_with_loose_prices_claim_less():
     assert stretch[loose].min() > 2
     assert stretch[~loose] == pytest.approx(1, abs=0.3)
     assert "outer prices lie" in scores.slice(0, 1).to_pylist()[0]["reason"]
-    # Of one kind all groups are alike: nothing is stretched.
+    # With prices of one kind all groups are alike, and the tail scale is 1.
     even = rl.read(frame.with_columns(value=pl.lit(np.exp(rng.normal(0, 0.1, 40 * n)))))
     assert {r["stretch"] for r in detector.fit(even).state().to_pylist()} == {1.0}
 
@@ -255,13 +255,13 @@ def test_planted_prices_are_found():
         wrong = {r["row"] for r in sample.truth.to_pylist() if r["pattern"] in ("undervalued", "overvalued")}
         planted = {r["row"] for r in sample.truth.to_pylist()}
         findings = rl.screen(sample.ships)
-        # Planted armour outnumbers the honest airsoft gear of its group, which then looks cheap: not a false alarm.
+        # Planted armour is most of its group, so the correct airsoft gear looks cheap. This is not a false finding.
         lines = [r for r in findings.table.to_pylist() if "930400" not in r["reason"]]
         rows = {int(r["subject"].split()[1]) for r in lines}
         found += len(rows & wrong)
         total += len(wrong)
         false += len(rows - planted)
-    # A twentieth of the sample's own prices is twice as loose, and some of those lie as far out as planted ones.
+    # A twentieth of the sample's prices vary twice as much, and some of them lie as far out as planted ones.
     assert found / total > 0.7
     assert false / max(1, found + false) < 0.2
 

@@ -1,4 +1,4 @@
-"""Values stay what they are: in keys, in conditions, and at either end of a column; wrong arguments are told."""
+"""Values are exact in keys, in conditions and as minimum and maximum; wrong arguments are errors."""
 
 import datetime as dt
 import decimal
@@ -302,7 +302,7 @@ def test_long_lists_take_linear_time():
     assert len(s.where(note=[f"n{i}" for i in range(m)])) == m
     assert len(s.where(n=list(range(m)))) == m
     assert len(s.where(x=[i / 2 for i in range(m)])) == m
-    # Looking at each row for each value takes minutes.
+    # Comparing each row with each value takes minutes.
     assert time.perf_counter() - begun < 10
 
 

@@ -1,4 +1,4 @@
-"""What goes out: whole files or none, text that stays text."""
+"""Writing: complete files or none, and text that stays text."""
 
 import json
 import os

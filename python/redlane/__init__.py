@@ -55,13 +55,12 @@ if _core.DEBUG_BUILD:
 def set_threads(threads: int) -> None:
     """Set how many threads later computations use; 0 is one for each core. Results never depend on it.
 
-    Without a call, the environment variable `REDLANE_THREADS` says how many, 1 to 1024.
+    Without a call, the environment variable `REDLANE_THREADS` sets the number, 1 to 1024.
 
     Raises
     ------
     ArgumentError
-        Fewer than 0 or more than 1024 threads. A `REDLANE_THREADS` that is no such number is told by the first
-        computation.
+        Fewer than 0 or more than 1024 threads. With a wrong `REDLANE_THREADS`, the first computation raises it.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-//! Two windows side by side: how each group changed, and how it compares with a reference.
+//! Two windows compared: the change of each group, and the comparison with a reference.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,11 +21,11 @@ pub struct Comparison<'a> {
     pub current: Period,
     pub base: Period,
     pub measure: &'a str,
-    /// The shipments of the reference, and the names of the keys that chose them.
+    /// The shipments of the reference, and the names of the keys that selected them.
     pub against: Option<(&'a Shipments, &'a [String])>,
 }
 
-/// A group's measure in both windows, with the packed key it has in the index it came from.
+/// The measure of a group in both windows.
 type Pair = (Option<f64>, Option<f64>);
 
 pub fn compare(ships: &Shipments, ask: &Comparison, progress: &Progress) -> Result<RecordBatch> {
@@ -100,8 +100,8 @@ pub fn compare(ships: &Shipments, ask: &Comparison, progress: &Progress) -> Resu
     table(columns, packed.len())
 }
 
-/// The measure of every group that has rows in either window. Where a window has none, an additive
-/// measure is zero and any other is null.
+/// The measure of every group that has rows in either window. In a window without rows, an additive measure is zero and
+/// any other is null.
 fn windows(
     ships: &Shipments,
     keys: &[Key],
@@ -126,7 +126,7 @@ fn windows(
         for g in 0..index.groups() {
             progress.check()?;
             let pair = pairs.entry(index.keys.key(g)).or_insert((empty, empty));
-            // No keys over no rows is a group too; it has nothing to sum.
+            // Without keys and rows there is still one group. It has nothing to sum.
             if !index.rows(g).is_empty() {
                 let value = values.is_valid(g).then(|| values.value(g));
                 if side == 0 { pair.0 = value } else { pair.1 = value }

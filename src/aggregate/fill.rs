@@ -1,4 +1,4 @@
-//! Completes the periods missing between a key's first and last.
+//! Adds the missing periods between the first and last period of each key.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::progress::Progress;
 use crate::store::{Every, Role, day_labels, iso};
 use crate::table::table;
 
-/// The period among the keys: its place and its step.
+/// The period among the keys: its position and its step.
 pub fn period_key(keys: &[Key]) -> Option<(usize, Every)> {
     keys.iter().enumerate().find_map(|(i, key)| match key {
         Key::Period(every) => Some((i, *every)),
@@ -24,15 +24,15 @@ pub fn period_key(keys: &[Key]) -> Option<(usize, Every)> {
     })
 }
 
-/// Rows that are always made if they are asked for, and at the most.
+/// The number of rows that are always made, and the largest number.
 const ROOM: u64 = 10_000_000;
 const MOST: u64 = 200_000_000;
-/// Rows made for each that has records: more are the mark of a date far from the others.
+/// The largest number of rows for each row with records. More are a sign of a single wrong date.
 const SPARSE: u64 = 100;
-/// Stands for no group, and no run of periods has so many.
+/// Stands for "no group". No run of periods is as long.
 const NONE: u32 = u32::MAX;
 
-/// A row of the result: the combination of the other keys, the period, and the group it has, if any.
+/// A row of the result: the combination of the other keys, the period, and the group, if any.
 #[derive(Clone, Copy, Default)]
 struct Row {
     flow: u32,
@@ -62,15 +62,15 @@ pub fn complete(
         )));
     };
     let days = index.keys.distinct(place).as_primitive::<Date32Type>().values().clone();
-    // All periods from the first to the last, and where among them each one is that has records.
+    // All periods from the first to the last, and the position of each one with records.
     let all = match (days.first(), days.last()) {
         (Some(&first), Some(&last)) => every.range(first, last),
         _ => Vec::new(),
     };
     let mut place_of: Vec<u32> = days.iter().map(|d| all.partition_point(|p| p < d) as u32).collect();
     place_of.push(all.len() as u32);
-    // A group as the packed codes of the keys before the period, of those behind it, its period (nulls last) and
-    // its number.
+    // A group as the packed codes of the keys before the period, those of the keys after it, its period (nulls last)
+    // and its number.
     let packed = |g: usize, keys: Range<usize>| {
         let radix = |k: usize| index.keys.distinct(k).len() as u128 + 1;
         keys.fold(0u128, |packed, k| packed * radix(k) + u128::from(index.keys.code(g, k)))
@@ -123,7 +123,7 @@ pub fn complete(
         rows.extend(cells.map(|c| Row { flow: at as u32, period: c.2, group: c.3 }));
     }
     if place + 1 < keys.len() {
-        // Flows are in the order of their keys, so those behind the period need no look.
+        // Flows are in the order of their keys, so the keys after the period need no comparison.
         rows.par_sort_unstable_by_key(|row| (flows[row.flow as usize].leading, row.period, row.flow));
         progress.check()?;
     }
@@ -157,7 +157,7 @@ pub fn complete(
     table(columns, rows.len())
 }
 
-/// Puts zero where a row has no group; a null of a row that has one stays.
+/// Sets zero in rows without a group. A null in a row with a group stays.
 fn zeros(taken: &ArrayRef, groups: &UInt32Array) -> ArrayRef {
     if let Some(counts) = taken.as_primitive_opt::<Int64Type>() {
         Arc::new(counts.iter().zip(groups).map(|(v, g)| if g.is_none() { Some(0) } else { v }).collect::<Int64Array>())

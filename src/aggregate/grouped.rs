@@ -1,4 +1,4 @@
-//! Measures beside the labels of their groups.
+//! Measures with the labels of their groups.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use crate::group::IndexKeys;
 use crate::progress::Progress;
 use crate::table::{TableSource, table};
 
-/// Measures of groups. The labels of seven million groups are as large as the shipments they came
-/// from, so they are looked up when they are wanted.
+/// Measures of groups. The labels of seven million groups are as large as the shipments, so they are looked up when
+/// they are needed.
 pub struct Grouped {
     names: Vec<String>,
     keys: Arc<IndexKeys>,

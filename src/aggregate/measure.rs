@@ -1,4 +1,4 @@
-//! What is asked of each group.
+//! The measures of a group.
 
 use crate::error::{Error, Result};
 use crate::group::Key;
@@ -34,12 +34,12 @@ impl Stat {
         ("q95", Stat::Q95),
     ];
 
-    /// Whether it needs the values in order.
+    /// Whether it needs sorted values.
     pub fn ranks(self) -> bool {
         !matches!(self, Stat::Sum | Stat::Mean | Stat::Std | Stat::Min | Stat::Max)
     }
 
-    /// Whether it adds the values or compares them, and so needs no double of each.
+    /// Whether it sums or compares values, and so does not need them as doubles.
     pub fn adds_or_compares(self) -> bool {
         matches!(self, Stat::Sum | Stat::Mean | Stat::Min | Stat::Max)
     }
@@ -55,12 +55,12 @@ impl Stat {
     }
 }
 
-/// The numbers a statistic is taken of.
+/// The numbers behind a statistic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operand {
     Role(Role),
     Column(usize),
-    /// Value over net weight, row by row.
+    /// Value divided by net weight, row by row.
     UnitValue,
     /// The date role, as days.
     Days,
@@ -71,9 +71,9 @@ pub enum Ask {
     Shipments,
     Stat(Operand, Stat),
     Distinct(Key),
-    /// Herfindahl index of value over the key.
+    /// Herfindahl index of the value over the key.
     Hhi(Key),
-    /// Sum of value over sum of net weight, of the rows that have both.
+    /// Sum of value divided by sum of net weight, over the rows that have both.
     UnitValue,
 }
 
@@ -106,7 +106,7 @@ impl Measure {
         if name == "shipments" {
             return Ok(Measure { name: name.into(), ask: Ask::Shipments });
         }
-        // A column whose own name holds a dot comes before a statistic.
+        // A column name with a dot takes precedence over a statistic.
         if Role::named(name).is_some() || store.find(name).is_some() {
             let ask = Ask::Stat(operand(store, name, Stat::Sum)?, Stat::Sum);
             return Ok(Measure { name: name.into(), ask });
@@ -126,7 +126,7 @@ impl Measure {
             }
             (_, _, Some(stat)) => Ask::Stat(operand(store, base, stat)?, stat),
             (_, "", _) => {
-                // Not a column: say so as the store does, with the statistic words aside.
+                // Not a column. The error of the store is used, without the word of the statistic.
                 return Err(match Role::named(base) {
                     Some(role) => store.require(role).err().unwrap_or_else(|| store.unknown(base)),
                     None => store.unknown(base),
@@ -178,7 +178,7 @@ fn operand(store: &Store, name: &str, stat: Stat) -> Result<Operand> {
     }
 }
 
-/// Whether a column holds numbers, be it as texts that its role or its layout calls numbers.
+/// Whether a column holds numbers, also as text if its role or layout says so.
 fn summable(store: &Store, column: usize) -> bool {
     store.columns[column].is_number()
         || store.declared_numbers().contains(&column)

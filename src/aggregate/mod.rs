@@ -25,8 +25,8 @@ use crate::progress::Progress;
 use crate::store::Shipments;
 use crate::table::SharedTable;
 
-/// Groups `ships` by the named keys and computes the measures; rows are sorted by the keys, nulls
-/// last. With `fill`, periods missing between the first and the last of the other keys get a row.
+/// Groups `ships` by the named keys and computes the measures. Rows are sorted by the keys, nulls last. With `fill`,
+/// missing periods between the first and last one of the other keys get a row.
 pub fn aggregate(
     ships: &Shipments,
     cache: &IndexCache,
@@ -56,7 +56,7 @@ pub fn aggregate(
     Ok(Arc::new(grouped::Grouped::new(by, index.keys.clone(), measures, index.groups())))
 }
 
-/// One measure of every group of an index, of doubles, so that [`summands`] add up to it; NaN is null.
+/// One measure of every group of an index, as doubles, such that the [`summands`] add up to it. NaN is null.
 pub fn measured(
     index: &GroupIndex,
     ships: &Shipments,
@@ -72,7 +72,7 @@ pub fn measured(
     })
 }
 
-/// The numbers a sum is taken of, row by row; `None` for any other measure.
+/// The numbers of a sum, row by row; `None` for any other measure.
 pub fn summands(ships: &Shipments, measure: &Measure, progress: &Progress) -> Result<Option<ScalarBuffer<f64>>> {
     Ok(match measure.ask {
         Ask::Stat(Operand::Role(role), Stat::Sum) => Some(ships.store.role_numbers(role, progress)?),

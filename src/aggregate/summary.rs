@@ -1,4 +1,4 @@
-//! A line a column, and the lists of faults, repairs and totals.
+//! One line for each column, and the lists of faults, repairs and totals.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::progress::Progress;
 use crate::store::{Fault, Repair, Role, RoleKind, Shipments, iso};
 use crate::table::table;
 
-/// `column, role, type, nulls, faults, repairs, distinct, min, max, caution`: texts for all but the counts.
+/// `column, role, type, nulls, faults, repairs, distinct, min, max, caution`: texts, except for the counts.
 pub fn summary(ships: &Shipments, progress: &Progress) -> Result<RecordBatch> {
     let store = &ships.store;
     let faults = ships.faults(progress)?;

@@ -47,7 +47,7 @@ impl FlowSpec {
         let last = self.by.len();
         let days = index.keys.distinct(last).as_primitive::<Date32Type>().values();
         let null = days.len() as u32;
-        // The index knows the dates of the whole source. Only those of its rows are needed.
+        // The index holds the dates of the whole source. Only those of its rows are needed.
         let coded =
             (0..index.groups()).into_par_iter().with_min_len(CHUNK_GROUPS).filter(|&g| !index.rows(g).is_empty());
         let coded = coded.map(|g| index.keys.code(g, last)).filter(|&c| c < null).map(|c| (c, c));

@@ -1,5 +1,5 @@
-//! The text parser against the `csv` crate: well-formed tables hold the same cells in both, wherever
-//! the blocks of the reader end.
+//! The text parser compared with the `csv` crate: well-formed tables have the same cells in both, wherever the blocks
+//! of the reader end.
 
 use arrow::array::AsArray;
 use arrow::compute::cast;
@@ -17,13 +17,13 @@ use super::rule::Rule;
 
 type Table = Vec<Vec<String>>;
 
-/// Texts put together from these bits.
+/// Texts made of these pieces.
 fn bits(bits: &'static [&'static str]) -> impl Strategy<Value = String> {
     vec(select(bits), 0..6).prop_map(|bits| bits.concat())
 }
 
-/// Cells of several lines hold no delimiter: their lines could be taken for records, which the rule
-/// splits on purpose.
+/// Cells of several lines hold no delimiter. Otherwise their lines could look like records, which the rule splits on
+/// purpose.
 fn cell() -> impl Strategy<Value = String> {
     let one_line = bits(&["a", "é", "5", "1.5", " ", ",", "\"", ";", "x y", "longer than twelve bytes"]);
     let lines = bits(&["a", "é", "5", " ", "\"", "\n", "\r\n", "\r", "longer than twelve bytes"]);
@@ -45,7 +45,7 @@ fn by_csv(text: &[u8]) -> Table {
     reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect()
 }
 
-/// The blocks of about so many bytes, as the reader of files makes them.
+/// Blocks of about this size, as the reader of files makes them.
 fn blocks<'a>(text: &'a [u8], rule: &Rule, size: usize) -> Vec<&'a [u8]> {
     let (mut rest, mut wanted, mut blocks) = (text, size, Vec::new());
     while wanted < rest.len() {

@@ -1,4 +1,4 @@
-//! The blocks of one text file, in order, as UTF-8. A block ends where a record ends.
+//! The blocks of one text file, in order, as UTF-8. A block ends at the end of a record.
 
 use std::io::{self, Read};
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use crate::ingest::encoding;
 
 pub const BLOCK: usize = 4 << 20;
 const SAMPLE: usize = 1 << 16;
-/// Lines that a sample should hold.
+/// The number of lines in a sample.
 const SAMPLE_LINES: usize = 20;
 
 pub struct Blocks {
@@ -27,7 +27,7 @@ pub struct Blocks {
 }
 
 impl Blocks {
-    /// Opens a file; `asked` is the encoding that the user named.
+    /// Opens a file. `asked` is the encoding given by the user.
     pub fn open(input: &Input, asked: Option<&'static Encoding>) -> Result<(Blocks, Found)> {
         let mut blocks = Blocks {
             path: input.path().to_owned(),
@@ -45,7 +45,7 @@ impl Blocks {
         while !blocks.ended && size < LONGEST_RECORD && blocks.lines() < SAMPLE_LINES {
             size *= 4;
             blocks.fill(size)?;
-            // Beyond a megabyte one line is enough: the header.
+            // After a megabyte one line is enough, the header.
             if size >= 1 << 20 && blocks.lines() > 1 {
                 break;
             }
@@ -57,7 +57,7 @@ impl Blocks {
         memchr::memchr2_iter(b'\n', b'\r', &self.rest).count()
     }
 
-    /// Drops the mark, and reads another encoding as UTF-8 from here on.
+    /// Drops the byte order mark, and decodes another encoding to UTF-8 from here on.
     fn decode(&mut self, found: &Found) {
         self.rest.drain(..found.mark);
         if found.encoding == UTF_8 {
@@ -81,11 +81,11 @@ impl Blocks {
             io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
                 Error::Format { path: self.path.clone(), detail: format!("is damaged: {e}") }
             }
-            // zstd says "incomplete frame" in words only.
+            // zstd reports "incomplete frame" only in its message.
             io::ErrorKind::Other if e.to_string().contains("incomplete") => {
                 Error::TruncatedFile { path: self.path.clone(), detail: e.to_string() }
             }
-            // What else zstd cannot read: frames it does not know, checksums that do not fit.
+            // Other errors of zstd: unknown frames, wrong checksums.
             io::ErrorKind::Other => Error::Format { path: self.path.clone(), detail: format!("is damaged: {e}") },
             _ => open_error(&self.path, &e),
         })?;
@@ -93,12 +93,12 @@ impl Blocks {
         Ok(())
     }
 
-    /// The beginning of the text, for inspection, and whether it is all of it.
+    /// The beginning of the text, and whether it is the whole text.
     pub fn sample(&self) -> (&[u8], bool) {
         (&self.rest, self.ended)
     }
 
-    /// Takes `length` bytes off the front, which are no records, and splits the rest by this rule.
+    /// Removes `length` bytes before the first record, and splits the rest with this rule.
     pub fn split_by(&mut self, rule: Rule, length: usize, size: Option<usize>) {
         self.rest.drain(..length.min(self.rest.len()));
         self.rule = rule;
@@ -112,7 +112,7 @@ impl Blocks {
             if self.rest.is_empty() {
                 return Ok(None);
             }
-            // A sample may hold more than a block.
+            // A sample may be larger than a block.
             let seen = self.rest.len().min(size);
             let whole = self.ended && seen == self.rest.len();
             if whole {

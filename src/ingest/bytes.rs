@@ -1,4 +1,4 @@
-//! What a file is by its first bytes, and where the lines of a text end.
+//! The kind of a file by its first bytes, and the line ends of a text.
 
 use std::io::Read;
 
@@ -6,7 +6,7 @@ use super::compressed;
 use super::input::{Input, open_error};
 use crate::error::{Error, Result};
 
-/// What a file is by its first bytes.
+/// The kind of a file by its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Parquet,
@@ -23,7 +23,7 @@ impl Kind {
         }
     }
 
-    /// A wrong name is an error that says so.
+    /// A file with a misleading name is an error that says so.
     pub fn of(input: &Input) -> Result<Kind> {
         let start = input.head(4)?;
         let path = input.path();
@@ -53,7 +53,7 @@ pub fn reader(input: &Input) -> Result<Box<dyn Read + Send>> {
         return Ok(plain);
     }
     let mut inner = Vec::new();
-    // A damaged file is told where the rest of it is read.
+    // A damaged file is reported when the rest of it is read.
     let _ = plain.by_ref().take(4).read_to_end(&mut inner);
     if inner == b"PAR1" {
         return Err(Error::Format {
@@ -66,7 +66,7 @@ pub fn reader(input: &Input) -> Result<Box<dyn Read + Send>> {
     compressed::plain(&start, input.reader()?).map_err(|e| open_error(input.path(), &e))
 }
 
-/// Where a record ends.
+/// The end of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineEnd {
     /// `\n`, with or without `\r` before it.
@@ -83,7 +83,7 @@ impl LineEnd {
         }
     }
 
-    /// The first line end outside quotes tells.
+    /// The first line end outside quotes.
     pub fn detect(sample: &[u8]) -> LineEnd {
         let mut quoted = false;
         for (at, &byte) in sample.iter().enumerate() {
@@ -97,7 +97,7 @@ impl LineEnd {
                 _ => {}
             }
         }
-        // A quote that never closes hides them.
+        // A quote that never closes hides all line ends.
         if quoted && !sample.contains(&b'\n') && sample.contains(&b'\r') { LineEnd::Return } else { LineEnd::Newline }
     }
 }

@@ -1,12 +1,12 @@
-//! What can make a role wrong though its name fits: another classification, a column whose meaning
-//! differs from row to row, a column that hides a key.
+//! Cases in which a role is wrong although its name fits: another classification, a column with different meanings in
+//! different rows, a column with the name of a derived key.
 
 use super::chosen::Chosen;
 use super::content::{Sample, is_period};
 use super::words;
 use crate::store::{Role, folded};
 
-/// Codes of another classification than the Harmonized System are no HS codes.
+/// Codes of a classification other than the Harmonized System are not HS codes.
 pub fn classification(chosen: &mut Chosen, columns: &[String], sample: &[Vec<Option<String>>]) {
     if !chosen.has(Role::Hs) {
         return;
@@ -41,7 +41,7 @@ pub fn classification(chosen: &mut Chosen, columns: &[String], sample: &[Vec<Opt
     }
 }
 
-/// Whether the column called like a value holds different things by another column.
+/// Whether a column named like a value holds different things, depending on another column.
 pub fn different_things(value: usize, columns: &[String], sample: &[Vec<Option<String>>]) -> Option<String> {
     let known = words::measure();
     if !known.values.contains(&folded(&columns[value])) {
@@ -53,12 +53,13 @@ pub fn different_things(value: usize, columns: &[String], sample: &[Vec<Option<S
             let kinds = cells.distinct();
             let name = folded(&columns[c]);
             let money = kinds.iter().filter(|k| is_money(k)).count();
-            // An indicator says what the figure is; a unit of money may differ and the figure be a value still.
+            // An indicator gives the meaning of the figure. A unit of money may differ while the figure is still a
+            // value.
             let several = known.indicators.contains(&name) && kinds.len() > 1;
             known.columns.contains(&name) && money > 0 && (several || money < kinds.len())
         })
         .collect();
-    // The plainest column comes first in the list of words.
+    // In the order of the list of words, the clearest column first.
     by.sort_by_key(|&c| known.columns.iter().position(|k| *k == folded(&columns[c])));
     let by = *by.first()?;
     let cells = Sample::of(sample, by);
@@ -75,7 +76,7 @@ pub fn money(kinds: Sample) -> Option<String> {
     kinds.distinct().into_iter().find(|k| is_money(k)).map(str::to_owned)
 }
 
-/// Why a column has no role value, and how to give it one.
+/// Why a column does not have the role value, and how to give it the role.
 pub fn mixed(value: &str, by: &str, kinds: Sample, money: Option<&str>) -> String {
     let identifier = by.chars().all(|c| c.is_alphanumeric() || c == '_') && !by.starts_with(|c: char| c.is_numeric());
     let chosen = money.unwrap_or("...");
@@ -88,7 +89,7 @@ pub fn mixed(value: &str, by: &str, kinds: Sample, money: Option<&str>) -> Strin
     )
 }
 
-/// A table in which nothing was recognised.
+/// A note on a table in which no column was recognised.
 pub fn nothing_known(chosen: &mut Chosen, columns: &[String]) {
     if chosen.roles.is_empty() && chosen.all_recipes().is_empty() {
         let names: Vec<String> = columns.iter().take(8).map(|c| format!("{c:?}")).collect();
@@ -100,7 +101,7 @@ pub fn nothing_known(chosen: &mut Chosen, columns: &[String]) {
     }
 }
 
-/// A country whose side nothing tells, where no side is known.
+/// A note on a country column whose side is unknown, if no side is known.
 pub fn open_side(chosen: &mut Chosen, columns: &[String], sample: &[Vec<Option<String>>]) {
     if chosen.has(Role::Origin) || chosen.has(Role::Destination) {
         return;
@@ -115,7 +116,7 @@ pub fn open_side(chosen: &mut Chosen, columns: &[String], sample: &[Vec<Option<S
     }
 }
 
-/// Columns that are called like periods hold several periods in one row, which no role can name.
+/// A note on columns named like periods. They hold several periods in one row, which no role can express.
 pub fn wide(chosen: &mut Chosen, columns: &[String], sample: &[Vec<Option<String>>]) {
     let period = |name: &str| {
         let text = name.replace(['M', 'm', 'Q', 'q'], " ");
@@ -138,7 +139,7 @@ pub fn wide(chosen: &mut Chosen, columns: &[String], sample: &[Vec<Option<String
     ));
 }
 
-/// A column that is called like a derived key hides it.
+/// A note on a column with the name of a derived key, which it hides.
 pub fn hidden_keys(chosen: &mut Chosen, columns: &[String]) {
     for (column, name) in columns.iter().enumerate() {
         if !words::derived_keys().contains(name) {

@@ -1,4 +1,4 @@
-//! The cells of one column of one block of text, as they are met.
+//! The cells of one column of one block of text, in the order of reading.
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -18,9 +18,9 @@ use crate::store::{Ballot, NumberCell, NumberFormat, Plain, mix, parse_number, p
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ReadAs {
     Text,
-    /// A number by its role: what cannot be read is a fault.
+    /// A number by its role. A cell that cannot be read is a fault.
     Number(NumberFormat),
-    /// A number as long as every cell is one.
+    /// A number, as long as every cell is one.
     Guess(NumberFormat),
     Skip,
 }
@@ -42,7 +42,7 @@ pub enum Cells {
 }
 
 impl Cells {
-    /// For about so many rows.
+    /// With room for about this many rows.
     pub fn new(how: ReadAs, rows: usize) -> Cells {
         match how {
             ReadAs::Text => Cells::Text(TextCells::new(rows)),
@@ -52,7 +52,7 @@ impl Cells {
         }
     }
 
-    /// Frees what only more cells would need.
+    /// Frees memory that is needed only for more cells.
     pub fn close(&mut self) {
         if let Cells::Text(text) = self {
             text.short = HashTable::new();
@@ -65,14 +65,14 @@ impl Cells {
 
 pub struct TextCells {
     ids: Vec<u32>,
-    /// The distinct texts, one behind the other.
+    /// The distinct texts, concatenated.
     bytes: Vec<u8>,
     ends: Vec<u32>,
-    /// Short texts are compared as one number, without a look at the bytes.
+    /// Short texts are compared as one number, without reading the bytes.
     short: HashTable<(u128, u32)>,
     long: HashTable<(u64, u32)>,
     hasher: FixedState,
-    /// All texts together are UTF-8.
+    /// The concatenated texts are UTF-8.
     pub valid: bool,
 }
 
@@ -126,7 +126,7 @@ impl TextCells {
         id
     }
 
-    /// A text that was not there before.
+    /// Adds a text that is new.
     #[inline(never)]
     fn add(&mut self, text: &[u8]) -> u32 {
         let id = self.ends.len() as u32 - 1;
@@ -135,9 +135,9 @@ impl TextCells {
         id
     }
 
-    /// Texts that are not UTF-8 are read in the `other` encoding.
+    /// Texts that are not UTF-8 are decoded with the `other` encoding.
     pub fn finish(self, other: &'static Encoding) -> Result<ArrayRef> {
-        // A valid whole can still be cut in the middle of a character by odd cells.
+        // Even if the whole is valid, a cell may begin in the middle of a character.
         let whole = self.valid && self.texts().all(|t| t.first().is_none_or(|&b| b & 0xc0 != 0x80));
         let values = if whole {
             let offsets = OffsetBuffer::new(self.ends.iter().map(|&e| e as i32).collect::<ScalarBuffer<i32>>());
@@ -148,7 +148,7 @@ impl TextCells {
         let nulls = self.ids.contains(&NULL).then(|| self.ids.iter().map(|&id| id != NULL).collect::<NullBuffer>());
         let mut ids = self.ids;
         ids.iter_mut().filter(|id| **id == NULL).for_each(|id| *id = 0);
-        // Where all cells are null there is no text for their keys to point at.
+        // If all cells are null, there is no text for their keys.
         let values = if values.is_empty() { StringArray::from(vec![""]) } else { values };
         let keys = UInt32Array::new(ids.into(), nulls);
         Ok(Arc::new(DictionaryArray::<UInt32Type>::try_new(keys, Arc::new(values))?))
@@ -159,15 +159,15 @@ pub struct NumberCells {
     values: Vec<f64>,
     nulls: usize,
     format: NumberFormat,
-    /// What cannot be read as a number is no fault.
+    /// Text that is not a number is not a fault.
     pub guess: bool,
-    /// What the cells say of the decimal sign, up to the first clear one.
+    /// The votes of the cells on the decimal sign, up to the first clear one.
     pub ballot: Ballot,
     /// Every cell was a plain whole number.
     pub whole: bool,
-    /// A cell was not a number, or a code with a leading zero: the guess was wrong.
+    /// A cell was not a number, or was a code with a leading zero. The guess was wrong.
     pub broken: bool,
-    /// Cells that only the other decimal sign would read.
+    /// Cells that only the other decimal sign can read.
     pub other_sign: usize,
 }
 
@@ -185,7 +185,7 @@ impl NumberCells {
         }
     }
 
-    /// Whether the cell could be read, or holds nothing.
+    /// Whether the cell could be read or is empty.
     #[inline(always)]
     pub fn push(&mut self, text: &[u8]) -> bool {
         let Some(Plain { value, whole }) = plain(text, self.format.decimal) else { return self.push_other(text) };
@@ -206,7 +206,7 @@ impl NumberCells {
         }
     }
 
-    /// Cells that are no plain numbers.
+    /// Reads cells that are not plain numbers.
     #[inline(never)]
     fn push_other(&mut self, text: &[u8]) -> bool {
         self.vote(text);
@@ -222,7 +222,7 @@ impl NumberCells {
             NumberCell::Missing => {
                 self.nulls += 1;
                 self.values.push(f64::NAN);
-                // A word for "nothing" in a column nobody called a number is better kept as text.
+                // A word for a missing value stays as text, if the column has no role of numbers.
                 self.broken |= self.guess && !text.is_empty();
                 true
             }
@@ -243,7 +243,7 @@ impl NumberCells {
     }
 }
 
-/// `007`, `1000 US$`, or anything else that is no plain number: a code or a text that must keep its spelling.
+/// `007`, `1000 US$`, or anything else that is not a plain number: a code or a text that must keep its spelling.
 pub fn looks_like_code(text: &[u8]) -> bool {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
     if matches!(digits, [b'0', b'0'..=b'9', ..]) || text.first() == Some(&b'+') || digits.len() > 15 {

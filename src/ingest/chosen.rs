@@ -1,4 +1,4 @@
-//! What was decided about a source's columns.
+//! The decisions about the columns of a source.
 
 use super::Options;
 use super::decision::Decision;
@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::ingest::words;
 use crate::store::{Assigned, Role, Stated, closest};
 
-/// The columns a date is made of.
+/// The columns from which a date is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DateParts {
     pub year: usize,
@@ -16,7 +16,7 @@ pub struct DateParts {
     pub day: Option<usize>,
 }
 
-/// Columns whose direction decides which country is the origin.
+/// The columns of a flow. The direction decides which country is the origin.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Flow {
     pub side: usize,
@@ -25,7 +25,7 @@ pub struct Flow {
     pub words: FlowWords,
 }
 
-/// What was decided about a source's columns.
+/// The decisions about the columns of a source.
 #[derive(Debug)]
 pub struct Chosen {
     pub layout: String,
@@ -35,25 +35,25 @@ pub struct Chosen {
     /// Other columns that are made from those of the source.
     pub recipes: Vec<Recipe>,
     pub hs_digits: Option<usize>,
-    /// Numbers in columns of countries may be those of the UN (M49).
+    /// Numbers in country columns may be UN codes (M49).
     pub m49: bool,
     pub numbers: Vec<usize>,
-    /// The currency of the values, where the layout or the column's name states it.
+    /// The currency of the values, if the layout or the column name gives it.
     pub currency: Stated,
-    /// CIF, FOB, FAS or the customs value, where the layout states it.
+    /// CIF, FOB, FAS or the customs value, if the layout gives it.
     pub valuation: Option<String>,
     pub notes: Vec<String>,
-    /// The layout and every role, for a page that lists the decisions.
+    /// The layout and every role, for the table of decisions.
     pub decisions: Vec<Decision>,
-    /// Sentences about a role, which fall away where the user names its column.
+    /// Sentences about a role. They are dropped if the user names its column.
     pub(super) remarks: Vec<(Role, String)>,
-    /// Sentences that only the plan shows: notes say the same of whole columns.
+    /// Sentences for the plan only. Notes say the same about whole columns later.
     pub(super) forecasts: Vec<(Role, String)>,
-    /// Other columns that could have had a role, the better ones first.
+    /// Other columns that could have a role, better ones first.
     pub(super) rivals: Vec<(Role, usize)>,
     pub(super) why_layout: String,
     pub(super) other_layouts: Vec<String>,
-    /// Roles that no column gets, though a name suggests one.
+    /// Roles that no column gets although a name suggests one.
     pub(super) refused: Vec<Role>,
 }
 
@@ -85,7 +85,7 @@ impl Chosen {
         self.roles.iter().find(|(_, a)| a.column == column).map(|(r, _)| *r)
     }
 
-    /// Whether a computation is likely to want the column.
+    /// Whether a computation is likely to need the column.
     pub fn uses(&self, column: usize) -> bool {
         self.role_of(column).is_some()
             || self.numbers.contains(&column)
@@ -99,7 +99,7 @@ impl Chosen {
             || (role == Role::Date && self.date_parts.is_some())
     }
 
-    /// No column gets the role, and why.
+    /// Records that no column gets the role, and why.
     pub fn refuse(&mut self, role: Role, remark: String) {
         self.roles.retain(|(r, _)| *r != role);
         self.recipes.retain(|r| r.role != role.name());
@@ -145,7 +145,7 @@ impl Chosen {
         all
     }
 
-    /// The user's word replaces what was recognised, for the role and for the column.
+    /// Applies the user's columns, which replace what was recognised for the role and for the column.
     pub fn by_user(&mut self, columns: &[String], options: &Options) -> Result<()> {
         let mut taken: Vec<(Role, &str)> = Vec::new();
         for (name, column) in &options.columns {
@@ -176,9 +176,9 @@ impl Chosen {
                 )));
             }
             let held = self.roles.iter().find(|(r, _)| *r == role).map(|(_, a)| a.column);
-            // Units are the user's own, unless he names what was recognised anyway.
+            // The unit is the user's, unless the user names the column that was recognised anyway.
             let factor = self.roles.iter().find(|(r, a)| *r == role && a.column == at).map_or(1.0, |(_, a)| a.factor);
-            // The direction of a flow also says who reported it: one column may be both.
+            // The direction of a flow also shows who reported it, so one column may have both roles.
             let both = |r: Role| matches!((r, role), (Role::Flow, Role::ReportedBy) | (Role::ReportedBy, Role::Flow));
             self.roles.retain(|(r, a)| *r != role && (a.column != at || both(*r)));
             self.recipes.retain(|r| r.role != role.name());
@@ -187,7 +187,7 @@ impl Chosen {
             if role == Role::Date {
                 self.date_parts = None;
             }
-            // What was said of the currency was said of another column.
+            // The currency was recognised for another column.
             if role == Role::Value && held.is_none_or(|c| c != at) {
                 self.currency = words::stated(column);
             }
@@ -196,7 +196,7 @@ impl Chosen {
         Ok(())
     }
 
-    /// Turns what was found into notes and decisions.
+    /// Turns the decisions into notes and lines of the plan.
     pub fn conclude(&mut self, columns: &[String], options: &Options) {
         let named = !matches!(options.layout.as_str(), "" | "auto");
         let why = if named { "the user named it".to_owned() } else { self.why_layout.clone() };
@@ -240,7 +240,7 @@ impl Chosen {
     }
 }
 
-/// What a source says whose dates are no more than years.
+/// The sentence for a source whose dates are only years.
 pub fn only_years(column: &str) -> String {
     format!("the dates are the years of {column:?}: each stands for its first day, and no month is known")
 }

@@ -46,7 +46,7 @@ pub fn from_columns(
     Ok(ships)
 }
 
-/// The names of columns, their first cells, and what these show.
+/// The names of columns, their first cells, and the decisions from these.
 type Look = (Vec<String>, Vec<Vec<Option<String>>>, Chosen);
 
 fn look(schema: &SchemaRef, batches: &[RecordBatch], options: &Options) -> Result<Look> {
@@ -57,7 +57,7 @@ fn look(schema: &SchemaRef, batches: &[RecordBatch], options: &Options) -> Resul
     Ok((names, sample, chosen))
 }
 
-/// What is decided about Arrow batches.
+/// The decisions about Arrow batches.
 pub fn decisions(schema: &SchemaRef, batches: &[RecordBatch], options: &Options) -> Result<Vec<Decision>> {
     options.check(None)?;
     let (names, sample, chosen) = look(schema, batches, options)?;
@@ -66,8 +66,7 @@ pub fn decisions(schema: &SchemaRef, batches: &[RecordBatch], options: &Options)
     Ok(all)
 }
 
-/// Numbers that were read in pieces as one piece, which computations then use without a copy of
-/// their own.
+/// Concatenates numbers that were read in pieces, so that computations need no copy of their own.
 pub fn joined(chunks: Vec<ArrayRef>) -> Result<Vec<ArrayRef>> {
     if chunks.len() < 2 || !chunks[0].data_type().is_floating() {
         return Ok(chunks);
@@ -76,7 +75,7 @@ pub fn joined(chunks: Vec<ArrayRef>) -> Result<Vec<ArrayRef>> {
     Ok(vec![concat(&parts)?])
 }
 
-/// The first values of an array as texts; an array that has none is all null.
+/// The first values of an array as texts. An array without a text form gives nulls only.
 pub fn first_values(array: &ArrayRef) -> Result<Vec<Option<String>>> {
     let head = array.slice(0, array.len().min(1000));
     match cast(&head, &DataType::Utf8View) {
@@ -134,7 +133,7 @@ pub fn build(
     Ok(store)
 }
 
-/// What dates made of their parts can tell.
+/// The precision of dates made from parts.
 fn made_grain(recipes: &[Recipe]) -> Option<Grain> {
     let made = recipes.iter().find(|r| r.role == Role::Date.name())?;
     match made.how {
@@ -144,8 +143,8 @@ fn made_grain(recipes: &[Recipe]) -> Option<Grain> {
     }
 }
 
-/// How a store read its columns: layout, roles with column and factor, HS digits, whether days come
-/// first, declared number columns, notes, how derived columns are made, and what was decided from whole columns.
+/// How a store read its columns: layout, roles with column and factor, HS digits, whether days come first, declared
+/// number columns, notes, recipes of derived columns, and decisions from whole columns.
 pub type Reading = (
     String,
     Vec<(String, usize, f64)>,
@@ -157,7 +156,7 @@ pub type Reading = (
     Vec<(String, String)>,
 );
 
-/// A mended cell: row, column, raw text, value, reason.
+/// A corrected cell: row, column, raw text, value, reason.
 pub type Mended = (u32, String, Option<String>, String, String);
 
 pub fn reading(store: &Store, progress: &Progress) -> Result<Reading> {
@@ -174,7 +173,7 @@ pub fn reading(store: &Store, progress: &Progress) -> Result<Reading> {
     ))
 }
 
-/// A store from its own columns, read as they were read before.
+/// A store from its own columns, read in the same way as before.
 pub fn rebuild(
     schema: &SchemaRef,
     batches: &[RecordBatch],

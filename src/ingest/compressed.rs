@@ -16,12 +16,12 @@ fn is_gzip(start: &[u8]) -> bool {
     matches!(start, [0x1f, 0x8b, ..])
 }
 
-/// A frame of data, or one that readers skip.
+/// A frame of data, or a skippable frame.
 fn is_zstd(start: &[u8]) -> bool {
     matches!(start, [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
 }
 
-/// The bytes without their compression, which `start` tells.
+/// The bytes without their compression, which `start` shows.
 pub fn plain(start: &[u8], reader: Reader) -> io::Result<Box<dyn Read + Send>> {
     Ok(if is_gzip(start) {
         Box::new(Members { current: Some(GzDecoder::new(BufReader::with_capacity(BUFFER, reader))) })
@@ -34,7 +34,7 @@ pub fn plain(start: &[u8], reader: Reader) -> io::Result<Box<dyn Read + Send>> {
 
 /// The members of a gzip file, one after the other.
 struct Members<R> {
-    /// Nothing once the last member has ended.
+    /// `None` after the last member.
     current: Option<GzDecoder<R>>,
 }
 
@@ -54,8 +54,7 @@ impl<R: BufRead> Read for Members<R> {
     }
 }
 
-/// Zeros behind a member fill up a block of a tape or disk. Anything else that is not a member may
-/// be data that was lost.
+/// Zeros after a member fill a block of a tape or disk. Any other bytes that are not a member may be lost data.
 fn next_member<R: BufRead>(mut rest: R) -> io::Result<Option<GzDecoder<R>>> {
     loop {
         let ready = rest.fill_buf()?;

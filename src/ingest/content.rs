@@ -1,5 +1,5 @@
-//! What the first cells of a column hold. Conclusions are drawn from the set of distinct cells, so
-//! the order of the rows that were looked at does not matter.
+//! The content of the first cells of a column. Only the set of distinct cells is used, so the order of these rows does
+//! not matter.
 
 use std::collections::BTreeSet;
 
@@ -10,12 +10,12 @@ use crate::store::{
     parse_number,
 };
 
-/// Letters that name a country; a number may be anything.
+/// Letters that name a country. Numbers have too many meanings.
 fn is_country(text: &str) -> bool {
     text.chars().any(char::is_alphabetic) && country::key(text).is_some()
 }
 
-/// The cells of one column that were looked at.
+/// The first cells of one column.
 #[derive(Clone, Copy)]
 pub struct Sample<'a>(pub &'a [Option<String>]);
 
@@ -24,25 +24,25 @@ impl<'a> Sample<'a> {
         Sample(sample.get(column).map_or(&[], Vec::as_slice))
     }
 
-    /// The distinct cells that hold something.
+    /// The distinct cells that are not blank.
     pub fn distinct(&self) -> BTreeSet<&'a str> {
         self.0.iter().flatten().map(|t| t.trim()).filter(|t| !is_missing(t.as_bytes())).collect()
     }
 
-    /// Rows were looked at and none of them holds anything.
+    /// There are rows, and all of them are blank.
     pub fn is_blank(&self) -> bool {
         !self.0.is_empty() && self.0.iter().flatten().all(|t| is_missing(t.trim().as_bytes()))
     }
 
-    /// Every cell that holds something holds zero.
+    /// All cells that are not blank are zero.
     pub fn is_zero(&self) -> bool {
         let cells = self.distinct();
         !cells.is_empty() && cells.iter().all(|t| number(t) == Some(0.0))
     }
 
-    /// Whether the cells are names or codes of countries, nine in ten or more of them.
+    /// Whether nine in ten of the cells or more are names or codes of countries.
     pub fn holds_countries(&self) -> bool {
-        // NA is Namibia among countries.
+        // Among countries NA is Namibia.
         let cells: BTreeSet<&str> = self.0.iter().flatten().map(|t| t.trim()).collect();
         let cells: Vec<&str> = cells.into_iter().filter(|c| is_country(c) || !words::no_firm(c)).collect();
         let countries = cells.iter().filter(|c| is_country(c)).count();
@@ -57,7 +57,7 @@ impl<'a> Sample<'a> {
         format!("{}{more}", shown.join(", "))
     }
 
-    /// Whether the cells can be what the role wants; a column without cells may be anything.
+    /// Whether the cells fit the role. A column without cells fits every role.
     pub fn fits(&self, role: Role) -> bool {
         let cells = self.distinct();
         if cells.is_empty() {
@@ -78,7 +78,7 @@ impl<'a> Sample<'a> {
         }
     }
 
-    /// Whether most of the cells are years, months or days of a date in pieces.
+    /// Whether most of the cells are years, months or days of a date in several columns.
     pub fn is_date_part(&self, part: &str) -> bool {
         let cells = self.distinct();
         let parts = cells.iter().filter(|c| date_part(c, part).is_some()).count();
@@ -97,7 +97,7 @@ fn is_date(text: &str) -> bool {
     [DateOrder::DayFirst, DateOrder::MonthFirst].iter().any(|&o| matches!(parse_date(text, o), DateCell::Day(_)))
 }
 
-/// The number of a year, a month or a day that stands in a column of its own.
+/// The number of a year, a month or a day in a separate column.
 pub fn date_part(text: &str, part: &str) -> Option<u32> {
     let text = text.trim();
     // `[01] January`
@@ -113,7 +113,7 @@ pub fn date_part(text: &str, part: &str) -> Option<u32> {
     }
 }
 
-/// Whether digits are a year, or a year and two digits behind it.
+/// Whether digits are a year, or a year with two more digits.
 pub fn is_period(digits: &str) -> bool {
     let plain = digits.bytes().all(|b| b.is_ascii_digit());
     let year = digits.get(..4).is_some_and(|year| date_part(year, "year").is_some());

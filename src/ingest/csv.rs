@@ -1,4 +1,4 @@
-//! CSV files into the store: blocks are read one after the other and parsed side by side.
+//! CSV files into the store. Blocks are read one after the other and parsed in parallel.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ pub fn read(files: &[Input], options: &Options, progress: &Progress) -> Result<S
     for (file, places) in opened.iter().zip(&united.places) {
         read.file(file, places, &plan, None, options, progress)?;
     }
-    // Columns whose guess failed are read again, as what they turned out to be.
+    // Columns with a wrong guess are read again with the right type.
     let again = read.wrong_guesses(&plan, options);
     let open = read.open_note(&united.names, &plan, options);
     if !again.is_empty() {
@@ -103,7 +103,7 @@ pub fn read(files: &[Input], options: &Options, progress: &Progress) -> Result<S
     Ok(store)
 }
 
-/// What is decided about text files before they are read.
+/// The decisions about text files before they are read.
 pub fn decisions(files: &[Input], options: &Options) -> Result<Vec<Decision>> {
     let look = look(files, options)?;
     let mut all = look.opened[0].plan.decisions.clone();
@@ -116,7 +116,7 @@ struct Opened<'a> {
     input: &'a Input,
     plan: TextPlan,
     asked: Option<&'static Encoding>,
-    /// What cells that are not UTF-8 are read as, where that was decided.
+    /// The encoding of cells that are not UTF-8, if it was decided.
     other: Option<&'static Encoding>,
 }
 
@@ -131,7 +131,7 @@ impl Opened<'_> {
             plan.notes.push(format!("the file is not UTF-8 and is read as {name}; pass encoding= to decide otherwise"));
         }
         plan.decisions.insert(0, Decision::new("encoding", name, found.why, "encoding="));
-        // Decoded text is UTF-8 throughout.
+        // Decoded text is completely UTF-8.
         let other = (found.encoding != UTF_8).then_some(WINDOWS_1252);
         Ok(Opened { input, plan, asked, other })
     }
@@ -143,7 +143,7 @@ impl Opened<'_> {
     }
 }
 
-/// The first rows as texts, a column each: enough to see what a column holds.
+/// The first rows as texts, one list for each column. They are enough to see what a column holds.
 fn first_rows(opened: &[Opened], united: &United) -> Result<Vec<Vec<Option<String>>>> {
     let mut columns: Vec<Option<Vec<Option<String>>>> = vec![None; united.names.len()];
     for (file, places) in opened.iter().zip(&united.places) {
@@ -167,15 +167,15 @@ fn first_rows(opened: &[Opened], united: &United) -> Result<Vec<Vec<Option<Strin
     Ok(columns.into_iter().map(Option::unwrap_or_default).collect())
 }
 
-/// Says which columns of numbers state several currencies in their first cells.
+/// Notes on columns of numbers with several currencies in their first cells.
 fn currencies(names: &[String], sample: &[Vec<Option<String>>], chosen: &Chosen) -> Vec<String> {
     let numbers = (0..names.len()).filter(|&i| chosen.role_of(i).is_some_and(|r| r.kind() == RoleKind::Number));
     let texts = |i: usize| sample[i].iter().flatten().map(|t| t.as_bytes());
     numbers.filter_map(|i| currency_note(&names[i], texts(i))).collect()
 }
 
-/// How each column is read: by its role, else as numbers if the first rows hold nothing else. The
-/// first rows of all columns decide the decimal sign together.
+/// How each column is read: by its role, or as numbers if the first rows hold only numbers. The first rows of all
+/// columns decide the decimal sign together.
 fn plan(sample: &[Vec<Option<String>>], chosen: &Chosen, options: &Options) -> Vec<ReadAs> {
     let texts = |i: usize| sample[i].iter().flatten().map(|t| t.as_bytes());
     let declared = |i: usize| {
@@ -226,7 +226,7 @@ impl Read {
         }
     }
 
-    /// Reads one file, whose columns are at these places among all.
+    /// Reads one file. `places` are the positions of its columns among all.
     fn file(
         &mut self,
         file: &Opened,
@@ -293,7 +293,7 @@ impl Read {
         Ok(())
     }
 
-    /// A file without records, or one that does not split into the cells of its header, is refused.
+    /// An error for a file without records, or one whose records do not have the cells of its header.
     fn check(&self, file: &Opened, blocks: &[Parsed]) -> Result<()> {
         let rows: usize = blocks.iter().map(|b| b.rows).sum();
         if rows == 0 {
@@ -319,7 +319,7 @@ impl Read {
         Ok(())
     }
 
-    /// What the cells are that are not UTF-8, where the first bytes of the file showed none of them.
+    /// The encoding of cells that are not UTF-8, if the first bytes of the file showed none of them.
     fn other_encoding(&mut self, file: &Opened, blocks: &[Parsed]) -> &'static Encoding {
         let mut letters = Letters::default();
         for block in blocks {
@@ -330,7 +330,7 @@ impl Read {
         if letters.broken == 0 {
             return WINDOWS_1252;
         }
-        // Cells of a file that is UTF-8 elsewhere were damaged, or came from a Western spreadsheet.
+        // If a file is UTF-8 elsewhere, such cells are damaged or come from a Western spreadsheet.
         let mixed = letters.valid > letters.broken;
         let found = if mixed { WINDOWS_1252 } else { guess_of(blocks) };
         self.notes.push(format!(
@@ -341,14 +341,14 @@ impl Read {
         found
     }
 
-    /// Columns that are to be read again, and how.
+    /// Columns to be read again, and how.
     fn wrong_guesses(&self, plan: &[ReadAs], options: &Options) -> Vec<(usize, ReadAs)> {
         let elected = Decimal::elect(&self.ballots);
         let again = |(i, how): (usize, &ReadAs)| match how {
             ReadAs::Guess(_) if self.broken[i] => Some((i, ReadAs::Text)),
-            // The first rows used one decimal sign and the rest another: let all cells vote.
+            // The first rows used one decimal sign and the rest another. All cells vote.
             ReadAs::Number(_) if self.other_sign[i] > 0 && options.number_format.is_none() => Some((i, ReadAs::Text)),
-            // Other columns show further down how this one is meant.
+            // Other columns show the decimal sign later in the file.
             ReadAs::Number(format) if options.number_format.is_none() && format.decimal != elected[i].decimal => {
                 Some((i, ReadAs::Number(elected[i].decimal.into())))
             }
@@ -357,7 +357,7 @@ impl Read {
         plan.iter().enumerate().filter_map(again).collect()
     }
 
-    /// Says where nothing shows the decimal sign.
+    /// A note if nothing shows the decimal sign.
     fn open_note(&self, names: &[String], plan: &[ReadAs], options: &Options) -> Option<String> {
         let elected = Decimal::elect(&self.ballots);
         let numbers = |i: &usize| matches!(plan[*i], ReadAs::Number(_) | ReadAs::Guess(_)) && elected[*i].open;
@@ -368,13 +368,13 @@ impl Read {
     fn replace(&mut self, mut second: Read, again: &[(usize, ReadAs)]) {
         for &(column, _) in again {
             self.chunks[column] = std::mem::take(&mut second.chunks[column]);
-            // Read as text, a number column finds its faults when its numbers are asked for.
+            // Read as text, a number column finds its faults when its numbers are needed.
             self.faults.retain(|f| f.column != column as u32 || f.reason != crate::store::NOT_A_NUMBER);
         }
     }
 }
 
-/// Bytes that the guess of an encoding looks at.
+/// The number of bytes for guessing an encoding.
 const GUESS_BYTES: usize = 1 << 20;
 
 fn guess_of(blocks: &[Parsed]) -> &'static Encoding {

@@ -1,4 +1,4 @@
-//! The reading plan: what was decided about a source, why, and what else it could be.
+//! The plan of reading: each decision about a source, the reason, and the alternatives.
 
 use super::Options;
 use super::chosen::Chosen;
@@ -6,18 +6,18 @@ use crate::store::{Ballot, DateOrder, Decimal, NumberFormat, Role, RoleKind, dat
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
-    /// What it is about: `encoding`, `delimiter`, `layout`, or the name of a role.
+    /// The subject: `encoding`, `delimiter`, `layout`, or the name of a role.
     pub item: String,
-    /// What was decided: `none` where a role was refused.
+    /// The decision: `none` if a role was refused.
     pub decision: String,
     /// A sentence.
     pub why: String,
-    /// What else it could have been, or the argument that decides it.
+    /// Other possible decisions, or the argument that decides.
     pub alternatives: Vec<String>,
 }
 
 impl Decision {
-    /// A decision that an argument overrules.
+    /// A decision that an argument can change.
     pub fn new(
         item: impl Into<String>,
         decision: impl Into<String>,
@@ -30,8 +30,8 @@ impl Decision {
     }
 }
 
-/// What the first cells of the columns show: the decimal sign, the order of day and month, the layout
-/// and the roles.
+/// Decisions from the first cells of the columns: the decimal sign, the order of day and month, the layout and the
+/// roles.
 pub fn of_columns(
     chosen: &Chosen,
     names: &[String],

@@ -1,4 +1,4 @@
-//! Columns that the source does not have and a role needs: made of the source's own columns.
+//! Columns that the source does not have and a role needs. They are made from the source's own columns.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,14 +17,14 @@ use crate::ingest::words;
 use crate::progress::Progress;
 use crate::store::{Assigned, Codes, Column, Fault, NULL_DAY, Role, is_missing, label_texts, nullable};
 
-/// What came of the recipes beside the columns.
+/// The results of the recipes besides the columns.
 #[derive(Default)]
 pub struct Outcome {
     pub faults: Vec<Fault>,
     pub notes: Vec<String>,
 }
 
-/// Adds the column of each recipe whose role has none yet.
+/// Adds the column of each recipe whose role has no column yet.
 pub fn derive(
     recipes: &[Recipe],
     columns: &mut Vec<Column>,
@@ -77,16 +77,16 @@ pub fn derive(
 
 enum Made {
     Column(ArrayRef),
-    /// A column of the source will do, times the factor.
+    /// A column of the source can be used, times the factor.
     Own(usize, f64),
     Nothing,
 }
 
-/// Rows as numbers of their labels, nulls where there is no label; labels that no row has are left out.
+/// Rows as codes of their labels, with null for rows without a label. Unused labels are left out.
 fn labelled(ids: Vec<u32>, labels: &[Option<String>]) -> ArrayRef {
     let used: Vec<AtomicBool> = labels.iter().map(|_| AtomicBool::new(false)).collect();
     ids.par_iter().for_each(|&id| {
-        // Most marks stand already: reading is cheaper than writing over.
+        // Most marks are set already, and reading is cheaper than writing.
         if let Some(mark) = used.get(id as usize).filter(|mark| !mark.load(Ordering::Relaxed)) {
             mark.store(true, Ordering::Relaxed);
         }
@@ -124,7 +124,7 @@ fn cut_cells(column: &Column, cut: &Cut, progress: &Progress) -> Result<Made> {
     Ok(Made::Column(labelled(codes.ids.clone(), &labels)))
 }
 
-/// The direction of each label; labels that name none are told.
+/// The direction of each label. Labels that are not directions are reported.
 fn directions(name: &str, texts: &[Option<String>], words: &FlowWords, outcome: &mut Outcome) -> Vec<Option<bool>> {
     let found: Vec<Option<bool>> = texts.iter().map(|t| words::direction(t.as_deref()?, words)).collect();
     let unknown: Vec<&str> = texts
@@ -164,7 +164,7 @@ fn by_direction(
         match end {
             End::Column(column) => {
                 let (codes, texts) = cells(columns, *column, progress)?;
-                // A total of all countries is no country.
+                // A total of all countries is not a country.
                 labels.extend(texts.into_iter().map(|t| t.filter(|t| !words::is_total(t))));
                 labels.push(None); // the code of a null
                 parts.push((Some(codes), start));
@@ -212,7 +212,7 @@ fn side_of(
     Ok(Made::Column(labelled(codes.ids.clone(), &labels)))
 }
 
-/// The rows whose label is bad.
+/// Faults for the rows with a bad label.
 fn faults(codes: &Codes, column: usize, reason: &'static str, bad: &[bool]) -> Vec<Fault> {
     if !bad.contains(&true) {
         return Vec::new();
@@ -318,7 +318,7 @@ const PARTS: [(&str, &str); 3] = [
 ];
 const IMPOSSIBLE: &str = "no such day in the calendar";
 
-/// A column's codes, and for each label the number it stands for.
+/// The codes of a column, and the number that each label stands for.
 type Piece = (Arc<Codes>, Vec<Option<u32>>);
 
 fn day_of(
@@ -344,7 +344,7 @@ fn day_of(
         outcome.faults.extend(faults(&codes, column, reason, &bad));
         read.push(Some((codes, found)));
     }
-    // A part that the source does not have is the first of its kind; a blank one makes no day.
+    // A part that the source does not have is the first month or day. A blank part gives no date.
     let part = |i: usize, row: usize| match &read[i] {
         None => Some(1),
         Some((codes, found)) => found.get(codes.ids[row] as usize).copied().flatten(),

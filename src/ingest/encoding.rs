@@ -1,4 +1,4 @@
-//! The encoding of a text file: what its first bytes show, and a reader that turns it into UTF-8.
+//! The encoding of a text file: detection from its first bytes, and a reader that decodes it to UTF-8.
 
 use std::io::{self, Read};
 
@@ -10,12 +10,12 @@ use crate::error::{Error, Result};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {
     pub encoding: &'static Encoding,
-    /// Bytes of the mark at the beginning.
+    /// The length of the byte order mark.
     pub mark: usize,
     pub why: &'static str,
 }
 
-/// The encoding that a user named, in any of the usual spellings.
+/// The encoding that a user named, in any usual spelling.
 pub fn named(label: &str) -> Result<&'static Encoding> {
     let plain = label.trim().to_ascii_lowercase().replace('_', "-");
     let known = match plain.as_str() {
@@ -39,7 +39,7 @@ pub fn named(label: &str) -> Result<&'static Encoding> {
     })
 }
 
-/// What the first bytes of a file show; `whole` says that they are all of it.
+/// What the first bytes of a file show. `whole` means that they are the whole file.
 pub fn detect(sample: &[u8], asked: Option<&'static Encoding>, whole: bool) -> Found {
     let marked = match sample {
         [0xef, 0xbb, 0xbf, ..] => Some((UTF_8, 3)),
@@ -68,12 +68,12 @@ pub fn detect(sample: &[u8], asked: Option<&'static Encoding>, whole: bool) -> F
     Found { encoding: guess(&[sample]), mark: 0, why: "its bytes are not UTF-8; the frequency of its letters decides" }
 }
 
-/// The encoding that fits these bytes best, which are not UTF-8.
+/// The encoding that fits these bytes best. They are not UTF-8.
 pub fn guess(parts: &[&[u8]]) -> &'static Encoding {
     let mut detector = chardetng::EncodingDetector::new(chardetng::Iso2022JpDetection::Deny);
     for part in parts {
         detector.feed(part, false);
-        // Parts are cells: a line end keeps the last letter of one from the first of the next.
+        // Parts are cells. A line end separates the last letter of one from the first of the next.
         detector.feed(b"\n", false);
     }
     detector.feed(b"", true);
@@ -81,7 +81,7 @@ pub fn guess(parts: &[&[u8]]) -> &'static Encoding {
     if LATIN.contains(&found) && words_beyond_ascii(parts) {
         return encoding_rs::WINDOWS_1251;
     }
-    // GB18030 holds all that GBK holds.
+    // GB18030 contains GBK.
     if found == encoding_rs::GBK { encoding_rs::GB18030 } else { found }
 }
 
@@ -97,8 +97,8 @@ const LATIN: [&Encoding; 8] = [
     encoding_rs::MACINTOSH,
 ];
 
-/// Whether most words with a letter beyond ASCII have no other letters. Such words are of another script than
-/// Latin; in tables of codes they may be few and in capitals (`ИМ`, `ЭК`, `ШТ`), which tells a guess by frequency little.
+/// Whether most words with a letter beyond ASCII have no other letters. Such words are in a script other than Latin. In
+/// tables of codes they may be few and in capitals (`ИМ`, `ЭК`, `ШТ`), where a guess by frequency fails.
 fn words_beyond_ascii(parts: &[&[u8]]) -> bool {
     let (mut pure, mut mixed) = (0usize, 0usize);
     for part in parts {
@@ -111,7 +111,7 @@ fn words_beyond_ascii(parts: &[&[u8]]) -> bool {
     pure > 2 * mixed
 }
 
-/// Whether the bytes are UTF-8, but for a character that the end of a sample cuts.
+/// Whether the bytes are UTF-8, except for a character cut by the end of a sample.
 fn is_utf8(sample: &[u8], whole: bool) -> bool {
     match std::str::from_utf8(sample) {
         Ok(_) => true,
@@ -119,7 +119,7 @@ fn is_utf8(sample: &[u8], whole: bool) -> bool {
     }
 }
 
-/// Text of a Western script in UTF-16 has a zero in nearly every second byte.
+/// In UTF-16, text in a Western script has a zero in almost every second byte.
 fn utf16_without_mark(sample: &[u8]) -> Option<&'static Encoding> {
     let zeros = |first: usize| sample.iter().skip(first).step_by(2).filter(|&&b| b == 0).count();
     let half = sample.len() / 2;
@@ -127,7 +127,7 @@ fn utf16_without_mark(sample: &[u8]) -> Option<&'static Encoding> {
         return None;
     }
     let (even, odd) = (zeros(0), zeros(1));
-    // Letters of one script share their high byte; digits and delimiters have a zero there.
+    // Letters of one script share their high byte. Digits and delimiters have a zero there.
     let kinds = |first: usize| {
         let mut seen = [false; 256];
         sample.iter().skip(first).step_by(2).for_each(|b| seen[usize::from(*b)] = true);
@@ -142,7 +142,7 @@ fn utf16_without_mark(sample: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
-/// Letters beyond ASCII: those that are valid UTF-8, and bytes that are not.
+/// Letters beyond ASCII: valid UTF-8, and other bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Letters {
     pub valid: usize,
@@ -158,7 +158,7 @@ pub fn count(bytes: &[u8]) -> Letters {
     letters
 }
 
-/// A cell as text: UTF-8 where it is, else in the other encoding.
+/// A cell as text: UTF-8 if valid, else in the other encoding.
 pub fn decode<'a>(cell: &'a [u8], other: &'static Encoding) -> std::borrow::Cow<'a, str> {
     match std::str::from_utf8(cell) {
         Ok(text) => text.into(),
@@ -166,7 +166,7 @@ pub fn decode<'a>(cell: &'a [u8], other: &'static Encoding) -> std::borrow::Cow<
     }
 }
 
-/// A cell for a message, where nothing is known of its encoding.
+/// A cell for a message, if its encoding is unknown.
 pub fn shown(cell: &[u8]) -> String {
     decode(cell, WINDOWS_1252).into_owned()
 }

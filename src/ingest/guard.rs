@@ -1,4 +1,4 @@
-//! Calls into decoders that may panic on damaged data: the panic becomes an error and prints nothing.
+//! Calls to decoders that may panic on damaged data. The panic becomes an error and prints nothing.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -13,8 +13,7 @@ thread_local! {
 }
 static HOOK: Once = Once::new();
 
-/// Runs `work`, which works in this thread alone and leaves nothing half done behind; a panic ends
-/// here without a word on the standard error.
+/// Runs `work` and catches a panic without output. `work` must stay in this thread and leave nothing half done.
 pub fn quietly<T>(work: impl FnOnce() -> T) -> std::thread::Result<T> {
     HOOK.call_once(|| {
         let loud = take_hook();
@@ -30,14 +29,14 @@ pub fn quietly<T>(work: impl FnOnce() -> T) -> std::thread::Result<T> {
     outcome
 }
 
-/// The same, with a panic as an error that names the file.
+/// The same, with the panic as an error that names the file.
 pub fn guarded<T>(path: &Path, decode: impl FnOnce() -> Result<T>) -> Result<T> {
     quietly(decode).unwrap_or_else(|panic| {
         Err(Error::Format { path: path.to_owned(), detail: format!("is damaged: {}", words(panic.as_ref())) })
     })
 }
 
-/// What the panic says, on one line.
+/// The message of the panic, on one line.
 fn words(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it cannot be decoded");

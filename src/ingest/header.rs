@@ -1,4 +1,4 @@
-//! Which line of a table names its columns, and names that are there once.
+//! The header line of a table, and unique column names.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,18 +10,18 @@ use super::content::is_period;
 use crate::error::{Error, Result};
 use crate::store::is_number;
 
-/// More columns than a file of records has.
+/// More columns than any file of records has.
 const MOST_COLUMNS: usize = 1 << 16;
 
-/// A line of the sample that holds something.
+/// A line of the sample that is not blank.
 pub struct Line {
     /// Its number in the file, from 1.
     pub number: usize,
     pub start: usize,
-    /// Behind its line end.
+    /// The offset after its line end.
     pub next: usize,
     pub cells: usize,
-    /// Cells that hold something.
+    /// The number of cells that are not blank.
     pub filled: usize,
     pub first_filled: bool,
     pub last_filled: bool,
@@ -29,18 +29,18 @@ pub struct Line {
     pub words: bool,
 }
 
-/// The number of cells that most lines have.
+/// The most frequent number of cells of a line.
 pub fn usual_cells(lines: &[Line]) -> (usize, usize) {
     let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
     lines.iter().filter(|l| l.cells > 1).for_each(|l| *counts.entry(l.cells).or_default() += 1);
     counts.into_iter().max_by_key(|&(cells, lines)| (lines, cells)).unwrap_or((1, 0))
 }
 
-/// The line that names the columns: the first with as many filled cells as the records.
+/// The line that names the columns: the first one with as many filled cells as the records.
 fn header(lines: &[Line]) -> usize {
     let (cells, _) = usual_cells(lines);
     let body = || lines.iter().filter(|l| l.cells == cells);
-    // The header of such a file has one cell less than its records, or an empty last one.
+    // The header of such a file has one cell fewer than its records, or an empty last one.
     let trailing = cells > 2 && body().skip(1).all(|l| !l.last_filled);
     let fits = |l: &Line| l.cells == cells || (trailing && l.cells + 1 == cells);
     let most = body().map(|l| l.filled).max().unwrap_or(1);
@@ -56,11 +56,11 @@ fn header(lines: &[Line]) -> usize {
         .unwrap_or(0)
 }
 
-/// What the user says of the header.
+/// The user's argument about the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
     Nothing,
-    /// The records have none.
+    /// There is no header.
     None,
     Line(usize),
 }
@@ -75,12 +75,12 @@ pub fn place(lines: &[Line], options: &Options) -> Result<(usize, Asked)> {
     })
 }
 
-/// Names of columns that the source does not name.
+/// Names for columns without names.
 pub fn numbered(columns: usize) -> Vec<String> {
     (1..=columns).map(|n| format!("column_{n}")).collect()
 }
 
-/// Says that the line taken for a header may be a record: it holds numbers that are no years.
+/// A note that the header may be a record, because it holds numbers that are not years.
 pub fn record_note(number: usize, names: &[String]) -> Option<String> {
     let held = names.iter().find(|name| is_number(name.as_bytes()) && !is_period(name))?;
     Some(format!(
@@ -89,9 +89,9 @@ pub fn record_note(number: usize, names: &[String]) -> Option<String> {
     ))
 }
 
-/// The line with this number, as the user counts.
+/// The line with this number, counted as the user counts.
 fn stated_header(lines: &[Line], number: usize, argument: &str) -> Result<usize> {
-    // Blank lines are no header: the next line that holds something is.
+    // A blank line is not a header. The next line is taken.
     lines.iter().position(|l| l.number >= number).ok_or_else(|| {
         Error::Argument(format!(
             "{argument}= names line {number}, and there is no line that holds something from there"
@@ -99,14 +99,14 @@ fn stated_header(lines: &[Line], number: usize, argument: &str) -> Result<usize>
     })
 }
 
-/// Says that lines above the header are no records.
+/// A note that lines above the header were left out.
 pub fn above_note(lines: usize, first: &str) -> String {
     let lines = if lines == 1 { "1 line".to_owned() } else { format!("{lines} lines") };
     let first: String = first.chars().take(80).collect();
     format!("{lines} above the header left out, from {first:?}; pass header= or skip= to decide otherwise")
 }
 
-/// The names of a header; one that is there twice gets a number, one that is blank is called by its place.
+/// The names of a header. A repeated name gets a number; a blank one gets its position.
 pub fn unique(path: &Path, raw: Vec<String>, delimiter: &str, notes: &mut Vec<String>) -> Result<Vec<String>> {
     if raw.len() > MOST_COLUMNS {
         return Err(Error::Format {

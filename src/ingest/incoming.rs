@@ -1,6 +1,6 @@
-//! Arrow from other libraries, through the C stream interface: pointers that are taken on trust, so
-//! what they lead to is looked at before it is used. First the shape of each array (how many buffers and
-//! children, lengths that are lengths), then, in the pool, all that the arrays say themselves.
+//! Arrow from other libraries through the C stream interface. Its pointers come from foreign code, so everything is
+//! checked before it is used: first the shape of each array (number of buffers and children, valid lengths), then, in
+//! the pool, the content of the arrays.
 
 use std::ffi::{CStr, c_char, c_void};
 use std::sync::Arc;
@@ -16,9 +16,9 @@ use super::sound::{sound, sound_labels};
 use crate::error::{Error, Result, panic_text};
 use crate::progress::Progress;
 
-/// Types within types, at the most.
+/// The deepest nesting of types.
 const DEEPEST: usize = 64;
-/// Rows of one array at the most: their bytes can still be counted.
+/// The largest number of rows of one array, so that its bytes can be counted.
 const LONGEST: i64 = 1 << 48;
 
 /// A stream that is being read.
@@ -28,7 +28,7 @@ pub struct Stream {
     batches: Vec<ArrayData>,
 }
 
-/// What a stream held, not checked yet.
+/// The content of a stream, not checked yet.
 pub struct Incoming {
     schema: SchemaRef,
     batches: Vec<ArrayData>,
@@ -38,7 +38,7 @@ fn wrong(what: impl std::fmt::Display) -> Error {
     Error::Source(format!("the Arrow data cannot be used: {what}"))
 }
 
-/// The foreign code, and Arrow's reading of what it gave, by panics that end here.
+/// Runs foreign code, and Arrow's reading of its output, and catches panics.
 fn guarded<T>(what: &str, read: impl FnOnce() -> Result<T>) -> Result<T> {
     quietly(read).unwrap_or_else(|panic| Err(wrong(format!("{what} ({})", panic_text(&*panic)))))
 }
@@ -62,7 +62,7 @@ impl Stream {
         Ok(Stream { stream, schema: Arc::new(schema), batches: Vec::new() })
     }
 
-    /// Takes up the next batch, if there is one.
+    /// Reads the next batch, if there is one.
     pub fn advance(&mut self) -> Result<bool> {
         let get = self.stream.get_next.ok_or_else(|| wrong("the stream has no batches"))?;
         let mut array = FFI_ArrowArray::empty();
@@ -77,7 +77,7 @@ impl Stream {
         let kind = DataType::Struct(self.schema.fields().clone());
         let batch = guarded("a batch cannot be read", || {
             check_shape(&mut array, &kind, "")?;
-            // SAFETY: the shape is that of the type; what the buffers hold is checked before it is used.
+            // SAFETY: the shape is that of the type. The content of the buffers is checked before use.
             unsafe { from_ffi_and_data_type(array, kind) }.map_err(wrong)
         })?;
         if batch.null_count() > 0 {
@@ -92,9 +92,9 @@ impl Stream {
     }
 }
 
-/// What the producer says about an error of its own; some say nothing.
+/// The producer's message about its own error; some give none.
 fn failed(stream: &mut FFI_ArrowArrayStream, code: i32) -> Error {
-    // SAFETY: the text belongs to the stream and lasts until its next call.
+    // SAFETY: the text belongs to the stream and is valid until its next call.
     let text = stream.get_last_error.and_then(|get| unsafe {
         let text = get(stream);
         (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy().into_owned())
@@ -105,7 +105,7 @@ fn failed(stream: &mut FFI_ArrowArrayStream, code: i32) -> Error {
     Error::Source(format!("the source failed while it was read: {text}"))
 }
 
-/// The schema as the C data interface lays it out.
+/// The schema in the layout of the C data interface.
 #[repr(C)]
 struct RawSchema {
     format: *const c_char,
@@ -119,9 +119,9 @@ struct RawSchema {
     private_data: *mut c_void,
 }
 
-/// That a type is whole and not nested without end.
+/// Checks that a type is complete and not nested too deeply.
 fn check_type(schema: *const FFI_ArrowSchema, depth: usize) -> Result<()> {
-    // SAFETY: the interface fixes the layout of the structure; null pointers are looked for.
+    // SAFETY: the interface fixes the layout of the structure. Null pointers are checked.
     unsafe {
         let Some(raw) = schema.cast::<RawSchema>().as_ref() else { return Err(wrong("a type is missing")) };
         if depth > DEEPEST {
@@ -150,7 +150,7 @@ fn check_type(schema: *const FFI_ArrowSchema, depth: usize) -> Result<()> {
     Ok(())
 }
 
-/// The types that an array's children must have.
+/// The types of the children of an array.
 fn parts(kind: &DataType) -> Vec<(&DataType, &str)> {
     match kind {
         DataType::List(field)
@@ -166,8 +166,8 @@ fn parts(kind: &DataType) -> Vec<(&DataType, &str)> {
     }
 }
 
-/// That an array has the buffers, children and dictionary of its type, before any of them is followed.
-/// Null counts are left to be counted again.
+/// Checks that an array has the buffers, children and dictionary of its type, before any of them is used. Null counts
+/// are reset, to be counted again.
 fn check_shape(array: &mut FFI_ArrowArray, kind: &DataType, column: &str) -> Result<()> {
     let bad = |what: String| {
         let whose = if column.is_empty() { "a batch".to_owned() } else { format!("column {column:?}") };
@@ -191,7 +191,7 @@ fn check_shape(array: &mut FFI_ArrowArray, kind: &DataType, column: &str) -> Res
     } else {
         array.null_count = -1;
     }
-    // SAFETY: the interface promises length + offset (+ 1) entries behind these pointers.
+    // SAFETY: the interface guarantees length + offset (+ 1) entries at these pointers.
     unsafe {
         match kind {
             DataType::Utf8 | DataType::Binary => ends::<i32>(array, rows),
@@ -216,7 +216,7 @@ fn check_shape(array: &mut FFI_ArrowArray, kind: &DataType, column: &str) -> Res
             return bad(format!("has {rows} rows, but {} of {name:?}", child.length));
         }
     }
-    // SAFETY: a pointer that is null or leads to an array.
+    // SAFETY: the pointer is null or leads to an array.
     match (unsafe { array.dictionary.as_mut() }, kind) {
         (Some(labels), DataType::Dictionary(_, values)) => check_shape(labels, values, column),
         (None, DataType::Dictionary(..)) => bad("has codes and no dictionary".into()),
@@ -225,7 +225,7 @@ fn check_shape(array: &mut FFI_ArrowArray, kind: &DataType, column: &str) -> Res
     }
 }
 
-/// The last offset says how long the buffer behind it is.
+/// Checks the last offset, which gives the length of the data buffer.
 unsafe fn ends<O: Copy + Into<i64>>(array: &FFI_ArrowArray, rows: i64) -> Result<(), String> {
     let offsets = array.buffer(1).cast::<O>();
     if array.length == 0 {
@@ -257,10 +257,10 @@ unsafe fn view_buffers(array: &FFI_ArrowArray) -> Result<(), String> {
 }
 
 impl Incoming {
-    /// The batches, once every column of every one of them is known to be sound.
+    /// The batches, after every column of each is checked.
     pub fn checked(self, progress: &Progress) -> Result<(SchemaRef, Vec<RecordBatch>)> {
         let schema = self.schema;
-        // A batch without rows says nothing, and its offsets may begin anywhere.
+        // A batch without rows is skipped. Its offsets may begin anywhere.
         let batches: Vec<ArrayData> = self.batches.into_iter().filter(|batch| !batch.is_empty()).collect();
         let columns: Vec<Vec<ArrayData>> = batches.iter().map(own_columns).collect();
         let mut tasks: Vec<(usize, usize)> = Vec::new();
@@ -274,7 +274,7 @@ impl Incoming {
                 let data = &columns[batch][column];
                 let name = schema.field(column).name();
                 guarded(&format!("column {name:?} is broken"), || {
-                    // Batches mostly share a dictionary; it is looked at once.
+                    // Most batches share one dictionary, which is checked once.
                     let before = batch.checked_sub(1).and_then(|b| columns[b][column].child_data().first());
                     let known = before.zip(data.child_data().first()).is_some_and(|(a, b)| a.ptr_eq(b));
                     let whole = if known { sound_labels(data) } else { sound(data) };
@@ -295,7 +295,7 @@ impl Incoming {
     }
 }
 
-/// The columns of a batch, each as long as the batch is.
+/// The columns of a batch, each with the length of the batch.
 fn own_columns(batch: &ArrayData) -> Vec<ArrayData> {
     let cut = |child: &ArrayData| {
         if batch.offset() == 0 && child.len() == batch.len() {

@@ -1,5 +1,5 @@
-//! Where the bytes of a source come from: a file, or what a pipe gave. Either can be read any number
-//! of times and from any place, and is the same each time.
+//! The bytes of a source: a file, or the content of a pipe. Both can be read several times and from any position, with
+//! the same result each time.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
@@ -17,16 +17,16 @@ use crate::progress::Progress;
 /// The name of the standard input.
 pub const STDIN: &str = "-";
 
-/// Files kept open at most, in the whole process: a system lets a process open about a thousand.
+/// The largest number of files kept open in the process. Systems allow about a thousand.
 const KEPT: usize = 100;
 static OPEN: AtomicUsize = AtomicUsize::new(0);
 
-/// What tells one state of a file from another.
+/// The state of a file, to detect changes.
 #[derive(Clone, PartialEq)]
 struct Stamp {
     length: u64,
     modified: Option<SystemTime>,
-    /// Device and number of the file, where the system has them.
+    /// Device and number of the file, if the system has them.
     place: Option<(u64, u64)>,
 }
 
@@ -47,11 +47,11 @@ pub fn place(_: &Metadata) -> Option<(u64, u64)> {
     None
 }
 
-/// A file that stays open as long as this lives.
+/// A file that stays open as long as this value exists.
 struct Kept(Arc<File>);
 
 impl Kept {
-    /// Nothing where enough files are open already.
+    /// `None` if enough files are open already.
     fn new(file: &Arc<File>) -> Option<Kept> {
         let counted = OPEN.fetch_update(Relaxed, Relaxed, |n| (n < KEPT).then_some(n + 1));
         counted.ok().map(|_| Kept(file.clone()))
@@ -65,10 +65,10 @@ impl Drop for Kept {
 }
 
 enum From {
-    /// A file. Kept open, it is read on even when another takes its name; else it is opened again
-    /// by its name. A change of its content is an error both ways.
+    /// A file. If it is kept open, it can be read even after another file takes its name; otherwise it is opened again
+    /// by name. A change of its content is an error in both cases.
     File(Option<Kept>, Stamp),
-    /// What a pipe gave: in memory, or in a temporary file without a name.
+    /// The content of a pipe: in memory, or in a temporary file without a name.
     Pipe(Handle),
 }
 
@@ -79,7 +79,7 @@ pub struct Input {
 }
 
 impl Input {
-    /// Opens a file. What cannot be read twice (a pipe, a terminal) is read here, to its end.
+    /// Opens a file. A source that cannot be read twice (a pipe, a terminal) is read here to its end.
     pub fn open(path: &Path, progress: &Progress) -> Result<Input> {
         let fail = |e: io::Error| open_error(path, &e);
         let from = if path == Path::new(STDIN) {
@@ -89,7 +89,7 @@ impl Input {
             if metadata.is_dir() {
                 return Err(Error::Directory(path.to_owned()));
             }
-            // The kernel's own files say that they hold nothing; only reading shows what they hold.
+            // Files of the kernel have length 0. Only reading shows their content.
             if metadata.is_file() && metadata.len() > 0 {
                 let file = Arc::new(File::open(path).map_err(fail)?);
                 let stamp = Stamp::of(&file.metadata().map_err(fail)?);
@@ -101,7 +101,7 @@ impl Input {
         Ok(Input { path: path.to_owned(), from })
     }
 
-    /// The name it was opened by, for messages.
+    /// The name for messages.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -113,7 +113,7 @@ impl Input {
         }
     }
 
-    /// The bytes, if they are still those that were there when it was opened.
+    /// The bytes, if the file has not changed since it was opened.
     pub fn handle(&self) -> Result<Handle> {
         match &self.from {
             From::Pipe(handle) => Ok(handle.clone()),
@@ -134,17 +134,17 @@ impl Input {
         }
     }
 
-    /// The bytes from the first one on.
+    /// A reader from the first byte.
     pub fn reader(&self) -> Result<Reader> {
         Ok(self.handle()?.reader(0))
     }
 
-    /// An error if the file is no longer what it was.
+    /// An error if the file has changed.
     pub fn unchanged(&self) -> Result<()> {
         self.handle().map(|_| ())
     }
 
-    /// The first bytes; a source without any is an error.
+    /// The first bytes. An empty source is an error.
     pub fn head(&self, length: usize) -> Result<Vec<u8>> {
         let mut start = Vec::new();
         let taken = self.reader()?.take(length as u64).read_to_end(&mut start);
@@ -162,7 +162,7 @@ enum Store {
     Memory(Bytes),
 }
 
-/// Bytes that can be read at any place, by many threads at once.
+/// Bytes that several threads can read at any position.
 #[derive(Clone)]
 pub struct Handle {
     store: Store,
@@ -186,7 +186,7 @@ impl Handle {
         Reader { handle: self.clone(), at: start }
     }
 
-    /// So many bytes from `start` on; an error where the source has fewer.
+    /// Bytes from `start` on; an error if there are fewer.
     pub fn bytes(&self, start: u64, length: usize) -> io::Result<Bytes> {
         if start.checked_add(length as u64).is_none_or(|end| end > self.length) {
             let text = format!("{length} bytes at {start} are wanted, and there are {} in all", self.length);
@@ -204,7 +204,7 @@ impl Handle {
     }
 }
 
-/// Reads from a place on, without moving the place of any other reader.
+/// Reads from a position without moving other readers.
 pub struct Reader {
     handle: Handle,
     at: u64,
@@ -212,7 +212,7 @@ pub struct Reader {
 
 impl Read for Reader {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        // What was added to a file after it was opened is not looked at.
+        // Bytes added after the file was opened are ignored.
         let left = self.handle.length.saturating_sub(self.at);
         let wanted = out.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         let n = match &self.handle.store {
@@ -239,7 +239,7 @@ fn read_at(file: &File, out: &mut [u8], at: u64) -> io::Result<usize> {
     std::os::windows::fs::FileExt::seek_read(file, out, at)
 }
 
-/// Why a file cannot be opened or read, in the words of a user.
+/// Why a file cannot be opened or read, as a message for the user.
 pub fn open_error(path: &Path, error: &io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::NotFound => Error::MissingFile(path.display().to_string()),

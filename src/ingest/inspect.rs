@@ -1,4 +1,4 @@
-//! What a text file is, from its first bytes: delimiter, header, and lines that are no records.
+//! The structure of a text file from its first bytes: delimiter, header, and lines that are not records.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::store::is_number;
 
 const DELIMITERS: [u8; 6] = [b',', b';', b'\t', b'|', b'^', b'~'];
-/// Records of the sample that are looked at.
+/// The largest number of records of the sample.
 const MOST_LINES: usize = 1000;
 
 /// How a text file is split.
@@ -27,7 +27,7 @@ pub struct TextPlan {
     pub decisions: Vec<Decision>,
 }
 
-/// The first line of HMRC's bulk files; they name no columns.
+/// The first line of HMRC's bulk files, which have no header.
 const HMRC_FIRST: &[u8] = b"000000000|";
 const HMRC_LAST: &[u8] = b"999999999|";
 
@@ -110,7 +110,7 @@ fn hmrc(sample: &[u8], end: LineEnd) -> TextPlan {
     }
 }
 
-/// How a delimiter is written in a sentence.
+/// A delimiter in words.
 pub fn named(delimiter: u8) -> String {
     match delimiter {
         b'\t' => "tab".into(),
@@ -119,7 +119,8 @@ pub fn named(delimiter: u8) -> String {
     }
 }
 
-/// Control characters of several kinds, or many zero bytes, are no text; pages and objects are no tables.
+/// An error for binary data: several kinds of control characters or many zero bytes; also for web pages and JSON
+/// objects.
 fn refuse_binary(path: &Path, sample: &[u8]) -> Result<()> {
     let start = sample.trim_ascii_start();
     let begins = |with: &str| start.get(..with.len()).is_some_and(|s| s.eq_ignore_ascii_case(with.as_bytes()));
@@ -150,12 +151,12 @@ fn refuse_binary(path: &Path, sample: &[u8]) -> Result<()> {
     })
 }
 
-/// `sep=;`, which spreadsheets write above the header: the offset behind it, and what it names.
+/// `sep=;`, which spreadsheets write above the header: the offset after it, and the delimiter.
 fn separator_line(sample: &[u8], end: LineEnd) -> (usize, Option<u8>) {
     let stop = memchr::memchr(end.byte(), sample).unwrap_or(sample.len());
     let line = sample[..stop].trim_ascii_end();
     let line = line.strip_prefix(b"\"").and_then(|l| l.strip_suffix(b"\"")).unwrap_or(line);
-    // A tab is trimmed away with the line end.
+    // Trimming the line end would also remove a tab.
     let named = match line {
         [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', delimiter] => Some(*delimiter),
         [b's' | b'S', b'e' | b'E', b'p' | b'P', b'='] => Some(b'\t'),
@@ -164,7 +165,7 @@ fn separator_line(sample: &[u8], end: LineEnd) -> (usize, Option<u8>) {
     if named.is_some() { ((stop + 1).min(sample.len()), named) } else { (0, None) }
 }
 
-/// The lines of a sample that hold something; the last one is left out where the sample cuts it.
+/// The lines of a sample that are not blank. The last one is left out if the sample cuts it.
 fn outline(sample: &[u8], start: usize, first: usize, rule: &Rule, whole: bool) -> Vec<Line> {
     let mut lines = Vec::new();
     let (mut at, mut number) = (start, first);
@@ -204,7 +205,7 @@ fn outline(sample: &[u8], start: usize, first: usize, rule: &Rule, whole: bool) 
     lines
 }
 
-/// The delimiter that splits most lines into the same number of cells, and into most.
+/// The delimiter that splits most lines into the same number of cells, and into the largest number.
 fn delimiter(sample: &[u8], end: LineEnd, whole: bool) -> u8 {
     let score = |delimiter: u8| {
         let lines = outline(sample, 0, 1, &Rule::new(delimiter, end, usize::MAX), whole);
@@ -216,7 +217,7 @@ fn delimiter(sample: &[u8], end: LineEnd, whole: bool) -> u8 {
     best.map_or(b',', |(_, delimiter)| delimiter)
 }
 
-/// The names in a header line; a name that is there twice gets a number.
+/// The names in a header line. A repeated name gets a number.
 fn names(path: &Path, line: &[u8], rule: &Rule, notes: &mut Vec<String>) -> Result<Vec<String>> {
     let mut raw: Vec<String> = Vec::new();
     rule.quoted_record(line, 0, |from, to, _| {
@@ -228,11 +229,11 @@ fn names(path: &Path, line: &[u8], rule: &Rule, notes: &mut Vec<String>) -> Resu
     unique(path, raw, &named(rule.delimiter), notes)
 }
 
-/// Columns that hold numbers in every record of the sample.
+/// Columns with numbers in every record of the sample.
 fn numeric(sample: &[u8], lines: &[Line], rule: &Rule) -> Vec<bool> {
     let mut numbers = vec![0usize; rule.columns];
     let mut others = vec![false; rule.columns];
-    // Here a quoted cell may hold lines, whatever they look like.
+    // Here a quoted cell may hold any lines.
     let open = Rule::new(rule.delimiter, rule.end, usize::MAX);
     for line in lines.iter().take(200).filter(|l| l.cells == rule.columns) {
         let mut column = 0;

@@ -1,5 +1,5 @@
-//! Arrow IPC streams, as pickles hold them: bytes that may come from anywhere. Every length that the
-//! bytes state is held against the bytes there are before anything is made of it.
+//! Arrow IPC streams in pickles. The bytes may come from anywhere, so every length that they state is compared with the
+//! number of bytes before it is used.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::guard::quietly;
 use crate::error::{Error, Result, panic_text};
 use crate::store::without_nul;
 
-/// Columns of nulls take no bytes; up to so many rows are believed without any.
+/// Columns of nulls need no bytes. This many rows are accepted without any.
 const FREE_ROWS: usize = 1 << 24;
 
 fn wrong(what: impl std::fmt::Display) -> Error {
@@ -34,7 +34,7 @@ pub fn to_ipc(batch: &RecordBatch) -> Result<Vec<u8>> {
 /// The inverse of [`to_ipc`].
 pub fn from_ipc(bytes: Vec<u8>) -> Result<(SchemaRef, Vec<RecordBatch>)> {
     walk(&bytes)?;
-    // What the walk does not look at is checked by assertions in the reader.
+    // The reader checks by assertions what the walk does not check.
     let read = quietly(|| decode(bytes));
     let (schema, batches) = read.unwrap_or_else(|panic| Err(wrong(panic_text(&*panic))))?;
     let names = without_nul(schema.fields().iter().map(|f| f.name().as_str()));
@@ -68,7 +68,7 @@ fn decode(bytes: Vec<u8>) -> Result<(SchemaRef, Vec<RecordBatch>)> {
     Ok((schema, batches))
 }
 
-/// Reads the message headers and compares what they state with the bytes at hand.
+/// Reads the message headers and compares their lengths with the number of bytes.
 fn walk(bytes: &[u8]) -> Result<()> {
     let mut left = bytes;
     let mut first = true;
@@ -96,7 +96,7 @@ fn walk(bytes: &[u8]) -> Result<()> {
             }
             MessageHeader::DictionaryBatch => {
                 let labels = message.header_as_dictionary_batch().ok_or_else(|| wrong("a dictionary is missing"))?;
-                // Dictionaries that grow are copied each time they do.
+                // Dictionaries that grow are copied each time.
                 if labels.isDelta() {
                     return Err(wrong("a dictionary comes in pieces"));
                 }
@@ -108,7 +108,7 @@ fn walk(bytes: &[u8]) -> Result<()> {
     Err(wrong("they end too early"))
 }
 
-/// Rows, nulls and buffers of a batch against the bytes of its body.
+/// Compares rows, nulls and buffers of a batch with the bytes of its body.
 fn lengths(batch: &ipc::RecordBatch, bytes: usize) -> Result<()> {
     let most = bytes.saturating_mul(8).max(FREE_ROWS) as u64;
     let fits = |length: i64, most: u64| u64::try_from(length).is_ok_and(|length| length <= most);
@@ -153,7 +153,7 @@ fn take<'a>(left: &mut &'a [u8], length: u64) -> Result<&'a [u8]> {
     Ok(taken)
 }
 
-/// The next four bytes as a length; nothing at the end.
+/// The next four bytes as a length; `None` at the end.
 fn take_length(left: &mut &[u8]) -> Result<Option<u32>> {
     if left.is_empty() {
         return Ok(None);
@@ -205,7 +205,7 @@ mod tests {
                 let at = random.below(bytes.len());
                 bytes[at] = [0, 0x7f, 0x80, 0xff, random.draw() as u8][random.below(5)];
             }
-            // What is still a table must hold together.
+            // If the result is a table, it must be valid.
             if let Ok((_, batches)) = from_ipc(bytes) {
                 batches.iter().for_each(|batch| assert!(batch.num_rows() <= FREE_ROWS));
             }

@@ -1,5 +1,5 @@
-//! Layouts: which column of a known source has which role, and in which unit. They are data:
-//! `data/layouts_*.toml`. A person who adds a country adds an entry there.
+//! Layouts: the roles and units of the columns of a known source. They are data in `data/layouts_*.toml`; a new country
+//! is a new entry there.
 
 use std::sync::OnceLock;
 
@@ -14,8 +14,8 @@ use crate::error::{Error, Result};
 use crate::ingest::words;
 use crate::store::{Assigned, Role, Stated, closest, currency, folded};
 
-/// A known source. Column names are compared without case, blanks, punctuation and accents; where an
-/// entry holds several names with `|` between them, the first that is there is taken.
+/// A known source. Column names are compared without case, blanks, punctuation and accents. If an entry holds several
+/// names separated by `|`, the first one that exists is taken.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Layout {
@@ -23,31 +23,30 @@ pub struct Layout {
     pub title: String,
     #[serde(rename = "source")]
     _source: String,
-    /// Columns by which `auto` recognises the source; all must be there.
+    /// Columns by which `auto` recognises the source. All must exist.
     signs: Vec<String>,
-    /// The same as they are compared.
+    /// The same in the form for comparison.
     #[serde(skip)]
     compared: Vec<Vec<String>>,
-    /// The layout is taken only where the user names it.
+    /// The layout is used only if the user names it.
     #[serde(default)]
     by_name_only: bool,
-    /// The first entry of a role whose column is there wins.
+    /// For each role, the first entry with an existing column is used.
     roles: Vec<Entry>,
-    /// Where origin and destination depend on the direction of the flow.
+    /// Origin and destination, if they depend on the direction of the flow.
     flow: Option<FlowEntry>,
-    /// A period that is made of several columns.
+    /// A period in several columns.
     date: Option<DateEntry>,
     hs_digits: Option<usize>,
-    /// Numbers that stand for countries are those of the UN (M49). Elsewhere they are a country's own
-    /// and stay as they are.
+    /// Numbers of countries are UN codes (M49). Elsewhere they are a country's own and stay as they are.
     #[serde(default)]
     m49: bool,
-    /// Further columns that hold numbers with text among them.
+    /// Further columns of numbers that may contain text.
     #[serde(default)]
     numbers: Vec<String>,
-    /// The currency of the values, by ISO 4217.
+    /// The ISO 4217 currency of the values.
     pub currency: Option<String>,
-    /// CIF, FOB, FAS or the customs value, where all values are one of them.
+    /// CIF, FOB, FAS or the customs value, if it is the same for all values.
     pub valuation: Option<String>,
     #[serde(default)]
     notes: Vec<String>,
@@ -58,18 +57,18 @@ pub struct Layout {
 struct Entry {
     role: String,
     column: Option<String>,
-    /// A text that every row has: `BR` as the origin of Brazil's exports.
+    /// A constant text: `BR` as the origin of Brazil's exports.
     constant: Option<String>,
-    /// What brings the column to the role's unit.
+    /// The factor to the unit of the role.
     #[serde(default = "one")]
     factor: f64,
-    /// What to keep of each cell: `code before -`, `text after -`, `minguo year`.
+    /// The part of each cell to keep: `code before -`, `text after -`, `minguo year`.
     cut: Option<String>,
-    /// The column that names the unit of a weight in each row.
+    /// The column with the unit of a weight in each row.
     unit: Option<String>,
-    /// The entry counts only where this column is there.
+    /// The entry is used only if this column exists.
     needs: Option<String>,
-    /// The column plays the role only in rows where another one holds these words.
+    /// The column has the role only in rows where another column holds these words.
     only: Option<Only>,
 }
 
@@ -78,7 +77,7 @@ struct Entry {
 struct Only {
     column: String,
     words: Vec<String>,
-    /// The column that says it more plainly, for the note.
+    /// A clearer column, for the note.
     also: Option<String>,
 }
 
@@ -87,7 +86,7 @@ struct Only {
 struct FlowEntry {
     column: String,
     reporter: Option<String>,
-    /// The one country that reports, where no column names it.
+    /// The one country that reports, if no column names it.
     reporter_is: Option<String>,
     partner: String,
     #[serde(default)]
@@ -133,7 +132,7 @@ fn all() -> &'static [Layout] {
     })
 }
 
-/// The fields of HMRC's bulk files of EU arrivals and dispatches, which carry no header.
+/// The fields of HMRC's bulk files of EU arrivals and dispatches, which have no header.
 pub const HMRC_COLUMNS: [&str; 17] = [
     "comcode",
     "record_type",
@@ -165,7 +164,7 @@ pub fn layouts() -> Vec<&'static str> {
     names
 }
 
-/// The column called like one of the `|`-separated names.
+/// The column with one of the names separated by `|`.
 pub fn find(columns: &[String], name: &str) -> Option<usize> {
     name.split('|').find_map(|name| {
         let exact = columns.iter().position(|c| c == name);
@@ -195,7 +194,7 @@ pub fn choose(columns: &[String], sample: &[Vec<Option<String>>], options: &Opti
     Ok(chosen)
 }
 
-/// The layout the user named, or the first whose columns are there.
+/// The layout that the user named, or the first one whose columns exist.
 fn known(columns: &[String], options: &Options) -> Result<Option<&'static Layout>> {
     let compared: Vec<String> = columns.iter().map(|c| folded(c)).collect();
     let name = match options.layout.as_str() {
@@ -225,7 +224,7 @@ fn known(columns: &[String], options: &Options) -> Result<Option<&'static Layout
 }
 
 impl Layout {
-    /// Whether all signs are among the columns, given as they are compared.
+    /// Whether all signs are among the columns, which are in the form for comparison.
     fn fits(&self, compared: &[String]) -> bool {
         self.compared.iter().all(|sign| sign.iter().any(|name| compared.contains(name)))
     }
@@ -326,7 +325,7 @@ fn assign(
         }
         return;
     }
-    // The store knows the usual words for a side; other words are brought to them.
+    // The store has the usual words for a side. Other words are changed to these.
     let usual = ["x", "m", "export", "import", "exports", "imports", "1", "2", "re-export", "re-import", "rx", "rm"];
     if role == Role::ReportedBy
         && (!words.import.is_empty()

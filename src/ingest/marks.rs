@@ -1,16 +1,16 @@
-//! Where delimiters, line ends and quotes stand in a text, a bit a byte, 64 bytes at a time with the
-//! widest registers of the machine. A block is looked at once; its cells are then cut from bit to bit.
+//! The positions of delimiters, line ends and quotes in a text: one bit for each byte, 64 bytes at a time with the
+//! widest registers of the machine. A block is scanned once; then the cells are cut from bit to bit.
 
 use fearless_simd::prelude::*;
 use fearless_simd::{Level, Simd, dispatch, u8x64};
 
-/// Bytes that one mask describes.
+/// The number of bytes of one mask.
 const WIDTH: usize = 64;
 
-/// The places of a few bytes in a text, in ascending order.
+/// The positions of a few bytes in a text, ascending.
 pub struct Marks {
     masks: Vec<u64>,
-    /// The mask that is taken apart now, and what is left of it.
+    /// The current mask, and its remaining bits.
     word: usize,
     left: u64,
 }
@@ -23,7 +23,7 @@ impl Marks {
         Marks { masks, word: 0, left }
     }
 
-    /// The next place.
+    /// The next position.
     #[inline(always)]
     pub fn take(&mut self) -> Option<usize> {
         while self.left == 0 {
@@ -35,7 +35,7 @@ impl Marks {
         Some(place)
     }
 
-    /// Leaves out all places before this one.
+    /// Skips all positions before this one.
     pub fn go_to(&mut self, place: usize) {
         self.word = place / WIDTH;
         self.left = self.masks.get(self.word).map_or(0, |mask| mask & (u64::MAX << (place % WIDTH)));
@@ -60,15 +60,15 @@ fn find<S: Simd>(simd: S, text: &[u8], bytes: [u8; 3], masks: &mut [u64]) {
     }
 }
 
-/// How far quotes do nothing but enclose cells of one line each.
+/// How far quotes only enclose cells of one line each.
 pub struct Plain {
-    /// Behind the last line end so far; the text where it was begun, if there is none.
+    /// The offset after the last line end so far, or the start of the scan.
     pub record: usize,
-    /// Behind the first bytes that need a closer look.
+    /// The offset after the first bytes that need a closer look.
     pub odd: usize,
 }
 
-/// Looks at a text from a place outside of quotes on, whole words only.
+/// Scans a text from a position outside quotes, whole words only.
 pub fn plain_quotes(text: &[u8], from: usize, delimiter: u8, end: u8) -> Plain {
     dispatch!(Level::new(), simd => plain(simd, text, from, delimiter, end))
 }
@@ -89,7 +89,7 @@ fn plain<S: Simd>(simd: S, text: &[u8], from: usize, delimiter: u8, end: u8) -> 
         let side = word.simd_eq(delimiters).to_bitmask() | line;
         // Each bit from an opening quote to the one before the closing quote.
         let quoted = prefix_xor(quote) ^ within;
-        // The second of two quotes side by side opens the cell again that the first one closed.
+        // Of two adjacent quotes, the second one opens again the cell that the first one closed.
         let closing = quote & !quoted;
         let before = (side | closing) << 1 | may_open;
         let stray = quote & quoted & !before;

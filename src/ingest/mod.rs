@@ -1,4 +1,4 @@
-//! Everything that becomes shipments: Arrow batches, CSV and Parquet files.
+//! Reading: Arrow batches, text files, spreadsheets and Parquet files become shipments.
 
 #[cfg(test)]
 mod against_csv;
@@ -54,12 +54,12 @@ use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::store::{DateOrder, NumberFormat, Shipments};
 
-/// How a source is to be read.
+/// The arguments of reading.
 #[derive(Clone, Default)]
 pub struct Options {
     /// `auto` or the name of a layout; empty is `auto`.
     pub layout: String,
-    /// Roles the user named himself: role, column.
+    /// Roles named by the user: role, column.
     pub columns: Vec<(String, String)>,
     pub date_order: Option<DateOrder>,
     /// How numbers are spelled.
@@ -81,7 +81,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// An error where an argument says nothing about a source of this kind; none is a table in memory.
+    /// An error if an argument has no meaning for this kind of source. `None` is a table in memory.
     fn check(&self, kind: Option<Kind>) -> Result<()> {
         let text = kind == Some(Kind::Text);
         let lines = text || kind == Some(Kind::Workbook);
@@ -117,7 +117,7 @@ pub fn read_files(sources: &[PathBuf], options: &Options, progress: &Progress) -
     Ok(ships)
 }
 
-/// What `read_files` would decide, before anything is read whole.
+/// The decisions of `read_files`, without reading the files completely.
 pub fn inspect_files(sources: &[PathBuf], options: &Options, progress: &Progress) -> Result<Vec<Decision>> {
     let inputs: Result<Vec<Input>> = paths::expand(sources)?.iter().map(|path| Input::open(path, progress)).collect();
     let inputs = inputs?;
@@ -132,7 +132,7 @@ pub fn inspect_files(sources: &[PathBuf], options: &Options, progress: &Progress
     Ok(all)
 }
 
-/// The kind that all these files are.
+/// The common kind of these files.
 fn kind(inputs: &[Input]) -> Result<Kind> {
     let first = Kind::of(&inputs[0])?;
     for input in &inputs[1..] {
@@ -150,7 +150,7 @@ fn kind(inputs: &[Input]) -> Result<Kind> {
     Ok(first)
 }
 
-/// The first fault as an error, where the user wants that.
+/// The first fault as an error, if the user wants that.
 pub fn check_faults(ships: &Shipments, options: &Options, progress: &Progress) -> Result<()> {
     if !options.raise {
         return Ok(());

@@ -29,7 +29,7 @@ struct Names {
 
 struct Spellings {
     endings: Vec<String>,
-    /// Role, spelling, place among the role's spellings, from 1.
+    /// Role, spelling, and position among the spellings of the role, from 1.
     all: Vec<(Role, String, usize)>,
 }
 
@@ -58,7 +58,7 @@ fn matches(pattern: &str, name: &str) -> bool {
     }
 }
 
-/// The role a name suggests, and how good the spelling is (0, the role's own name, is best).
+/// The role that a name suggests, and the rank of the spelling (0, the name of the role, is best).
 pub fn suggestion(name: &str) -> Option<(Role, usize)> {
     if let Some(role) = Role::named(name) {
         return Some((role, 0));
@@ -68,7 +68,7 @@ pub fn suggestion(name: &str) -> Option<(Role, usize)> {
         found.map(|(role, _, rank)| (*role, *rank)).min_by_key(|&(role, rank)| (rank, role))
     };
     best(&folded(name)).or_else(|| {
-        // `Value (thousand USD)` is a value; what it is times is told apart.
+        // `Value (thousand USD)` is a value. The factor is read separately.
         let tokens = words::tokens(name);
         let plain: String = tokens.iter().filter(|t| scale(t).is_none()).map(String::as_str).collect();
         let scaled = tokens.iter().any(|t| scale(t).is_some()) && !plain.is_empty();
@@ -76,7 +76,7 @@ pub fn suggestion(name: &str) -> Option<(Role, usize)> {
     })
 }
 
-/// What a word of a name multiplies the figures by.
+/// The factor that a word of a name stands for.
 fn scale(word: &str) -> Option<f64> {
     match word {
         "million" | "millions" | "mill" | "mln" | "mn" | "mio" | "млн" | "musd" | "meur" => Some(1_000_000.0),
@@ -87,15 +87,15 @@ fn scale(word: &str) -> Option<f64> {
     }
 }
 
-/// The role that a column of this name is recognised as, if any.
+/// The role of a column with this name, if any.
 pub fn role_of_name(name: &str) -> Option<Role> {
     suggestion(name).map(|(role, _)| role)
 }
 
-/// How many kilograms the unit is that a weight's name states.
+/// The unit in the name of a weight, in kilograms.
 pub fn weight_unit(name: &str) -> Option<f64> {
     let tokens = words::tokens(name);
-    // Short words are too little: the G of G_WEIGHT and the GR of GR_WT are gross. A lone T is tons.
+    // Short words are not reliable: the G of G_WEIGHT and the GR of GR_WT mean gross. A single T is tons.
     let short = ["g", "gr", "k", "q", "qt", "ct", "cts", "tn", "mg", "l"];
     let unit = |t: &String| (!short.contains(&t.as_str())).then(|| words::kilograms(t)).flatten();
     let joined = || {
@@ -105,7 +105,7 @@ pub fn weight_unit(name: &str) -> Option<f64> {
     tokens.iter().find_map(unit).or_else(joined)
 }
 
-/// What brings a column to its role's unit, where the name tells another: tons, thousands.
+/// The factor to the unit of the role, if the name gives another unit: tons, thousands.
 pub fn factor(role: Role, name: &str) -> f64 {
     let tokens = words::tokens(name);
     match role {

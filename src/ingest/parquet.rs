@@ -1,5 +1,5 @@
-//! Parquet files: row groups and columns are decoded side by side, columns with a role at once and
-//! the others when they are asked for. Text is kept as the dictionary the file already holds.
+//! Parquet files. Row groups and columns are decoded in parallel: columns with a role at once, the others at first use.
+//! Text keeps the dictionaries of the file.
 
 mod file;
 mod footer;
@@ -27,7 +27,7 @@ use crate::ingest::{columnar, decision};
 use crate::progress::Progress;
 use crate::store::{Loader, Store};
 
-/// Files whose first rows show what a column holds, and how many rows of each.
+/// The largest number of files whose first rows are read, and the number of rows of each.
 const SHOWN_FILES: usize = 8;
 const SHOWN_ROWS: usize = 500;
 
@@ -73,7 +73,7 @@ impl Read {
             })
             .collect();
         let parts = parts?;
-        // A file that was written to meanwhile may have given pieces of two states.
+        // A file that was changed meanwhile may have given pieces of two states.
         self.files.iter().try_for_each(|file| file.input.unchanged())?;
         let mut columns: Vec<Vec<ArrayRef>> = wanted.iter().map(|_| Vec::new()).collect();
         let per_column = tasks.len() / wanted.len().max(1);
@@ -83,8 +83,8 @@ impl Read {
         columns.into_iter().map(joined).collect()
     }
 
-    /// The first rows of some files, for layouts that look at values. Which files does not depend on
-    /// the order they are given in; every column is shown by one at least.
+    /// The first rows of some files, for layouts that use values. The choice of files does not depend on their order,
+    /// and every column is in at least one of them.
     fn shown(&self) -> Result<Vec<Vec<Option<String>>>> {
         let order = by_path(&self.files);
         let mut chosen: Vec<usize> = order.iter().copied().take(SHOWN_FILES).collect();
@@ -139,7 +139,7 @@ fn look(inputs: Vec<Input>, options: &Options) -> Result<Look> {
     Ok(Look { read, notes, names, sample, chosen })
 }
 
-/// What is decided about Parquet files before they are read.
+/// The decisions about Parquet files before they are read.
 pub fn decisions(inputs: Vec<Input>, options: &Options) -> Result<Vec<Decision>> {
     let look = look(inputs, options)?;
     Ok(decision::of_columns(&look.chosen, &look.names, &look.sample, options))

@@ -1,5 +1,4 @@
-//! Paths and globs as the files they stand for. A file that cannot be reached is an error: it is
-//! never left out.
+//! Paths and globs as a list of files. A file that cannot be opened is an error; it is never left out.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -12,7 +11,7 @@ use glob::Pattern;
 use super::input::{STDIN, open_error, place};
 use crate::error::{Error, Result};
 
-/// The files in the order they are to be read: sources as given, the files of a glob by name.
+/// The files in the order of reading: sources as given, the files of a glob by name.
 pub fn expand(sources: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for source in sources {
@@ -49,15 +48,15 @@ pub fn expand(sources: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// What tells one file from another: its device and number, or the path behind all links.
+/// The identity of a file: its device and number, or its path without links.
 type Identity = (Option<(u64, u64)>, PathBuf);
 
-/// Rows of a file given twice would count twice.
+/// An error if a file is given twice, because its rows would count twice.
 fn given_once(files: &[PathBuf]) -> Result<()> {
     let mut seen: HashMap<Identity, &PathBuf> = HashMap::new();
     for file in files {
         let number = fs::metadata(file).ok().and_then(|m| place(&m));
-        // Without a number, the path behind all links tells one file from another.
+        // Without a file number, the path without links identifies the file.
         let path = if number.is_some() { PathBuf::new() } else { fs::canonicalize(file).unwrap_or(file.clone()) };
         if let Some(first) = seen.insert((number, path), file) {
             let spelling = if first == file {
@@ -84,7 +83,7 @@ fn dangling(path: &Path) -> Result<()> {
     }
 }
 
-/// The error for an address such as `s3://bucket/file`; `pathlib` makes one slash of two.
+/// The error for an address such as `s3://bucket/file`. `pathlib` changes the two slashes to one.
 fn address(path: &Path) -> Option<Error> {
     let text = path.to_str()?;
     let (scheme, rest) = text.split_once(":/")?;
@@ -109,7 +108,7 @@ fn has_wildcards(text: &OsStr) -> bool {
 /// One step of a glob from folder to folder.
 enum Part {
     Plain(OsString),
-    /// `**`: this folder and all below it.
+    /// `**`: this folder and all folders below it.
     Folders,
     Pattern(Pattern),
 }
@@ -134,8 +133,8 @@ fn parts(source: &Path) -> Result<Vec<Part>> {
     Ok(parts)
 }
 
-/// The name as characters; a byte that is not UTF-8 becomes one of its own, out of a range that no
-/// name uses, so that patterns match it and two such names stay apart.
+/// The name as characters. A byte that is not UTF-8 becomes a character from a range that no name uses. So patterns can
+/// match it, and different names stay different.
 fn spelled(name: &OsStr) -> String {
     let mut text = String::new();
     for chunk in name.as_encoded_bytes().utf8_chunks() {
@@ -145,8 +144,8 @@ fn spelled(name: &OsStr) -> String {
     text
 }
 
-/// Files below `folder` that the rest of the glob matches; `above` are the folders that led here, so
-/// that links among them end.
+/// Files below `folder` that match the rest of the glob. `above` are the folders that led here, so that cycles of links
+/// end.
 fn walk(folder: PathBuf, rest: &[Part], above: &mut Vec<PathBuf>, found: &mut Vec<PathBuf>) -> Result<()> {
     let Some((part, below)) = rest.split_first() else { return Ok(()) };
     match part {
@@ -176,7 +175,7 @@ fn walk(folder: PathBuf, rest: &[Part], above: &mut Vec<PathBuf>, found: &mut Ve
             above.push(real);
             walk(folder.clone(), below, above, found)?;
             for path in entries(&folder)? {
-                // A link to nothing is no folder; whether it is a file of the glob is seen elsewhere.
+                // A link to nothing is not a folder. Whether it is a file of the glob is checked elsewhere.
                 if path.is_dir() {
                     walk(path, rest, above, found)?;
                 }
@@ -202,7 +201,7 @@ fn step(
     Ok(())
 }
 
-/// What the path leads to, if it is there; a link to nothing and a closed folder are errors.
+/// The target of the path, if it exists. A link to nothing and a folder without permission are errors.
 fn reach(path: &Path) -> Result<Option<Metadata>> {
     match fs::metadata(path) {
         Ok(metadata) => Ok(Some(metadata)),

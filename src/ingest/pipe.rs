@@ -1,5 +1,5 @@
-//! What can be read only once: pipes, terminals, the standard input. It is read to its end and kept,
-//! a little in memory and much in a temporary file without a name.
+//! Sources that can be read only once: pipes, terminals, the standard input. They are read to the end and kept: small
+//! ones in memory, large ones in a temporary file without a name.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -11,11 +11,11 @@ use super::input::{Handle, open_error};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
-/// Bytes kept in memory; more go to a temporary file.
+/// Bytes kept in memory. More go to a temporary file.
 const IN_MEMORY: usize = 64 << 20;
 
-/// Opens what may be a pipe. A pipe that nobody writes to yet opens at once, so that waiting for
-/// its first bytes can be stopped.
+/// Opens a path that may be a pipe. A pipe without a writer opens at once, so that waiting for its first bytes can be
+/// stopped.
 #[cfg(unix)]
 pub fn open(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
@@ -40,7 +40,7 @@ pub fn stdin() -> io::Result<File> {
     Ok(File::from(io::stdin().as_handle().try_clone_to_owned()?))
 }
 
-/// Waits until there is something to read or nobody is left to write.
+/// Waits until there are bytes to read or no writer is left.
 #[cfg(unix)]
 fn wait(file: &File, progress: &Progress) -> Result<(), Stop> {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -65,7 +65,7 @@ enum Stop {
     Failed(io::Error),
 }
 
-/// All that the pipe gives.
+/// The whole content of the pipe.
 pub fn read(path: &Path, file: File, progress: &Progress) -> Result<Handle> {
     read_with(path, file, IN_MEMORY, progress)
 }

@@ -1,5 +1,5 @@
-//! How columns that the source does not have are made of those it has; a copy of the shipments is
-//! made by the same recipes.
+//! How columns that the source does not have are made from its own columns. A copy of the shipments uses the same
+//! recipes.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use super::words::FlowWords;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recipe {
     pub role: String,
-    /// What brings the made column to the role's unit.
+    /// The factor to the unit of the role.
     pub factor: f64,
     pub how: How,
 }
@@ -26,9 +26,9 @@ pub enum How {
     Side { side: usize, words: FlowWords },
     /// A weight times the unit of its row.
     Kilograms { weight: usize, unit: usize },
-    /// The column in the rows where another holds one of the words.
+    /// The column, in rows where another column holds one of the words.
     Only { column: usize, by: usize, words: Vec<String> },
-    /// A day from its pieces.
+    /// A day from its parts.
     Date { year: usize, month: Option<usize>, day: Option<usize> },
 }
 
@@ -39,14 +39,14 @@ pub enum End {
     Text(String),
 }
 
-/// What to keep of a cell.
+/// The part of a cell to keep.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Cut {
     Before(String),
     After(String),
-    /// Years of the Republic of China, which count from 1912.
+    /// Years of the Republic of China, where year 1 is 1912.
     Minguo,
-    /// The last digits, behind a number that the source puts before its codes.
+    /// The last digits, after a number that the source puts before its codes.
     Last(usize),
 }
 
@@ -71,7 +71,7 @@ impl Cut {
         }
     }
 
-    /// Whether a cell without the mark holds nothing of what is wanted.
+    /// Whether a cell without the mark has no such part.
     pub fn is_rest(&self) -> bool {
         matches!(self, Cut::After(_))
     }
@@ -87,7 +87,7 @@ impl Cut {
     }
 }
 
-/// A code and the text behind the mark. `2019-01` and `0101 21` are one code: a digit follows the mark.
+/// A code and the text after the mark. `2019-01` and `0101 21` are one code, because a digit follows the mark.
 fn split<'a>(cell: &'a str, mark: &str) -> Option<(&'a str, &'a str)> {
     let mut ends = cell.match_indices(mark).map(|(at, _)| (&cell[..at], &cell[at + mark.len()..]));
     ends.find(|(_, text)| text.trim_start().starts_with(|c: char| !c.is_ascii_digit()))
@@ -106,7 +106,7 @@ fn minguo(cell: &str) -> Option<String> {
 }
 
 impl How {
-    /// The source's columns it needs.
+    /// The columns of the source that it needs.
     pub fn columns(&self) -> Vec<usize> {
         let end = |end: &End| if let End::Column(c) = end { Some(*c) } else { None };
         match self {
@@ -122,7 +122,7 @@ impl How {
         }
     }
 
-    /// A few words for a person.
+    /// A short description for a person.
     pub fn describe(&self, columns: &[String]) -> String {
         let names: Vec<&str> = self.columns().iter().filter_map(|c| columns.get(*c)).map(String::as_str).collect();
         match self {

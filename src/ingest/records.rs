@@ -18,7 +18,7 @@ pub const OPEN_QUOTE: &str = "a quote opens this cell and none closes it: the qu
 pub const ZERO_BYTES: &str = "zero bytes were left out of this cell";
 pub const BLANK: &str = "the record is blank";
 
-/// A block as arrays, [`None`] for a column that was skipped.
+/// A block as arrays; [`None`] for a skipped column.
 pub struct Finished {
     pub rows: usize,
     pub arrays: Vec<Option<ArrayRef>>,
@@ -30,7 +30,7 @@ pub struct Finished {
 pub struct Parsed {
     pub rows: usize,
     pub cells: Vec<Cells>,
-    /// Rows counted from the start of the block.
+    /// Rows are counted from the start of the block.
     pub faults: Vec<Fault>,
     pub repairs: Vec<Repair>,
 }
@@ -47,7 +47,7 @@ impl Parsed {
         }
     }
 
-    /// Letters beyond ASCII in the distinct texts of the columns where some are not UTF-8.
+    /// Letters beyond ASCII in the distinct texts of columns that are not completely UTF-8.
     pub fn letters(&self) -> Letters {
         let mut all = Letters::default();
         for cells in &self.cells {
@@ -79,10 +79,10 @@ impl Parsed {
     }
 }
 
-/// Parses a block that begins with a record and ends with one.
+/// Parses a block that begins and ends with a record.
 pub fn parse_block(block: &[u8], plan: &[ReadAs], rule: &Rule) -> Parsed {
     let mut marks = Marks::new(block, [rule.delimiter, rule.end.byte(), b'"']);
-    // A line is a record but for the rare cell of several lines.
+    // A line is a record, except for rare cells of several lines.
     let rows = memchr::memchr_iter(rule.end.byte(), block).count() + 1;
     let cells = plan.iter().map(|how| Cells::new(*how, rows)).collect();
     let parsed = Parsed { rows: 0, cells, faults: Vec::new(), repairs: Vec::new() };
@@ -98,9 +98,9 @@ struct Sink<'a> {
     plan: &'a [ReadAs],
     /// The block holds zero bytes.
     zeros: bool,
-    /// A cell of this row holds something.
+    /// A cell of this row is not blank.
     filled: bool,
-    /// A cell beyond the last column was told for this row.
+    /// A cell after the last column was reported for this row.
     beyond: bool,
 }
 
@@ -111,7 +111,7 @@ impl Sink<'_> {
         self.parsed.faults.push(Fault { row, column, raw: Some(shown(text).into()), reason });
     }
 
-    /// Tells a cell that is kept otherwise than it stands in the file.
+    /// Reports a cell whose value differs from its text in the file.
     fn mend(&mut self, column: usize, raw: &[u8], value: &[u8], reason: &'static str) {
         if column < self.plan.len() {
             let row = self.parsed.rows as u32;
@@ -132,7 +132,7 @@ impl Sink<'_> {
     fn plain(&mut self, column: usize, text: &[u8]) {
         self.filled |= !text.is_empty();
         if column >= self.plan.len() {
-            // A delimiter behind the last cell is no cell.
+            // A delimiter after the last cell does not begin another cell.
             if !self.beyond && !text.trim_ascii().is_empty() {
                 self.beyond = true;
                 self.tell(column, text, LONG);
@@ -167,7 +167,7 @@ impl Sink<'_> {
             self.parsed.faults.push(Fault { row: self.parsed.rows as u32, column: 0, raw: None, reason: BLANK });
         }
         if columns < self.plan.len() {
-            // A blank record lacks nothing that could be missed.
+            // A blank record is not reported for missing cells.
             if !blank {
                 self.parsed.faults.push(Fault {
                     row: self.parsed.rows as u32,
@@ -209,7 +209,7 @@ fn records(block: &[u8], rule: &Rule, marks: &mut Marks, sink: &mut Sink) {
         } else {
             let stop = loop {
                 match marks.take() {
-                    // A quote behind the first byte is a letter like any other.
+                    // A quote after the first byte is an ordinary character.
                     Some(at) if block[at] == b'"' => {}
                     Some(at) => break at,
                     None => break block.len(),
@@ -232,7 +232,7 @@ fn records(block: &[u8], rule: &Rule, marks: &mut Marks, sink: &mut Sink) {
     }
 }
 
-/// A quoted cell of one line that holds no other quotes: the end of the cell and what it holds.
+/// A quoted cell of one line without other quotes: the end of the cell, and its content.
 #[inline(always)]
 fn enclosed<'a>(block: &'a [u8], rule: &Rule, marks: &mut Marks, from: usize) -> Option<(usize, &'a [u8])> {
     marks.take(); // the quote that opens it
@@ -256,7 +256,7 @@ fn enclosed<'a>(block: &'a [u8], rule: &Rule, marks: &mut Marks, from: usize) ->
     Some((stop, &block[from + 1..close]))
 }
 
-/// Reads any other cell that begins with a quote, as the rule has it, and gives its end.
+/// Reads any other cell that begins with a quote, according to the rule, and returns its end.
 #[inline(never)]
 fn doubtful(block: &[u8], rule: &Rule, record: usize, from: usize, column: usize, sink: &mut Sink) -> usize {
     let (stop, kind) = rule.cell(block, record, from);
@@ -270,7 +270,7 @@ fn doubtful(block: &[u8], rule: &Rule, record: usize, from: usize, column: usize
     stop
 }
 
-/// A cell without what belongs to the line end behind it.
+/// A cell without the carriage return of the line end after it.
 #[inline(always)]
 fn own<'a>(block: &'a [u8], rule: &Rule, from: usize, stop: usize) -> &'a [u8] {
     let cell = &block[from..stop];

@@ -1,10 +1,10 @@
-//! Where a cell and a record of a text file end. Everything that splits text asks this one rule, so
-//! that the rows never depend on where a block of the reader ends.
+//! The ends of cells and records in a text file. All code that splits text uses this one rule, so rows never depend on
+//! where a block of the reader ends.
 //!
-//! A quote opens a cell only at the cell's first byte. The next quote that is not doubled closes it.
-//! Where the cell holds a line end, the text may instead hold an inch mark that nobody meant as a
-//! quote. Two signs tell: something other than a delimiter or a line end follows the closing
-//! quote, or the lines in between are records by themselves. Such a quote is part of the text.
+//! A quote opens a cell only at the first byte of the cell. The next quote that is not doubled closes it. If the cell
+//! holds a line end, the quote may instead be an inch mark. There are two signs: something other than a delimiter or a
+//! line end follows the closing quote, or the lines in between are records by themselves. Such a quote is part of the
+//! text.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ use super::bytes::LineEnd;
 use super::marks::plain_quotes;
 use crate::store::{Decimal, NumberCell, parse_number};
 
-/// No record is longer; a quote that does not close within this many bytes is part of the text.
+/// The largest record. A quote that does not close within this many bytes is part of the text.
 pub const LONGEST_RECORD: usize = 64 << 20;
 /// Lines of a quoted cell that are compared with records.
 const LINES: usize = 10;
@@ -23,20 +23,20 @@ const LINES: usize = 10;
 pub struct Rule {
     pub delimiter: u8,
     pub end: LineEnd,
-    /// Cells of a record.
+    /// The number of cells of a record.
     pub columns: usize,
-    /// Columns of which the first records hold numbers alone.
+    /// Columns that hold only numbers in the first records.
     pub numeric: Vec<bool>,
 }
 
-/// What a quote at the start of a cell is.
+/// The meaning of a quote at the start of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Opening {
-    /// It opens a cell that the quote at this offset closes.
+    /// It opens a cell, which the quote at this offset closes.
     Quoted(usize),
     /// It is part of the text.
     Literal,
-    /// The bytes at hand do not tell.
+    /// The available bytes do not show it.
     Unknown,
 }
 
@@ -45,8 +45,8 @@ impl Rule {
         Rule { delimiter, end, columns, numeric: Vec::new() }
     }
 
-    /// What the quote at `quote` is, in the record that begins at `record`. `whole` says that no
-    /// bytes follow the text.
+    /// The meaning of the quote at `quote`, in the record that begins at `record`. `whole` means that no bytes follow
+    /// the text.
     pub fn opening(&self, text: &[u8], record: usize, quote: usize, whole: bool) -> Opening {
         let stop = text.len().min(quote + LONGEST_RECORD);
         let known = whole || stop < text.len();
@@ -76,7 +76,7 @@ impl Rule {
         self.spanning(text, record, close, whole)
     }
 
-    /// Decides for a quoted cell that holds line ends: are its lines records by themselves?
+    /// Decides whether the lines of a quoted cell with line ends are records by themselves.
     fn spanning(&self, text: &[u8], record: usize, close: usize, whole: bool) -> Opening {
         let evidence = self.numeric.iter().any(|n| *n);
         let needed = match self.columns {
@@ -100,7 +100,7 @@ impl Rule {
         if lines < needed { Opening::Quoted(close) } else { Opening::Literal }
     }
 
-    /// Whether a line looks like a record: the right number of cells, numbers where numbers belong.
+    /// Whether a line looks like a record: the right number of cells, and numbers in the columns of numbers.
     fn is_record(&self, line: &[u8]) -> bool {
         let (mut cells, mut sound) = (0, true);
         self.cells_of(line, |cell| {
@@ -112,7 +112,7 @@ impl Rule {
         sound && cells == self.columns
     }
 
-    /// The cells of one line as they stand, quotes included; a quoted cell ends in its line.
+    /// The cells of one line with their quotes. A quoted cell ends in its line.
     pub fn cells_of<'a>(&self, line: &'a [u8], mut take: impl FnMut(&'a [u8])) {
         let line = self.trimmed(line);
         let mut from = 0;
@@ -147,14 +147,14 @@ impl Rule {
         line
     }
 
-    /// Whether a line is no record: it holds nothing, and a record would be more than one cell.
+    /// Whether a line is blank and not a record. A record has more than one cell.
     pub fn is_blank(&self, line: &[u8]) -> bool {
-        // Ctrl-Z is the end of a file of old.
+        // Ctrl-Z is the end of file in old systems.
         let nothing = |b: &u8| (b.is_ascii_whitespace() || *b == 0x1a) && *b != self.delimiter;
         (self.columns > 1 || line.contains(&0x1a)) && line.iter().all(nothing)
     }
 
-    /// The offset behind the last record that is complete in `text`.
+    /// The offset after the last complete record in `text`.
     pub fn last_end(&self, text: &[u8], whole: bool) -> Option<usize> {
         let end = self.end.byte();
         let (mut record, mut at) = (0, 0);
@@ -189,8 +189,8 @@ impl Rule {
         }
     }
 
-    /// The end of the record that begins at `record` and holds a quote: the offset of its line end or
-    /// the end of the text. `take` gets each cell's place and what its first quote is.
+    /// The end of the record that begins at `record` and holds a quote: the offset of its line end or the end of the
+    /// text. `take` gets the position of each cell and the meaning of its first quote.
     pub fn quoted_record(&self, text: &[u8], record: usize, mut take: impl FnMut(usize, usize, Opening)) -> usize {
         let mut from = record;
         loop {
@@ -203,7 +203,7 @@ impl Rule {
         }
     }
 
-    /// The end of the cell that begins at `from`, and what its first quote is; no bytes follow the text.
+    /// The end of the cell that begins at `from`, and the meaning of its first quote. No bytes follow the text.
     pub fn cell(&self, text: &[u8], record: usize, from: usize) -> (usize, Opening) {
         let mut at = from;
         let mut kind = Opening::Unknown;
@@ -216,7 +216,7 @@ impl Rule {
     }
 }
 
-/// What a cell holds: without its quotes, doubled ones single.
+/// The content of a cell: without its quotes, with doubled quotes as single ones.
 pub fn unquoted(cell: &[u8]) -> Cow<'_, [u8]> {
     let Some(inner) = cell.strip_prefix(b"\"") else { return cell.into() };
     if let Some(inner) = inner.strip_suffix(b"\"")
@@ -224,7 +224,7 @@ pub fn unquoted(cell: &[u8]) -> Cow<'_, [u8]> {
     {
         return inner.into();
     }
-    // Behind the closing quote the text goes on as it is.
+    // After the closing quote the text continues unchanged.
     let mut text = Vec::with_capacity(inner.len());
     let mut at = 0;
     while let Some(step) = memchr(b'"', &inner[at..]) {
@@ -268,7 +268,7 @@ mod tests {
     fn a_quote_that_does_not_close_is_text() {
         let cut = |columns: usize, text: &[u8]| rule(columns).last_end(text, true);
         assert_eq!(cut(2, b"a\n\"open\nb\nc"), Some(10));
-        // The next quote opens another cell: something follows it.
+        // The next quote opens another cell, and something follows it.
         assert_eq!(cut(3, b"1,\"5 inch,2\n1,x,3\n1,\"flat\",4\n1"), Some(29));
         // The lines in between are records by themselves.
         assert_eq!(cut(3, b"1,\"5 inch,2\n1,pipe 6\",3\n1"), Some(24));

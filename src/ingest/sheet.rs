@@ -1,5 +1,5 @@
-//! Spreadsheets (`.xlsx`, `.xlsb`, `.xls`, `.ods`) into the store. A cell has the type that the
-//! workbook gives it: texts keep their leading zeros, dates are dates.
+//! Spreadsheets (`.xlsx`, `.xlsb`, `.xls`, `.ods`) into the store. A cell has the type of the workbook: texts keep
+//! their leading zeros, dates are dates.
 
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -23,13 +23,13 @@ use crate::ingest::{columnar, decision};
 use crate::progress::Progress;
 use crate::store::{Decimal, NumberCell, Store, parse_number};
 
-/// Rows of a sheet in which the header is looked for.
+/// Rows of a sheet in which the header is searched.
 const MOST_LINES: usize = 1000;
 const SAMPLE: usize = 2000;
-/// Whole numbers beyond this are not exact in a spreadsheet.
+/// Larger whole numbers are not exact in a spreadsheet.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// Whether a file is a spreadsheet by its first bytes; a zip archive may also hold something else.
+/// Whether a file is a spreadsheet by its first bytes. A zip archive may also hold something else.
 pub fn is_workbook(start: &[u8]) -> bool {
     start.starts_with(b"PK") || start.starts_with(&[0xd0, 0xcf, 0x11, 0xe0])
 }
@@ -68,7 +68,7 @@ pub fn read(files: &[Input], options: &Options, progress: &Progress) -> Result<S
     Ok(store)
 }
 
-/// What is decided about spreadsheets before their columns are made.
+/// The decisions about spreadsheets before their columns are made.
 pub fn decisions(files: &[Input], options: &Options, progress: &Progress) -> Result<Vec<Decision>> {
     let sheets = open_all(files, options, progress)?;
     let united = united(&sheets)?;
@@ -130,7 +130,7 @@ fn open_book(path: &Path, bytes: Vec<u8>, options: &Options) -> Result<Sheet> {
 
 type Book = Sheets<Cursor<Vec<u8>>>;
 
-/// The sheet that the user named, or the one that holds most.
+/// The sheet that the user named, or the one with the most cells.
 fn choose(path: &Path, book: &mut Book, options: &Options) -> Result<(String, Range<Data>, Vec<String>, &'static str)> {
     let names = book.sheet_names();
     let fail = |name: &str, e: calamine::Error| Error::Format {
@@ -227,7 +227,7 @@ fn records(
         let above = range.rows().nth(lines[0].start).unwrap_or_default();
         notes.push(above_note(at, &above.iter().map(title).collect::<Vec<_>>().join(" ")));
     }
-    // A blank row is no record, as a blank line is none.
+    // A blank row is not a record, like a blank line.
     let rows: Vec<Vec<Data>> = rows.filter(|row| !row.iter().all(is_empty)).map(<[Data]>::to_vec).collect();
     if rows.is_empty() {
         return Err(nothing("there is a header line but no record below it"));
@@ -257,7 +257,7 @@ fn is_number(cell: &Data) -> bool {
     }
 }
 
-/// A cell as a person would write it; blanks are nothing.
+/// A cell as text; `None` for a blank.
 fn text(cell: &Data) -> Option<String> {
     Some(match cell {
         Data::Empty => return None,
@@ -296,7 +296,7 @@ fn moment(cell: &Data) -> Option<NaiveDateTime> {
     }
 }
 
-/// Cells of one column as an array of the type that they share, else as texts.
+/// The cells of one column as an array of their common type, else as texts.
 fn column(cells: &[&Data]) -> ArrayRef {
     let filled = || cells.iter().filter(|c| !is_empty(c));
     if filled().next().is_none() {

@@ -1,6 +1,5 @@
-//! Whether an array is what its type promises. Arrow's own check reads all bytes up to an array's last
-//! text, for every slice of a column again; here only the array's own bytes are read, by SIMD and all
-//! threads.
+//! Checks that an array is valid for its type. Arrow's own check reads all bytes up to the last text of an array, for
+//! every slice of a column again. Here only the bytes of the array are read, with SIMD and all threads.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -10,13 +9,13 @@ use arrow::buffer::Buffer;
 use arrow::datatypes::DataType;
 use rayon::prelude::*;
 
-/// Rows or bytes that one thread looks at.
+/// Rows or bytes for a thread at a time.
 const PIECE: usize = 1 << 16;
-/// Views that are looked at together.
+/// Views checked together.
 const RUN: usize = 256;
-/// Texts of so many bytes lie in the view itself.
+/// Texts of up to this length lie in the view itself.
 const INLINE: u32 = 12;
-/// Bytes a row that texts seldom exceed.
+/// Bytes per row; texts are rarely longer.
 const LONG: usize = 64;
 
 /// The rows or bytes of a range in pieces.
@@ -26,7 +25,7 @@ fn pieces(range: Range<usize>) -> impl IndexedParallelIterator<Item = Range<usiz
     (0..count).into_par_iter().map(piece)
 }
 
-/// Whether a byte begins a letter.
+/// Whether a character begins at the byte.
 fn begins(byte: u8) -> bool {
     (byte as i8) >= -0x40
 }
@@ -36,7 +35,7 @@ fn is_ascii(bytes: &[u8]) -> bool {
 }
 
 fn is_utf8(bytes: &[u8]) -> bool {
-    // A letter belongs to the piece in which it begins.
+    // A character belongs to the piece in which it begins.
     let whole = |at: usize| at + bytes[at..].iter().take(3).take_while(|&&b| !begins(b)).count();
     pieces(0..bytes.len()).all(|piece| {
         let start = if piece.start == 0 { 0 } else { whole(piece.start) };
@@ -44,7 +43,7 @@ fn is_utf8(bytes: &[u8]) -> bool {
     })
 }
 
-/// The array, if it is sound: the offsets, texts, codes and children of it.
+/// The array, if its offsets, texts, codes and children are valid.
 pub fn sound(data: &ArrayData) -> Result<ArrayData, String> {
     match data.data_type() {
         DataType::Utf8 => texts::<i32>(data),
@@ -59,7 +58,7 @@ pub fn sound(data: &ArrayData) -> Result<ArrayData, String> {
     }
 }
 
-/// The same for a dictionary whose labels are known to be sound.
+/// The same for a dictionary whose labels are already checked.
 pub fn sound_labels(data: &ArrayData) -> Result<ArrayData, String> {
     if !matches!(data.data_type(), DataType::Dictionary(..)) {
         return sound(data);
@@ -68,12 +67,12 @@ pub fn sound_labels(data: &ArrayData) -> Result<ArrayData, String> {
     rebuilt(data, data.child_data().iter().map(cleared).collect())
 }
 
-/// The array with children that checking may have mended.
+/// The array with its checked children, which may have been corrected.
 fn rebuilt(data: &ArrayData, children: Vec<ArrayData>) -> Result<ArrayData, String> {
     if children.iter().zip(data.child_data()).all(|(new, old)| new.ptr_eq(old)) {
         return Ok(data.clone());
     }
-    // SAFETY: all but the children was checked, and these were on their own.
+    // SAFETY: everything except the children was checked, and these were checked separately.
     Ok(unsafe { data.clone().into_builder().child_data(children).build_unchecked() })
 }
 
@@ -86,7 +85,7 @@ fn texts<O: OffsetSizeTrait>(data: &ArrayData) -> Result<ArrayData, String> {
     let offsets = &offsets[data.offset()..=data.offset() + data.len()];
     let all = data.buffers()[1].as_slice();
     let (first, last) = (offsets[0].as_usize(), offsets[data.len()].as_usize());
-    // Without a branch a row, so that the processor takes several at once.
+    // Without a branch for each row, so that the processor handles several at once.
     let rising = |offsets: &[O]| offsets.windows(2).fold(true, |so_far, w| so_far & (w[0] <= w[1]));
     let ascending = pieces(0..data.len()).all(|rows| rising(&offsets[rows.start..=rows.end]));
     if !ascending || offsets[0] < O::zero() || last > all.len() {
@@ -115,7 +114,7 @@ fn views(data: &ArrayData, text: bool) -> Result<ArrayData, String> {
     let buffers: Vec<Texts> = data.buffers()[1..].iter().map(Texts::of).collect();
     let views = &data.buffers()[0].typed_data::<u128>()[data.offset()..data.offset() + data.len()];
     let held: usize = buffers.iter().map(|b| b.bytes.len()).sum();
-    // Buffers that the views mostly use are read at once; of others, only what the views lead to.
+    // If the views use most of the buffers, these are read completely. Otherwise only the bytes of the views are read.
     let whole = text && held <= LONG * views.len();
     let buffers: Vec<Texts> = buffers.into_iter().map(|b| if whole { b.read() } else { b }).collect();
     let stray = AtomicBool::new(false);
@@ -136,7 +135,7 @@ fn views(data: &ArrayData, text: bool) -> Result<ArrayData, String> {
     Ok(if stray { cleared(data) } else { data.clone() })
 }
 
-/// A buffer of texts, and what is known of all its bytes.
+/// A buffer of texts, and the result of the check of all its bytes.
 struct Texts<'a> {
     bytes: &'a [u8],
     ascii: bool,
@@ -153,13 +152,13 @@ impl<'a> Texts<'a> {
         Texts { ascii, utf8: ascii || is_utf8(self.bytes), ..self }
     }
 
-    /// Whether a letter begins at a place, or the buffer ends there.
+    /// Whether a character begins at a position, or the buffer ends there.
     fn begins(&self, at: usize) -> bool {
         self.bytes.get(at).is_none_or(|byte| begins(*byte))
     }
 }
 
-/// Views of nulls may be anything; here they are empty, because kernels look at them.
+/// Views of nulls may hold anything. Here they become empty, because kernels read them.
 fn cleared(data: &ArrayData) -> ArrayData {
     let view = matches!(data.data_type(), DataType::Utf8View | DataType::BinaryView);
     let (true, Some(nulls)) = (view, data.nulls()) else { return data.clone() };
@@ -172,7 +171,7 @@ fn cleared(data: &ArrayData) -> ArrayData {
     unsafe { builder.buffers(buffers).build_unchecked() }
 }
 
-/// By the length of a short text, the bits of its view that are not set where it is ASCII.
+/// For each length of a short text, the bits of its view that are zero in ASCII.
 const ODD: [u128; INLINE as usize + 1] = {
     let mut odd = [0; INLINE as usize + 1];
     let mut length = 0;
@@ -184,8 +183,7 @@ const ODD: [u128; INLINE as usize + 1] = {
     odd
 };
 
-/// Whether all of these are fine at a first look, which short texts beyond ASCII do not pass. It has no
-/// branch for each short text.
+/// A fast check of all views, without a branch for each short text. Short texts beyond ASCII do not pass it.
 fn all_fine(views: &[u128], buffers: &[Texts], text: bool) -> bool {
     let (mut odd, mut fine) = (0, true);
     for &view in views {
@@ -199,7 +197,7 @@ fn all_fine(views: &[u128], buffers: &[Texts], text: bool) -> bool {
     fine && odd == 0
 }
 
-/// An error without words is one of UTF-8.
+/// An empty error means invalid UTF-8.
 #[inline(always)]
 fn check_view(view: u128, buffers: &[Texts], text: bool) -> Result<(), &'static str> {
     let length = view as u32;

@@ -1,4 +1,4 @@
-//! The columns of several files together: they are the same where their names are.
+//! The columns of several files together, matched by name.
 
 use std::path::Path;
 
@@ -8,9 +8,9 @@ use crate::error::{Error, Result};
 
 pub struct United {
     pub names: Vec<String>,
-    /// For each file the places of its columns among these names.
+    /// For each file the positions of its columns among these names.
     pub places: Vec<Vec<usize>>,
-    /// Which files lack which columns.
+    /// Which files do not have which columns.
     pub notes: Vec<String>,
 }
 
@@ -52,7 +52,7 @@ pub fn unite(files: &[(&Path, &[String])]) -> Result<United> {
     Ok(United { names, places, notes })
 }
 
-/// Says which of several files lack a column.
+/// A note on the files that do not have a column.
 fn note(name: &str, without: &[&Path], of: usize) -> String {
     let shown: Vec<String> = without.iter().take(3).map(|f| f.display().to_string()).collect();
     let more = if without.len() > 3 { format!(" and {} more", without.len() - 3) } else { String::new() };

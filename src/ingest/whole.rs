@@ -1,4 +1,4 @@
-//! Batches as one.
+//! Several batches as one.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use crate::error::Result;
 
-/// All batches as one. Texts that together are longer than 32-bit offsets reach get 64-bit ones.
+/// All batches as one. Texts that are too long together for 32-bit offsets get 64-bit offsets.
 pub fn whole(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<RecordBatch> {
     if let [only] = batches {
         return Ok(only.clone());
@@ -41,7 +41,7 @@ pub fn whole(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<RecordBatch>
     Ok(RecordBatch::try_new_with_options(Arc::new(schema), arrays, &options)?)
 }
 
-/// How long the texts of an array are together.
+/// The total length of the texts of an array.
 fn bytes(array: &ArrayRef) -> usize {
     let offsets = match array.data_type() {
         DataType::Utf8 => array.as_string::<i32>().offsets(),

@@ -1,4 +1,4 @@
-//! Words in names and cells: directions, weights, currencies, parts of a date. They are data, in `data/words.toml`.
+//! Words in names and cells: directions, weights, currencies, parts of a date. They are data in `data/words.toml`.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -65,7 +65,7 @@ pub struct Classification {
 #[derive(Deserialize, Default)]
 pub struct Measure {
     pub columns: Vec<String>,
-    /// Those of them that name what the figure is.
+    /// Those that name the meaning of the figure.
     pub indicators: Vec<String>,
     pub values: Vec<String>,
     pub money: Vec<String>,
@@ -87,7 +87,7 @@ struct List {
     _source: String,
 }
 
-/// Directions that other directions hold already, in the sources that count so.
+/// Directions that other directions include, in sources that count in this way.
 #[derive(Deserialize, Default)]
 struct Parts {
     words: Vec<String>,
@@ -96,7 +96,7 @@ struct Parts {
     _source: String,
 }
 
-/// A column that splits the trade of a row further, and the cells that stand for all of it.
+/// A column that divides the trade of a row further, and the cells that stand for all of it.
 #[derive(Deserialize)]
 struct Breakdown {
     columns: Vec<String>,
@@ -124,14 +124,14 @@ pub fn tokens(text: &str) -> Vec<String> {
     lower.split(|c: char| !c.is_alphanumeric()).filter(|t| !t.is_empty()).map(folded).collect()
 }
 
-/// A source's own words for the two directions; empty where the usual ones do.
+/// A source's own words for the two directions; empty if the usual ones are used.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FlowWords {
     pub import: Vec<String>,
     pub export: Vec<String>,
 }
 
-/// The usual words: folded text and whether it is an import.
+/// The usual words: folded text, and whether it is an import.
 fn directions() -> &'static HashMap<String, bool> {
     static WORDS: OnceLock<HashMap<String, bool>> = OnceLock::new();
     WORDS.get_or_init(|| {
@@ -141,8 +141,8 @@ fn directions() -> &'static HashMap<String, bool> {
     })
 }
 
-/// Whether a cell names an import (`Some(true)`) or an export. The whole cell is tried first, then its
-/// words; numbers count only where no word does, and words that disagree say nothing.
+/// Whether a cell names an import (`Some(true)`) or an export. The whole cell is tried first, then its words. Numbers
+/// count only if no word does, and words that disagree give `None`.
 pub fn direction(text: &str, own: &FlowWords) -> Option<bool> {
     let whole = folded(text);
     let tokens = tokens(text);
@@ -157,7 +157,7 @@ pub fn direction(text: &str, own: &FlowWords) -> Option<bool> {
     }
     let numeric = |word: &str| word.bytes().all(|b| b.is_ascii_digit());
     let usual = |word: &str| {
-        // Numbers mean what the source says they mean.
+        // Numbers have the meaning that the source gives them.
         if numeric(word) && !own.import.is_empty() {
             return None;
         }
@@ -175,14 +175,14 @@ pub fn direction(text: &str, own: &FlowWords) -> Option<bool> {
     if any_word { agreed(&|t| !numeric(t)) } else { agreed(&|t| numeric(t)) }
 }
 
-/// Chinese, Japanese and Korean join their words: the beginning decides.
+/// Chinese, Japanese and Korean do not separate words, so the beginning decides.
 fn begins(word: &str) -> Option<bool> {
     let mut found = directions().iter().filter(|(w, _)| !w.is_ascii() && w.chars().count() > 1 && word.starts_with(*w));
     let first = *found.next()?.1;
     found.all(|(_, import)| *import == first).then_some(first)
 }
 
-/// How many kilograms one of the unit is.
+/// The unit in kilograms.
 pub fn kilograms(unit: &str) -> Option<f64> {
     static UNITS: OnceLock<HashMap<String, f64>> = OnceLock::new();
     let units = UNITS
@@ -190,11 +190,11 @@ pub fn kilograms(unit: &str) -> Option<f64> {
     units.get(&folded(unit)).copied()
 }
 
-/// In what a value's name says that it is.
+/// The currency in the name of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InName {
     Currency(Currency),
-    /// In one currency, and the name leaves open which: `RS`, which several countries write.
+    /// One currency, but the name does not show which: `RS`, which several countries use.
     Shared,
     /// The currency of the country.
     Local,
@@ -202,7 +202,7 @@ pub enum InName {
     Mixed,
 }
 
-/// The currency a column's name states.
+/// The currency in the name of a column.
 pub fn currency_of(name: &str) -> Option<InName> {
     let whole = folded(name);
     let signed = ["u$s", "us$", "U$S", "US$", "$US"].iter().any(|sign| name.contains(sign));
@@ -217,7 +217,7 @@ pub fn currency_of(name: &str) -> Option<InName> {
     says(&file().mixed_currency).then_some(InName::Mixed)
 }
 
-/// The same for a value's own column.
+/// The same for the column of the value.
 pub fn stated(name: &str) -> Stated {
     match currency_of(name) {
         None | Some(InName::Mixed) => Stated::Open,
@@ -226,7 +226,7 @@ pub fn stated(name: &str) -> Stated {
 }
 
 impl InName {
-    /// The code, where it is beyond doubt.
+    /// The code, if it is certain.
     pub fn code(self) -> Option<&'static str> {
         match self {
             InName::Currency(currency) if currency.sure => Some(currency.code),
@@ -234,7 +234,7 @@ impl InName {
         }
     }
 
-    /// In words, for a note.
+    /// The currency in words, for a note.
     pub fn label(self) -> &'static str {
         match self {
             InName::Currency(Currency { code: "USD", .. }) => "US dollars",
@@ -286,7 +286,7 @@ pub fn is_total(cell: &str) -> bool {
 pub fn says_total(cell: &str) -> bool {
     let is = |token: &String| file().total.words.contains(token) || file().line.words.contains(token);
     let tokens: Vec<String> = tokens(cell).into_iter().filter(|t| !t.bytes().all(|b| b.is_ascii_digit())).collect();
-    // `Sub-total (2)` is joined; `China Total` is not.
+    // The words of `Sub-total (2)` are joined; those of `China Total` are not.
     let joined = file().line.words.contains(&tokens.concat());
     joined || is_total(cell) || tokens.first().is_some_and(is) || tokens.last().is_some_and(is)
 }
@@ -297,24 +297,24 @@ pub fn is_region(cell: &str) -> bool {
     file().region.words.contains(&cell)
 }
 
-/// Whether a column of this name holds the country of a record, and does not say which side's.
+/// Whether a column of this name holds a country of the record without naming its side.
 pub fn is_some_country(name: &str) -> bool {
     let name = folded(name);
     file().country.words.contains(&name)
 }
 
-/// Whether a direction is a part of the exports or imports, as re-exports are in statistics.
+/// Whether a direction is a part of the exports or imports, like re-exports in statistics.
 pub fn is_part_of_flow(cell: &str) -> bool {
     let cell = folded(cell);
     file().part_of_flow.words.contains(&cell)
 }
 
-/// Whether a source counts re-exports in its exports, too.
+/// Whether a source includes re-exports in its exports.
 pub fn holds_parts_of_flows(layout: &str) -> bool {
     file().part_of_flow.layouts.iter().any(|l| l == layout)
 }
 
-/// The cells of a column of this name that stand for all of its kinds.
+/// The cells of a column of this name that stand for all kinds.
 pub fn breakdown(name: &str) -> Option<&'static [String]> {
     let name = folded(name);
     file().breakdown.iter().find(|b| b.columns.contains(&name)).map(|b| &b.totals[..])

@@ -1,4 +1,4 @@
-//! How well scores find what is known to be wrong.
+//! The evaluation of scores against records that are known to be wrong.
 
 use std::sync::Arc;
 
@@ -17,17 +17,17 @@ const SHARES: [f64; 4] = [0.01, 0.02, 0.05, 0.10];
 const RATES: [f64; 3] = [0.01, 0.05, 0.10];
 
 pub struct Scored<'a> {
-    /// NaN where there is no score: such shipments come last.
+    /// NaN if there is no score. Such shipments come last.
     pub score: &'a [f64],
     pub p_value: Option<&'a [f64]>,
     pub truth: &'a [bool],
-    /// What finding each shipment is worth.
+    /// The worth of finding each shipment.
     pub value: Option<&'a [f64]>,
 }
 
-/// `measure, at, value, low, high, n`: base rate, average precision, then precision, recall and
-/// revenue among the first shares, then the realised false discovery rate and the recall of what is
-/// found at each rate. Of equal scores each comes first equally often.
+/// `measure, at, value, low, high, n`: base rate, average precision, then precision, recall and revenue among the first
+/// shares, then the realised false discovery rate and the recall of the findings at each rate. Equal scores share their
+/// ranks evenly.
 pub fn evaluate(ask: &Scored, progress: &Progress) -> Result<RecordBatch> {
     let n = ask.score.len();
     if n == 0 || ask.truth.len() != n {
@@ -49,7 +49,7 @@ pub fn evaluate(ask: &Scored, progress: &Progress) -> Result<RecordBatch> {
     let mut lines: Vec<Line> = Vec::new();
     let (low, high) = wilson(positives as f64, n as f64);
     lines.push(Line { measure: "base_rate", at: None, value: positives as f64 / n as f64, low, high, n });
-    // Average precision, and hits in each run of equal scores.
+    // Average precision, and the hits in each run of equal scores.
     let runs: Vec<&[u32]> = order.chunk_by(|&a, &b| key(a) == key(b)).collect();
     let (mut seen, mut hits, mut average) = (0.0, 0.0, 0.0);
     for run in &runs {
@@ -69,7 +69,7 @@ pub fn evaluate(ask: &Scored, progress: &Progress) -> Result<RecordBatch> {
             if left <= 0.0 {
                 break;
             }
-            // Only a part of the last run is looked at.
+            // Only a part of the last run counts.
             let part = (left / run.len() as f64).min(1.0);
             hits += part * run.iter().filter(|&&i| wrong(i)).count() as f64;
             revenue.extend(run.iter().filter(|&&i| wrong(i)).map(|&i| part * worth(i)));
@@ -122,7 +122,7 @@ struct Line {
     n: usize,
 }
 
-/// The 95 % interval of a share (Wilson 1927); NaN of nothing.
+/// The 95 % interval of a share (Wilson 1927); NaN if n is zero.
 fn wilson(hits: f64, n: f64) -> (f64, f64) {
     if n == 0.0 {
         return (f64::NAN, f64::NAN);
@@ -135,7 +135,7 @@ fn wilson(hits: f64, n: f64) -> (f64, f64) {
     (((middle - reach) / whole).max(0.0), ((middle + reach) / whole).min(1.0))
 }
 
-/// How many of the first by score are wrong; of equal scores each comes first equally often.
+/// The number of wrong records among the first by score. Equal scores share their ranks evenly.
 pub fn hits_among_first(score: &[f64], truth: &[bool], first: usize) -> f64 {
     let mut order: Vec<u32> = (0..score.len() as u32).collect();
     order.sort_unstable_by(|&a, &b| score[b as usize].total_cmp(&score[a as usize]).then(a.cmp(&b)));
@@ -148,7 +148,7 @@ pub fn hits_among_first(score: &[f64], truth: &[bool], first: usize) -> f64 {
     hits
 }
 
-/// The probability that a wrong one scores above a right one; equal scores count a half.
+/// The probability that a wrong record scores above a right one. Equal scores count a half.
 pub fn area_under_curve(score: &[f64], truth: &[bool]) -> f64 {
     let mut order: Vec<u32> = (0..score.len() as u32).collect();
     order.sort_unstable_by(|&a, &b| score[a as usize].total_cmp(&score[b as usize]).then(a.cmp(&b)));

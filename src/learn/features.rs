@@ -1,8 +1,7 @@
-//! For every shipment the numbers a model can learn from.
+//! Features of every shipment for a model.
 //!
-//! With `history`, all that is compared with comes from there alone, so nothing leaks from the
-//! shipments described; without it, they are compared with each other, and what counts earlier
-//! records counts those of earlier days.
+//! With `history`, all comparisons use the history only, so nothing leaks from the shipments described. Without it, the
+//! shipments are compared with each other; features that count earlier records count those of earlier days.
 
 use std::sync::Arc;
 
@@ -19,8 +18,7 @@ use arrow::buffer::ScalarBuffer;
 use arrow::compute::take_record_batch;
 use serde_json::{Value, json};
 
-/// One row a shipment; every column is a number, null where it cannot be told. Rows that are totals of others
-/// describe no shipment: they have nulls.
+/// One row for each shipment. Every column is a number, null if unknown. Rows that are totals of others have nulls.
 pub fn features(ships: &Shipments, history: Option<&Shipments>, progress: &Progress) -> Result<RecordBatch> {
     let history = history.map(Shipments::without_totals);
     if !ships.has_totals() {
@@ -97,7 +95,7 @@ fn described(ships: &Shipments, history: Option<&Shipments>, progress: &Progress
     table(made.columns, ships.len())
 }
 
-/// One number of a shipment over another, and what its columns are called.
+/// A ratio of two amounts of a shipment, and the names of its columns.
 struct Price {
     over: Role,
     under: Role,
@@ -110,7 +108,7 @@ const PRICES: [Price; 3] = [
     Price { over: Role::NetWeight, under: Role::Quantity, name: "unit_weight" },
 ];
 
-/// Rows that are worth a thread.
+/// The smallest number of rows for a thread.
 const SHARE: usize = 1 << 12;
 
 fn log(x: f64) -> f64 {
@@ -120,7 +118,7 @@ fn log(x: f64) -> f64 {
 struct Features<'a> {
     ships: &'a Shipments,
     history: Option<&'a Shipments>,
-    /// The indexes of the shipments and of the history: several columns go by the same keys.
+    /// The indexes of the shipments and of the history. Several columns use the same keys.
     cache: IndexCache,
     history_cache: IndexCache,
     columns: Vec<(String, ArrayRef)>,
@@ -132,7 +130,7 @@ impl Features<'_> {
         self.columns.push((name.to_owned(), Arc::new(array)));
     }
 
-    /// Scores of a detector by the history, or by each other.
+    /// Scores of a detector that is fitted on the history, or else on the shipments.
     fn scored(&self, detector: &str, parameters: Value, progress: &Progress) -> Result<SharedScores> {
         let detector = detect::detector(detector, &Parameters::of(parameters)?)?;
         match self.history {
@@ -143,19 +141,19 @@ impl Features<'_> {
         }
     }
 
-    /// What is compared with, and the indexes of it.
+    /// The shipments to compare with, and their indexes.
     fn source(&self) -> (&Shipments, &IndexCache) {
         self.history.map_or((self.ships, &self.cache), |history| (history, &self.history_cache))
     }
 
-    /// The logarithm of each price, its robust z at each level, and how many peers there are.
+    /// The logarithm of each price, its robust z at each level, and the number of peers.
     fn prices(&mut self, prices: &[&Price], origin: bool, progress: &Progress) -> Result<()> {
         let ships = self.ships;
         let mut levels: Vec<Vec<&str>> = vec![vec!["hs6"], vec!["hs4"], vec!["hs2"]];
         if origin {
             levels.insert(0, vec!["hs6", "origin"]);
         }
-        // Level by level: all prices of a level go by one index.
+        // Level by level, because all prices of a level use one index.
         let mut columns: Vec<Vec<(String, Vec<f64>)>> = vec![Vec::new(); prices.len()];
         for level in levels {
             for (price, columns) in prices.iter().zip(&mut columns) {
@@ -195,8 +193,8 @@ impl Features<'_> {
         Ok(())
     }
 
-    /// Records of the same keys on earlier days, the days since the last of them, and the share of their
-    /// value in all earlier value.
+    /// The number of records with the same keys on earlier days, the days since the last of them, and the share of
+    /// their value in all earlier value.
     fn past(&mut self, keys: &[&str], progress: &Progress) -> Result<()> {
         let names: Vec<String> = keys.iter().map(|&k| k.to_owned()).collect();
         let (source, cache) = self.source();
@@ -224,7 +222,7 @@ impl Features<'_> {
         Ok(())
     }
 
-    /// The value's place among those of the same code, 0 to 1.
+    /// The rank of the value among those of the same code, 0 to 1.
     fn rank(&mut self, progress: &Progress) -> Result<()> {
         let keys = vec!["hs6".to_owned()];
         let (source, cache) = self.source();
@@ -255,7 +253,7 @@ impl Features<'_> {
         Ok(())
     }
 
-    /// The first digit of the value, how many zeros it ends in, and whether it is a whole number.
+    /// The first digit of the value, the number of zeros at its end, and whether it is a whole number.
     fn digits(&mut self, progress: &Progress) -> Result<()> {
         let values = self.ships.store.role_numbers(Role::Value, progress)?;
         let all = progress.each(0..self.ships.len(), SHARE, |at| digits_of(values[self.ships.rows.row(at)]))?;
@@ -288,7 +286,7 @@ fn digits_of(value: f64) -> [f64; 3] {
     [(lead + 1e-9).floor(), zeros, f64::from(u8::from(whole))]
 }
 
-/// The records of each combination of keys by day, with the value up to each of them.
+/// The records of each combination of keys by day, with cumulative values.
 struct EarlierRecords {
     group_keys: GroupKeys,
     groups: Vec<Vec<(i32, f64)>>,
@@ -308,7 +306,7 @@ impl EarlierRecords {
             let mut records: Vec<(i32, f64)> =
                 rows.filter(|&r| days[r] != NULL_DAY).map(|r| (days[r], worth(r))).collect();
             records.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
-            // Running totals; the order above makes them the same in any order of rows.
+            // Cumulative sums. The order above makes them independent of the order of rows.
             let mut total = 0.0;
             records.iter_mut().for_each(|r| {
                 total += r.1;

@@ -1,4 +1,4 @@
-//! Known anomalies among real shipments, to see what finds them.
+//! Known anomalies planted among real shipments.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,13 +15,12 @@ use crate::sample::random::Random;
 use crate::store::{NULL_DAY, Role, Shipments, contents};
 use crate::table::table;
 
-/// Records added at the most.
+/// The largest number of records added.
 const MOST_ADDED: f64 = 10_000_000.0;
 
 pub const PATTERNS: [&str; 6] = ["overvalued", "undervalued", "duplicate", "split", "mislabelled", "newcomer"];
 
-/// A copy of the shipments with `n` anomalies of one pattern. Changed rows keep their place; added
-/// ones come last.
+/// A copy of the shipments with `n` anomalies of one pattern. Changed rows keep their place; added rows are at the end.
 pub fn inject(
     ships: &Shipments,
     pattern: &str,
@@ -60,21 +59,21 @@ pub fn inject(
 struct Injection {
     n: usize,
     random: Random,
-    /// Numbers of the roles by position, in the units of the source.
+    /// The numbers of the roles by position, in the units of the source.
     value: Option<Vec<f64>>,
     weight: Option<Vec<f64>>,
     quantity: Option<Vec<f64>>,
     hs: Option<Vec<Option<String>>>,
     importer: Option<Vec<Option<String>>>,
     days: Option<Vec<i32>>,
-    /// Positions in the order of what the records hold, and the place of each among them: what is chosen does
-    /// not depend on the order of records.
+    /// Positions sorted by the content of the records, and the rank of each. The choice then does not depend on the
+    /// order of records.
     order: Vec<u32>,
     rank: Vec<u32>,
-    /// The position each row is a copy of.
+    /// The original position of each row.
     from: Vec<u32>,
     planted: Vec<usize>,
-    /// Which roles were changed.
+    /// The roles that were changed.
     changed: Vec<Role>,
 }
 
@@ -123,7 +122,7 @@ impl Injection {
         })
     }
 
-    /// `n` positions that will do, none twice, in the order of what they hold.
+    /// `n` distinct positions that are able, in the order of their content.
     fn choose(&mut self, able: impl Fn(&Injection, usize) -> bool, progress: &Progress) -> Result<Vec<usize>> {
         let fits = |at: &usize| !progress.stopped() && able(self, *at);
         let mut able: Vec<usize> = self.order.iter().map(|&at| at as usize).filter(fits).collect();
@@ -192,7 +191,7 @@ impl Injection {
         self.from.len() - 1
     }
 
-    /// `times` records where there was one.
+    /// `times` equal records instead of one.
     fn repeat(&mut self, times: usize, progress: &Progress) -> Result<()> {
         let chosen = self.choose(|_, _| true, progress)?;
         for at in chosen {
@@ -206,7 +205,7 @@ impl Injection {
         Ok(())
     }
 
-    /// One consignment as so many, of about equal parts.
+    /// One consignment in several parts of about equal size.
     fn split(&mut self, parts: usize, progress: &Progress) -> Result<()> {
         self.need(self.value.is_some(), Role::Value)?;
         let parts = parts.max(2);
@@ -225,7 +224,7 @@ impl Injection {
         Ok(())
     }
 
-    /// The code of a shipment of another heading.
+    /// Replaces the code by that of a shipment of another heading.
     fn relabel(&mut self, progress: &Progress) -> Result<()> {
         self.need(self.hs.is_some(), Role::Hs)?;
         let chosen = self.choose(|i, at| i.hs.as_ref().is_some_and(|hs| hs[at].is_some()), progress)?;
@@ -250,7 +249,7 @@ impl Injection {
         Ok(())
     }
 
-    /// `n` firms never seen before, each with so many of the latest shipments of one code.
+    /// `n` new firms, each with some of the latest shipments of one code.
     fn newcomers(&mut self, records: usize, progress: &Progress) -> Result<()> {
         self.need(self.importer.is_some(), Role::Importer)?;
         let Some(days) = &self.days else { return self.need(false, Role::Date) };

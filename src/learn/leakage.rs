@@ -1,9 +1,8 @@
-//! Does a look-up of repeated templates explain a label?
+//! Test whether repeated records explain a label.
 //!
-//! Where records of one set come from the same templates as those of another, a table of the label's
-//! share by a few columns predicts it without knowing anything about fraud. The columns are chosen one
-//! after the other by how well the one half of the training records predicts the other, and the
-//! look-up is then judged on the test records.
+//! If records of two sets come from the same templates, a table with the share of the label by a few columns predicts
+//! the label without any knowledge of fraud. Columns are added one by one, by how well one half of the training records
+//! predicts the other half. The look-up is then measured on the test records.
 
 use std::sync::Arc;
 
@@ -19,17 +18,17 @@ use crate::stats::mix;
 use crate::store::{Role, Shipments, contents};
 use crate::table::table;
 
-/// Columns a template has at the most.
+/// The largest number of columns of a template.
 const MOST: usize = 6;
-/// A column with more distinct values than this share of the rows is an identifier, not a template.
+/// A column with a larger share of distinct values is an identifier.
 const IDENTIFIER: f64 = 0.5;
-/// The weight of the overall share in a template's, in records.
+/// The weight of the overall share in that of a template, in records.
 const SMOOTHING: f64 = 2.0;
-/// A column that adds less than this to the area under the curve is not worth its place.
+/// A column must add at least this to the area under the curve.
 const WORTH: f64 = 0.002;
 
-/// `columns, auc_train, auc, precision_at_5, precision_at_10, seen, base_rate, templates`: a row for
-/// each number of columns, the best first column alone to begin with.
+/// `columns, auc_train, auc, precision_at_5, precision_at_10, seen, base_rate, templates`: one row for each number of
+/// columns, beginning with the best single column.
 pub fn leakage(train: &Shipments, test: &Shipments, label: &str, progress: &Progress) -> Result<RecordBatch> {
     let (own, other) = (labels(train, label, progress)?, labels(test, label, progress)?);
     let candidates = candidates(train, test, label, progress)?;
@@ -100,7 +99,7 @@ fn labels(ships: &Shipments, label: &str, progress: &Progress) -> Result<Vec<boo
     Ok(found)
 }
 
-/// Columns of both whose values repeat; not the label, nor others that say the same as it.
+/// Columns of both sets with repeated values, without the label and columns equal to it.
 fn candidates(train: &Shipments, test: &Shipments, label: &str, progress: &Progress) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for (i, column) in train.store.own_columns().iter().enumerate() {
@@ -115,7 +114,7 @@ fn candidates(train: &Shipments, test: &Shipments, label: &str, progress: &Progr
             Err(Error::Schema(_)) => continue, // no key
             Err(error) => return Err(error),
         };
-        // A part of a source has only some of its values.
+        // A part of a source may have only some of its values.
         let mut seen = vec![false; codes.labels.len() + 1];
         train.rows.iter().for_each(|row| seen[codes.ids[row] as usize] = true);
         let distinct = seen[..codes.labels.len()].iter().filter(|s| **s).count();
@@ -126,7 +125,7 @@ fn candidates(train: &Shipments, test: &Shipments, label: &str, progress: &Progr
     Ok(names)
 }
 
-/// Records and positives of each template.
+/// The number of records and of positives of each template.
 fn counts(index: &GroupIndex, of_row: impl Fn(u32) -> Option<bool>) -> Vec<(f64, f64)> {
     (0..index.groups())
         .map(|g| {
@@ -147,8 +146,8 @@ fn rate(labels: &[bool]) -> f64 {
     labels.iter().filter(|l| **l).count() as f64 / labels.len() as f64
 }
 
-/// The half each training record is in, by its content, so that neither the order of records nor the rest of
-/// their source matters; records of one content are dealt out in turn.
+/// The half of each training record, chosen by its content, so that neither the order of records nor the rest of the
+/// source matters. Records with the same content alternate.
 fn halves(train: &Shipments, progress: &Progress) -> Result<Vec<bool>> {
     let content = contents(train, progress)?;
     let mut order: Vec<u32> = (0..content.len() as u32).collect();
@@ -162,7 +161,7 @@ fn halves(train: &Shipments, progress: &Progress) -> Result<Vec<bool>> {
     Ok(half)
 }
 
-/// How well one half of the training records predicts the other, both ways.
+/// How well each half of the training records predicts the other.
 fn across(train: &Shipments, labels: &[bool], half: &[bool], keys: &[String], progress: &Progress) -> Result<f64> {
     let index = GroupIndex::build(train, &resolve(&train.store, keys)?, progress)?;
     let groups = index.group_of_positions(train);
@@ -184,7 +183,7 @@ fn across(train: &Shipments, labels: &[bool], half: &[bool], keys: &[String], pr
     Ok(area_under_curve(&scores, labels))
 }
 
-/// The look-up learnt from all training records, on the test records.
+/// The look-up from all training records, measured on the test records.
 fn judge(
     train: &Shipments,
     test: &Shipments,

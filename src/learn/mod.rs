@@ -1,4 +1,4 @@
-//! For models and their judges: features of shipments, planted patterns, evaluation, leakage.
+//! Machine learning: features of shipments, planted patterns, evaluation, leakage.
 
 mod evaluate;
 mod features;

@@ -7,28 +7,28 @@ use super::shipments::Shipments;
 use crate::error::{Error, Result};
 use crate::store::{self, Every, Period};
 
-/// What a user asks for beside the rates, each by its name.
+/// The arguments of a conversion besides the rates, by name.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 pub struct Asked {
     to: String,
-    /// What the rates are, in a few words for a note.
+    /// A short description of the rates, for a note.
     source: String,
-    /// Days that a rate is valid at the most.
+    /// The largest number of days that a rate is valid.
     holds: Option<i32>,
     currency: Option<String>,
     every: Option<String>,
     date: Option<(String, String)>,
 }
 
-/// The code of a currency that the user names.
+/// The code of a currency given by the user.
 fn code(name: &str, text: &str) -> Result<&'static str> {
     store::currency::code(text).ok_or_else(|| {
         Error::Argument(format!("{name}={text:?} is no currency; write its code by ISO 4217, such as \"USD\""))
     })
 }
 
-/// The code of the target, and those of the currencies that values are in; `currency` says that all are in one.
+/// The code of the target, and those of the currencies of the values. `currency` sets one for all values.
 #[pyfunction]
 #[pyo3(signature = (ships, to, currency=None))]
 pub fn currencies(
@@ -44,7 +44,7 @@ pub fn currencies(
     })
 }
 
-/// The shipments with their values in one currency, by a table of rates.
+/// The shipments with their values in one currency, converted with a table of rates.
 #[pyfunction]
 #[pyo3(signature = (ships, rates, asked, progress=None))]
 pub fn convert(

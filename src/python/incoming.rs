@@ -12,16 +12,16 @@ use crate::error::{Error, Result};
 use crate::ingest::{Incoming, Stream, whole};
 use crate::progress::Progress;
 
-/// What an object with `__arrow_c_stream__` holds, not checked yet.
+/// The content of an object with `__arrow_c_stream__`, not checked yet.
 pub struct Arrow(Incoming);
 
 impl Arrow {
-    /// The batches, once they are known to be sound.
+    /// The batches, after they are checked.
     pub fn batches(self, progress: &Progress) -> Result<(SchemaRef, Vec<RecordBatch>)> {
         self.0.checked(progress)
     }
 
-    /// All batches as one.
+    /// All batches as one batch.
     pub fn batch(self, progress: &Progress) -> Result<RecordBatch> {
         let (schema, batches) = self.batches(progress)?;
         whole(&schema, &batches)
@@ -43,7 +43,7 @@ impl<'py> FromPyObject<'_, 'py> for Arrow {
         let stream = capsule.pointer_checked(Some(c"arrow_array_stream"))?.cast::<FFI_ArrowArrayStream>();
         // SAFETY: a capsule of that name holds a stream, which is moved out of it.
         let stream = unsafe { FFI_ArrowArrayStream::from_raw(stream.as_ptr()) };
-        // A producer that needs the GIL takes it.
+        // A producer that needs the GIL can take it.
         let mut stream = py.detach(|| Stream::open(stream)).map_err(|e| raise(py, e))?;
         while py.detach(|| stream.advance()).map_err(|e| raise(py, e))? {
             py.check_signals()?;
@@ -52,7 +52,7 @@ impl<'py> FromPyObject<'_, 'py> for Arrow {
     }
 }
 
-/// An exception of the producer's, kept as the cause; Ctrl-C stays what it is.
+/// An exception of the producer, kept as the cause. A Ctrl-C is passed on unchanged.
 fn failed(py: Python<'_>, kind: &str, error: PyErr) -> PyErr {
     if !error.is_instance_of::<PyException>(py) {
         return error;

@@ -13,8 +13,8 @@ mod whole;
 
 use pyo3::prelude::*;
 
-/// Keeps freed memory for the next result: on large tables, page faults are a third of the time
-/// with the system's allocator.
+/// Keeps freed memory for the next result. With the allocator of the system, page faults take a third of the time on
+/// large tables.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

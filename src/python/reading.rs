@@ -1,4 +1,4 @@
-//! Reading a source, and the plan of how it would be read.
+//! Reading a source, and showing how it would be read.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::ingest::{self, Decision, Options};
 use crate::store::{DateOrder, NumberFormat};
 use crate::table::table;
 
-/// What a user decides about a source, each by its name.
+/// The arguments of a user about a source, by name.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 pub struct Asked {

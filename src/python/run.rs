@@ -1,4 +1,4 @@
-//! Runs a computation without the GIL, in the pool, so that Ctrl-C and report reach Python.
+//! Runs a computation in the pool without the GIL, with Ctrl-C and progress reports.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -15,7 +15,7 @@ use crate::error::{Error, Result, panic_text};
 use crate::progress::Progress;
 use crate::threads;
 
-/// How often a waiting call looks for Ctrl-C and reports report.
+/// The interval at which a waiting call checks for Ctrl-C and reports progress.
 const PULSE: Duration = Duration::from_millis(50);
 
 /// `report` is called with (stage, done, total) about every twentieth of a second.
@@ -44,7 +44,7 @@ pub fn run<T: Send>(
                     if let Some(error) = interrupted {
                         return Err(error);
                     }
-                    // A panic as it is would pass by every `except Exception`.
+                    // A bare panic would not be caught by `except Exception`.
                     let outcome = outcome.unwrap_or_else(|panic| Err(Error::Internal(panic_text(&*panic))));
                     return outcome.map_err(|e| raise(py, e));
                 }
@@ -70,14 +70,14 @@ pub fn run<T: Send>(
     })
 }
 
-/// The same for a call that comes from outside Python, from any thread, with the GIL or without it: a reader of a
-/// stream that asks for the next batch. Python learns of Ctrl-C when the reader returns.
+/// The same for a call from outside Python, on any thread, with or without the GIL: a reader of a stream that requests
+/// the next batch. Python raises a Ctrl-C after the reader returns.
 pub fn run_for_reader<T: Send>(work: impl FnOnce(&Progress) -> Result<T> + Send) -> std::result::Result<T, ArrowError> {
     let mut work = Some(work);
     let mut missed = || Error::Argument("the batch was read already".into());
     // SAFETY: both may be called without the GIL.
     let known = unsafe { ffi::Py_IsInitialized() != 0 && !ffi::PyGILState_GetThisThreadState().is_null() };
-    // Only a thread that Python knows can hold the GIL, and only such a one may wait for it.
+    // Only a thread registered with Python can hold the GIL, and only such a thread may wait for it.
     let done = known.then(|| Python::try_attach(|py| attached(py, work.take().ok_or_else(&mut missed)))).flatten();
     done.unwrap_or_else(|| {
         let work = work.take().ok_or_else(missed);
@@ -99,7 +99,7 @@ fn attached<T: Send>(
 ) -> std::result::Result<T, ArrowError> {
     run(py, None, |progress| work?(progress)).map_err(|error| {
         if error.is_instance_of::<PyKeyboardInterrupt>(py) {
-            // SAFETY: it only marks the signal as come; Python raises it once the reader returns.
+            // SAFETY: it only sets the signal; Python raises it after the reader returns.
             unsafe { ffi::PyErr_SetInterrupt() };
         }
         ArrowError::ComputeError(plain(&error.value(py).to_string()))

@@ -1,4 +1,4 @@
-//! Generated shipments.
+//! Generated shipments, and planted anomalies.
 
 use pyo3::prelude::*;
 

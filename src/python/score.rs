@@ -16,19 +16,19 @@ use crate::detect::{self, Detector as _, Labelled, Parameters, SharedFit};
 use crate::error::{Error, Result};
 use crate::evidence::{ScoreColumn, ScoreTable, SharedScores};
 
-/// A detector with its settings.
+/// A detector with its parameters.
 #[pyclass(module = "redlane._core", frozen)]
 pub struct Detector {
     detector: Labelled,
 }
 
-/// What a detector learnt.
+/// The result of a fit.
 #[pyclass(module = "redlane._core", frozen)]
 pub struct Fit {
     fit: SharedFit,
 }
 
-/// Scores that a screen can combine; `table` shows them.
+/// Scores for a screen; `table` returns them as a table.
 #[pyclass(module = "redlane._core", frozen)]
 pub struct Scores {
     scores: SharedScores,
@@ -40,7 +40,7 @@ impl Scores {
         Table::of(ScoreTable(self.scores.clone()))
     }
 
-    /// A column of numbers with NaN for null, so that NumPy takes it as it is.
+    /// A column of numbers with NaN for null, in the form that NumPy takes.
     fn values<'py>(&self, py: Python<'py>, column: &str) -> PyResult<Bound<'py, PyAny>> {
         let column = match column {
             "score" => ScoreColumn::Score,
@@ -67,13 +67,13 @@ impl Detector {
         Ok((Fit { fit }, Scores { scores }))
     }
 
-    /// The name, the version of states and the parameters as JSON; detectors that are alike have the same.
+    /// The name, the version of states and the parameters as JSON. Equal detectors have equal labels.
     #[getter]
     fn label(&self) -> &str {
         self.detector.label()
     }
 
-    /// The fit of all data that the states stand for.
+    /// The fit of all data behind the states.
     fn restore(&self, py: Python<'_>, states: Vec<Arrow>) -> PyResult<Fit> {
         let fit = run(py, None, |progress| {
             let states: Result<Vec<RecordBatch>> = states.into_iter().map(|state| state.batch(progress)).collect();
@@ -110,7 +110,7 @@ pub fn detector_names() -> Vec<&'static str> {
     detect::registry::ALL.iter().map(|entry| entry.name).collect()
 }
 
-/// The findings' table, and for each finding its source rows.
+/// The table of findings, and the source rows of each finding.
 #[pyfunction]
 #[pyo3(signature = (ships, scores, fdr, progress=None))]
 pub fn screen(
@@ -125,7 +125,7 @@ pub fn screen(
     Ok((Table::of(found.table), found.rows))
 }
 
-/// Findings gathered by shipment; `rows` are those of each finding.
+/// Findings by shipment. `rows` are those of each finding.
 #[pyfunction]
 pub fn by_shipment(py: Python<'_>, findings: PyRef<'_, Table>, rows: Vec<Vec<u32>>) -> PyResult<Table> {
     let content = findings.content.clone();
@@ -147,7 +147,7 @@ pub fn fdr(py: Python<'_>, p: Vec<f64>, method: &str) -> PyResult<Vec<f64>> {
     })
 }
 
-/// For every shipment the numbers a model can learn from.
+/// Features of every shipment for a model.
 #[pyfunction]
 #[pyo3(signature = (ships, history=None, progress=None))]
 pub fn features(
@@ -162,7 +162,7 @@ pub fn features(
     })
 }
 
-/// How well scores find what is true.
+/// The evaluation of scores against the truth.
 #[pyfunction]
 #[pyo3(signature = (scores, truth, p_values=None, value=None))]
 pub fn evaluate(
@@ -183,7 +183,7 @@ pub fn evaluate(
     })
 }
 
-/// Whether a look-up of repeated templates explains a label.
+/// The report on label leakage through repeated templates.
 #[pyfunction]
 pub fn leakage(py: Python<'_>, train: &Shipments, test: &Shipments, label: &str) -> PyResult<Table> {
     run(py, None, |progress| Ok(Table::of(crate::learn::leakage(&train.ships, &test.ships, label, progress)?)))

@@ -36,8 +36,7 @@ pub fn role_of_name(name: &str) -> Option<&'static str> {
     ingest::role_of_name(name).map(store::Role::name)
 }
 
-/// A value in a condition: `None`, a text, or the name of a type with a value of it, written out so that
-/// nothing is rounded on the way.
+/// A value in a condition: `None`, a text, or the name of a type with the value as text, so that nothing is rounded.
 #[derive(FromPyObject)]
 enum Value {
     Text(String),
@@ -149,7 +148,7 @@ impl Shipments {
         })
     }
 
-    /// What to think of before values of these shipments are added or compared.
+    /// A warning about adding or comparing the values of these shipments.
     fn caution(&self, py: Python<'_>) -> PyResult<Option<String>> {
         run(py, None, |progress| self.ships.store.caution(&self.ships.rows, progress))
     }
@@ -245,12 +244,12 @@ impl Shipments {
         Ok(PyBytes::new(py, &bytes))
     }
 
-    /// Roles as pairs of role, column, factor, and what else a copy needs to read its columns alike.
+    /// Roles as triples of role, column and factor, and what else a copy needs to read its columns in the same way.
     fn reading(&self, py: Python<'_>) -> PyResult<ingest::Reading> {
         run(py, None, |progress| ingest::reading(&self.ships.store, progress))
     }
 
-    /// Faults that only the file could show, as row of this view, column, raw text and reason.
+    /// Faults found by the reader of the file, as row of this view, column, raw text and reason.
     fn read_faults(&self, py: Python<'_>) -> PyResult<Vec<ReadFault>> {
         let store = &self.ships.store;
         let kept = store.read_faults().iter().filter_map(|f| Some((self.ships.rows.position(f.row)?, f)));
@@ -260,7 +259,7 @@ impl Shipments {
         Ok(cells.map(|((row, f), raw)| (row, store.fault_column(f).to_owned(), raw, f.reason)).collect())
     }
 
-    /// Cells that the reader of the file mended, as row of this view, column, raw text, value and reason.
+    /// Cells corrected by the reader of the file, as row of this view, column, raw text, value and reason.
     fn read_repairs(&self) -> Vec<ingest::Mended> {
         let store = &self.ships.store;
         let kept = store.read_repairs().iter().filter_map(|r| Some((self.ships.rows.position(r.row)?, r)));
@@ -269,12 +268,12 @@ impl Shipments {
             .collect()
     }
 
-    /// Why rows are totals of others, each with the rows of this view.
+    /// The reasons why rows are totals of others, each with the rows of this view.
     fn total_rows(&self) -> Vec<(String, Vec<u32>)> {
         self.ships.total_rows()
     }
 
-    /// Rebuilds what `to_ipc`, `reading`, `read_faults`, `read_repairs` and `total_rows` took apart.
+    /// Rebuilds shipments from `to_ipc`, `reading`, `read_faults`, `read_repairs` and `total_rows`.
     #[staticmethod]
     #[pyo3(signature = (ipc, reading, faults, repairs, totals))]
     fn rebuild(

@@ -1,4 +1,4 @@
-//! Result tables: batches that are there, or scores whose texts are written when they are read.
+//! Result tables: batches in memory, or scores whose texts are computed when they are read.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -51,7 +51,7 @@ impl Content {
         self.table.read(self.rows.clone(), column, progress)
     }
 
-    /// The same rows with every text written, in as many pieces as a stream has.
+    /// The same rows with all texts computed, in as many pieces as a stream has.
     fn written(&self, progress: &Progress) -> Result<SharedTable> {
         let step = self.table.portion().max(1);
         if step >= self.len() {
@@ -68,7 +68,7 @@ impl Content {
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyCapsule>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
-        // A table that goes out whole is made before anybody waits for it with the GIL in hand.
+        // A table that is sent in one piece is computed first, before a reader waits for it while holding the GIL.
         let whole = self.table.portion() >= self.len();
         let ready =
             if whole { Content::of(Arc::new(run(py, None, |progress| self.batch(None, progress))?)) } else { self };
@@ -128,7 +128,7 @@ impl Table {
         PyChunkedArray::try_new(vec![batch.column(0).clone()], field.clone().into())?.into_arro3(py)
     }
 
-    /// The same table with everything written: whoever reads it has nothing left to wait for.
+    /// The same table with everything computed, so that a reader need not wait.
     fn written(&self, py: Python<'_>) -> PyResult<Table> {
         Ok(Table::shared(run(py, None, |progress| self.content.written(progress))?))
     }
@@ -195,7 +195,7 @@ fn create(path: &Path) -> Result<BufWriter<File>> {
     Ok(BufWriter::with_capacity(1 << 20, file))
 }
 
-/// Text that is an error, and no end of the process, where memory runs out.
+/// A text buffer that returns an error when memory runs out, instead of ending the process.
 struct Text(Vec<u8>);
 
 impl Write for Text {

@@ -1,4 +1,4 @@
-//! Whole numbers from Python, which have no bounds of their own.
+//! Whole numbers from Python, which have no limits.
 
 use std::ops::RangeInclusive;
 
@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 
 use crate::error::{Error, Result};
 
-/// As it was given; one beyond 128 bits is the last one on its side, which no parameter allows.
+/// The number as given. A number beyond 128 bits becomes the nearest limit, which no parameter allows.
 #[derive(Clone, Copy)]
 pub struct Whole(i128);
 
@@ -38,7 +38,7 @@ impl Whole {
         Err(Error::Argument(format!("{name}={number}: give a whole number from {} to {}", range.start(), range.end())))
     }
 
-    /// A number of things, up to as many as there may be rows.
+    /// A number of things, limited by the possible number of rows.
     pub fn count(self, name: &str) -> Result<usize> {
         Ok(self.within(name, 0..=u32::MAX.into())? as usize)
     }

@@ -1,5 +1,5 @@
-//! What is traded, where, and by whom: HS chapters with their headings and price levels, countries,
-//! and firm names in the scripts of their countries.
+//! The traded goods, countries and firms: HS chapters with headings and price levels, countries with weights, and firm
+//! names in the scripts of their countries.
 
 use super::random::Random;
 
@@ -102,7 +102,7 @@ const CHAPTERS: [(u8, &str, f64, u8, &str); 95] = [
     (96, "brushes, pens and lighters", 8.1, 20, "NO"),
 ];
 
-/// Goods with a name of their own: code, description, US dollars a kilogram, unit.
+/// Goods with their own names: code, description, US dollars a kilogram, unit.
 const NAMED: [(&str, &str, f64, &str); 10] = [
     ("621143", "body armour vests, aramid, with ballistic plates", 210.0, "NO"),
     ("930400", "airsoft guns and gear, spring and gas", 14.0, "NO"),
@@ -200,7 +200,7 @@ pub struct Product {
     pub season: (f64, f64),
 }
 
-/// The products, most traded first. The named goods are among them at fixed places.
+/// The products, most traded first. The named goods are at fixed positions.
 pub fn products(seed: u64) -> Vec<Product> {
     const GRADES: [&str; 8] = [
         "standard grade",
@@ -229,7 +229,7 @@ pub fn products(seed: u64) -> Vec<Product> {
             }
         }
     }
-    // Trade is concentrated: shuffle, then let the rank decide the volume.
+    // Trade is concentrated: after a shuffle, the rank gives the volume.
     let mut random = Random::new(seed, 2, 0);
     for i in (1..products.len()).rev() {
         products.swap(i, random.below(i + 1));
@@ -303,7 +303,7 @@ const ARABIC: [[&str; 10]; 2] = [
     ["للتجارة", "للاستيراد", "للصناعة", "للمقاولات", "للتوريدات", "الدولية", "للأغذية", "للأجهزة", "للنقل", "العامة"],
 ];
 
-/// The name of firm `number` of a country, in its script; larger numbers are smaller firms.
+/// The name of firm `number` of a country, in its script. Larger numbers are smaller firms.
 pub fn firm_name(country: u8, number: usize) -> String {
     let (code, ..) = COUNTRIES[usize::from(country)];
     let pick = |words: &[[&'static str; 10]; 2]| (words[0][number % 10], words[1][number / 10 % 10]);

@@ -1,5 +1,5 @@
-//! Shipments that look like customs records, with planted patterns and the truth about them: for
-//! demonstrations, benchmarks, and tests of every detector.
+//! Generated shipments that look like customs records, with planted patterns and the truth about them: for
+//! demonstrations, benchmarks and tests.
 
 mod catalogue;
 mod plant;
@@ -27,7 +27,7 @@ pub struct Sample {
     pub truth: RecordBatch,
 }
 
-/// The first and last day of the sample: four years of months.
+/// The first and last day of the sample, four years.
 const FIRST_DAY: i32 = 18_262; // 2020-01-01
 const LAST_DAY: i32 = 19_722; // 2023-12-31
 
@@ -56,7 +56,7 @@ fn day(year: i32, month: u32) -> i32 {
     crate::store::Period::parse(&format!("{year}-{month:02}")).map_or(FIRST_DAY, |p| p.first)
 }
 
-/// Firm numbers: every country has as many, then come the firms of the patterns.
+/// Numbers of firms: the same number in every country, then the firms of the patterns.
 pub struct Firms {
     each: usize,
 }
@@ -77,7 +77,7 @@ impl Firms {
     }
 }
 
-/// A choice by weight.
+/// A random choice by weight.
 struct Weighted(Vec<f64>);
 
 impl Weighted {
@@ -99,8 +99,7 @@ impl Weighted {
     }
 }
 
-/// `n` shipments; the same for the same `n` and `seed`. Without `plant` nothing is out of the
-/// ordinary.
+/// `n` shipments, the same for the same `n` and `seed`. Without `plant` there are no planted patterns.
 pub fn shipments(n: usize, seed: u64, plant: bool, progress: &Progress) -> Result<Sample> {
     if n == 0 || n > 500_000_000 {
         return Err(Error::Argument(format!("n={n}: a sample has 1 to 500,000,000 shipments")));
@@ -127,7 +126,7 @@ fn ordinary(n: usize, seed: u64, products: &[Product], firms: &Firms, progress: 
             let item = ((chunk << 14) + i) as u64;
             let mut random = Random::new(seed, 4, item);
             *row = match previous.take() {
-                // The other side of the report before: later, dearer by freight and insurance.
+                // The report of the other side: later, and with freight and insurance in its value.
                 Some(first) => mirrored(first, &mut random),
                 None => {
                     let row = shipment(&mut random, products, firms, &exporters, &importers, seed);
@@ -155,7 +154,7 @@ fn shipment(
 ) -> Row {
     let at = random.zipf(products.len());
     let product = &products[at];
-    // Each product has a few main origins.
+    // Most trade of a product comes from a few origins.
     let origin = if random.unit() < 0.75 {
         let main = random.zipf(5) as u64;
         exporters.pick(&mut Random::new(seed, 5, at as u64 * 8 + main))
@@ -174,7 +173,7 @@ fn shipment(
             break day;
         }
     };
-    // A country's prices for a product differ a little from another's, and a firm's from its peers'.
+    // Prices of a product differ a little by country and by firm.
     let level = |stream: u64, item: u64, spread: f64| spread * Random::new(seed, stream, item).normal();
     let exporter = firms.number(origin, random.zipf(firms.each));
     let importer = firms.number(destination, random.zipf(firms.each));

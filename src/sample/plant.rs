@@ -1,19 +1,19 @@
-//! The patterns planted among ordinary shipments, each a case the detectors must find.
+//! The patterns planted among ordinary shipments. The detectors must find each of them.
 
 use super::catalogue::{Product, country};
 use super::random::Random;
 use super::{Firms, LAST_DAY, Row, day};
 
-/// Names of the patterns as `truth` gives them; 0 is an ordinary shipment.
+/// The names of the patterns in `truth`; 0 is an ordinary shipment.
 pub const PATTERNS: [&str; 9] =
     ["", "undervalued", "overvalued", "mislabelled", "newcomer", "divergence", "diversion", "split", "duplicate"];
 
-/// How many of `n` rows are set apart for patterns that add rows of their own.
+/// The number of rows reserved for patterns that add rows.
 pub fn reserved(n: usize) -> usize {
     n / 50
 }
 
-/// Firms that exist for the patterns alone follow the ordinary ones in the table of names.
+/// Firms that exist only for the patterns follow the others in the table of names.
 pub const NEWCOMER: &str = "Vostok Prime Trading LLC KG";
 pub const ARMOUR_SELLER: &str = "Yiwu Outdoor Sports Goods Co CN";
 pub const SPLITTER: &str = "Harbour Parcel Imports Ltd GB";
@@ -22,7 +22,7 @@ fn find(products: &[Product], hs: &str) -> u16 {
     products.iter().position(|p| p.hs == hs).unwrap_or(0) as u16
 }
 
-/// Turns the last `reserved` rows into patterns and changes prices and copies among the others.
+/// Fills the last `reserved` rows with patterns, and changes prices and copies among the others.
 pub fn plant(rows: &mut [Row], products: &[Product], firms: &Firms, seed: u64) {
     let n = rows.len();
     let start = n - reserved(n);
@@ -30,7 +30,7 @@ pub fn plant(rows: &mut [Row], products: &[Product], firms: &Firms, seed: u64) {
     let mut random = Random::new(seed, 10, 0);
     let fifth = |k: usize| start + k * each..start + (k + 1) * each;
 
-    // Prices five to twelve times off, among shipments that stay where they are.
+    // Prices 5 to 12 times too high or too low, among ordinary shipments.
     for pattern in [1u8, 2] {
         for _ in 0..(n / 2000).max(1) {
             let row = &mut rows[random.below(start.max(1))];
@@ -42,7 +42,7 @@ pub fn plant(rows: &mut [Row], products: &[Product], firms: &Firms, seed: u64) {
         }
     }
 
-    // Body armour declared as airsoft gear: the code and words of toys at the price of armour.
+    // Body armour declared as airsoft gear: the code and description of toys at the price of armour.
     let (airsoft, armour) = (find(products, "930400"), find(products, "621143"));
     for i in fifth(0).step_by(4) {
         let price = products[usize::from(armour)].price * libm::exp(0.15 * random.normal());
@@ -54,7 +54,7 @@ pub fn plant(rows: &mut [Row], products: &[Product], firms: &Firms, seed: u64) {
         row.pattern = 3;
     }
 
-    // A firm that did not exist two years ago and doubles every quarter.
+    // A new firm of the last two years that doubles every quarter.
     for i in fifth(1).step_by(2) {
         let quarter = [0, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3][random.below(15)];
         let row = &mut rows[i];
@@ -91,7 +91,7 @@ pub fn plant(rows: &mut [Row], products: &[Product], firms: &Firms, seed: u64) {
         row.pattern = 5;
     }
 
-    // Bearings that went straight to Russia go round through Kyrgyzstan from March 2022 on.
+    // Direct exports of bearings to Russia go through Kyrgyzstan from March 2022 on.
     let bearings = find(products, "848210");
     let event = day(2022, 3);
     for i in fifth(3) {
@@ -110,7 +110,7 @@ pub fn plant(rows: &mut [Row], products: &[Product], firms: &Firms, seed: u64) {
         row.pattern = if before { 0 } else { 6 };
     }
 
-    // Consignments of one buyer split under a threshold of 10,000: same day, same code.
+    // Consignments of one buyer, split under a threshold of 10,000: same day, same code.
     let toys = products.iter().position(|p| p.hs.starts_with("95")).unwrap_or(0) as u16;
     let mut i = fifth(4).start;
     while i + 8 < fifth(4).end {
@@ -130,7 +130,7 @@ pub fn plant(rows: &mut [Row], products: &[Product], firms: &Firms, seed: u64) {
         i += parts;
     }
 
-    // Duplicates: everything again but the declaration number.
+    // Duplicates: equal except for the declaration number.
     for i in fifth(5).step_by(3) {
         let from = random.below(start.max(1));
         if rows[from].pattern == 0 && rows[from].mirror == 0 {

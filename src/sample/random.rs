@@ -1,4 +1,4 @@
-//! Random numbers that depend on a seed and a name, not on the order they are drawn in.
+//! Random numbers that depend on a seed and a name, and not on the order in which they are drawn.
 
 use crate::stats::{self, scramble};
 
@@ -34,13 +34,13 @@ impl Random {
         radius * libm::cos(std::f64::consts::TAU * self.unit())
     }
 
-    /// Normal, but every twentieth is twice as wide: prices have heavier tails than the normal.
+    /// Normal, but every twentieth number has twice the standard deviation: prices have longer tails than the normal.
     pub fn contaminated(&mut self) -> f64 {
         let wide = self.unit() < 0.05;
         self.normal() * if wide { 2.0 } else { 1.0 }
     }
 
-    /// A rank below `n` with probability falling like 1 / (rank + 1), approximately.
+    /// A rank below `n`, with a probability of about 1 / (rank + 1).
     pub fn zipf(&mut self, n: usize) -> usize {
         let rank = libm::exp(self.unit() * libm::log(n as f64 + 1.0)) - 1.0;
         (rank as usize).min(n - 1)

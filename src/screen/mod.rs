@@ -1,4 +1,4 @@
-//! The screen: scores of several detectors into one ranked list of findings.
+//! The screen: scores of several detectors combined into one ranked list of findings.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::stats::exact_sum;
 use crate::store::{Role, Shipments, contents_of};
 use crate::table::table;
 
-/// p-values below this weigh no more: beyond it a tail model says nothing.
+/// The smallest p-value that counts in the ranking. Below it the model of a tail says nothing.
 const FLOOR: f64 = 1e-30;
 
 pub struct Findings {
@@ -24,8 +24,8 @@ pub struct Findings {
     pub rows: Vec<Vec<u32>>,
 }
 
-/// Benjamini-Hochberg within each detector, then findings in the order of evidence (-log10 p)
-/// times the size of what is at stake (log10 of the value out of line).
+/// Benjamini and Hochberg within each detector. Findings are ranked by evidence (-log10 p) times the size of the amount
+/// at stake (log10 of the value out of line).
 pub fn screen(ships: &Shipments, scores: &[SharedScores], fdr: f64, progress: &Progress) -> Result<Findings> {
     let mut lines: Vec<Line> = Vec::new();
     progress.begin("screening", scores.len() as u64);
@@ -48,7 +48,7 @@ pub fn screen(ships: &Shipments, scores: &[SharedScores], fdr: f64, progress: &P
     lines.sort_unstable_by(order);
     for run in lines.chunk_by_mut(|a, b| a.weight == b.weight && a.detector == b.detector) {
         progress.check()?;
-        // Groups are in the order of their keys; shipments that weigh the same are put in that of their content.
+        // Groups are sorted by their keys already. Shipments with equal weight are sorted by content.
         if run.len() == 1 || scores[run[0].detector].groups().is_some() {
             continue;
         }
@@ -96,8 +96,8 @@ fn value_of(ships: &Shipments, rows: &[Vec<u32>], progress: &Progress) -> Result
     Ok(Arc::new(progress.each(0..rows.len(), 1, sum)?.into_iter().collect::<Float64Array>()))
 }
 
-/// One row a shipment: `row`, `findings`, `p_value` by Cauchy combination, `reason` with those of
-/// all its findings; the smallest p-value first.
+/// One row for each shipment: `row`, `findings`, `p_value` by Cauchy combination, `reason` with those of all its
+/// findings. The smallest p-value comes first.
 pub fn by_shipment(findings: &RecordBatch, rows: &[Vec<u32>], progress: &Progress) -> Result<RecordBatch> {
     let p = findings.column_by_name("p_value").and_then(|c| c.as_primitive_opt::<Float64Type>().cloned());
     let reasons = findings.column_by_name("reason").and_then(|c| c.as_string_view_opt().cloned());
@@ -125,7 +125,7 @@ pub fn by_shipment(findings: &RecordBatch, rows: &[Vec<u32>], progress: &Progres
     table(columns, lines.len())
 }
 
-/// A finding before it is a line of the table.
+/// A finding before it becomes a row of the table.
 #[derive(Default)]
 struct Line {
     detector: usize,

@@ -1,4 +1,4 @@
-//! A column as dense numbers into the sorted list of its distinct values.
+//! A column as dense codes: positions in the sorted list of its distinct values.
 
 use std::sync::Arc;
 
@@ -6,9 +6,9 @@ use arrow::array::{Array, ArrayRef, AsArray, StringViewArray, StringViewBuilder}
 use arrow::buffer::ScalarBuffer;
 use rayon::prelude::*;
 
-/// `ids[row]` is the rank of the row's value among the distinct values in `labels`, which are in
-/// ascending order; a null has the code [`Codes::null`], one past the last label, so that nulls
-/// sort last. Ranks make codes independent of row order and comparable like the values.
+/// `ids[row]` is the rank of the row's value among the distinct values in `labels`, which are in ascending order. A
+/// null has the code [`Codes::null`], one after the last label, so that nulls sort last. Ranks do not depend on the
+/// order of rows, and compare like the values.
 #[derive(Debug)]
 pub struct Codes {
     pub ids: Vec<u32>,
@@ -20,13 +20,13 @@ impl Codes {
         self.labels.len() as u32
     }
 
-    /// The labels, where they are text.
+    /// The labels, if they are text.
     pub fn text(&self) -> Option<&StringViewArray> {
         self.labels.as_string_view_opt()
     }
 
-    /// The same rows under new texts: `relabel` gives for every label its new text, or `None` for
-    /// null. Labels that become equal share a code.
+    /// The same rows with new texts. `relabel` gives the new text of each label, or `None` for null. Labels that become
+    /// equal share a code.
     pub fn relabelled(mut self, relabel: &[Option<String>]) -> Codes {
         if self.text().is_some_and(|texts| texts.iter().eq(relabel.iter().map(Option::as_deref))) {
             return self; // nothing to do, as in most files
@@ -56,7 +56,7 @@ pub fn text_labels<'a>(labels: impl IntoIterator<Item = &'a str>) -> ArrayRef {
     Arc::new(builder.finish())
 }
 
-/// Whole numbers as an array of their own, for labels made here.
+/// Days as an array of labels.
 pub fn day_labels(days: Vec<i32>) -> ArrayRef {
     Arc::new(arrow::array::Date32Array::new(ScalarBuffer::from(days), None))
 }

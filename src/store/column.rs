@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::progress::Progress;
 use crate::store::numeric;
 
-/// Where the values of a column come from when they were not needed at first.
+/// Loads the values of a column that were not needed at first.
 pub trait Loader: Send + Sync {
     fn load(&self, progress: &Progress) -> Result<Vec<ArrayRef>>;
 }
@@ -27,9 +27,9 @@ pub struct Column {
     codes: OnceLock<Arc<Codes>>,
     numbers: OnceLock<Arc<Numbers>>,
     whole: OnceLock<Option<Arc<Whole>>>,
-    /// How its text spells numbers, where that is decided.
+    /// How its text spells numbers, once it is decided.
     pub(super) number_format: OnceLock<NumberFormat>,
-    /// The decimal sign of the other columns, for text that shows none.
+    /// The decimal sign of the other columns, used if its own text does not show one.
     pub(super) others: OnceLock<Decimal>,
 }
 
@@ -47,7 +47,7 @@ impl Column {
         }
     }
 
-    /// A column that `loader` fetches when it is first asked for.
+    /// A column that `loader` loads at first use.
     pub fn lazy(field: FieldRef, loader: Box<dyn Loader>) -> Column {
         Column {
             field,
@@ -66,7 +66,7 @@ impl Column {
         Column { number_format: self.number_format.clone(), others: self.others.clone(), ..Column::new(field, chunks) }
     }
 
-    /// Whether its values are at hand.
+    /// Whether its values are in memory.
     pub fn is_loaded(&self) -> bool {
         self.chunks.get().is_some()
     }
@@ -79,7 +79,7 @@ impl Column {
         self.field.data_type()
     }
 
-    /// The type of the values, whatever encodes them.
+    /// The type of the values, without any dictionary.
     pub fn value_kind(&self) -> &DataType {
         match self.kind() {
             DataType::Dictionary(_, value) => value,
@@ -91,7 +91,7 @@ impl Column {
         encode::is_text(self.value_kind())
     }
 
-    /// Whether sums and means make sense.
+    /// Whether sums and means have a meaning.
     pub fn is_number(&self) -> bool {
         self.value_kind().is_numeric()
     }
@@ -120,7 +120,7 @@ impl Column {
         encode::encode(self.chunks(progress)?, progress)
     }
 
-    /// The column as doubles, NaN for null, with the faults of its text if it is text.
+    /// The column as doubles, NaN for null, with the faults if it is text.
     pub fn numbers(&self, progress: &Progress) -> Result<Arc<Numbers>> {
         if let Some(numbers) = self.numbers.get() {
             return Ok(numbers.clone());
@@ -131,7 +131,7 @@ impl Column {
         Ok(self.numbers.get_or_init(|| Arc::new(made)).clone())
     }
 
-    /// The column as whole numbers, where doubles would round them.
+    /// The column as whole numbers, if doubles would round them.
     pub fn whole(&self, progress: &Progress) -> Result<Option<Arc<Whole>>> {
         if let Some(whole) = self.whole.get() {
             return Ok(whole.clone());
@@ -140,7 +140,7 @@ impl Column {
         Ok(self.whole.get_or_init(|| made.map(Arc::new)).clone())
     }
 
-    /// Faults met while reading the text as numbers, if that was done.
+    /// The faults from reading the text as numbers, if that was done.
     pub fn number_faults(&self) -> &[(u32, &'static str)] {
         self.numbers.get().map_or(&[], |n| &n.faults)
     }
@@ -150,7 +150,7 @@ impl Column {
         self.raws([row], &Progress::default()).ok()?.pop()?
     }
 
-    /// The cells of these rows, in ascending order, as texts.
+    /// The cells of these rows as texts. The rows are in ascending order.
     pub fn raws(&self, rows: impl IntoIterator<Item = usize>, progress: &Progress) -> Result<Vec<Option<String>>> {
         let mut texts = Vec::new();
         let mut chunks = self.chunks.get().map_or(&[][..], Vec::as_slice).iter();

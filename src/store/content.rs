@@ -1,4 +1,4 @@
-//! What a record holds as one number, the same in every order, part and copy of its source.
+//! The content of a record as one number. It is the same in any order, part or copy of the source.
 
 use rayon::prelude::*;
 
@@ -7,7 +7,7 @@ use crate::progress::Progress;
 use crate::stats::mix;
 use crate::store::{Shipments, label_texts};
 
-/// A text as a number that is the same on every machine.
+/// A hash of a text that is the same on every machine.
 pub fn text_hash(text: &str) -> u64 {
     let mut hash = text.len() as u64;
     for chunk in text.as_bytes().chunks(8) {
@@ -18,8 +18,8 @@ pub fn text_hash(text: &str) -> u64 {
     hash
 }
 
-/// A number for the content of each record, by the texts of its cells: codes would differ between a part of a
-/// source and a copy of that part.
+/// A hash of the content of each record, from the texts of its cells. Codes would differ between a part of a source and
+/// a copy of that part.
 pub fn contents(ships: &Shipments, progress: &Progress) -> Result<Vec<u64>> {
     let mut content = vec![0u64; ships.len()];
     for column in ships.store.own_columns() {
@@ -39,7 +39,7 @@ pub fn contents(ships: &Shipments, progress: &Progress) -> Result<Vec<u64>> {
     Ok(content)
 }
 
-/// The same of single rows of the source, for the few that need it: whole columns are not encoded.
+/// The same for some rows of the source, without encoding whole columns.
 pub fn contents_of(ships: &Shipments, rows: &[u32], progress: &Progress) -> Result<Vec<u64>> {
     let columns = ships.store.own_columns();
     for column in columns {

@@ -1,5 +1,5 @@
-//! Values brought to one currency, row by row: value times rate, so that neither the order of rows nor the number of
-//! threads changes a bit. The column of the source stays; a new one takes the role.
+//! Values converted to one currency, row by row: value times rate, so that neither the order of rows nor the number of
+//! threads changes a bit. The original column stays; a new column takes the role.
 
 mod note;
 mod pricing;
@@ -25,31 +25,31 @@ use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::store::currency;
 
-/// Rows that a thread takes at a time.
+/// Rows for a thread at a time.
 const STEP: usize = 1 << 16;
 
-/// What is asked for beside the rates.
+/// The arguments besides the rates.
 pub struct Conversion<'a> {
-    /// What the rates are, for the note.
+    /// A description of the rates, for the note.
     pub source: &'a str,
-    /// The currency of all values, where the user says it.
+    /// The currency of all values, if the user gives it.
     pub from: Option<&'static str>,
-    /// The period whose mean is taken, at least; without it what each date tells.
+    /// The shortest period for a mean of rates. Without it, the period that each date gives.
     pub every: Option<Every>,
     /// One period for all rows, instead of their own dates.
     pub date: Option<Period>,
 }
 
-/// The currencies of the values: of all rows, or by a column.
+/// The currencies of the values: one for all rows, or those of a column.
 pub struct Currencies {
-    /// The column that names them, and the number of its label in each row.
+    /// The column of currencies, and the code of each row.
     ids: Option<(String, Arc<super::codes::Codes>)>,
-    /// The text and what it says, a label each; nulls come last.
+    /// The text and the meaning of each label; null is last.
     labels: Vec<(String, Named)>,
 }
 
 impl Currencies {
-    /// Of the values of a store, or those that the user states.
+    /// The currencies of the values of a store, or the one that the user gives.
     fn of(store: &Store, from: Option<&'static str>, progress: &Progress) -> Result<Currencies> {
         let one = |code: &'static str| Currencies {
             ids: None,
@@ -82,7 +82,7 @@ impl Currencies {
         Ok(Currencies { ids: Some((store.columns[role.column].name().to_owned(), codes)), labels })
     }
 
-    /// Which labels rows with a value have.
+    /// Which labels occur in rows with a value.
     fn seen(&self, ships: &Shipments, values: &[f64], progress: &Progress) -> Result<Vec<bool>> {
         let mut seen = vec![false; self.labels.len()];
         for row in ships.rows.iter() {
@@ -97,7 +97,7 @@ impl Currencies {
     }
 }
 
-/// The codes of the currencies that rows with a value have, in order.
+/// The codes of the currencies of rows with a value, sorted.
 pub fn currencies(ships: &Shipments, from: Option<&'static str>, progress: &Progress) -> Result<Vec<&'static str>> {
     let store = &*ships.store;
     let values = store.role_numbers(Role::Value, progress)?;
@@ -114,7 +114,7 @@ pub fn currencies(ships: &Shipments, from: Option<&'static str>, progress: &Prog
 /// The shipments with their values in the currency of the rates.
 pub fn convert(ships: &Shipments, rates: &Rates, asked: &Conversion, progress: &Progress) -> Result<Shipments> {
     let store = &*ships.store;
-    // What whole columns show is decided before columns change their roles.
+    // Decisions that need whole columns are made before columns change their roles.
     store.settle(progress)?;
     let values = store.role_numbers(Role::Value, progress)?;
     let currencies = Currencies::of(store, asked.from, progress)?;
@@ -167,7 +167,7 @@ pub fn convert(ships: &Shipments, rates: &Rates, asked: &Conversion, progress: &
     Ok(Shipments { store: Arc::new(store.with_values(column, rates.to, notes)), rows: ships.rows.clone() })
 }
 
-/// `value_usd`, or the first of `value_usd_2`, ... that no column has.
+/// `value_usd`, or the first free name of `value_usd_2`, ...
 fn new_name(store: &Store, to: &str) -> String {
     let name = format!("value_{}", to.to_lowercase());
     let numbered = (2..).map(|n| format!("{name}_{n}"));
@@ -175,8 +175,8 @@ fn new_name(store: &Store, to: &str) -> String {
 }
 
 impl Store {
-    /// The same columns and one more, last of the source's own, which takes the role of the value. What was read of
-    /// the others is shared.
+    /// The same columns and a new one at the end, which takes the role of the value. What was read of the other columns
+    /// is shared.
     fn with_values(&self, column: Column, to: &'static str, told: Vec<String>) -> Store {
         let at = self.own;
         let moved = |column: usize| if column >= at { column + 1 } else { column };
@@ -184,7 +184,7 @@ impl Store {
         columns.insert(at, Arc::new(column));
         let mut roles = self.roles.map(|role| role.map(|a| Assigned { column: moved(a.column), ..a }));
         roles[Role::Value as usize] = Some(Assigned { column: at, factor: 1.0 });
-        // Not every row is in the currency that the column names any more.
+        // The column of currencies no longer gives the currency of the values.
         roles[Role::Currency as usize] = None;
         let kept = |role: Role| role != Role::Value && role != Role::Currency;
         let mut numbers = self.numbers.clone();

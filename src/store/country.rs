@@ -1,4 +1,4 @@
-//! Countries: codes and names of many kinds to one ISO 3166-1 alpha-2 key.
+//! Countries: from codes and names of many kinds to ISO 3166-1 alpha-2 codes.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
@@ -16,9 +16,9 @@ struct Table {
     three: HashMap<&'static str, &'static str>,
     number: HashMap<u32, &'static str>,
     name: HashMap<String, &'static str>,
-    /// Numbers of areas that are no countries.
+    /// Numbers of areas that are not countries.
     areas: HashSet<u32>,
-    /// Codes whose reading is told, and in which words.
+    /// Codes whose reading is mentioned in a note, with the words of the note.
     told: HashMap<&'static str, &'static str>,
 }
 
@@ -67,8 +67,8 @@ fn number(text: &str) -> Option<u32> {
     (text.len() <= 3 && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok()).flatten()
 }
 
-/// The ISO 3166-1 alpha-2 code of a country given as alpha-2, alpha-3 or M49 code or by name, in any
-/// case and spelling of the table; `None` for anything else.
+/// The ISO 3166-1 alpha-2 code of a country, given as an alpha-2, alpha-3 or M49 code or as a name, in any case and any
+/// spelling of the table; `None` for anything else.
 pub fn key(text: &str) -> Option<&'static str> {
     let text = text.trim();
     match number(text) {
@@ -115,26 +115,26 @@ fn named(text: &str) -> Option<&'static str> {
     }
     let name = folded(text);
     let found = table().name.get(&name).copied();
-    // The Netherlands, Republic of X: an article alone makes no other country.
+    // The Netherlands, Republic of X: an article does not change the country.
     found.or_else(|| table().name.get(name.strip_prefix("the")?).copied())
 }
 
-/// How the numbers and the letters NA of one column are meant.
+/// The meaning of numbers and of the letters NA in one column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CountryFormat {
     /// All numbers of the column are M49 codes.
     pub m49: bool,
-    /// NA is "not available": the column holds names or codes of three letters.
+    /// NA means "not available": the column holds names or codes of three letters.
     pub na_is_null: bool,
 }
 
-/// What was made of a column's labels.
+/// The countries of a column's labels.
 pub struct Countries {
-    /// The new label of each label; `None` for null.
+    /// The new text of each label; `None` for null.
     pub labels: Vec<Option<String>>,
-    /// Labels that name no country and stay as they are.
+    /// Labels that are not countries and stay as they are.
     pub unknown: Vec<bool>,
-    /// For each label what is to be told of it.
+    /// The note for each label, if any.
     pub told: Vec<Option<&'static str>>,
     pub format: CountryFormat,
 }
@@ -190,8 +190,8 @@ impl CountryFormat {
     }
 }
 
-/// What to tell of a role's column: numbers that are M49, codes with a meaning of their own, and what
-/// is no country, with the number of rows of each label in `rows`.
+/// The notes on a role's column: numbers that are M49 codes, codes with a special meaning, and texts that are not
+/// countries. `rows` is the number of rows of each label.
 pub fn notes(role: &str, column: &str, texts: &[Option<String>], made: &Countries, rows: &[usize]) -> Vec<String> {
     let mut notes = Vec::new();
     let told = |(t, l): &(&String, &Option<String>)| number(t.trim()).is_some() && l.as_ref().is_some_and(|l| l != *t);
@@ -277,7 +277,7 @@ mod tests {
     fn the_column_decides_what_its_numbers_and_na_mean() {
         let some = |t: &str| Some(t.to_owned());
         assert_eq!(labels(&["4", "710", "0"]), [some("AF"), some("ZA"), some("0")]);
-        // Japan's customs have numbers of their own.
+        // Japan's customs have their own numbers.
         assert_eq!(labels(&["103", "105", "156"]), [some("103"), some("105"), some("156")]);
         assert_eq!(labels(&["NA", "BW"]), [some("NA"), some("BW")]);
         assert_eq!(labels(&["NA"]), [some("NA")]);

@@ -1,5 +1,5 @@
-//! Words and signs that name a currency: beside a number (`USD 12`, `12 €`, `Rs. 5`), as a cell of a column of
-//! currencies, in the name of a column. All are lines of `data/currencies.csv`.
+//! Words and signs of currencies: beside a number (`USD 12`, `12 €`, `Rs. 5`), as a cell of a column of currencies, and
+//! in the name of a column. All are in `data/currencies.csv`.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::OnceLock;
@@ -8,13 +8,13 @@ use super::nothing::is_nothing;
 use super::spelling::folded;
 
 const DATA: &str = include_str!("data/currencies.csv");
-/// Letters of the code of a currency by ISO 4217.
+/// The length of an ISO 4217 code.
 const CODE: usize = 3;
 
-/// What a word names, and where it counts.
+/// The meaning of a word, and where it is valid.
 #[derive(Clone, Copy)]
 struct Word {
-    /// The code; with a question mark where several currencies share the word.
+    /// The code; with a question mark if several currencies share the word.
     currency: &'static str,
     beside_amounts: bool,
     in_cells: bool,
@@ -38,12 +38,12 @@ fn words() -> &'static HashMap<&'static str, Word> {
     WORDS.get_or_init(|| lines().collect())
 }
 
-/// A currency that a text names.
+/// A currency named by a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Currency {
-    /// By ISO 4217.
+    /// ISO 4217.
     pub code: &'static str,
-    /// False where several currencies share the word; the code is then that of the most frequent one.
+    /// False if several currencies share the word. The code is then that of the most frequent one.
     pub sure: bool,
 }
 
@@ -54,15 +54,15 @@ impl Word {
     }
 }
 
-/// In what a source says that its values are.
+/// The currency that a source gives for its values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Stated {
-    /// It says nothing, or that each record has a currency of its own.
+    /// None, or a separate currency for each record.
     #[default]
     Open,
-    /// In one currency that is not told: that of the country, or one of several that share a word.
+    /// One unknown currency: that of the country, or one of several that share a word.
     Untold,
-    /// By ISO 4217.
+    /// ISO 4217.
     Code(&'static str),
 }
 
@@ -85,12 +85,12 @@ impl Stated {
     }
 }
 
-/// What a cell of a column of currencies says.
+/// The meaning of a cell of a column of currencies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Named {
     Nothing,
     Known(Currency),
-    /// A word that names no currency, or too many.
+    /// A word that is not a currency, or several currencies.
     Unknown,
 }
 
@@ -101,13 +101,13 @@ pub fn named(cell: &str) -> Named {
         return Named::Nothing;
     }
     let lower = text.to_lowercase();
-    // `U.S. DOLLAR` and `us  dollar` are one.
+    // `U.S. DOLLAR` and `us dollar` are equal.
     let plain = lower.replace('.', "").split_whitespace().collect::<Vec<_>>().join(" ");
     let word = [lower.as_str(), &plain].into_iter().find_map(|t| words().get(t).filter(|w| w.in_cells));
     word.and_then(|w| w.currency()).map_or(Named::Unknown, Named::Known)
 }
 
-/// The code that a text means without doubt.
+/// The code of a text that has only one meaning.
 pub fn code(text: &str) -> Option<&'static str> {
     match named(text) {
         Named::Known(currency) if currency.sure => Some(currency.code),
@@ -115,7 +115,7 @@ pub fn code(text: &str) -> Option<&'static str> {
     }
 }
 
-/// The currency that a column's name states, from the name's words and the whole of it, both folded: `USD` of
+/// The currency in the name of a column, from the words of the name and the whole name, both folded: `USD` in
 /// `CIF_VALUE_IN_USD` or `TOTALVALUEUSD`. `Some(None)` is a word that several currencies share.
 pub fn of_name(tokens: &[String], whole: &str) -> Option<Option<Currency>> {
     static WORDS: OnceLock<Vec<(String, Word)>> = OnceLock::new();
@@ -146,11 +146,11 @@ fn known(word: &str) -> Option<&'static str> {
     words().get(word.to_lowercase().as_str()).filter(|w| w.beside_amounts).map(|w| w.currency)
 }
 
-/// The amount without the currency before or behind it, and the currency. A word that is no
-/// currency stays, so that the whole is no number.
+/// The amount without the currency before or after it, and the currency. A word that is not a currency stays, so that
+/// the result is not a number.
 pub fn strip(text: &str) -> (&str, Option<&'static str>) {
     let mut head = text.find(|c| !is_part(c)).unwrap_or(text.len());
-    // The point of `$.50` is the number's own; that of `Rs.50` is not.
+    // The point in `$.50` belongs to the number; that in `Rs.50` does not.
     if let Some(before) = text[..head].strip_suffix('.')
         && before.ends_with(is_sign)
     {
@@ -166,7 +166,7 @@ pub fn strip(text: &str) -> (&str, Option<&'static str>) {
     }
 }
 
-/// What to tell of a number column whose cells name several currencies, from its texts.
+/// The note on a number column whose cells name several currencies, from its texts.
 pub fn note<'a>(column: &str, texts: impl IntoIterator<Item = &'a [u8]>) -> Option<String> {
     let named = texts.into_iter().filter(|t| t.iter().any(|b| !matches!(b, b'0'..=b'9' | b'.' | b',' | b'-')));
     let named = named.filter_map(|t| std::str::from_utf8(t).ok()).filter_map(|t| {

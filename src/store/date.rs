@@ -1,4 +1,4 @@
-//! Dates as customs files spell them.
+//! Dates in the spellings of customs files.
 
 use chrono::{Datelike, NaiveDate, Weekday};
 
@@ -6,14 +6,14 @@ use super::digits::DateFormat;
 use super::month::month_named;
 use super::number::is_missing;
 
-/// Which of two numbers in `3/1/2023` is the day.
+/// The position of the day in `3/1/2023`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DateOrder {
     DayFirst,
     MonthFirst,
 }
 
-/// What the dates of a column tell: a year, or the day.
+/// The precision of a date: a year, a quarter, a month or a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Grain {
     Year,
@@ -49,8 +49,8 @@ pub const IMPOSSIBLE: &str = "no such day in the calendar";
 pub const OUTSIDE: &str = "not a date between the years 1900 and 2100";
 const EPOCH_CE: i32 = 719_163;
 
-/// The years 1900 to 2100, in days since 1970-01-01. Anything else is a slip of the keyboard or
-/// stands for "not known", whatever the source holds: texts, numbers or dates.
+/// The years 1900 to 2100, in days since 1970-01-01. Other dates are typing errors or stand for "unknown", whether the
+/// source holds texts, numbers or dates.
 pub const CALENDAR: std::ops::RangeInclusive<i32> = -25_567..=47_846;
 
 pub fn day(year: i32, month: u32, day: u32) -> Result<i32, &'static str> {
@@ -79,13 +79,13 @@ pub fn full_year(digits: &str) -> Option<i32> {
     }
 }
 
-/// Words around a date that say nothing more.
+/// Words around a date without a meaning of their own.
 const FILLERS: [&str; 31] = [
     "de", "del", "do", "of", "the", "st", "nd", "rd", "th", "er", "г", "года", "год", "年", "月", "日", "号", "년",
     "월", "일", "mon", "tue", "wed", "thu", "fri", "sat", "sun", "monday", "tuesday", "thursday", "friday",
 ];
 
-/// Digits and words of a date; a time of day behind it is cut off.
+/// The digits and words of a date, without the time of day.
 fn tokens(text: &str) -> (Vec<&str>, Option<char>) {
     let date = without_time(text);
     let mut parts = Vec::new();
@@ -126,7 +126,7 @@ fn is_filler(part: &str) -> bool {
     !part.as_bytes()[0].is_ascii_digit() && FILLERS.contains(&part.to_lowercase().as_str())
 }
 
-/// `1 Mar 2023 10:00`, `2023-03-01T10:20:30Z`: the hours stand before the first colon.
+/// `1 Mar 2023 10:00`, `2023-03-01T10:20:30Z`: the hours are before the first colon.
 fn without_time(text: &str) -> &str {
     let Some(colon) = text.find(':') else { return text };
     let head = text[..colon].trim_end_matches(|c: char| c.is_ascii_digit());
@@ -146,7 +146,7 @@ pub fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// The two numbers of a label whose order is in doubt: `3/1/2023`.
+/// The two numbers of a label whose order is uncertain: `3/1/2023`.
 pub fn doubtful(text: &str) -> Option<(u32, u32)> {
     let (parts, separator) = tokens(text.trim());
     let [a, b, y] = parts[..] else { return None };
@@ -157,7 +157,7 @@ pub fn doubtful(text: &str) -> Option<(u32, u32)> {
     Some((a.parse().ok()?, b.parse().ok()?))
 }
 
-/// Reads one label by itself, as whatever it can be.
+/// Reads one label by itself, in any form.
 pub fn parse_date(text: &str, order: DateOrder) -> DateCell {
     let (format, _) = DateFormat::of([text], Some(order));
     match read(text, &format) {
@@ -167,7 +167,7 @@ pub fn parse_date(text: &str, order: DateOrder) -> DateCell {
     }
 }
 
-/// Reads one label of a column; `None` where nothing is there.
+/// Reads one label of a column; `None` for a missing value.
 pub fn read(text: &str, format: &DateFormat) -> Option<Spelled> {
     let text = text.trim();
     if is_missing(text.as_bytes()) {
@@ -179,8 +179,8 @@ pub fn read(text: &str, format: &DateFormat) -> Option<Spelled> {
     Some(parse_parts(text, format.order).unwrap_or(Err(NOT_A_DATE)))
 }
 
-/// The digits of a label that is a number: `20230115`, `2021.0`, `44927.25`, and what stands before
-/// words in `202352-Jan.-Dec. 2023`.
+/// The digits of a label that is a number: `20230115`, `2021.0`, `44927.25`, and those before the words in
+/// `202352-Jan.-Dec. 2023`.
 pub fn leading_digits(text: &str) -> Option<&str> {
     let text = without_time(text.trim());
     let end = text.bytes().position(|b| !b.is_ascii_digit()).unwrap_or(text.len());
@@ -213,7 +213,7 @@ fn parse_parts(text: &str, order: DateOrder) -> Option<Spelled> {
     let exact = |y: i32, m: u32, d: u32| Some(day(y, m, d).map(|d| (d, Grain::Day)));
     let is_quarter = |t: &str| matches!(t, "Q" | "q" | "T" | "t" | "кв");
     match parts[..] {
-        // 2023M03, 2023Q1, Mar2023 come apart at the change from digit to letter.
+        // 2023M03, 2023Q1 and Mar2023 are divided between digits and letters.
         [year, letter, n] if year4(year).is_some() && is_digits(n) && matches!(letter, "M" | "m") => {
             month(year4(year)?, number(n)?)
         }

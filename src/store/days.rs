@@ -21,7 +21,7 @@ use super::shipments::{label_texts, rows_of};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
-/// Stands for a null day; no calendar reaches it.
+/// Stands for a null day. It lies outside every calendar.
 pub const NULL_DAY: i32 = i32::MIN;
 const EPOCH_CE: i32 = 719_163;
 const DAY_SECONDS: i64 = 86_400;
@@ -30,14 +30,14 @@ const DAY_SECONDS: i64 = 86_400;
 pub struct Days {
     pub values: Vec<i32>,
     pub faults: Vec<(u32, &'static str)>,
-    /// The finest that any of the dates tells.
+    /// The finest precision of all dates.
     pub grain: Grain,
-    /// What each row tells, where that differs from row to row.
+    /// The precision of each row, if they differ.
     pub grains: Option<Arc<Vec<Grain>>>,
     /// How texts and numbers were read; `None` for columns of dates.
     pub format: Option<DateFormat>,
     pub told: Vec<Told>,
-    /// Labels of whole years or quarters of which other labels name parts, with their rows.
+    /// Labels of whole years or quarters, with their rows, if other labels are parts of these periods.
     pub wider: Vec<Wider>,
 }
 
@@ -49,7 +49,7 @@ pub struct Wider {
     pub rows: Vec<u32>,
 }
 
-/// Reads the column as `format` says, or as its own labels show.
+/// Reads the column with `format`, or as its own labels show.
 pub fn read(
     column: &Column,
     order: Option<DateOrder>,
@@ -70,7 +70,7 @@ fn dates(column: &Column, progress: &Progress) -> Result<Days> {
     let mut values = Vec::new();
     for chunk in column.chunks(progress)? {
         progress.check()?;
-        // Dictionaries of dates are rare: their values are spread over the rows.
+        // Dictionaries of dates are rare, so they are expanded.
         let plain = match chunk.as_any_dictionary_opt() {
             Some(_) => arrow::compute::cast(chunk, column.value_kind())?,
             None => chunk.clone(),
@@ -98,7 +98,7 @@ fn dates(column: &Column, progress: &Progress) -> Result<Days> {
     Ok(Days { values, faults, grain: Grain::Day, grains: None, format: None, told: Vec::new(), wider: Vec::new() })
 }
 
-/// A day that is there but in no calendar.
+/// A date that exists but lies outside the calendar.
 const NO_DAY: i32 = i32::MAX;
 
 fn append(chunk: &ArrayRef, days: &mut Vec<i32>) -> Result<()> {
@@ -126,7 +126,7 @@ fn whole(day: i64) -> i32 {
     within(day).unwrap_or(NO_DAY)
 }
 
-/// Timestamps by the clock of their own time zone, where they have one.
+/// Timestamps in the local time of their time zone, if they have one.
 fn timestamps<T: ArrowTimestampType>(chunk: &ArrayRef, second: i64, days: &mut Vec<i32>) -> Result<()> {
     let times = chunk.as_primitive::<T>();
     match times.timezone() {
@@ -175,7 +175,7 @@ fn labels(column: &Column, order: Option<DateOrder>, format: Option<DateFormat>,
     Ok(Days { values, faults, grain, grains, format: Some(format), told: sentences, wider })
 }
 
-/// The labels of whole periods of which other labels name parts.
+/// Labels of whole periods, if other labels are parts of them.
 fn wider(cells: &[Option<Spelled>], texts: &[Option<String>], codes: &Codes) -> Vec<Wider> {
     let known = || cells.iter().enumerate().filter_map(|(at, cell)| Some((at, cell.as_ref()?.ok()?)));
     let of = |grain: Grain, day: i32| match grain {

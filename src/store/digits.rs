@@ -1,16 +1,16 @@
-//! How the dates of one column are meant: the order of day and month, and where year, month and
-//! day stand in those that are digits alone. Distinct texts vote, so rows may come in any order.
+//! The format of the dates of one column: the order of day and month, and the positions of year, month and day in
+//! digits without separators. Distinct texts vote, so the order of rows does not matter.
 
 use super::date::{
     DateOrder, Grain, IMPOSSIBLE, NOT_A_DATE, Spelled, day, doubtful, full_year, leading_digits, week, within,
 };
 
-/// Excel's number for 1970-01-01.
+/// 1970-01-01 as a serial number of Excel.
 const SERIAL_EPOCH: i64 = 25_569;
 const SERIAL: &str = "E";
 
-/// What digits of each length may mean, the usual meaning first. Y, M, D and W are digits of the year,
-/// the month, the day and the week; E is Excel's number of days.
+/// The possible meanings of digits by length, the usual one first. Y, M, D and W are digits of the year, month, day and
+/// week; E is a serial number of Excel.
 const MEANINGS: [(usize, &[&str]); 6] = [
     (4, &["YYYY", "YYMM", "MMYY"]),
     (5, &[SERIAL]),
@@ -20,7 +20,7 @@ const MEANINGS: [(usize, &[&str]); 6] = [
     (9, &["0YYYYMMDD"]),
 ];
 
-/// Meanings of the length below, whose first zero is lost.
+/// Meanings of the length below, for codes without their first zero.
 const SHORTENED: [(&str, &str); 4] =
     [("YYYYMM", "YYYYM"), ("MMYYYY", "MYYYY"), ("DDMMYYYY", "DMMYYYY"), ("MMDDYYYY", "MDDYYYY")];
 
@@ -40,14 +40,14 @@ impl Default for DateFormat {
 }
 
 impl DateFormat {
-    /// Every length in its usual meaning.
+    /// The usual meaning for every length.
     fn plain(order: DateOrder) -> DateFormat {
         let mut meaning = [None; LONGEST];
         MEANINGS.iter().filter(|(n, _)| *n != 5).for_each(|(n, list)| meaning[*n] = Some(list[0]));
         DateFormat { order, meaning }
     }
 
-    /// What the texts of a column show. The notes say what was assumed; `order` is the user's word.
+    /// The format that the texts of a column show. The notes say what was assumed. `order` is given by the user.
     pub fn of<'a>(texts: impl IntoIterator<Item = &'a str>, order: Option<DateOrder>) -> (DateFormat, Vec<Told>) {
         let mut pairs: Vec<(u32, u32)> = Vec::new();
         let mut digits: [Vec<&str>; LONGEST] = Default::default();
@@ -65,7 +65,7 @@ impl DateFormat {
             order
         });
         let mut format = DateFormat::plain(voted);
-        // Six and eight digits first: they say what the shorter ones have lost.
+        // Six and eight digits first: they show what the shorter ones have lost.
         for length in [4, 6, 8, 5, 7] {
             format.choose(length, &digits, order.is_some(), &mut told);
         }
@@ -104,7 +104,7 @@ impl DateFormat {
         }
     }
 
-    /// Reads a number of digits as the column has it.
+    /// Reads digits in the format of the column.
     pub fn read(&self, digits: &str) -> Spelled {
         match digits.len() {
             12 | 14 => by_meaning(&digits[..8], "YYYYMMDD"), // hours and minutes behind it
@@ -148,7 +148,7 @@ fn day_and_month(meaning: &str) -> bool {
 fn by_meaning(digits: &str, meaning: &str) -> Spelled {
     if meaning == SERIAL {
         let number: i64 = digits.parse().map_err(|_| NOT_A_DATE)?;
-        // Serial numbers below the 1970s look like any other number.
+        // Serial numbers before 1970 cannot be distinguished from other numbers.
         return if number < SERIAL_EPOCH { Err(NOT_A_DATE) } else { Ok((within(number - SERIAL_EPOCH)?, Grain::Day)) };
     }
     let part = |letter: u8| -> &str {
@@ -172,8 +172,8 @@ fn by_meaning(digits: &str, meaning: &str) -> Spelled {
     }
 }
 
-/// The order that the pairs show. 13/1 can only be a day first; where every second number is 1 and the
-/// first ones run from 1 to 12, months were dated by their first day.
+/// The order that the pairs show. 13/1 has the day first. If every second number is 1 and the first numbers run from 1
+/// to 12, months were dated by their first day.
 fn vote(pairs: &[(u32, u32)]) -> (DateOrder, Option<Told>) {
     let day_first = pairs.iter().filter(|(a, b)| *a > 12 && *b <= 12).count();
     let month_first = pairs.iter().filter(|(a, b)| *a <= 12 && *b > 12).count();
@@ -195,7 +195,7 @@ fn vote(pairs: &[(u32, u32)]) -> (DateOrder, Option<Told>) {
     }
 }
 
-/// What was decided about the dates of a column that is not plain.
+/// A decision on the dates of a column that is not obvious.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Told {
     Assumed,
@@ -206,7 +206,7 @@ pub enum Told {
 }
 
 impl Told {
-    /// The sentence for the column called `name`.
+    /// The sentence for the column `name`.
     pub fn sentence(&self, name: &str) -> String {
         match self {
             Told::Assumed => format!(
@@ -252,7 +252,7 @@ impl Told {
     }
 }
 
-/// How the dates among these texts of a column are read: a sentence, and which comes first where that matters.
+/// How the dates in these texts of a column are read: a sentence, and the order of day and month if it matters.
 pub fn date_spelling<'a>(name: &str, texts: impl Iterator<Item = &'a str>) -> (String, Option<DateOrder>) {
     let texts: Vec<&str> = texts.collect();
     let (format, told) = DateFormat::of(texts.iter().copied(), None);

@@ -1,5 +1,5 @@
-//! Cells that could not be read, and cells that were mended. The row stays; a faulty cell is null
-//! and the fault says why; a mended cell has the value that the repair tells.
+//! Cells that could not be read, and cells that were corrected. The row stays. A cell with a fault is null, and the
+//! fault gives the reason. A corrected cell has the value of the repair.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -8,9 +8,9 @@ use std::sync::Mutex;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
     pub row: u32,
-    /// The column's number, or [`Fault::BEYOND`] for cells past the last column.
+    /// The number of the column, or [`Fault::BEYOND`] for cells after the last column.
     pub column: u32,
-    /// The cell's text where the column no longer holds it.
+    /// The text of the cell, if the column no longer holds it.
     pub raw: Option<Box<str>>,
     pub reason: &'static str,
 }
@@ -19,18 +19,18 @@ impl Fault {
     pub const BEYOND: u32 = u32::MAX;
 }
 
-/// One cell that was mended: what it said, what it is now.
+/// One corrected cell: its text, and its new value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Repair {
     pub row: u32,
     pub column: u32,
-    /// The cell's text where the column no longer holds it.
+    /// The text of the cell, if the column no longer holds it.
     pub raw: Option<Box<str>>,
     pub value: Box<str>,
     pub reason: &'static str,
 }
 
-/// A reason that comes as text, from a copy: each is kept once, for as long as the program runs.
+/// A reason that comes as text, from a copy. Each is kept once until the program ends.
 pub fn reason(text: &str) -> &'static str {
     static KNOWN: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
     let mut known = KNOWN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

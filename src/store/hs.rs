@@ -3,7 +3,7 @@
 use super::codes::Codes;
 use super::shipments::rows_of;
 
-/// What a label turned out to be.
+/// The result of reading a label.
 #[derive(Debug, PartialEq, Eq)]
 pub enum HsCode {
     Code(String),
@@ -18,15 +18,14 @@ const FRACTION: &str = "not an HS code: it is a number with a fraction";
 const NEGATIVE: &str = "not an HS code: it is a negative number";
 const LONGEST: usize = 12;
 
-/// Headings in each of the chapters 01 to 09: what a code that lost its zero can begin with.
+/// The number of headings in each of the chapters 01 to 09. A code without its zero begins with one of them.
 const HEADINGS: [u32; 9] = [6, 11, 9, 10, 11, 4, 14, 14, 10];
 
 fn is_gap(c: char) -> bool {
     matches!(c, '.' | ' ' | '-' | '\u{a0}' | '\u{202f}' | '\u{2013}')
 }
 
-/// Reads one code: dots, spaces and dashes dropped, words behind it left out, 2 to 12 digits kept as
-/// text.
+/// Reads one code. Dots, spaces, dashes and words after it are removed; 2 to 12 digits stay as text.
 pub fn parse_hs(text: &str) -> HsCode {
     let text = text.trim();
     if super::number::is_missing(text.as_bytes()) {
@@ -40,7 +39,7 @@ pub fn parse_hs(text: &str) -> HsCode {
     }
     let end = text.find(|c: char| !(c.is_ascii_digit() || is_gap(c))).unwrap_or(text.len());
     let (code, rest) = text.split_at(end);
-    // `0202: Meat`, `02 Meat`, `01012100-Pure-bred horses`: something parts the code from the words.
+    // `0202: Meat`, `02 Meat`, `01012100-Pure-bred horses`: a sign separates the code from the words.
     let parted = code.ends_with(is_gap) || rest.starts_with([':', ';', ',', '_', '/', '|', '(', ']', '\t']);
     let words = rest.trim_start_matches(|c: char| !c.is_alphanumeric());
     let worded = parted && (words.starts_with(char::is_alphabetic) || rest == "]");
@@ -62,7 +61,7 @@ pub fn parse_hs(text: &str) -> HsCode {
     }
 }
 
-/// Without a spreadsheet's marks for "this is text": `="0101"`, `'0101`, `'0101'`.
+/// Removes the marks of spreadsheets for text: `="0101"`, `'0101`, `'0101'`.
 fn unquoted(text: &str) -> &str {
     let text = text.strip_prefix('=').unwrap_or(text);
     text.trim_matches(['\'', '"', '`', '\u{2018}', '\u{2019}', '\u{201c}', '\u{201d}']).trim()
@@ -73,13 +72,11 @@ fn unquoted(text: &str) -> &str {
 pub struct LostZeros([bool; LONGEST + 1]);
 
 impl LostZeros {
-    /// What the codes of a column show. `whole` says that the source stored integers, which have no
-    /// zeros in front; of texts one is known only where no code begins with a zero and codes one
-    /// digit longer are there.
+    /// The lost zeros that the codes of a column show. `whole` means that the source stored integers, which have no
+    /// leading zeros. For texts, zeros are lost only if no code begins with a zero and codes one digit longer exist.
     ///
-    /// HS chapters 01 to 09 lose one zero, so that codes of an odd length are one short, unless it is
-    /// the length of a national tariff: 9 digits in Japan, 11 in Taiwan. There the codes that are one
-    /// short have 8 or 10.
+    /// HS chapters 01 to 09 lose one zero, so codes of an odd length are one digit short, unless it is the length of a
+    /// national tariff: 9 digits in Japan, 11 in Taiwan. There the short codes have 8 or 10 digits.
     pub fn of<'a>(codes: impl Iterator<Item = &'a str> + Clone, whole: bool) -> LostZeros {
         let mut lengths = [0usize; LONGEST + 2];
         codes.clone().for_each(|c| lengths[c.len()] += 1);
@@ -90,7 +87,7 @@ impl LostZeros {
             return LostZeros(lost);
         }
         let mut of_longest = codes.filter(|c| c.len() == longest);
-        // A code that begins like no heading of chapters 01 to 09 has lost nothing.
+        // A code that does not begin like a heading of chapters 01 to 09 has lost nothing.
         let national = matches!(longest, 9 | 11) && of_longest.any(|c| !begins_short(c));
         for n in 1..=LONGEST {
             let odd = n % 2 == 1 && !(national && n == longest);
@@ -114,7 +111,7 @@ impl LostZeros {
     }
 }
 
-/// Whether the digits are those of a heading of chapters 01 to 09 without its zero.
+/// Whether the digits begin like a heading of chapters 01 to 09 without its zero.
 fn begins_short(code: &str) -> bool {
     let digit = |at: usize| code.as_bytes().get(at).map_or(0, |b| u32::from(b.saturating_sub(b'0')));
     let heading = digit(1) * 10 + digit(2);
@@ -124,7 +121,7 @@ fn begins_short(code: &str) -> bool {
     }
 }
 
-/// Codes, cells that are none, and cells that were mended.
+/// Codes, cells that are not codes, and corrected cells.
 pub struct HsColumn {
     pub codes: Codes,
     pub faults: Vec<(u32, &'static str)>,
@@ -132,8 +129,8 @@ pub struct HsColumn {
     pub lost: LostZeros,
 }
 
-/// A whole column: `texts` are its labels, `floating` says that the source stored fractions, `digits`
-/// cuts what a source adds behind its own code.
+/// A whole column. `texts` are its labels, `floating` means that the source stored fractions, `digits` is the length of
+/// the code without the source's own additions.
 pub fn read(
     raw: Codes,
     texts: &[Option<String>],
@@ -228,7 +225,7 @@ mod tests {
         assert_eq!(padded(&["10121", "854231"], true), ["010121", "854231"]);
         assert_eq!(padded(&["10121000", "854231000"], true), ["010121000", "854231000"]);
         assert_eq!(padded(&["1012100001", "85423100019"], true), ["01012100001", "85423100019"]);
-        // All of chapters 01 to 09 of a tariff of ten digits.
+        // All chapters from 01 to 09 of a tariff of ten digits.
         assert_eq!(padded(&["201100510", "409000025"], true), ["0201100510", "0409000025"]);
         assert_eq!(
             padded(&["1", "101", "10121", "85", "8542", "854231"], true),

@@ -1,4 +1,4 @@
-//! Values in several currencies, whose sums mean little: what a note and the summary say of them.
+//! Values in several currencies. Their sums have little meaning, so a note and the summary warn of them.
 
 use std::collections::BTreeSet;
 
@@ -15,12 +15,12 @@ use super::shipments::{Store, label_texts};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
-/// Currencies that are named with their rows; the others are counted.
+/// The number of currencies that are named with their rows; the others are counted.
 const SHOWN: usize = 4;
 const REMEDY: &str = "sums add them up as they stand; .convert(\"USD\") brings them to one";
 const BEGIN: &str = "the values are in ";
 
-/// What a cell is counted as: a code, or a word that names no currency as it stands.
+/// The name under which a cell is counted: a code, or the word itself.
 fn name(cell: &str) -> Option<String> {
     match named(cell) {
         Named::Nothing => None,
@@ -35,7 +35,7 @@ impl Store {
         self.earlier.currency.as_ref().unwrap_or(&self.currency)
     }
 
-    /// Tells once that the values are in several currencies; a copy of the rows keeps what was told of all.
+    /// Adds a note, once, that the values are in several currencies. A copy of some rows keeps the note on all rows.
     pub(super) fn tell_currencies(&self, progress: &Progress) -> Result<()> {
         if self.currencies_told.get().is_none() {
             if self.earlier.currency.is_none() {
@@ -47,7 +47,7 @@ impl Store {
         Ok(())
     }
 
-    /// A sentence where the rows that have a value have several currencies.
+    /// A sentence, if the rows with a value have several currencies.
     pub fn caution(&self, rows: &RowList, progress: &Progress) -> Result<Option<String>> {
         let (Some(_), Some(currency)) = (self.role(Role::Value), self.role(Role::Currency)) else { return Ok(None) };
         if *self.stated() != Stated::Open {
@@ -104,13 +104,13 @@ fn sentence(column: &str, found: &[(String, u64)]) -> String {
     format!("{BEGIN}{} currencies by {column:?} (rows: {}): {REMEDY}", found.len(), shown.join(", "))
 }
 
-/// Whether a note is the sentence above, which is wrong once the values are converted.
+/// Whether a note is the sentence above. After a conversion it is wrong.
 pub fn is_caution(note: &str) -> bool {
     note.starts_with(BEGIN) && note.ends_with(REMEDY)
 }
 
-/// Whether cells name more than one currency. It looks at the values of dictionaries, at a text only where the row
-/// before had another, and reads each text once.
+/// Whether cells name more than one currency. Only the values of dictionaries are read; of texts, only those that
+/// differ from the previous row, each once.
 fn several(chunks: &[ArrayRef], progress: &Progress) -> Result<bool> {
     let parts: Result<Vec<BTreeSet<String>>> = chunks
         .par_iter()

@@ -1,5 +1,5 @@
-//! The shipments in memory. Columns stay as they came; what a computation needs of them (dense
-//! codes, plain numbers, days) is read from them once, when first asked for, and kept.
+//! The shipments in memory. Columns stay as they came. What a computation needs of them (dense codes, plain numbers,
+//! days) is read once, at first use, and kept.
 
 mod codes;
 mod column;

@@ -1,4 +1,4 @@
-//! Months by name, in the languages of customs files.
+//! Names of months in the languages of customs files.
 
 use std::sync::OnceLock;
 
@@ -8,7 +8,7 @@ const DATA: &str = include_str!("data/months.csv");
 /// The shortest word that names a month: `mar`, `мая`.
 const SHORTEST: usize = 3;
 
-/// Folded names and their months.
+/// Folded names with their months.
 fn names() -> &'static [(String, u32)] {
     static NAMES: OnceLock<Vec<(String, u32)>> = OnceLock::new();
     NAMES.get_or_init(|| {
@@ -17,8 +17,8 @@ fn names() -> &'static [(String, u32)] {
     })
 }
 
-/// The month that a word names: a whole name or its beginning, in English, Spanish, Portuguese,
-/// French, German, Russian or Turkish. `None` where it could be two.
+/// The month of a word: a whole name or its beginning, in English, Spanish, Portuguese, French, German, Russian or
+/// Turkish. `None` if it could be two.
 pub fn month_named(word: &str) -> Option<u32> {
     let word = folded(word);
     if word.chars().count() < SHORTEST {

@@ -1,7 +1,7 @@
-//! Column names that every library takes.
+//! Column names that every library accepts.
 
-/// For each name that holds a NUL, which would end it in the middle wherever names are C strings, another
-/// without: what is left of it, told from the other names by a number.
+/// A new name for each name with a NUL, which would end it wherever names are C strings: the name without it, plus a
+/// number if another column has that name.
 pub fn without_nul<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Option<String>> {
     let names: Vec<&str> = names.collect();
     let mut taken: Vec<String> = names.iter().filter(|n| !n.contains('\0')).map(|n| (*n).to_owned()).collect();

@@ -1,4 +1,4 @@
-//! Words that stand for nothing where a firm or a description is expected.
+//! Words for a missing value in columns of firms or descriptions.
 
 use arrow::array::{Array, BooleanArray};
 use arrow::compute::filter;
@@ -8,7 +8,7 @@ use super::codes::Codes;
 use super::role::Role;
 use crate::error::Result;
 
-/// In lower case; `NA`, `null`, `-` and the like are known everywhere.
+/// In lower case. `NA`, `null`, `-` and the like are handled elsewhere.
 const NOTHING: [&str; 34] = [
     "not available",
     "not applicable",
@@ -45,10 +45,10 @@ const NOTHING: [&str; 34] = [
     "нет данных",
     "не указан",
 ];
-/// Longest of the words, in bytes.
+/// The length of the longest word, in bytes.
 const LONGEST: usize = 24;
 
-/// Whether a text says that there is nothing: blank, a dash, `NULL`, `not available`.
+/// Whether a text means a missing value: blank, a dash, `NULL`, `not available`.
 pub fn is_nothing(text: &str) -> bool {
     let text = text.trim();
     if text.len() > LONGEST {
@@ -59,7 +59,7 @@ pub fn is_nothing(text: &str) -> bool {
         || NOTHING.contains(&text.to_lowercase().as_str())
 }
 
-/// Whether a bill of lading names no consignee: it is made out to order.
+/// Whether a bill of lading has no named consignee: it is made out to order.
 pub fn is_to_order(text: &str) -> bool {
     const ORDERS: [&str; 7] =
         ["TO ORDER", "TO THE ORDER", "TO ORDERS", "ORDER OF", "A LA ORDEN", "A ORDEN", "AN ORDER"];
@@ -74,8 +74,8 @@ pub fn is_to_order(text: &str) -> bool {
     ORDERS.iter().any(|order| whole(order)) || text.trim().eq_ignore_ascii_case("order")
 }
 
-/// A column of firms or descriptions without the words for nothing; `None` where there are none.
-/// Also a note on consignments made out to order.
+/// A column of firms or descriptions without the words for a missing value; `None` if there are none. Also a note on
+/// consignments to order.
 pub fn read(role: Role, raw: &Codes) -> Result<(Option<Codes>, Option<String>)> {
     let Some(texts) = raw.text() else { return Ok((None, None)) };
     let firm = matches!(role, Role::Exporter | Role::Importer);
@@ -90,7 +90,7 @@ pub fn read(role: Role, raw: &Codes) -> Result<(Option<Codes>, Option<String>)> 
     let mut map = Vec::with_capacity(kinds.len() + 1);
     let mut kept = 0u32;
     for (nothing, order) in &kinds {
-        // Dropping sorted labels keeps the rest sorted.
+        // Removing some of the sorted labels keeps the others sorted.
         map.push(if *nothing || *order { u32::MAX } else { kept });
         kept += u32::from(!(*nothing || *order));
     }

@@ -1,10 +1,10 @@
-//! Numbers as people write them in spreadsheets: `1234.5`, `+000012`, `1,234.50`, `1.234,50`,
-//! `12,34,567`, `(12.00)`, `5-`, `$5`, `12 EUR`.
+//! Numbers in the spellings of spreadsheets: `1234.5`, `+000012`, `1,234.50`, `1.234,50`, `12,34,567`, `(12.00)`, `5-`,
+//! `$5`, `12 EUR`.
 
 use super::currency;
 use super::plain::{Plain, plain};
 
-/// Which sign separates the whole from the fraction.
+/// The decimal sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Decimal {
     #[default]
@@ -32,8 +32,7 @@ impl Decimal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct NumberFormat {
     pub decimal: Decimal,
-    /// The mark between thousands; without it any usual one will do: the other sign, blanks and
-    /// apostrophes.
+    /// The mark between thousands. Without it every usual one is accepted: the other sign, blanks and apostrophes.
     pub thousands: Option<char>,
 }
 
@@ -44,8 +43,8 @@ impl From<Decimal> for NumberFormat {
 }
 
 impl NumberFormat {
-    /// What a user says of the decimal sign and the mark between thousands; `None` where he says
-    /// nothing, an explanation where it makes no sense.
+    /// The decimal sign and the mark between thousands given by the user; `None` if none is given, an error if they
+    /// make no sense.
     pub fn given(decimal: Option<&str>, thousands: Option<&str>) -> Result<Option<NumberFormat>, String> {
         let thousands = match thousands {
             None => None,
@@ -80,12 +79,12 @@ impl NumberFormat {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum NumberCell {
     Value(f64),
-    /// Nothing there: blank or one of the usual words for it.
+    /// A missing value: blank, or one of the usual words for it.
     Missing,
     Bad,
 }
 
-/// Spellings of "no value" that are nulls, not faults.
+/// Spellings of a missing value. They are nulls and not faults.
 pub fn is_missing(text: &[u8]) -> bool {
     text.is_empty()
         || (text.len() <= 5
@@ -99,13 +98,13 @@ pub fn is_number(text: &[u8]) -> bool {
     [Decimal::Point, Decimal::Comma].into_iter().any(|sign| matches!(parse_number(text, sign), NumberCell::Value(_)))
 }
 
-/// Reads one cell; faults are for the caller to record.
+/// Reads one cell. The caller records faults.
 pub fn parse_number(text: &[u8], format: impl Into<NumberFormat>) -> NumberCell {
     let (text, format) = (text.trim_ascii(), format.into());
     if let Some(Plain { value, .. }) = plain(text, format.decimal) {
         return NumberCell::Value(value);
     }
-    // More digits, an exponent.
+    // More digits, or an exponent.
     if format.decimal == Decimal::Point
         && let Ok(value) = fast_float2::parse::<f64, _>(text)
         && value.is_finite()
@@ -120,7 +119,7 @@ pub fn parse_number(text: &[u8], format: impl Into<NumberFormat>) -> NumberCell 
     read.map_or(NumberCell::Bad, |value| NumberCell::Value(value + 0.0))
 }
 
-/// Thousands marks, currencies, percentage-free; parentheses and a minus behind the number mean minus.
+/// Thousands marks, currencies, no percent; parentheses and a minus after the number mean minus.
 fn spreadsheet(text: &str, format: NumberFormat) -> Option<f64> {
     if text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'.' | b',' | b'-')) {
         return signed(text, format);
@@ -136,19 +135,19 @@ fn spreadsheet(text: &str, format: NumberFormat) -> Option<f64> {
     };
     let (amount, inner) = currency::strip(amount);
     let negative = minus || brackets;
-    // Twice minus may mean plus or minus: nobody can tell.
+    // Two minus signs may mean plus or minus, so this is not a number.
     if (minus && brackets) || (negative && amount.contains(['-', '+', '\u{2212}'])) {
         return None;
     }
     let value = signed(amount, format).or_else(|| {
-        // An amount with a currency of its own may come from elsewhere and keep its own decimal sign.
+        // An amount with its own currency may come from elsewhere and have its own decimal sign.
         let own = currency.or(inner).is_some() && format.thousands.is_none();
         own.then(|| signed(amount, format.decimal.other().into())).flatten()
     })?;
     Some(if negative { -value } else { value })
 }
 
-/// A minus in front, or behind as some ledgers write it.
+/// A minus before the number, or after it as in some ledgers.
 fn signed(text: &str, format: NumberFormat) -> Option<f64> {
     match text.strip_suffix('-') {
         Some(rest) if rest.starts_with(['-', '+']) => None,
@@ -183,7 +182,7 @@ fn unsigned(text: &str, format: NumberFormat) -> Option<f64> {
     fast_float2::parse(plain.as_bytes()).ok()
 }
 
-/// Thousands (1,234,567) or lakhs and crores (12,34,567) without their marks.
+/// Thousands (1,234,567) or lakhs and crores (12,34,567), without their marks.
 fn grouped(whole: &str, mark: char, plain: &mut String) -> Option<()> {
     let groups: Vec<&str> = whole.split(mark).collect();
     let (head, last) = (groups[0], groups[groups.len() - 1]);
@@ -191,7 +190,7 @@ fn grouped(whole: &str, mark: char, plain: &mut String) -> Option<()> {
     let between = &groups[1..groups.len() - 1];
     let thousands = (1..=3).contains(&head.len()) && between.iter().all(|g| g.len() == 3);
     let lakhs = (1..=2).contains(&head.len()) && !between.is_empty() && between.iter().all(|g| g.len() == 2);
-    // A number with marks has no zero in front: 0.750 is a fraction.
+    // A number with marks has no leading zero: 0.750 is a fraction.
     let sound = groups.iter().all(digits) && last.len() == 3 && !head.starts_with('0') && (thousands || lakhs);
     sound.then(|| groups.iter().for_each(|g| plain.push_str(g)))
 }

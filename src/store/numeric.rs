@@ -23,7 +23,7 @@ pub struct Numbers {
     pub format: NumberFormat,
 }
 
-/// Reads the column as `format` says, else as its own texts show, else with the decimal sign of `others`.
+/// Reads the column with `format`, else as its own texts show, else with the decimal sign of `others`.
 pub fn read(
     name: &str,
     chunks: &[ArrayRef],
@@ -50,14 +50,14 @@ pub fn read(
     read_text(chunks, format, progress)
 }
 
-/// Doubles as a column, null for NaN.
+/// Doubles as a column; NaN becomes null.
 pub fn nullable(values: Vec<f64>) -> ArrayRef {
     let valid: Vec<bool> = values.par_iter().map(|v| !v.is_nan()).collect();
     let nulls = valid.par_iter().any(|v| !v).then(|| NullBuffer::from(valid));
     Arc::new(Float64Array::new(ScalarBuffer::from(values), nulls))
 }
 
-/// What the texts of a column say of its decimal sign, a vote a row.
+/// The votes of the texts of a column on its decimal sign, one for each row.
 pub fn ballot(chunks: &[ArrayRef], progress: &Progress) -> Result<Ballot> {
     let parts: Result<Vec<Ballot>> = chunks
         .par_iter()
@@ -71,7 +71,7 @@ pub fn ballot(chunks: &[ArrayRef], progress: &Progress) -> Result<Ballot> {
     Ok(parts?.into_iter().fold(Ballot::default(), Ballot::plus))
 }
 
-/// Every text of a chunk and how many rows have it; texts may come more than once.
+/// Every text of a chunk, with its number of rows. A text may come more than once.
 pub fn used_texts(chunk: &ArrayRef, mut put: impl FnMut(&[u8], u64)) -> Result<()> {
     let distinct = cast(&dictionary_values(chunk), &DataType::Utf8View)?;
     let texts = distinct.as_string_view();

@@ -1,4 +1,4 @@
-//! Shipments back as the table they came from.
+//! Shipments as the table they came from.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::progress::Progress;
 
 impl Shipments {
-    /// The source's own columns for these rows; text of any encoding as string views.
+    /// The original columns for these rows, with text of any encoding as string views.
     pub fn original(&self, progress: &Progress) -> Result<RecordBatch> {
         let rows = match &self.rows {
             RowList::All(_) => None,

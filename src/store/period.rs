@@ -1,4 +1,4 @@
-//! Periods of the calendar, each known by its first day.
+//! Periods of the calendar. Each is represented by its first day.
 
 use super::date::Grain;
 use crate::error::Error;
@@ -61,7 +61,7 @@ impl Every {
         }
     }
 
-    /// The first day of the period that holds `day`. A week starts on Monday.
+    /// The first day of the period that contains `day`. A week starts on Monday.
     pub fn start(self, day: i32) -> i32 {
         let d = date(day);
         let first = |month| NaiveDate::from_ymd_opt(d.year(), month, 1).unwrap_or(d);
@@ -74,7 +74,7 @@ impl Every {
         }
     }
 
-    /// Whether dates that tell no more than `grain` tell this period.
+    /// Whether dates with this precision are exact enough for this period.
     pub fn told_by(self, grain: Grain) -> bool {
         match self {
             Every::Day | Every::Week => grain == Grain::Day,
@@ -84,7 +84,7 @@ impl Every {
         }
     }
 
-    /// About how many days it has.
+    /// Its approximate number of days.
     pub fn days(self) -> f64 {
         match self {
             Every::Day => 1.0,
@@ -95,8 +95,8 @@ impl Every {
         }
     }
 
-    /// Periods in a season: twelve months, four quarters, seven days, fifty-two weeks; one where there is
-    /// none.
+    /// The number of periods in a season: twelve months, four quarters, seven days, fifty-two weeks; one if there is no
+    /// season.
     pub fn season(self) -> usize {
         match self {
             Every::Day => 7,
@@ -107,7 +107,7 @@ impl Every {
         }
     }
 
-    /// `2022-03-01` as people write a period: `2022-03`, `2022-Q1`, `2022`.
+    /// `2022-03-01` in the usual spelling of a period: `2022-03`, `2022-Q1`, `2022`.
     pub fn text(self, start: i32) -> String {
         let d = date(start);
         match self {
@@ -143,7 +143,7 @@ impl Every {
 }
 
 impl Period {
-    /// What to say of a window that holds no day of the data.
+    /// The error for a window that contains no day of the data.
     pub fn outside(self, name: &str, data: Period) -> Error {
         Error::Argument(format!(
             "{name} ({} to {}) lies outside the data, whose dates go from {} to {}",
@@ -166,7 +166,7 @@ impl Period {
         Some(Period { first, last: every.next(first) - 1 })
     }
 
-    /// From the first day of one text to the last of another; `name` is what errors call them.
+    /// From the first day of one text to the last day of another. `name` is used in errors.
     pub fn window(name: &str, first: &str, last: &str) -> Result<Period, Error> {
         let read = |text: &str| {
             Period::parse(text).ok_or_else(|| {

@@ -1,10 +1,10 @@
-//! Numbers as most cells hold them: digits, a minus before them, one decimal sign among them.
+//! Numbers in the form of most cells: digits, a minus before them, one decimal sign.
 
 use super::number::Decimal;
 
-/// Digits that a double holds exactly.
+/// The number of digits that a double holds exactly.
 const EXACT: usize = 15;
-/// Powers of ten that doubles hold exactly.
+/// Powers of ten that a double holds exactly.
 const TENS: [f64; EXACT + 1] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,7 +14,7 @@ pub struct Plain {
     pub whole: bool,
 }
 
-/// Reads such a number; `None` for any other text, which may be a number all the same.
+/// Reads such a number; `None` for any other text, which may still be a number.
 #[inline(always)]
 pub fn plain(text: &[u8], decimal: Decimal) -> Option<Plain> {
     let sign = decimal.sign() as u8;
@@ -37,14 +37,14 @@ pub fn plain(text: &[u8], decimal: Decimal) -> Option<Plain> {
             return None;
         }
     }
-    // Both numbers are exact, so that dividing rounds once, to the double that is nearest.
+    // Both numbers are exact, so the division rounds once, to the nearest double.
     let value = match point {
         None if digits.len() > EXACT => return None,
         None => number as f64,
         Some(at) if at == 0 || at + 1 == digits.len() => return None,
         Some(at) => number as f64 / TENS[digits.len() - at - 1],
     };
-    // No zero has a minus.
+    // Zero has no minus sign.
     Some(Plain { value: if minus { 0.0 - value } else { value }, whole: point.is_none() })
 }
 

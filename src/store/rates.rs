@@ -1,4 +1,4 @@
-//! Rates of exchange: units of one currency for one unit of another, for ever or from a day on.
+//! Exchange rates: units of one currency for one unit of another, constant or from a day on.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::progress::Progress;
 use crate::stats::exact_sum;
 use crate::store::{currency, days};
 
-/// A rate and the first day it is valid.
+/// A rate and the first day on which it is valid.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Dated {
     day: i32,
@@ -21,7 +21,7 @@ struct Dated {
 /// The rates of one currency, by day.
 pub struct Series {
     rates: Vec<Dated>,
-    /// Days after which a rate no longer holds.
+    /// Days after which a rate is no longer valid.
     holds: Option<i32>,
 }
 
@@ -31,18 +31,18 @@ pub struct Rate {
     pub rate: f64,
     /// Some days of the period have no rate and are left out of the mean.
     pub partial: bool,
-    /// The last rate there is, from long before.
+    /// An old last rate.
     pub old: bool,
 }
 
 /// A last rate is old after this many days, or after the longest time between two rates if that is longer.
 const OLD: i32 = 31;
 
-/// The rates of all currencies into one, the target.
+/// The rates of all currencies to one, the target.
 pub struct Rates {
     pub to: &'static str,
     series: BTreeMap<&'static str, Series>,
-    /// What was not obvious when they were read.
+    /// Decisions that were not obvious.
     pub notes: Vec<String>,
 }
 
@@ -50,8 +50,8 @@ const COLUMNS: &str = "a table of rates has the columns \"currency\" (codes of I
                        one unit) and, where rates change, \"date\" (the first day each is valid)";
 
 impl Rates {
-    /// Reads the columns `currency`, `rate` and, if it is there, `date` of a table. `holds` is how many days a rate is
-    /// valid at the most.
+    /// Reads the columns `currency`, `rate` and, if it exists, `date` of a table. `holds` is the largest number of days
+    /// that a rate is valid.
     pub fn read(table: &Store, to: &'static str, holds: Option<i32>, progress: &Progress) -> Result<Rates> {
         let find = |name: &str| {
             table.find(name).ok_or_else(|| {
@@ -145,7 +145,7 @@ impl Rates {
 }
 
 impl Series {
-    /// The rate that never changes, where there is only such a one.
+    /// The constant rate, if it is the only one.
     pub fn constant(&self) -> Option<f64> {
         self.rates.first().filter(|r| r.day == NULL_DAY).map(|r| r.rate)
     }
@@ -158,20 +158,20 @@ impl Series {
         self.rates.last().map_or(NULL_DAY, |r| r.day)
     }
 
-    /// The latest rate on or before the day, if it still holds.
+    /// The latest rate on or before the day, if it is still valid.
     fn on(&self, day: i32) -> Option<f64> {
         let after = self.rates.partition_point(|r| r.day <= day);
         let last = self.rates.get(after.checked_sub(1)?)?;
         self.holds.is_none_or(|holds| day - last.day <= holds).then_some(last.rate)
     }
 
-    /// Days after the last rate from which on it is old.
+    /// The number of days after which the last rate is old.
     fn old_after(&self) -> i32 {
         let gaps = self.rates.windows(2).map(|w| w[1].day - w[0].day);
         gaps.max().unwrap_or(0).max(OLD)
     }
 
-    /// The rate of a period: of one day the rate of that day, of longer ones the mean of the rates of their days.
+    /// The rate of a period: the rate of a single day, or the mean of the rates of all days.
     pub fn over(&self, period: Period) -> Option<Rate> {
         let old = period.first - self.last_day() > self.old_after();
         let rates: Vec<f64> = (period.first..=period.last).filter_map(|day| self.on(day)).collect();
@@ -182,7 +182,7 @@ impl Series {
         Some(Rate { rate, partial, old })
     }
 
-    /// The rates of all days of a period, each for the period that holds the day.
+    /// For each day of a period, the rate of the period (of kind `every`) that contains it.
     pub fn spread(&self, period: Period, every: Every, progress: &Progress) -> Result<Vec<Option<Rate>>> {
         let mut all = Vec::with_capacity((period.last - period.first + 1).max(0) as usize);
         let mut start = every.start(period.first);

@@ -1,4 +1,4 @@
-//! What the roles read in their columns: codes, days, faults and repairs. Each is read once.
+//! What the roles read from their columns: codes, days, faults and repairs. Each is read once.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::store::{country, hs};
 
-/// A role's codes, the cells that it could not read, those it mended, and how it read.
+/// The codes of a role, the cells that could not be read, the corrected cells, and the format.
 #[derive(Clone)]
 pub struct RoleReading {
     pub codes: Arc<Codes>,
@@ -131,13 +131,13 @@ impl Store {
         Ok(self.days.get().map_or(&[], |d| &d.1.wider))
     }
 
-    /// The finest that any date tells: the day, or no more than its month, quarter or year.
+    /// The finest precision of all dates: the day, month, quarter or year.
     pub fn date_grain(&self, progress: &Progress) -> Result<Grain> {
         self.days(progress)?;
         Ok(self.days.get().map_or(Grain::Day, |d| d.1.grain))
     }
 
-    /// An error where the dates do not tell the periods wanted.
+    /// An error if the dates are not precise enough for the periods.
     pub fn check_grain(&self, every: Every, progress: &Progress) -> Result<()> {
         let grain = self.date_grain(progress)?;
         if every.told_by(grain) {
@@ -184,7 +184,7 @@ impl Store {
         Ok(all)
     }
 
-    /// Reads the roles that mend cells, then lists all mended cells by row and column.
+    /// Reads the roles that correct cells, then lists all corrected cells by row and column.
     pub fn repairs(&self, progress: &Progress) -> Result<Vec<Repair>> {
         let mut all = self.read_repairs.clone();
         if let Some(assigned) = self.role(Role::Hs) {
@@ -213,7 +213,7 @@ impl Store {
     }
 }
 
-/// How many rows each label has.
+/// The number of rows of each label.
 fn rows_of_labels(codes: &Codes) -> Vec<usize> {
     let n = codes.labels.len() + 1;
     let count = |mut rows: Vec<usize>, part: &[u32]| {

@@ -1,4 +1,4 @@
-//! What a column means.
+//! The meaning of a column.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
@@ -21,7 +21,7 @@ pub enum Role {
     Flow,
 }
 
-/// How a role's column is read.
+/// How the column of a role is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RoleKind {
     Text,
@@ -92,12 +92,12 @@ impl Role {
         matches!(self, Role::Origin | Role::Destination)
     }
 
-    /// Whether it holds firms or descriptions, where words may stand for nothing.
+    /// Whether it holds firms or descriptions, where words may stand for a missing value.
     pub fn is_words(self) -> bool {
         matches!(self, Role::Exporter | Role::Importer | Role::Description)
     }
 
-    /// Whether the role may read other texts than its column holds, which keeps its own under its own name.
+    /// Whether the role may change the texts of its column. The column keeps the original texts under its own name.
     pub fn rewrites(self) -> bool {
         self.is_country() || self.is_words()
     }

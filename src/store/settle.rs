@@ -1,6 +1,6 @@
-//! Decisions that need whole columns: the order of day and month, the decimal sign. They are taken
-//! when a source has been read, so that its notes are complete, and go with every copy of its rows,
-//! which alone might show something else.
+//! Decisions that need whole columns: the order of day and month, the decimal sign. They are made when a source has
+//! been read, so that its notes are complete. Copies of some rows keep them, because these rows alone might show
+//! something else.
 
 use std::collections::BTreeSet;
 
@@ -22,9 +22,9 @@ use crate::store::currency;
 pub struct Decisions {
     pub date: Option<DateFormat>,
     pub lost_zeros: Option<LostZeros>,
-    /// Of origin and destination.
+    /// For origin and destination.
     pub countries: [Option<CountryFormat>; 2],
-    /// In what the values are; none where nobody looked yet.
+    /// The currency of the values; none if it was not determined yet.
     pub currency: Option<Stated>,
     /// By column name.
     pub numbers: Vec<(String, NumberFormat)>,
@@ -70,8 +70,8 @@ impl Decisions {
 }
 
 impl Store {
-    /// Takes all decisions that need whole columns and tell a note about dates or numbers. It reads the
-    /// columns with a date or number role that are not dates or numbers already, and no others.
+    /// Makes all decisions that need whole columns and may cause a note about dates or numbers. It reads only columns
+    /// with a date or number role that are stored as another type.
     pub fn settle(&self, progress: &Progress) -> Result<()> {
         self.settle_numbers(progress)?;
         if self.role(Role::Date).is_some() {
@@ -83,8 +83,8 @@ impl Store {
         self.tell_currencies(progress)
     }
 
-    /// The same, and what is told of countries and firms. A column that cannot be read at all says so
-    /// when it is used.
+    /// The same, with the notes on countries and firms. A column that cannot be read at all raises its error when it is
+    /// used.
     pub fn settle_notes(&self, progress: &Progress) -> Result<()> {
         self.settle(progress)?;
         for role in [Role::Origin, Role::Destination, Role::Exporter, Role::Importer] {
@@ -98,8 +98,8 @@ impl Store {
         Ok(())
     }
 
-    /// How numbers in text columns are spelled: all columns with a number role vote together, so that
-    /// it does not matter which is read first.
+    /// How numbers in text columns are spelled. All columns with a number role vote together, so that the order in
+    /// which they are read does not matter.
     pub(super) fn settle_numbers(&self, progress: &Progress) -> Result<()> {
         let mut columns: Vec<usize> =
             self.roles().filter(|(r, _)| r.kind() == RoleKind::Number).map(|(_, a)| a.column).collect();
@@ -151,7 +151,7 @@ impl Store {
         Ok(())
     }
 
-    /// What has been decided so far, as pairs of texts, for copies of these rows.
+    /// All decisions so far, as pairs of texts, for copies of these rows.
     pub fn decisions(&self, progress: &Progress) -> Result<Vec<(String, String)>> {
         self.settle_notes(progress)?;
         let mut made = self.earlier.clone();

@@ -1,14 +1,14 @@
-//! Texts of up to twelve bytes, which is most codes and country names, as one number of 128 bits: the
-//! length and then the bytes, the way Arrow's string views hold them.
+//! Texts of up to twelve bytes, such as most codes and country names, as one number of 128 bits: the length and then
+//! the bytes, as in Arrow's string views.
 
-/// The longest text that is one number.
+/// The longest text that fits.
 pub const SHORT: usize = 12;
 
-/// The text as a number; two texts are the same where their numbers are. Longer ones have none.
+/// The text as a number. Two texts are equal if their numbers are. Longer texts have none.
 #[inline(always)]
 pub fn short(text: &[u8]) -> Option<u128> {
     let n = text.len();
-    // Two pieces that overlap cost less than a loop over the bytes.
+    // Two overlapping reads are faster than a loop over the bytes.
     let bytes = match n {
         9..=SHORT => {
             let high = u32::from_le_bytes(piece(&text[n - 4..]));

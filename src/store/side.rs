@@ -1,4 +1,4 @@
-//! Which side of a mirrored flow reported a record.
+//! The side that reported a record of a mirrored flow.
 
 use super::codes::Codes;
 use super::number::is_missing;
@@ -14,7 +14,7 @@ pub enum Side {
 }
 
 impl Side {
-    /// Reads `X`, `export`, `2`, `2-EXPORT`, `экспорт` and their like.
+    /// Reads `X`, `export`, `2`, `2-EXPORT`, `экспорт` and the like.
     pub fn parse(text: &str) -> Option<Side> {
         let word = folded(text);
         let word = word
@@ -43,7 +43,7 @@ impl Side {
     }
 }
 
-/// A column of sides, and the cells that name none.
+/// A column of sides, and the cells that are not sides.
 pub fn read(raw: Codes, texts: &[Option<String>]) -> (Codes, Vec<(u32, &'static str)>) {
     let sides: Vec<Option<Side>> = texts.iter().map(|t| t.as_deref().and_then(Side::parse)).collect();
     let bad = |label: usize| {

@@ -1,6 +1,6 @@
-//! Words without what writers differ in: case, accents, punctuation.
+//! Words without the differences of spelling: case, accents, punctuation.
 
-/// Letters and digits alone, in lower case and without accents.
+/// Letters and digits only, in lower case and without accents.
 pub fn folded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars().flat_map(char::to_lowercase) {
@@ -14,7 +14,7 @@ pub fn folded(text: &str) -> String {
     out
 }
 
-/// The bare letter under an accent.
+/// The letter without its accent.
 fn plain(c: char) -> Option<&'static str> {
     Some(match c {
         'à'..='å' | 'ā' | 'ă' | 'ą' | 'ǎ' => "a",
@@ -38,7 +38,7 @@ fn plain(c: char) -> Option<&'static str> {
         'ý' | 'ÿ' => "y",
         'ź' | 'ż' | 'ž' => "z",
         'ё' => "е",
-        // What is left of İ in lower case, and accents that stand by themselves.
+        // The rest of İ in lower case, and combining accents.
         '\u{300}'..='\u{36f}' => "",
         _ => return None,
     })

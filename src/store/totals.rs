@@ -8,17 +8,17 @@ use super::shipments::Shipments;
 /// The rows of a source that are totals of its other rows, and why.
 #[derive(Debug, Default)]
 pub struct Totals {
-    /// Why rows are totals, in words that fit behind "the row".
+    /// The reasons, in words that follow "the row".
     reasons: Vec<String>,
-    /// For each row of the source, 0 or one more than the place of its reason. Empty where there are none.
+    /// For each row of the source 0, or one plus the position of its reason. Empty if there are no totals.
     marks: Vec<u8>,
 }
 
-/// Reasons that are kept apart; further ones are told as the last of them.
+/// The largest number of different reasons; further ones count as the last.
 const MOST: usize = u8::MAX as usize;
 
 impl Totals {
-    /// Rows with their reasons; the first reason of a row stays.
+    /// Rows with their reasons. The first reason of a row is kept.
     pub fn of(rows: usize, reasons: impl IntoIterator<Item = (String, Vec<u32>)>) -> Totals {
         let mut made = Totals::default();
         for (reason, marked) in reasons {
@@ -55,7 +55,7 @@ impl Totals {
         self.reasons.get(usize::from(mark) - 1).map(String::as_str)
     }
 
-    /// How many rows each reason has.
+    /// The number of rows of each reason.
     pub fn counts(&self) -> Vec<(&str, usize)> {
         let counts: Vec<usize> = (1..=self.reasons.len())
             .map(|mark| self.marks.par_iter().filter(|m| usize::from(**m) == mark).count())
@@ -86,12 +86,12 @@ impl Shipments {
         self.subset(rows.filter(|row| !totals.contains(*row as usize)).collect())
     }
 
-    /// Where each of these shipments is among some of them.
+    /// The position of each of these shipments in `some`.
     pub fn places_among(&self, some: &Shipments) -> Vec<Option<u32>> {
         self.rows.iter().map(|row| some.rows.position(row as u32)).collect()
     }
 
-    /// The reasons, each with its rows, as positions among these shipments.
+    /// The reasons, each with its rows as positions in these shipments.
     pub fn total_rows(&self) -> Vec<(String, Vec<u32>)> {
         let totals = self.store.totals();
         let mut rows = vec![Vec::new(); totals.reasons.len()];

@@ -1,14 +1,14 @@
-//! Which decimal sign the number columns of a source use. Texts that only one sign can explain
-//! decide; `1.234` is one and a bit with a decimal point and a thousand with a decimal comma.
+//! The decimal sign of the number columns of a source. Texts that only one sign can explain decide. `1.234` has two
+//! readings: about 1.2 with a decimal point, and more than a thousand with a decimal comma.
 
 use super::number::{Decimal, NumberCell, parse_number};
 
-/// What the texts of one column say. Ballots of parts of a column add up.
+/// The votes of the texts of one column. Votes of parts of a column add up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ballot {
     pub point: u64,
     pub comma: u64,
-    /// Texts that both signs read, as different numbers.
+    /// Texts that both signs can read, as different numbers.
     pub open: u64,
 }
 
@@ -52,7 +52,7 @@ impl Ballot {
     }
 }
 
-/// The sign of digits with one sign among them, where it cannot stand before thousands: most cells.
+/// The decimal sign of digits with a single sign that cannot separate thousands. Most cells are of this kind.
 fn plain_fraction(text: &[u8]) -> Option<Decimal> {
     let at = text.iter().position(|b| !b.is_ascii_digit())?;
     let (whole, fraction) = (&text[..at], &text[at + 1..]);
@@ -69,18 +69,18 @@ fn plain_fraction(text: &[u8]) -> Option<Decimal> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Elected {
     pub decimal: Decimal,
-    /// Nothing in the whole source decides how the column's numbers are meant.
+    /// Nothing in the whole source decides the column's numbers.
     pub open: bool,
 }
 
 impl Decimal {
-    /// The decimal sign that the clear ones of `texts` show; the point where nothing does.
+    /// The decimal sign that the clear ones of `texts` show; the point if none does.
     pub fn vote<'a>(texts: impl IntoIterator<Item = &'a [u8]>) -> Decimal {
         Decimal::elect(&[Ballot::of(texts)])[0].decimal
     }
 
-    /// The decimal signs of all number columns of one source, which vote together: a column whose
-    /// own clear texts agree decides for itself, the others follow the clear texts of all.
+    /// The decimal signs of all number columns of one source, which vote together. A column whose own clear texts agree
+    /// decides for itself; the others follow the clear texts of all.
     pub fn vote_columns<'a, C>(columns: impl IntoIterator<Item = C>) -> Vec<Elected>
     where
         C: IntoIterator<Item = &'a [u8]>,
@@ -88,7 +88,7 @@ impl Decimal {
         Decimal::elect(&columns.into_iter().map(Ballot::of).collect::<Vec<_>>())
     }
 
-    /// The same from counted ballots, one a column.
+    /// The same from counted votes, one set for each column.
     pub fn elect(ballots: &[Ballot]) -> Vec<Elected> {
         let together = ballots.iter().fold(Ballot::default(), |a, &b| a.plus(b));
         let of_all = together.winner();
@@ -105,7 +105,7 @@ impl Decimal {
         ballots.iter().map(one).collect()
     }
 
-    /// What to tell of columns whose decimal sign nothing shows.
+    /// The note on columns whose decimal sign is not shown.
     pub fn open_note(self, columns: &[&str]) -> String {
         let (mark, meant, other) = match self {
             Decimal::Point => (",", "1,234 is a thousand and 1.234 is one and a bit", ","),
@@ -137,7 +137,7 @@ mod tests {
         assert_eq!(vote(&[&["1.234"], &["7", "8"]]), [(Point, true), (Point, false)]);
         assert_eq!(vote(&[&["1.234.567"], &["1,234"]]), [(Comma, false), (Comma, false)]);
         assert_eq!(vote(&[&["0.750", "12.500"]]), [(Point, false)]);
-        // Each column by its own evidence where it has some.
+        // Each column by its own evidence, if it has some.
         assert_eq!(vote(&[&["1,5"], &["1.5"]]), [(Comma, false), (Point, false)]);
     }
 

@@ -1,4 +1,4 @@
-//! Numbers that doubles cannot hold: integers beyond 2^53 and decimals, as whole numbers and a scale.
+//! Numbers that doubles cannot hold: integers beyond 2^53 and decimals, as whole numbers with a scale.
 
 use std::sync::Arc;
 
@@ -11,12 +11,12 @@ use rayon::prelude::*;
 use crate::error::Result;
 use crate::progress::Progress;
 
-/// Integers up to this size are doubles too.
+/// Integers up to this size are exact as doubles.
 const EXACT: u64 = 1 << 53;
-/// Powers of ten up to this one are doubles.
+/// Powers of ten up to this one are exact as doubles.
 const TENS: u32 = 22;
 
-/// Each value is a whole number over ten to `scale`. What stands in place of a null means nothing.
+/// Each value is a whole number divided by ten to the power `scale`. The number in the place of a null has no meaning.
 pub struct Whole {
     values: Values,
     scale: i32,
@@ -28,7 +28,7 @@ enum Values {
 }
 
 impl Whole {
-    /// `None` where doubles hold every value, or where 128 bits do not.
+    /// `None` if doubles hold every value, or if 128 bits do not.
     pub fn read(kind: &DataType, chunks: &[ArrayRef], progress: &Progress) -> Result<Option<Whole>> {
         let scale = match kind {
             DataType::Int64 | DataType::UInt64 => 0,
@@ -78,7 +78,7 @@ impl Whole {
             Some(total)
                 if total.unsigned_abs() <= u128::from(EXACT) && u32::try_from(self.scale).is_ok_and(|s| s <= TENS) =>
             {
-                // Both are exact, so that dividing rounds once.
+                // Both numbers are exact, so the division rounds once.
                 total as f64 / 10f64.powi(self.scale)
             }
             Some(total) => self.written(&total),
@@ -89,12 +89,12 @@ impl Whole {
         }
     }
 
-    /// Reading decimal digits rounds correctly.
+    /// Parsing decimal digits rounds correctly.
     fn written(&self, total: &dyn std::fmt::Display) -> f64 {
         format!("{total}e{}", -self.scale).parse().unwrap_or(f64::NAN)
     }
 
-    /// The values at these rows in the column's own type.
+    /// The values of these rows in the type of the column.
     pub fn pick(&self, rows: &[Option<u32>], kind: &DataType) -> ArrayRef {
         let values = rows.iter().map(|row| row.map(|row| self.value(row as usize)));
         fn array<T: ArrowPrimitiveType>(values: impl Iterator<Item = Option<T::Native>>, kind: &DataType) -> ArrayRef {
@@ -111,7 +111,7 @@ impl Whole {
     }
 }
 
-/// Whether any value passes; nulls do not count.
+/// Whether any value passes the test. Nulls do not count.
 fn any<T: ArrowPrimitiveType>(chunks: &[ArrayRef], test: impl Fn(T::Native) -> bool + Sync) -> bool {
     chunks.par_iter().any(|chunk| {
         let chunk = chunk.as_primitive::<T>();

@@ -14,9 +14,8 @@ class UnitValue(Detector):
     with its peer group: the shipments with the same keys, by default the same HS code and origin. If fewer than
     `min_peers` of them have a price, the next coarser group of `backoff` takes their place.
 
-    Do not use it where one code holds goods of very different prices and no column tells them apart; add such a column
-    to `by` if there is one. Where the price per kilogram depends on the size of the shipment, `ValueWeight` fits
-    better.
+    Do not use it where one code holds goods of very different prices, unless a column distinguishes them; add that
+    column to `by`. Where the price per kilogram depends on the size of the shipment, `ValueWeight` fits better.
 
     - `score` is the distance of the log price from the centre of the peer group, in scales (robust z, without sign).
       The centre is the median. The scale is by default 1.4826 times the median absolute deviation.

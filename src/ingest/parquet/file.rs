@@ -1,5 +1,5 @@
-//! One Parquet file: its columns by place, and the decoding of one column of one row group. Damage
-//! is an error that names the file, wherever the decoder finds it or fails to.
+//! One Parquet file: its columns by position, and the decoding of one column of one row group. Damage is an error that
+//! names the file, whether the decoder finds it or not.
 
 use std::io::{self, BufReader};
 use std::ops::Range;
@@ -48,10 +48,10 @@ impl ChunkReader for Handle {
 pub struct ParquetFile {
     pub input: Input,
     metadata: ArrowReaderMetadata,
-    /// The names of the columns, each of them once.
+    /// The names of the columns, each unique.
     pub names: Vec<String>,
     pub notes: Vec<String>,
-    /// The stored columns of each column: one, but for nested types.
+    /// The stored columns of each column: one, except for nested types.
     leaves: Vec<Range<usize>>,
     /// The rows of each row group.
     rows: Vec<usize>,
@@ -81,7 +81,7 @@ impl ParquetFile {
         let hinted = Arc::new(Schema::new(fields.collect::<Vec<FieldRef>>()));
         let options = ArrowReaderOptions::new().with_schema(hinted);
         let stored = plain.metadata().clone();
-        // Where the reader cannot build dictionaries for a column, the file's own types will do.
+        // If the reader cannot build dictionaries for a column, the file's own types are used.
         let metadata = guarded(path, || Ok(ArrowReaderMetadata::try_new(stored, options).unwrap_or(plain)))?;
         let (names, notes) = unique(metadata.schema().fields().iter().map(|f| f.name().as_str()));
         Ok(ParquetFile { input, metadata, names, notes, leaves, rows })
@@ -103,19 +103,19 @@ impl ParquetFile {
         &self.metadata.schema().fields()[column]
     }
 
-    /// Bytes of a column in a row group, as stored.
+    /// The stored bytes of a column in a row group.
     pub fn size(&self, group: usize, column: usize) -> u64 {
         let group = self.metadata.metadata().row_group(group);
         self.leaves[column].clone().map(|leaf| group.column(leaf).compressed_size() as u64).sum()
     }
 
-    /// The chunks of one column in one row group: as many rows as the row group has.
+    /// The chunks of one column in one row group, with all rows of the row group.
     pub fn chunks(&self, group: usize, column: usize) -> Result<Vec<ArrayRef>> {
         let read = || {
             let handle = self.input.handle()?;
             guarded(self.input.path(), || self.decode(handle, group, column))
         };
-        // What looks like damage may be another file's bytes.
+        // Apparent damage may come from another file with the same name.
         read().map_err(|error| self.input.unchanged().err().unwrap_or(error))
     }
 
@@ -147,9 +147,8 @@ impl ParquetFile {
         Ok(chunks)
     }
 
-    /// What the decoder does not check itself. It compares the keys of a dictionary with its values,
-    /// unless there are none; it puts nested arrays together as they come, and takes the word of
-    /// an Arrow schema for bytes that are called texts.
+    /// Checks what the decoder does not check. It compares the keys of a dictionary with its values only if there are
+    /// values. It does not check nested arrays, and it accepts bytes as texts if an Arrow schema says so.
     fn sound(&self, array: &dyn Array, column: usize) -> Result<(), String> {
         if let (Some(dictionary), DataType::Dictionary(_, kind)) = (array.as_any_dictionary_opt(), array.data_type()) {
             let keys = dictionary.keys();
@@ -186,7 +185,7 @@ impl ParquetFile {
         })
     }
 
-    /// The least and the greatest whole number in a column: as the file says, else as it holds them.
+    /// The smallest and largest whole number in a column: from the file's statistics, else from its values.
     pub fn bounds(&self, column: usize) -> Result<Bounds> {
         let mut all = Some(None);
         for group in self.metadata.metadata().row_groups() {
@@ -220,7 +219,7 @@ fn failure(input: &Input, error: &ParquetError) -> Error {
     }
 }
 
-/// The rows of each row group, where the counts in the footer agree and its columns lie in the file.
+/// The rows of each row group. An error if the counts in the footer differ or columns lie outside the file.
 fn rows(input: &Input, metadata: &ArrowReaderMetadata) -> Result<Vec<usize>> {
     let damaged =
         |detail: &str| Error::Format { path: input.path().to_owned(), detail: format!("is damaged: {detail}") };
@@ -248,8 +247,8 @@ fn rows(input: &Input, metadata: &ArrowReaderMetadata) -> Result<Vec<usize>> {
     Ok(rows)
 }
 
-/// Text that the file holds as dictionaries stays so; other text is read as views, because building
-/// a dictionary of mostly distinct names would cost more than it saves.
+/// Text that the file stores as dictionaries stays so. Other text is read as views, because a dictionary of mostly
+/// distinct names costs more than it saves.
 fn text(field: &FieldRef, dictionary: bool) -> FieldRef {
     match field.data_type() {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
@@ -264,16 +263,16 @@ fn text(field: &FieldRef, dictionary: bool) -> FieldRef {
     }
 }
 
-/// Whether the column is one of texts that the decoder knows to be texts, and checks.
+/// Whether the decoder treats the column as text, and so checks it.
 fn is_utf8(schema: &SchemaDescriptor, leaves: &Range<usize>) -> bool {
     leaves.len() == 1 && schema.column(leaves.start).converted_type() == ConvertedType::UTF8
 }
 
-/// What the footer says about the numbers of a column in a row group, where that is to be trusted.
+/// The statistics of a column in a row group, if they can be trusted.
 fn said(group: &RowGroupMetaData, leaves: &Range<usize>, kind: &DataType) -> Option<(i128, i128)> {
     use arrow::datatypes::TimeUnit::Second;
     let plain = kind.is_integer() || kind == &DataType::Date32 || matches!(kind, DataType::Timestamp(_, _));
-    // Parquet does not store seconds: it says milliseconds.
+    // Parquet does not store seconds; its statistics are in milliseconds.
     if !plain || leaves.len() != 1 || matches!(kind, DataType::Timestamp(Second, _)) {
         return None;
     }
@@ -294,7 +293,7 @@ fn said(group: &RowGroupMetaData, leaves: &Range<usize>, kind: &DataType) -> Opt
     }
 }
 
-/// Names that are each there once, and a note for each that was there before.
+/// Unique names, and a note for each repeated one.
 fn unique<'a>(given: impl Iterator<Item = &'a str>) -> (Vec<String>, Vec<String>) {
     let given: Vec<&str> = given.collect();
     let mut taken: std::collections::HashSet<String> = given.iter().map(|n| (*n).to_owned()).collect();

@@ -1,15 +1,14 @@
-//! The footer of a Parquet file, looked at before the decoder takes it: whether it is there, whether
-//! it is encrypted, and whether its lists fit into it. The decoder would ask for memory by the
-//! lengths it finds.
+//! The footer of a Parquet file, checked before the decoder reads it: whether it exists, whether it is encrypted, and
+//! whether its lists fit into it. The decoder would allocate memory for any length it finds.
 
 use crate::error::{Error, Result};
 use crate::ingest::input::{Handle, Input, open_error};
 
 pub const ENCRYPTED: &str = "is an encrypted Parquet file; decrypt it first, with a program that has the key";
 
-/// The length of the footer and four letters at the end of the file.
+/// The length of the footer and four letters, at the end of the file.
 const TAIL: usize = 8;
-/// Fields of the footer's outermost structure.
+/// Fields of the outermost structure of the footer.
 const ENCRYPTION: i64 = 8;
 
 pub fn check(input: &Input, file: &Handle) -> Result<()> {
@@ -35,14 +34,14 @@ pub fn check(input: &Input, file: &Handle) -> Result<()> {
     }
 }
 
-/// Whether columns are encrypted; nothing where the footer is no whole structure.
+/// Whether columns are encrypted; `None` if the footer is not a complete structure.
 fn encrypted(footer: &[u8]) -> Option<bool> {
     let mut fields = Vec::new();
     Compact(footer).structure(0, &mut |id| fields.push(id))?;
     Some(fields.contains(&ENCRYPTION))
 }
 
-/// The compact protocol of Thrift, read only to be skipped.
+/// The compact protocol of Thrift, read only to skip values.
 struct Compact<'a>(&'a [u8]);
 
 impl Compact<'_> {
@@ -69,7 +68,7 @@ impl Compact<'_> {
         None
     }
 
-    /// A count of things that take a byte at least.
+    /// A number of things of at least one byte each.
     fn count(&mut self) -> Option<usize> {
         usize::try_from(self.number()?).ok().filter(|n| *n <= self.0.len())
     }

@@ -1,5 +1,5 @@
-//! One type for a column that several files store in several ways. No value changes: whole numbers
-//! become floats only where all of them are exact, and what no number or date holds becomes text.
+//! One type for a column that several files store as different types. No value changes: whole numbers become floats
+//! only if all of them are exact, and values without a common type of numbers or dates become text.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use crate::error::Result;
 
-/// The least and the greatest of some whole numbers, if there are any.
+/// The smallest and largest of some whole numbers, if there are any.
 pub type Bounds = Option<(i128, i128)>;
 
 pub fn wider(a: Bounds, b: Bounds) -> Bounds {
@@ -21,13 +21,13 @@ pub fn wider(a: Bounds, b: Bounds) -> Bounds {
     }
 }
 
-/// Whole numbers up to this are floats of 64 bits without a loss.
+/// Whole numbers up to this one are exact as floats of 64 bits.
 const EXACT: i128 = 1 << 53;
 
-/// The type for the values of all `kinds`, or nothing where there is none. `bounds` tells the whole
-/// numbers of one of them; it is asked only where the types do not decide.
+/// A type for the values of all `kinds`, or `None`. `bounds` gives the range of the whole numbers of one of them. It is
+/// called only if the types do not decide.
 pub fn united(kinds: &[DataType], bounds: impl Fn(usize) -> Result<Bounds>) -> Result<Option<DataType>> {
-    // A column without any value takes every type.
+    // A column without values fits every type.
     let some: Vec<(usize, &DataType)> = kinds.iter().enumerate().filter(|(_, kind)| **kind != DataType::Null).collect();
     let Some(&(_, first)) = some.first() else { return Ok(Some(DataType::Null)) };
     if some.iter().all(|(_, kind)| *kind == first) {
@@ -55,14 +55,14 @@ pub fn united(kinds: &[DataType], bounds: impl Fn(usize) -> Result<Bounds>) -> R
     } else if all(&is_binary) {
         Some(DataType::LargeBinary)
     } else if all(&|k| k.equals_datatype(some[0].1)) {
-        // They differ in the names that nested types give to their parts.
+        // They differ only in the names of the parts of nested types.
         some.iter().map(|(_, kind)| *kind).min_by_key(|kind| kind.to_string()).cloned()
     } else {
         None
     })
 }
 
-/// The type of the values, whatever encodes them.
+/// The type of the values, without any dictionary.
 fn value(kind: &DataType) -> &DataType {
     match kind {
         DataType::Dictionary(_, value) => value,
@@ -79,10 +79,10 @@ fn is_binary(kind: &DataType) -> bool {
     matches!(kind, DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_))
 }
 
-/// Whether every value has a spelling that readers of text know.
+/// Whether every value has a spelling that readers of text understand.
 fn spelled(kind: &DataType) -> bool {
     match kind {
-        // The clock of a named zone is not known here.
+        // The rules of a named time zone are not available here.
         DataType::Timestamp(_, Some(zone)) => zone.parse::<arrow::array::timezone::Tz>().is_ok(),
         DataType::Time32(_) | DataType::Time64(_) | DataType::Boolean => true,
         kind => kind.is_integer() || kind.is_floating() || is_decimal(kind) || moment(kind).is_some() || is_text(kind),
@@ -123,7 +123,7 @@ fn integers(kinds: &Kinds, bounds: &impl Fn(usize) -> Result<Bounds>) -> Result<
     }))
 }
 
-/// Whether the numbers of these types are not beyond `most`.
+/// Whether the numbers of these types are at most `most`.
 fn within(kinds: &Kinds, which: &[DataType], most: i128, bounds: &impl Fn(usize) -> Result<Bounds>) -> Result<bool> {
     for (i, kind) in kinds {
         if which.contains(kind) && bounds(*i)?.is_some_and(|(a, b)| a < -most || b > most) {
@@ -172,7 +172,7 @@ fn decimals(kinds: &Kinds) -> Option<DataType> {
     }
 }
 
-/// Dates and timestamps: their unit, and their zone where they have one.
+/// Dates and timestamps: their unit, and their zone if they have one.
 fn moment(kind: &DataType) -> Option<(TimeUnit, Option<&str>)> {
     match kind {
         DataType::Date32 => Some((TimeUnit::Second, None)),
@@ -204,7 +204,7 @@ fn moments(kinds: &Kinds, bounds: &impl Fn(usize) -> Result<Bounds>) -> Result<O
     Ok(Some(DataType::Timestamp(finest, zone.map(Into::into))))
 }
 
-/// How many of the unit make a second.
+/// The number of units in a second.
 fn steps(unit: TimeUnit) -> i128 {
     match unit {
         TimeUnit::Second => 1,
@@ -214,7 +214,7 @@ fn steps(unit: TimeUnit) -> i128 {
     }
 }
 
-/// The values under another type, which [`united`] chose; a value that it does not hold is an error.
+/// The values as another type, which [`united`] chose. A value that does not fit is an error.
 pub fn convert(array: &ArrayRef, kind: &DataType) -> Result<ArrayRef, ArrowError> {
     if array.data_type() == kind {
         return Ok(array.clone());
@@ -232,7 +232,7 @@ pub fn convert(array: &ArrayRef, kind: &DataType) -> Result<ArrayRef, ArrowError
     cast_with_options(array, kind, &CastOptions { safe: false, ..CastOptions::default() })
 }
 
-/// The least and the greatest of whole numbers, or of the steps of dates and times.
+/// The smallest and largest whole number, or step of dates and times.
 pub fn bounds(array: &ArrayRef) -> Result<Bounds, ArrowError> {
     use arrow::compute::{max, min};
     let plain = match array.data_type() {
@@ -249,7 +249,7 @@ pub fn bounds(array: &ArrayRef) -> Result<Bounds, ArrowError> {
     Ok(min(steps).map(i128::from).zip(max(steps).map(i128::from)))
 }
 
-/// Values as people write them: whole floats without a point, as labels have them.
+/// Values in the usual spelling: whole floats without a point, as in labels.
 fn spell(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     let plain = match array.data_type() {
         DataType::Dictionary(_, value) => cast(array, value)?,
@@ -269,7 +269,7 @@ fn spell(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
         match formatter.value(row).try_to_string() {
             Ok(text) if floating => texts.append_value(text.strip_suffix(".0").unwrap_or(&text)),
             Ok(text) => texts.append_value(text),
-            // A day beyond the calendar has no spelling but its number.
+            // A day outside the calendar is spelled as its number.
             Err(_) => texts.append_value(steps_text(&plain, row)),
         }
     }
@@ -330,7 +330,7 @@ mod tests {
             (vec![day(), stamp(TimeUnit::Nanosecond)], 200_000, Some(Utf8View)),
             (vec![stamp(TimeUnit::Second), stamp(TimeUnit::Nanosecond)], 1 << 30, Some(stamp(TimeUnit::Nanosecond))),
             (vec![zoned("UTC"), zoned("Z")], 0, Some(zoned("UTC"))),
-            // Names of zones are known where Python's build brings their table.
+            // Names of zones are known only if the Python build includes their table.
             (vec![zoned("+00:00"), zoned("+02:00")], 0, Some(Utf8View)),
             (vec![day(), Utf8], 0, Some(Utf8View)),
             (vec![day(), Int32], 0, Some(Utf8View)),

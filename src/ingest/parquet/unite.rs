@@ -1,5 +1,5 @@
-//! The columns of several files as columns of one table, by their names. Neither the columns nor
-//! their types depend on the order of the files.
+//! The columns of several files as columns of one table, matched by name. Neither the columns nor their types depend on
+//! the order of the files.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -14,11 +14,11 @@ use crate::error::{Error, Result};
 /// One column of all files.
 pub struct United {
     pub field: FieldRef,
-    /// Its place in each file; nothing where a file lacks it.
+    /// Its position in each file; `None` if a file does not have it.
     pub places: Vec<Option<usize>>,
 }
 
-/// The columns, and notes about what was done to unite them.
+/// The columns, and notes about how they were united.
 pub fn unite(files: &[ParquetFile]) -> Result<(Vec<United>, Vec<String>)> {
     let mut notes: Vec<String> = files.iter().flat_map(|f| f.notes.iter().cloned()).collect();
     let places: Vec<HashMap<&str, usize>> =
@@ -27,7 +27,7 @@ pub fn unite(files: &[ParquetFile]) -> Result<(Vec<United>, Vec<String>)> {
     let mut columns = Vec::new();
     for name in names(files) {
         let places: Vec<Option<usize>> = places.iter().map(|p| p.get(name).copied()).collect();
-        // Those that have the column, and those that lack it.
+        // Files with the column, and files without it.
         let (have, lack): (Vec<usize>, Vec<usize>) = by_path.iter().partition(|&&f| places[f].is_some());
         if !lack.is_empty() {
             let lack: Vec<&Path> = lack.iter().map(|&f| files[f].input.path()).collect();
@@ -45,14 +45,14 @@ pub fn unite(files: &[ParquetFile]) -> Result<(Vec<United>, Vec<String>)> {
     Ok((columns, notes))
 }
 
-/// The files in the order of their paths, which is the same in whatever order they were given.
+/// The files in the order of their paths, which does not depend on the order given.
 pub fn by_path(files: &[ParquetFile]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..files.len()).collect();
     order.sort_by_key(|&f| files[f].input.path());
     order
 }
 
-/// All names: those of the file with the most columns, then what others add.
+/// All names: those of the file with the most columns, then those that others add.
 fn names(files: &[ParquetFile]) -> Vec<&str> {
     let mut lists: Vec<&[String]> = files.iter().map(|f| f.names.as_slice()).collect();
     lists.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
@@ -61,10 +61,10 @@ fn names(files: &[ParquetFile]) -> Vec<&str> {
     lists.into_iter().flatten().map(String::as_str).filter(|name| seen.insert(*name)).collect()
 }
 
-/// The field of a column that these files have, in the order of their paths.
+/// The field of a column in the files that have it, which are in the order of their paths.
 fn field(name: &str, files: &[(&ParquetFile, usize)], of: usize, notes: &mut Vec<String>) -> Result<FieldRef> {
     let own = files.iter().map(|(file, column)| file.field(*column));
-    // Most files agree; then nothing is made anew.
+    // Most files agree, and nothing has to be converted.
     let kinds: Vec<&DataType> = own.clone().map(|f| f.data_type()).collect();
     let Some(&first) = kinds.first() else { return Ok(Arc::new(Field::new(name, DataType::Null, true))) };
     let nullable = files.len() < of || own.clone().any(|f| f.is_nullable());
@@ -74,7 +74,7 @@ fn field(name: &str, files: &[(&ParquetFile, usize)], of: usize, notes: &mut Vec
     let all: Vec<DataType> = kinds.iter().map(|kind| (*kind).clone()).collect();
     let whole = |at: usize| files[at].0.bounds(files[at].1);
     let kind = united(&all, whole)?;
-    // The first two files that show the difference.
+    // The first two files that differ.
     let other = kinds.iter().position(|kind| word(kind) != word(first)).unwrap_or(0);
     let told = format!(
         "the column {name:?} is {} in {} and {} in {}",

@@ -1,5 +1,4 @@
-//! Rows that say in a cell that they are totals: the partner "World", the code "TOTAL", the mode of
-//! transport "0".
+//! Rows whose cell says that they are totals: the partner "World", the code "TOTAL", the mode of transport "0".
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -48,7 +47,7 @@ pub fn totals(store: &Store, recipes: &[Recipe], progress: &Progress) -> Result<
     Ok(found)
 }
 
-/// The columns of the two countries, those behind a column that was made by the direction of the flow.
+/// The columns of the two countries, including those behind a column that depends on the direction of the flow.
 fn ends(store: &Store, recipes: &[Recipe]) -> Vec<usize> {
     let mut ends: Vec<usize> =
         [Role::Origin, Role::Destination].into_iter().filter_map(|r| store.role(r)).map(|a| a.column).collect();
@@ -64,7 +63,7 @@ fn ends(store: &Store, recipes: &[Recipe]) -> Vec<usize> {
     ends
 }
 
-/// What rows that differ in this column alone have in common.
+/// The common columns of rows that differ only in this column.
 fn trade(store: &Store, column: usize, ends: &[usize], progress: &Progress) -> Result<Trade> {
     let roles = [Role::Hs, Role::Flow, Role::ReportedBy].into_iter().filter_map(|role| store.role(role));
     let columns = ends.iter().copied().chain(roles.map(|assigned| assigned.column)).filter(|at| *at != column);
@@ -76,7 +75,7 @@ fn reach(label: &str, store: &Store, column: usize, is_end: bool) -> Reach {
     let folded = folded(label);
     let listed = words::breakdown(store.columns[column].name()).is_some_and(|totals| totals.contains(&folded));
     let zeros = !folded.is_empty() && folded.bytes().all(|b| b == b'0');
-    // 0 is the world in M49, and 00 is no chapter.
+    // 0 is the world in M49, and 00 is not a chapter.
     let number =
         zeros && ((is_end && store.counts_by_m49()) || (folded == "00" && store.role_of(column) == Some(Role::Hs)));
     if words::is_total(label) || listed || number {
@@ -88,7 +87,7 @@ fn reach(label: &str, store: &Store, column: usize, is_end: bool) -> Reach {
     }
 }
 
-/// Whether a look at the texts of each chunk finds a total: most columns hold none and need no codes.
+/// Whether the texts of a chunk contain a total. Most columns have none and need no codes.
 fn could(column: &Column, reach: &(impl Fn(&str) -> Reach + Sync), progress: &Progress) -> Result<bool> {
     let total = |text: &str| reach(text) > Reach::One;
     for chunk in column.chunks(progress)? {
@@ -101,12 +100,12 @@ fn could(column: &Column, reach: &(impl Fn(&str) -> Reach + Sync), progress: &Pr
     Ok(false)
 }
 
-/// Rows that a thread looks at together.
+/// Rows for a thread at a time.
 const STEP: usize = 1 << 16;
 
 fn any_text(values: &ArrayRef, test: &(impl Fn(&str) -> bool + Sync)) -> Result<bool> {
     if values.data_type().is_integer() {
-        // Of numbers only zero is a total.
+        // Among numbers only zero is a total.
         let numbers = cast(values, &DataType::Int64)?;
         let zero = numbers.as_primitive::<Int64Type>().values().par_chunks(STEP).any(|part| part.contains(&0));
         return Ok(zero && test("0"));
@@ -130,8 +129,8 @@ fn any_text(values: &ArrayRef, test: &(impl Fn(&str) -> bool + Sync)) -> Result<
     Ok((0..texts.len()).into_par_iter().step_by(STEP).any(part))
 }
 
-/// The rows of each label that is a total: those that stand for all beside rows of the same day, country and
-/// code that stand for less, and groups of countries where single countries alone make up the total.
+/// The rows of each label that is a total: labels for everything, if rows of the same day, country and code stand for
+/// less; and groups of countries, if the single countries alone add up to the total.
 fn of_column(
     store: &Store,
     name: &str,
@@ -159,7 +158,7 @@ fn of_column(
         let key = trade.key(row);
         groups.contains_key(&key).then(|| (key, reach, value.as_ref().map_or(f64::NAN, |v| v[row]).to_bits()))
     });
-    // In one order, so that sums do not depend on that of the rows.
+    // In a fixed order, so that sums do not depend on the order of rows.
     let mut parts: Vec<(Key, Reach, u64)> = parts.collect();
     parts.par_sort_unstable();
     for (key, reach, value) in parts {
@@ -211,7 +210,7 @@ impl Figures {
         self.sums[reach as usize] += if value.is_nan() { 0.0 } else { value };
     }
 
-    /// Whether single countries make up the total, where there are a total, countries and groups of them.
+    /// Whether the single countries add up to the total, if there are a total, countries and groups of countries.
     fn countries_alone(&self) -> Option<bool> {
         let [one, _, all] = self.sums;
         let there = self.rows.iter().all(|n| *n > 0) && all != 0.0 && all.is_finite();

@@ -1,6 +1,6 @@
-//! Lines of totals, as they stand above, below and within published tables: rows of which one key says
-//! "total" and the others are blank, or all keys are blank and the figures are the sums of the columns.
-//! Their figures become null, each with a fault.
+//! Lines of totals above, below and within published tables: rows in which one key says "total" and the others are
+//! blank, or in which all keys are blank and the figures are the sums of the columns. Their figures become null, each
+//! with a fault.
 
 use std::sync::Arc;
 
@@ -18,11 +18,11 @@ use crate::store::{Column, Fault, Role, RoleKind, Store, is_missing, is_text};
 
 const FAULT: &str = "looks like the total of the column";
 pub const REASON: &str = "keys are blank or say \"total\"";
-/// How far a printed total may be from the sum of the rows.
+/// The largest relative difference between a printed total and the sum of the rows.
 const TOLERANCE: f64 = 1e-6;
-/// Rows with a figure that a total adds up at the least, where no word says that it is one.
+/// The smallest number of rows that a total adds up, if no word says that it is a total.
 const FEWEST: usize = 3;
-/// Digits of a figure that is no sum by chance.
+/// A figure with this many digits is not a sum by chance.
 const LONG: usize = 4;
 
 /// Finds the lines of totals and makes their figures null.
@@ -44,7 +44,7 @@ pub fn take_out(store: &mut Store, progress: &Progress) -> Result<Found> {
     let totals: Vec<usize> = (0..lines.len()).filter(is_total).collect();
     let mut faults = Vec::new();
     for (place, (column, sums)) in columns.iter().zip(&sums).enumerate() {
-        // Other figures may be means or shares: only sums are taken out.
+        // Other figures may be means or shares, so only sums are removed.
         let out = |at: &&usize| place < roles.len() || sums.is_sum(**at).is_some_and(|(is, _)| is);
         let rows: Vec<usize> = totals
             .iter()
@@ -70,14 +70,14 @@ pub fn take_out(store: &mut Store, progress: &Progress) -> Result<Found> {
     Ok(vec![(REASON.to_owned(), rows)])
 }
 
-/// A row that names no trade.
+/// A row without a trade.
 struct Line {
     row: u32,
-    /// A key says "total" and all others are blank, one of them at least.
+    /// A key says "total", and all others (at least one) are blank.
     said: bool,
 }
 
-/// The columns that play the role of a number, and further ones that hold numbers.
+/// The columns with a role of numbers, and other columns of numbers.
 fn figures(store: &Store) -> (Vec<usize>, Vec<usize>) {
     let number = |role: Role| role.kind() == RoleKind::Number;
     let mut roles: Vec<usize> = store.roles().filter(|(r, _)| number(*r)).map(|(_, a)| a.column).collect();
@@ -88,7 +88,7 @@ fn figures(store: &Store) -> (Vec<usize>, Vec<usize>) {
     (roles, others.collect())
 }
 
-/// Rows of which every key is blank or says "total".
+/// Rows in which every key is blank or says "total".
 fn candidates(store: &Store, progress: &Progress) -> Result<Vec<Line>> {
     let keys: Vec<usize> = (0..store.own_columns().len())
         .filter(|c| match store.role_of(*c) {
@@ -100,12 +100,12 @@ fn candidates(store: &Store, progress: &Progress) -> Result<Vec<Line>> {
     if keys.is_empty() || !any_figure || keys.iter().any(|c| !store.columns[*c].is_loaded()) {
         return Ok(Vec::new());
     }
-    // Most tables have a key without a blank. The one that is looked through at the least cost shows it first.
+    // Most tables have a key without blanks. The cheapest key to scan is scanned first.
     let costs: Result<Vec<(usize, usize)>> =
         keys.into_iter().map(|key| Ok((cost(&store.columns[key], progress)?, key))).collect();
     let mut keys = costs?;
     keys.sort_unstable();
-    // Row, keys that say "total", keys that are blank.
+    // Row, number of keys that say "total", number of blank keys.
     let mut rows: Option<Vec<(u32, usize, usize)>> = None;
     for (_, key) in keys {
         progress.check()?;
@@ -128,14 +128,14 @@ fn candidates(store: &Store, progress: &Progress) -> Result<Vec<Line>> {
         rows = Some(kept);
     }
     let rows = rows.unwrap_or_default();
-    // Where every row is without keys there are no others to add up.
+    // If no row has keys, there are no other rows to add up.
     if rows.len() == store.rows {
         return Ok(Vec::new());
     }
     Ok(rows.into_iter().map(|(row, said, none)| Line { row, said: said > 0 && none > 0 }).collect())
 }
 
-/// How many texts of a column must be looked at.
+/// The number of texts of a column to be checked.
 fn cost(column: &Column, progress: &Progress) -> Result<usize> {
     let texts = |chunk: &ArrayRef| match chunk.as_any_dictionary_opt() {
         Some(dictionary) => dictionary.values().len(),
@@ -180,7 +180,7 @@ fn blanks(column: &Column, progress: &Progress) -> Result<Vec<(u32, bool)>> {
 
 /// The texts of a chunk.
 enum Labels {
-    /// What each text of the dictionary is, and the text of each row.
+    /// The kind of each text of the dictionary, and the text of each row.
     Dictionary(Vec<Option<bool>>, UInt32Array),
     Texts(StringViewArray),
     /// No texts: only nulls are blank.
@@ -209,12 +209,11 @@ fn kind_of(text: &str) -> Option<bool> {
     words::says_total(text).then_some(false)
 }
 
-/// The figures of the lines without keys, and the sum of all other rows. Where rows stand does not matter: the
-/// same records in another order give the same.
+/// The figures of the lines without keys, and the sum of all other rows. The order of records does not matter.
 struct Sums {
     lines: Vec<f64>,
     sum: f64,
-    /// The largest figures by size, as many as a total adds up at the least.
+    /// The largest figures by absolute value, as many as a total must add up.
     largest: Vec<f64>,
 }
 
@@ -233,25 +232,25 @@ impl Sums {
         })
     }
 
-    /// Whether the figure of a line is the sum of the rows that have keys, and whether it has many digits; `None`
-    /// where there is no figure.
+    /// Whether the figure of a line is the sum of the rows with keys, and whether it has many digits; `None` without a
+    /// figure.
     fn is_sum(&self, at: usize) -> Option<(bool, bool)> {
         let figure = self.lines[at];
         if !figure.is_finite() || figure == 0.0 {
             return None;
         }
-        // A total that is printed with fewer decimals than its parts is rounded.
+        // A total printed with fewer decimals than its parts is rounded.
         let printed = [1.0, 10.0, 100.0].into_iter().find(|unit| (figure * unit).fract() == 0.0);
         let rounding = printed.filter(|unit| (self.sum * unit).fract() != 0.0).map_or(0.0, |unit| 0.5 / unit);
         let tolerance = (TOLERANCE * figure.abs()).max(rounding);
-        // Each of several rows has its part in it.
+        // Several rows contribute to it.
         let several = self.largest.len() == FEWEST && self.largest.iter().all(|part| *part > tolerance);
         let is = several && (figure - self.sum).abs() <= tolerance;
         Some((is, digits(figure) >= LONG))
     }
 }
 
-/// The digits of a number from the first to the last that is not zero.
+/// The number of digits from the first to the last that is not zero.
 fn digits(figure: f64) -> usize {
     let text = format!("{:e}", figure.abs());
     text.split('e').next().unwrap_or_default().bytes().filter(u8::is_ascii_digit).count()

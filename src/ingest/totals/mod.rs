@@ -1,5 +1,5 @@
-//! Rows that are sums of other rows: all partners, all goods, chapters beside their codes, a line of
-//! totals. They stay, are counted in a note, and are left out of peer groups.
+//! Rows that are sums of other rows: all partners, all goods, chapters beside their codes, a line of totals. They stay,
+//! are counted in a note, and are left out of peer groups.
 
 mod labels;
 mod line;
@@ -11,10 +11,10 @@ use crate::error::Result;
 use crate::progress::Progress;
 use crate::store::{Role, Store, Totals};
 
-/// Why rows are totals, with the rows.
+/// Reasons why rows are totals, with the rows.
 type Found = Vec<(String, Vec<u32>)>;
 
-/// Looks for totals once the columns are settled. Cells of a line of totals become faults.
+/// Looks for totals after the columns are settled. Cells of a line of totals become faults.
 pub fn recognise(mut store: Store, progress: &Progress) -> Result<Store> {
     let recipes: Vec<Recipe> = store.recipes().iter().filter_map(|text| toml::from_str(text).ok()).collect();
     let mut found = line::take_out(&mut store, progress)?;
@@ -29,12 +29,12 @@ pub fn recognise(mut store: Store, progress: &Progress) -> Result<Store> {
     Ok(store.with_totals(totals))
 }
 
-/// Records of single firms are no sums of other records. Tables of statistics name none.
+/// Records of single firms are not sums of other records. Statistical tables do not name firms.
 fn is_statistics(store: &Store) -> bool {
     [Role::Id, Role::Exporter, Role::Importer].into_iter().all(|role| store.role(role).is_none())
 }
 
-/// Reasons that a note tells.
+/// The largest number of reasons in a note.
 const TOLD: usize = 6;
 
 fn notes(totals: &Totals) -> Vec<String> {

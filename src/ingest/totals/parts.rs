@@ -1,5 +1,5 @@
-//! Rows whose parts are in the table, too: a chapter beside its codes, exports beside the re-exports in
-//! them. Sums show it: a table is taken for nested only where its figures add up.
+//! Rows whose parts are in the table as well: a chapter beside its codes, exports beside the re-exports in them. A
+//! table counts as nested only if its figures add up.
 
 use std::sync::Arc;
 
@@ -19,10 +19,10 @@ use crate::store::{Codes, Column, Every, Role, Store, dictionary_values, is_text
 
 /// The share of totals that must be the sum of their parts.
 const MOST: f64 = 0.5;
-/// The share of parts that must fit into the flow they belong to.
+/// The share of parts that must not exceed their flow.
 const NEARLY_ALL: f64 = 0.95;
 
-/// A row with what it has in common with its parts, and what tells it from them.
+/// A row, the columns that it shares with its parts, and those in which it differs.
 struct Entry {
     key: Key,
     part: u32,
@@ -30,8 +30,8 @@ struct Entry {
     row: u32,
 }
 
-/// The rows chosen by `part` in the order of their trade: the same countries and `further`, and the same `period` of
-/// the day. A source without figures shows nothing.
+/// The rows selected by `part`, sorted by their trade: the same countries and `further`, and the same `period` of the
+/// day. Empty for a source without figures.
 fn entries(
     store: &Store,
     further: &[Role],
@@ -55,7 +55,7 @@ fn entries(
     Ok(all)
 }
 
-/// Rows of years or quarters whose months are there for the same trade and add up to them.
+/// Rows of years or quarters whose months exist for the same trade and add up to them.
 pub fn of_periods(store: &Store, progress: &Progress) -> Result<Found> {
     let wider = store.wider_dates(progress)?;
     if wider.is_empty() {
@@ -64,7 +64,7 @@ pub fn of_periods(store: &Store, progress: &Progress) -> Result<Found> {
     let column = store.require(Role::Date)?.0.name();
     let mut found = Found::new();
     for every in [Every::Year, Every::Quarter] {
-        // 0 are parts, 1 the periods, 2 the other periods that have parts themselves.
+        // 0: parts, 1: the periods, 2: other periods that have parts themselves.
         let mut kind = vec![0u32; store.rows];
         for period in wider {
             period.rows.iter().for_each(|row| kind[*row as usize] = if period.every == every { 1 } else { 2 });
@@ -91,7 +91,7 @@ fn sum(entries: &[Entry]) -> f64 {
     entries.iter().map(|e| e.value).filter(|v| !v.is_nan()).sum()
 }
 
-/// Rows of HS codes whose longer codes are there and add up to them.
+/// Rows of HS codes whose longer codes exist and add up to them.
 pub fn of_goods(store: &Store, progress: &Progress) -> Result<Found> {
     let Some(assigned) = store.role(Role::Hs) else { return Ok(Vec::new()) };
     if one_length(&store.columns[assigned.column], progress)? {
@@ -99,7 +99,7 @@ pub fn of_goods(store: &Store, progress: &Progress) -> Result<Found> {
     }
     let codes = store.role_codes(Role::Hs, progress)?;
     let Some(labels) = codes.text() else { return Ok(Vec::new()) };
-    // In sorted order the codes that a shorter one begins follow it at once.
+    // In sorted order, the codes that begin with a shorter one follow it directly.
     let begins = |a: usize, b: usize| b < labels.len() && labels.value(b).starts_with(labels.value(a));
     let longer: Vec<bool> = (0..labels.len()).map(|a| begins(a, a + 1)).collect();
     let Some(shortest) = longer.iter().position(|l| *l) else { return Ok(Vec::new()) };
@@ -137,7 +137,7 @@ pub fn of_goods(store: &Store, progress: &Progress) -> Result<Found> {
         }
         nested.extend(open);
     }
-    // Nothing is a sum of nothing, and shows nothing.
+    // A zero total shows nothing.
     nested.retain(|n| n.count > 0 && n.total != 0.0 && n.total.is_finite());
     let all = nested.len();
     nested.retain(|n| adds_up(n.total, n.parts, n.count));
@@ -155,7 +155,7 @@ pub fn of_goods(store: &Store, progress: &Progress) -> Result<Found> {
     Ok(vec![(format!("{column:?} is the beginning of longer codes that add up to it"), rows)])
 }
 
-/// Whether all codes have as many digits, as far as a look at their texts tells.
+/// Whether all codes have the same number of digits, as far as their texts show.
 fn one_length(column: &Column, progress: &Progress) -> Result<bool> {
     let mut found: Option<usize> = None;
     for chunk in column.chunks(progress)? {
@@ -175,7 +175,7 @@ fn one_length(column: &Column, progress: &Progress) -> Result<bool> {
     Ok(true)
 }
 
-/// A total with the sum of what is directly below it.
+/// A total with the sum of its direct parts.
 struct Nested {
     part: u32,
     total: f64,
@@ -184,7 +184,7 @@ struct Nested {
     rows: Vec<u32>,
 }
 
-/// Re-exports and domestic exports beside the exports that hold them, in sources that are known to count so.
+/// Re-exports and domestic exports beside the exports that contain them, in sources that count in this way.
 pub fn of_flows(store: &Store, recipes: &[Recipe], progress: &Progress) -> Result<Found> {
     let (Some(assigned), Some(_)) = (store.role(Role::Flow), store.role(Role::Hs)) else { return Ok(Vec::new()) };
     if !words::holds_parts_of_flows(&store.layout) {

@@ -1,5 +1,5 @@
-//! What a total has in common with its parts, the figure they are compared by, and whether the parts
-//! add up.
+//! The columns in which a total and its parts agree, the figure by which they are compared, and whether the parts add
+//! up.
 
 use std::sync::Arc;
 
@@ -9,13 +9,13 @@ use crate::error::Result;
 use crate::progress::Progress;
 use crate::store::{Codes, NULL_DAY, Role, Store};
 
-/// How far the sum of published parts may be from the published total.
+/// The largest relative difference between a published total and the sum of its parts.
 pub const TOLERANCE: f64 = 0.005;
 
 /// The day and the codes of a row: countries, code, direction.
 pub type Key = [u32; 6];
 
-/// The columns that a total and its parts agree in.
+/// The columns in which a total and its parts agree.
 pub struct Trade {
     days: Option<Arc<Vec<i32>>>,
     codes: Vec<Arc<Codes>>,
@@ -31,7 +31,7 @@ impl Trade {
         self.days.as_ref().map_or(NULL_DAY, |days| days[row])
     }
 
-    /// Rows with the same key are the same trade, but for what tells a total from its parts.
+    /// Rows with the same key are the same trade, except for the column in which a total differs from its parts.
     pub fn key(&self, row: usize) -> Key {
         let mut key = [0; 6];
         key[0] = self.day(row) as u32;
@@ -46,7 +46,7 @@ pub fn figures(store: &Store, progress: &Progress) -> Result<Option<ScalarBuffer
     measure.map(|role| store.role_numbers(role, progress)).transpose()
 }
 
-/// Whether a published total is the sum of so many published parts.
+/// Whether a published total is the sum of `count` published parts.
 pub fn adds_up(total: f64, parts: f64, count: usize) -> bool {
     // Each figure may be rounded by half a unit.
     let whole = total.fract() == 0.0 && parts.fract() == 0.0;

@@ -1,4 +1,4 @@
-//! What was converted, by which rates, and what was not.
+//! The note on what was converted, with which rates, and what was not.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::pricing::{Pricing, Tally};
 use super::{Conversion, Currencies};
 use crate::error::Result;
 
-/// Texts that are named; the others are counted.
+/// The number of texts that are named; the others are counted.
 const SHOWN: usize = 8;
 
 pub fn told(
@@ -25,7 +25,7 @@ pub fn told(
 ) -> Result<Vec<String>> {
     let value = store.require(Role::Value)?.0.name();
     let to = rates.to;
-    // Labels that name one currency are one line.
+    // Labels of one currency are counted together.
     let mut codes: BTreeMap<&str, Tally> = BTreeMap::new();
     for ((_, named), tally) in currencies.labels.iter().zip(tallies) {
         if let Named::Known(currency) = named {
@@ -90,7 +90,7 @@ pub fn told(
     Ok(notes)
 }
 
-/// Which rate of several is taken.
+/// Which of several rates is used.
 fn when(asked: &Conversion, pricing: &Pricing) -> Option<String> {
     if let Some(period) = asked.date {
         let (first, last) = (iso(period.first), iso(period.last));
@@ -111,7 +111,7 @@ fn when(asked: &Conversion, pricing: &Pricing) -> Option<String> {
     (!kinds.is_empty()).then(|| kinds.join(" or "))
 }
 
-/// Why rows with a value have none in the target: a sentence a cause.
+/// Why rows with a value have none in the target: one sentence for each cause.
 fn missing(
     currencies: &Currencies,
     tallies: &[Tally],
@@ -153,7 +153,7 @@ fn rows(n: u64) -> String {
     if n == 1 { "1 row".to_owned() } else { format!("{n} rows") }
 }
 
-/// A rate with six digits that count.
+/// A rate with six significant digits.
 fn short(rate: f64) -> String {
     format!("{rate:.5e}").parse::<f64>().unwrap_or(rate).to_string()
 }

@@ -1,4 +1,4 @@
-//! The rate of each row: by its currency and its date.
+//! The rate of each row, from its currency and its date.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::progress::Progress;
 
 const PERIODS: [Every; 5] = [Every::Day, Every::Week, Every::Month, Every::Quarter, Every::Year];
 
-/// What comes of a row that has a value.
+/// The outcome for a row with a value.
 #[derive(Clone, Copy)]
 pub enum Outcome {
     /// It is in the target already.
@@ -29,7 +29,7 @@ pub enum Outcome {
     NoRate,
 }
 
-/// How many rows of a label came to what.
+/// The outcomes of the rows of a label.
 #[derive(Clone, Debug)]
 pub struct Tally {
     pub same: u64,
@@ -97,7 +97,7 @@ impl Tally {
 enum Price {
     /// The same in every row.
     Fixed(Outcome),
-    /// By day, for each kind of period that the dates tell.
+    /// By day, for each kind of period of the dates.
     Dated([Vec<Option<Rate>>; PERIODS.len()]),
 }
 
@@ -106,7 +106,7 @@ struct Dates {
     days: Arc<Vec<i32>>,
     span: Period,
     every: Every,
-    /// Where it differs from row to row.
+    /// One for each row, if they differ.
     grains: Option<Arc<Vec<Grain>>>,
     least: Option<Every>,
     /// The kinds of periods that occur.
@@ -132,7 +132,7 @@ impl Pricing {
             _ => None,
         };
         let dated = |named: &Named| series(named).is_some_and(|s| s.constant().is_none());
-        // What other rows hold does not matter to a part.
+        // Only the rows of this part matter, not the other rows of the source.
         let wanted = currencies.labels.iter().zip(seen).any(|((_, named), seen)| *seen && dated(named));
         let wanted = wanted && asked.date.is_none();
         let dates = if wanted { Some(Dates::of(ships, asked.every, progress)?) } else { None };
@@ -179,7 +179,7 @@ impl Pricing {
         }
     }
 
-    /// The kinds of periods whose rates are used, where rates change.
+    /// The kinds of periods whose rates are used, if rates change.
     pub fn told(&self) -> &[Every] {
         self.dates.as_ref().map_or(&[], |dates| &dates.told)
     }
@@ -204,7 +204,7 @@ impl Dates {
         };
         let parts = (0..ships.len().div_ceil(STEP)).into_par_iter().map(ends);
         let (first, last) = parts.reduce(|| (i32::MAX, i32::MIN), |a, b| (a.0.min(b.0), a.1.max(b.1)));
-        // Without any date the span holds no day.
+        // Without dates, an empty span.
         let span = if first <= last { Period { first, last } } else { Period { first: 0, last: -1 } };
         let (grain, grains) = grain(store);
         let every = period(grain, least);
@@ -226,7 +226,7 @@ fn told(grains: &[Grain], least: Option<Every>) -> Vec<Every> {
     told
 }
 
-/// What the dates tell, and what each row does where that differs.
+/// The kind of period that the dates give, and that of each row if they differ.
 fn grain(store: &Store) -> (Grain, Option<Arc<Vec<Grain>>>) {
     let made = store.role(Role::Date).filter(|a| a.column >= store.own).and(store.made_grain);
     match (made, store.days.get()) {
@@ -236,7 +236,7 @@ fn grain(store: &Store) -> (Grain, Option<Arc<Vec<Grain>>>) {
     }
 }
 
-/// The period that a date tells, or a longer one where that is asked for.
+/// The period that a date gives, or a longer one if requested.
 fn period(grain: Grain, least: Option<Every>) -> Every {
     let own = match grain {
         Grain::Day => Every::Day,

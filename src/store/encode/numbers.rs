@@ -1,5 +1,5 @@
-//! Whole numbers, decimals, dates, times, booleans and floats as codes: sortable integers, with labels
-//! turned back into the column's own type.
+//! Whole numbers, decimals, dates, times, booleans and floats as codes: sortable integers, with labels in the original
+//! type.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::progress::Progress;
 use crate::stats;
 use crate::store::codes::Codes;
 
-/// Whether values of this type have an order of numbers.
+/// Whether values of this type are ordered like numbers.
 pub fn counted(kind: &DataType) -> bool {
     use DataType::*;
     kind.is_numeric() || matches!(kind, Boolean | Date32 | Date64 | Timestamp(..) | Time32(_) | Time64(_) | Duration(_))
@@ -31,12 +31,12 @@ pub fn encode(chunks: &[ArrayRef], kind: &DataType, progress: &Progress) -> Resu
     }
 }
 
-/// Unsigned numbers as signed ones that sort the same way; its own inverse.
+/// Unsigned numbers as signed numbers with the same order. It is its own inverse.
 fn flip(x: u64) -> i64 {
     (x ^ (1 << 63)) as i64
 }
 
-/// Whether the type is a count in 32 or 64 bits under another name.
+/// The type of the stored number: dates and times are integers of 32 or 64 bits.
 fn under(kind: &DataType) -> Option<DataType> {
     use DataType::*;
     match kind {
@@ -46,7 +46,7 @@ fn under(kind: &DataType) -> Option<DataType> {
     }
 }
 
-/// The same buffers under another type of the same width.
+/// The same buffers as another type of the same width.
 fn renamed(array: &dyn Array, kind: &DataType) -> Result<ArrayRef> {
     Ok(make_array(array.to_data().into_builder().data_type(kind.clone()).build()?))
 }
@@ -119,7 +119,7 @@ fn decimals(chunks: &[ArrayRef], kind: &DataType, progress: &Progress) -> Result
     Ok(Codes { ids, labels })
 }
 
-/// Decimals of 256 bits as bytes that sort like them.
+/// Decimals of 256 bits as bytes with the same order.
 fn wide_decimals(chunks: &[ArrayRef], kind: &DataType, progress: &Progress) -> Result<Codes> {
     let flipped = |mut bytes: [u8; 32]| {
         bytes[0] ^= 0x80;

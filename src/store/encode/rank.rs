@@ -1,14 +1,14 @@
-//! The distinct values of all runs in order, and for each run the rank of each of its values. Lists are
-//! freed as soon as the next one is made, since a column may have as many values as rows.
+//! The distinct values of all runs in order, and the rank of each value of each run. A list is freed as soon as the
+//! next one exists, because a column may have as many values as rows.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use rayon::prelude::*;
 
-/// Values that a thread takes at a time.
+/// Values for a thread at a time.
 const SHARE: usize = 1 << 16;
 
-/// For each run the rank of each local number, and a label of each distinct key in order.
+/// The rank of each local number of each run, and a label for each distinct key in order.
 pub fn rank<V, K, L>(
     values: Vec<Vec<V>>,
     key: impl Fn(V) -> K,
@@ -25,7 +25,7 @@ where
         all.extend(values.into_iter().enumerate().map(|(id, value)| (key(value), run as u32, id as u32)));
     }
     all.par_sort_unstable();
-    // A key is new where it differs from the one before it.
+    // A key is new if it differs from the previous one.
     let new = |at: usize| at == 0 || all[at].0 != all[at - 1].0;
     let starts: Vec<usize> = (0..all.len()).step_by(SHARE).collect();
     let stretch = |start: usize| start..all.len().min(start + SHARE);

@@ -1,4 +1,4 @@
-//! Labels that lie where the column has them: a view of each distinct text into the column's own bytes.
+//! Labels that are views into the column's own bytes: one view for each distinct text.
 
 use std::sync::Arc;
 
@@ -9,13 +9,13 @@ use arrow::datatypes::DataType;
 use super::Value;
 use crate::error::Result;
 
-/// The bytes of a column, in the order of their addresses.
+/// The byte buffers of a column, sorted by address.
 pub struct Places {
     buffers: Vec<Buffer>,
 }
 
 impl Places {
-    /// None where a view cannot reach all bytes: it counts 32 bits.
+    /// `None` if a view cannot address all bytes with its 32 bits.
     pub fn of(chunks: &[ArrayRef]) -> Option<Places> {
         let mut buffers: Vec<Buffer> = Vec::new();
         for chunk in chunks {
@@ -26,7 +26,7 @@ impl Places {
             }
         }
         buffers.sort_by_key(|b| (b.as_ptr() as usize, b.len()));
-        // Chunks may share their bytes: the longest of those that begin alike holds the others.
+        // Chunks may share bytes. Of buffers with the same start, the longest contains the others.
         buffers.dedup_by(|next, kept| {
             let same = next.as_ptr() == kept.as_ptr();
             if same {
@@ -38,7 +38,7 @@ impl Places {
         reached.then_some(Places { buffers })
     }
 
-    /// How many bytes there are.
+    /// The number of bytes.
     pub fn bytes(&self) -> usize {
         self.buffers.iter().map(|b| b.len()).sum()
     }
@@ -51,7 +51,7 @@ impl Places {
         };
         let address = bytes.as_ptr() as usize;
         let mut at = self.buffers.partition_point(|b| b.as_ptr() as usize <= address).saturating_sub(1);
-        // A part of a longer buffer may begin between its start and the text.
+        // The text may lie in a part of a longer buffer that starts earlier.
         let holds = |at: usize| {
             let from = self.buffers[at].as_ptr() as usize;
             from <= address && address + bytes.len() <= from + self.buffers[at].len()
@@ -63,7 +63,7 @@ impl Places {
         arrow::array::make_view(bytes, at as u32, offset as u32)
     }
 
-    /// The views as an array; each is checked to lie within its bytes and to be UTF-8.
+    /// The views as an array. Each is checked to lie within its bytes and to be UTF-8.
     pub fn array(self, views: Vec<u128>) -> Result<ArrayRef> {
         Ok(Arc::new(StringViewArray::try_new(views.into(), self.buffers, None)?))
     }
