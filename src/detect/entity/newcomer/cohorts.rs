@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{EntityStatus, FirstSeen, Newcomer};
+use super::first_seen::{EntityStatus, FirstSeen};
 use crate::error::Result;
 use crate::flows::Flows;
 use crate::progress::Progress;
@@ -57,12 +57,7 @@ impl Cohort {
 }
 
 impl Cohorts {
-    pub fn learn(
-        settings: &Newcomer,
-        flows: &Flows,
-        statuses: &[EntityStatus],
-        progress: &Progress,
-    ) -> Result<Cohorts> {
+    pub fn learn(min_peers: usize, flows: &Flows, statuses: &[EntityStatus], progress: &Progress) -> Result<Cohorts> {
         let mut members: HashMap<String, Vec<i64>> = HashMap::new();
         let newcomers = || statuses.iter().filter_map(|s| if let EntityStatus::New(n) = s { Some(n) } else { None });
         for first_seen in newcomers().filter(|n| !n.log_volume.is_nan()) {
@@ -77,7 +72,7 @@ impl Cohorts {
         for (name, mut log_volumes) in members {
             progress.check()?;
             let mut cohort = Cohort::of(&mut log_volumes);
-            if cohort.members >= settings.min_peers || name == EVERYBODY {
+            if cohort.members >= min_peers || name == EVERYBODY {
                 let own = cohort.members as f64 / (cohort.members as f64 + SHRINKAGE);
                 let scale = cohort.scale;
                 cohort.scale = (own * scale * scale + (1.0 - own) * everybody.scale * everybody.scale).sqrt();

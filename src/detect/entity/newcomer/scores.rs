@@ -1,8 +1,9 @@
-//! One row for each entity.
+//! The scores: one row for each entity.
 
 use std::sync::Arc;
 
-use super::{EntityStatus, Model, OLD, SEEN};
+use super::first_seen::EntityStatus;
+use super::model::{Model, SEEN};
 use crate::error::Result;
 use crate::evidence::wording::{as_much, figure};
 use crate::evidence::{Cautions, Evidence, Reader, ScoreColumn, Verdicts};
@@ -10,6 +11,9 @@ use crate::flows::Flows;
 use crate::group::GroupKeys;
 use crate::progress::Progress;
 use crate::store::iso;
+
+/// A firm is old if it was founded more than this many days before its first record.
+const OLD: i32 = 5 * 365;
 
 pub struct NewcomerScores {
     pub model: Arc<Model>,
