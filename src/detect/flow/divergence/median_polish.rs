@@ -1,7 +1,7 @@
 //! The growth of each pair, the part that product and destination explain (weighted median polish, Tukey 1977), and the
 //! score of the rest.
 
-use super::Pair;
+use super::model::Pair;
 use crate::calibrate::tails::{ScoreHistogram, Tails};
 use crate::error::Result;
 use crate::flows::{Total, expansion};

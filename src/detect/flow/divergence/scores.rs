@@ -1,8 +1,8 @@
-//! One row for each product and destination.
+//! The scores: one row for each product and destination.
 
 use std::sync::Arc;
 
-use super::{Model, Pair};
+use super::model::{Model, Pair};
 use crate::error::Result;
 use crate::evidence::wording::figure;
 use crate::evidence::{Cautions, Evidence, Reader, ScoreColumn, Verdicts};
