@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{EMPTY, Leg, Model, Triangle};
+use super::model::{EMPTY, Leg, Model, Triangle};
 use crate::error::Result;
 use crate::progress::Progress;
 use crate::stats::{OrderStatistics, ParetoTail, encode, ln};

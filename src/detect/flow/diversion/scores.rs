@@ -1,11 +1,11 @@
-//! One row for each product and intermediary.
+//! The scores: one row for each product and intermediary.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::Field;
 
-use super::{Leg, Model, Triangle};
+use super::model::{Leg, Model, Triangle};
 use crate::error::Result;
 use crate::evidence::wording::figure;
 use crate::evidence::{Cautions, Evidence, Reader, ScoreColumn, Verdicts};
