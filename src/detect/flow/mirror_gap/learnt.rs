@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::{Class, Ends, Mirror, Sides};
+use super::mirror::{Class, Ends, Mirror, Sides};
 use crate::calibrate::tails::{ScoreHistogram, Tails};
 use crate::error::Result;
 use crate::flows::Flows;

@@ -1,4 +1,4 @@
-//! One row for each flow and period.
+//! The scores: one row for each flow and period.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -7,7 +7,8 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Date32Array};
 use arrow::datatypes::{DataType, Field};
 
-use super::{Class, Mirror, Model, Sides};
+use super::mirror::{Class, Mirror, Sides};
+use super::model::Model;
 use crate::error::Result;
 use crate::evidence::wording::{as_much, figure};
 use crate::evidence::{Cautions, Evidence, Reader, ScoreColumn, Verdicts};
