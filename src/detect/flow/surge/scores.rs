@@ -1,4 +1,4 @@
-//! One row for each flow and period.
+//! The scores: one row for each flow and period.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use arrow::array::{ArrayRef, Date32Array};
 use arrow::datatypes::{DataType, Field};
 use rayon::prelude::*;
 
+use super::model::{CHUNK_GROUPS, LevelShift, Model};
 use super::series::Series;
-use super::{CHUNK_GROUPS, LevelShift, Model};
 use crate::error::Result;
 use crate::evidence::wording::{as_much, figure};
 use crate::evidence::{Cautions, Evidence, Reader, SHARE, ScoreColumn, Verdicts};
