@@ -7,139 +7,28 @@ use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 
+use super::model::{Fitted, Group, Level, LocationScale, Members, PeerGroupRef, Scale, UnitValue, peer_group_of};
+use super::prices::Prices;
 use super::shrink::{SHRINKAGE, shrink};
 use super::tail_scale::{outer_quantile, tail_scale};
-use super::{Prices, Scale, UnitValue};
 use crate::calibrate::tails::{ScoreHistogram, Tails};
 use crate::error::{Error, Result};
 use crate::evidence::any_nan;
-use crate::evidence::cautions::{FittedFacts, GroupFacts};
+use crate::evidence::cautions::FittedFacts;
 use crate::group::{GroupIndex, GroupKeys, IndexCache, finest, resolve};
 use crate::progress::Progress;
 use crate::state::members::compact;
 use crate::stats::{
-    IQR_K, MAD_K, MEAN_AD_K, OrderStatistics, adjusted_fences, decode, encode, exact_sum_where, medcouple,
-    normal_two_sided, qn, sn,
+    IQR_K, MAD_K, MEAN_AD_K, OrderStatistics, adjusted_fences, decode, encode, exact_sum_where, qn, sn,
 };
 use crate::store::Shipments;
 
 /// Members processed at a time.
 const CHUNK_MEMBERS: usize = 1 << 14;
 /// A smaller scale means that the peers have one price; the difference is rounding.
-pub const TIED: f64 = 1e-9;
+const TIED: f64 = 1e-9;
 /// The distance of the fences of the adjusted boxplot from the centre of a normal: Φ⁻¹(3/4) + 1.5 · 2 Φ⁻¹(3/4).
 const FENCE: f64 = 2.697_959_000_784_327;
-
-/// The centre and scale of a log price.
-#[derive(Clone, Copy, Debug)]
-pub struct LocationScale {
-    pub centre: f64,
-    /// Scales below and above the centre. NaN if there are too few peers, or if all have one price and there is no
-    /// parent group.
-    pub low: f64,
-    pub high: f64,
-}
-
-impl LocationScale {
-    pub const NONE: LocationScale = LocationScale { centre: f64::NAN, low: f64::NAN, high: f64::NAN };
-
-    pub fn z(&self, x: f64) -> f64 {
-        let off = x - self.centre;
-        off / if off < 0.0 { self.low } else { self.high }
-    }
-
-    pub fn has_scale(&self) -> bool {
-        !self.low.is_nan()
-    }
-}
-
-/// A fitted peer group.
-#[derive(Clone, Copy, Debug)]
-pub struct Group {
-    pub by: LocationScale,
-    pub n: u32,
-    /// All peers have one price; the scale is that of the parent group.
-    pub one_price: bool,
-    /// The distance from the centre that 95 % of the members keep within.
-    pub outer_quantile: f64,
-    /// How far the outer members lie, relative to the usual group.
-    pub tail_scale: f64,
-}
-
-impl Group {
-    /// Whether it has enough peers and a scale.
-    pub fn has_spread(&self, min_peers: usize) -> bool {
-        self.n as usize >= min_peers && self.by.has_scale()
-    }
-
-    pub fn width(&self) -> f64 {
-        0.5 * (self.by.low + self.by.high)
-    }
-
-    /// The score in the form for the tails: divided by the tail scale.
-    fn stretched(&self, z: f64) -> f64 {
-        z / self.tail_scale
-    }
-
-    /// If the outer members lie closer than usual, a score is not stronger evidence than in a normal group, or than by
-    /// the tails without the tail scale: the outer twentieth of a small group is only one or two members.
-    pub fn p_value(&self, z: f64, tails: &Tails) -> f64 {
-        let p = tails.p_value(self.stretched(z), self.n);
-        if self.tail_scale < 1.0 { p.max(tails.p_value(z, self.n).min(normal_two_sided(z))) } else { p }
-    }
-}
-
-/// One back-off level: one fitted group for each combination of its keys.
-pub struct Level {
-    pub group_keys: GroupKeys,
-    pub groups: Vec<Group>,
-    pub tails: Tails,
-    /// The group at this level of each finest group.
-    pub of_finest: Vec<u32>,
-    facts: OnceLock<Vec<GroupFacts>>,
-}
-
-impl Level {
-    /// The facts of the groups, combined from those of the finest groups.
-    pub fn facts(&self, finest: &[GroupFacts]) -> &[GroupFacts] {
-        if let Some(facts) = self.facts.get() {
-            return facts;
-        }
-        let mut facts = vec![GroupFacts::NOTHING; self.groups.len()];
-        for (&g, &fact) in self.of_finest.iter().zip(finest) {
-            facts[g as usize] = facts[g as usize].and(fact);
-        }
-        self.facts.get_or_init(|| facts)
-    }
-}
-
-/// The members of the finest groups: log prices, group by group.
-pub struct Members {
-    pub group_keys: GroupKeys,
-    pub starts: Vec<usize>,
-    pub x: Vec<f64>,
-}
-
-impl Members {
-    pub fn of(&self, group: usize) -> &[f64] {
-        &self.x[self.starts[group]..self.starts[group + 1]]
-    }
-}
-
-/// The level and group that scores a finest group. If no level has enough members and a scale, the coarsest group.
-#[derive(Clone, Copy)]
-pub struct PeerGroupRef {
-    pub level: u32,
-    pub group: u32,
-}
-
-pub struct Fitted {
-    pub settings: UnitValue,
-    pub members: Members,
-    pub levels: Vec<Level>,
-    pub peer_groups: Vec<PeerGroupRef>,
-    pub facts: FittedFacts,
-}
 
 impl Fitted {
     pub fn of_shipments(
@@ -189,33 +78,6 @@ impl Fitted {
         fit_tails(&mut fitted, &members, &peer_groups, settings.min_peers, progress)?;
         Ok(Fitted { settings: settings.clone(), members, levels: fitted, peer_groups, facts })
     }
-
-    pub fn level(&self, peer_group: PeerGroupRef) -> (&Level, &Group) {
-        let level = &self.levels[peer_group.level as usize];
-        (level, &level.groups[peer_group.group as usize])
-    }
-
-    /// The peer group of a group, from its number at each level; `None` if it is not known.
-    pub fn peer_group(&self, trail: impl Iterator<Item = Option<u32>>) -> Option<PeerGroupRef> {
-        peer_group_of(&self.levels, trail, self.settings.min_peers)
-    }
-
-    pub fn enough(&self, group: &Group) -> bool {
-        group.has_spread(self.settings.min_peers)
-    }
-}
-
-fn peer_group_of(levels: &[Level], trail: impl Iterator<Item = Option<u32>>, min_peers: usize) -> Option<PeerGroupRef> {
-    let mut last = None;
-    for (l, group) in trail.enumerate() {
-        // A coarser group that was not fitted is skipped.
-        let Some(group) = group else { continue };
-        last = Some(PeerGroupRef { level: l as u32, group });
-        if levels[l].groups[group as usize].has_spread(min_peers) {
-            break;
-        }
-    }
-    last
 }
 
 /// The non-missing values of each group of the index, group by group.
@@ -353,13 +215,6 @@ fn centre_and_scale(scale: Scale, scratch: &mut Scratch) -> Group {
     let spread = total / n as f64 * MEAN_AD_K;
     let spread = if spread > TIED { spread } else { f64::NAN };
     group(spread, spread)
-}
-
-/// The medcouple of a group, for the state.
-pub fn skewness(members: &[f64]) -> f64 {
-    let mut sorted = members.to_vec();
-    sorted.sort_unstable_by(f64::total_cmp);
-    medcouple(&sorted).unwrap_or(f64::NAN)
 }
 
 /// Learns the tails of each level from the members that are scored there.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::Prices;
-use super::fit::{Fitted, LocationScale, PeerGroupRef};
+use super::model::{Fitted, LocationScale, PeerGroupRef};
+use super::prices::Prices;
 use crate::error::Result;
 use crate::evidence::cautions::{self, GroupFacts};
 use crate::evidence::wording::{figure, times, unusable};

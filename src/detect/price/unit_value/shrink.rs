@@ -1,6 +1,6 @@
 //! Shrinkage of small groups: each centre and scale moves towards that of the parent group, more so with fewer members.
 
-use super::fit::{Group, Level};
+use super::model::{Group, Level};
 use crate::stats::{MEDIAN_VARIANCE, OrderStatistics, encode};
 
 /// The weight of the parent group's scale, in members.

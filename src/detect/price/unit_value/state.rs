@@ -8,8 +8,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Ar
 use arrow::compute::{cast, concat};
 use arrow::datatypes::DataType;
 
-use super::fit::{Fitted, Group, Members, skewness};
-use super::{Scale, UnitValue};
+use super::model::{Fitted, Group, Members, Scale, UnitValue};
 use crate::calibrate::tails::{Tail, Tails};
 use crate::error::{Error, Result};
 use crate::evidence::cautions::FittedFacts;
@@ -17,6 +16,7 @@ use crate::group::{GroupKeys, finest};
 use crate::progress::Progress;
 use crate::state::checked::{Rule, wrong};
 use crate::state::members::{lists, read_lists};
+use crate::stats::medcouple;
 use crate::store::Role;
 use crate::table::table;
 
@@ -125,6 +125,13 @@ fn medcouples(fitted: &Fitted, apart: bool) -> ArrayRef {
         + if apart { fitted.members.starts.len() - 1 } else { 0 };
     values.resize(rows, None);
     Arc::new(Float64Array::from(values))
+}
+
+/// The medcouple of a group.
+fn skewness(members: &[f64]) -> f64 {
+    let mut sorted = members.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    medcouple(&sorted).unwrap_or(f64::NAN)
 }
 
 /// The fit of all data behind the states.

@@ -3,7 +3,7 @@
 //! several kinds. The distance of the outer twentieth is shrunk to the usual one, more so with fewer members (empirical
 //! Bayes; DerSimonian and Laird 1986).
 
-use super::fit::Group;
+use super::model::Group;
 use crate::stats::{OrderStatistics, encode, exact_sum, ln, select};
 
 /// The share of members within the outer quantile of a group, and where that lies for a normal: Φ⁻¹(0.975).
