@@ -1,8 +1,7 @@
 //! The fair fit. Where residuals grow with a power of the weight, a light shipment contains more information about the
 //! line than a heavy one. The fit weights them accordingly.
 
-use super::Model;
-use super::groups::{Fitted, Outcome};
+use super::model::{Fitted, Model, Outcome, squared};
 use crate::stats::linear::{self, Leverage, Linear, Points};
 use crate::stats::{MAD_K, OrderStatistics, encode, ln, select};
 
@@ -16,18 +15,6 @@ const REFITS: usize = 3;
 const NEAR: (f64, f64) = (0.75, 1.25);
 /// A smaller scale, relative to the fitted value of a shipment in the middle, counts as none.
 const NO_SPREAD: f64 = 1e-9;
-
-/// (x^power)² for the possible powers.
-#[inline(always)]
-pub fn squared(x: f64, power: f64) -> f64 {
-    if power == 0.0 {
-        1.0
-    } else if power == 1.0 {
-        x * x
-    } else {
-        x
-    }
-}
 
 /// The power of the first regressor with which residuals grow. In each group, from the ratio of the median residuals of
 /// its heavier and lighter half; the median over groups, rounded to the nearest half.

@@ -4,35 +4,11 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::CHUNK_ROWS;
+use super::model::{CHUNK_ROWS, Fitted, Outcome};
 use crate::error::Result;
 use crate::progress::Progress;
-use crate::stats::linear::{self, Leverage, Linear, NoFit, Points};
+use crate::stats::linear::{self, Leverage, NoFit, Points};
 use crate::stats::{Places, Sorter, encode};
-
-/// The fit of a group, or why there is none.
-#[derive(Clone)]
-pub enum Outcome {
-    Fitted(Box<Fitted>),
-    None(NoFit),
-}
-
-#[derive(Clone, Copy)]
-pub struct Fitted {
-    pub raw: Linear,
-    pub objective: f64,
-    pub linear: Linear,
-    pub scale: f64,
-    pub kept: u32,
-    /// The line used for scores: the one above, fitted again with the weights of the power.
-    pub fair: Linear,
-    /// The variance of that fit, in squares of the scale.
-    pub leverage: Leverage,
-    /// The scale of the residuals divided by (x / middle)^power, with x the first regressor.
-    pub spread: f64,
-    /// The median of the first regressor.
-    pub middle: f64,
-}
 
 /// The columns, divided at the same positions.
 pub fn parts(columns: &mut [Vec<f64>], ends: impl Iterator<Item = usize>) -> Vec<Vec<&mut [f64]>> {

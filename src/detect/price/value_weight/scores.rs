@@ -5,9 +5,8 @@ use std::sync::Arc;
 use arrow::buffer::ScalarBuffer;
 use rayon::prelude::*;
 
-use super::groups::{Fitted, Outcome};
+use super::model::{CHUNK_ROWS, Fitted, Model, Outcome, usable};
 use super::state::no_line;
-use super::{CHUNK_ROWS, Model, usable};
 use crate::error::Result;
 use crate::evidence::wording::{figure, unusable};
 use crate::evidence::{Cautions, ScoreColumn, Verdicts, cautions};

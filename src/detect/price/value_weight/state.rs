@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 
-use super::groups::{Fitted, Outcome};
-use super::{Model, ValueWeight};
+use super::model::{Fitted, Model, Outcome, ValueWeight};
 use crate::error::Result;
 use crate::evidence::cautions::FittedFacts;
 use crate::group::GroupKeys;
