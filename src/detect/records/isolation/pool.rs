@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::{Isolation, stream, unit};
+use super::random_numbers::{stream, unit};
+use super::settings::Isolation;
 use crate::detect::records::matrix::Feature;
 use crate::error::Result;
 use crate::progress::Progress;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::buffer::ScalarBuffer;
 
-use super::Model;
+use super::model::Model;
 use crate::evidence::wording::figure;
 use crate::evidence::{ScoreColumn, Verdicts};
 use crate::store::Shipments;

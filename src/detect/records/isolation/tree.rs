@@ -1,7 +1,7 @@
 //! Random trees, and their path lengths.
 
 use super::pool::Pool;
-use super::{stream, unit};
+use super::random_numbers::{stream, unit};
 use crate::stats::{Random, mix};
 
 /// Rows processed side by side, so that the processor does not wait.
