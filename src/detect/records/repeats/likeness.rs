@@ -2,42 +2,11 @@
 
 use std::ops::Range;
 
-use super::{Model, Record, Repeats};
-use crate::stats::{Within, binomial_upper, exact_sum};
+use super::model::{Model, Record};
+use crate::stats::{binomial_upper, exact_sum};
 
 /// The smallest number of the parties' own shipments outside the window for a rate of their own.
 const OWN_RATE: usize = 5;
-/// A group with this many records is large.
-pub const LARGE: usize = 64;
-
-pub struct Large {
-    within: Within,
-    /// The positions of values just under the threshold, and their approximate cumulative sums.
-    under: Vec<u32>,
-    sums: Vec<f64>,
-}
-
-impl Repeats {
-    /// Whether a value lies just under the threshold.
-    fn under(&self, value: f64) -> bool {
-        self.threshold.is_some_and(|t| value >= t * (1.0 - self.band) && value < t)
-    }
-}
-
-impl Large {
-    pub fn of(settings: &Repeats, records: &[Record]) -> Option<Box<Large>> {
-        if records.len() < LARGE {
-            return None;
-        }
-        let values: Vec<f64> = records.iter().map(|r| r.value).collect();
-        let under: Vec<u32> = (0..values.len() as u32).filter(|&i| settings.under(values[i as usize])).collect();
-        let mut sums = vec![0.0];
-        for &i in &under {
-            sums.push(sums[sums.len() - 1] + values[i as usize]);
-        }
-        Some(Box::new(Large { within: Within::new(&values), under, sums }))
-    }
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -164,6 +133,7 @@ impl Model {
 
 #[cfg(test)]
 mod tests {
+    use super::super::model::{LARGE, Large, Repeats};
     use super::*;
     use crate::group::GroupKeys;
     use proptest::prelude::*;
