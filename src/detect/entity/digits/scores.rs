@@ -1,4 +1,4 @@
-//! One row for each entity.
+//! The scores: one row for each entity.
 
 use std::sync::Arc;
 
