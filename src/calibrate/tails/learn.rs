@@ -1,7 +1,7 @@
 //! Learning a tail from the number of scores in each bin.
 
+use super::bins::{BINS, middle_of};
 use super::curve::{CAUTIOUS, Tail};
-use super::{BINS, middle_of};
 use crate::stats::normal_quantile;
 
 /// Upper shares; the tail is fitted to their quantiles.
