@@ -1,14 +1,17 @@
-//! Less noise for the same robustness, as reweighting gives least trimmed squares.
+//! Refines a baseline: means replace medians for values close to it. This lowers the noise and keeps the robustness,
+//! like the reweighting after least trimmed squares.
 
+use super::baseline::Baseline;
+use super::noise::beyond_noise;
+use super::scratch::Scratch;
 use super::season::{centre, shrink};
-use super::{Baseline, Scratch, beyond_noise};
 use crate::stats::MAD_K;
 
-/// Values within so many spreads count.
+/// Values within this many spreads of the baseline are used.
 const CUTOFF: f64 = 2.5;
 const ROUNDS: usize = 2;
 
-/// Means take the place of medians where nothing is out of line.
+/// Replaces medians by means of the values close to the baseline.
 pub fn refine(x: &[f64], base: &mut Baseline, weigh: &impl Fn(usize) -> bool, scratch: &mut Scratch) {
     let (n, period) = (x.len(), base.season.len());
     let cut = base.cut(n);

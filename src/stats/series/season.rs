@@ -1,9 +1,11 @@
-//! The season of a series: what each of its phases adds.
+//! The season of a series: the effect of each phase.
 
-use super::{Baseline, MEDIAN_ERROR, Scratch, beyond_noise, median_of};
+use super::baseline::Baseline;
+use super::noise::{MEDIAN_ERROR, beyond_noise};
+use super::scratch::{Scratch, median_of};
 use crate::stats::MAD_K;
 
-/// Medians, phase by phase, of what is left when a centred moving mean over a season is taken away.
+/// The median of each phase, of the values less a centred moving mean over one season.
 pub fn rough_season(x: &[f64], period: usize, scratch: &mut Scratch) -> Vec<f64> {
     let (n, half) = (x.len(), period / 2);
     scratch.rest.clear();
@@ -19,7 +21,7 @@ pub fn rough_season(x: &[f64], period: usize, scratch: &mut Scratch) -> Vec<f64>
     phases(period, n, scratch)
 }
 
-/// The same of what is left of levels and slope, shrunk by what noise alone would give.
+/// The median of each phase, of the values less levels and slope, shrunk by the variance that noise alone would give.
 pub fn fine_season(x: &[f64], base: &Baseline, period: usize, scratch: &mut Scratch) -> Vec<f64> {
     let n = x.len();
     for (t, &value) in x.iter().enumerate() {
@@ -34,7 +36,7 @@ pub fn fine_season(x: &[f64], base: &Baseline, period: usize, scratch: &mut Scra
 }
 
 fn phases(period: usize, n: usize, scratch: &mut Scratch) -> Vec<f64> {
-    // A row a season, the last one filled up; missing values sort behind all others.
+    // One row for each season, the last one filled up. Missing values sort behind all others.
     let (rows, Scratch { rest, some, .. }) = (n.div_ceil(period), scratch);
     let mut held = vec![0; period];
     some.clear();
@@ -43,7 +45,7 @@ fn phases(period: usize, n: usize, scratch: &mut Scratch) -> Vec<f64> {
         held.iter_mut().zip(row).for_each(|(held, v)| *held += usize::from(!v.is_nan()));
     }
     some.resize(rows * period, f64::INFINITY);
-    // All phases are sorted at once, exchanging neighbouring rows where they are out of order.
+    // All phases are sorted at once, by exchanges of neighbouring rows.
     for end in (1..rows).rev() {
         for row in 0..end {
             let (upper, lower) = some[row * period..(row + 2) * period].split_at_mut(period);
@@ -61,7 +63,7 @@ fn phases(period: usize, n: usize, scratch: &mut Scratch) -> Vec<f64> {
     season
 }
 
-/// Phases that add up to nothing.
+/// Subtracts the mean, so that the phases add up to zero.
 pub fn centre(season: &mut [f64]) {
     let mean = season.iter().sum::<f64>() / season.len() as f64;
     season.iter_mut().for_each(|s| *s -= mean);
