@@ -10,7 +10,8 @@ use crate::aggregate::summands;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::state::checked::{self, Rule, wrong};
-use crate::state::members::{List, lists, plain, read_all_lists, same_lengths};
+use crate::state::keys::plain;
+use crate::state::members::{List, lists, read_all_lists, same_lengths};
 use crate::stats::exact_sum;
 use crate::store::iso;
 

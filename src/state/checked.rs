@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Field, Float64Type, Int64Type};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
-use crate::state::members::plain_key;
+use crate::state::keys::plain_key;
 use crate::store::CALENDAR;
 
 /// Whole numbers up to this one are exact as doubles. No count of records is as large.

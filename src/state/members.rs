@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, LargeListArray, RecordBatch};
 use arrow::buffer::{NullBuffer, OffsetBuffer};
-use arrow::compute::{cast, filter};
+use arrow::compute::filter;
 use arrow::datatypes::{DataType, Field, Float64Type};
 
 use crate::error::Result;
 use crate::group::GroupKeys;
 use crate::progress::Progress;
 use crate::state::checked::{self, Rule, column, wrong};
-use crate::store::Every;
+use crate::state::keys::plain_key;
 
 /// Removes the missing values of each group and updates where the groups begin.
 pub fn compact<T: Copy>(starts: &mut [usize], values: &mut Vec<T>, missing: impl Fn(&T) -> bool) {
@@ -129,26 +129,4 @@ pub fn same_lengths(lists: &[&List], names: &[&str], detector: &str) -> Result<(
             Err(wrong(&what, detector))
         }
     }
-}
-
-/// Keys in their original types: text as views, dates as days. Other tools may have changed them.
-pub fn plain(column: &ArrayRef) -> Result<ArrayRef> {
-    let kind = match column.data_type() {
-        DataType::Dictionary(_, value) => value.as_ref().clone(),
-        kind => kind.clone(),
-    };
-    Ok(match kind {
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => cast(column, &DataType::Utf8View)?,
-        DataType::Date64 => cast(column, &DataType::Date32)?,
-        kind => cast(column, &kind)?,
-    })
-}
-
-/// The values of the key `name`. A period is a day, even if another tool made it a timestamp.
-pub fn plain_key(name: &str, column: &ArrayRef) -> Result<ArrayRef> {
-    let day = name == "date" || Every::named(name).is_some();
-    if day && matches!(column.data_type(), DataType::Timestamp(_, _)) {
-        return Ok(cast(column, &DataType::Date32)?);
-    }
-    plain(column)
 }

@@ -16,7 +16,7 @@ use crate::evidence::{Evidence, Reader, SHARE, ScoreColumn, SharedScores, Verdic
 use crate::group::{GroupIndex, GroupKeys, IndexCache, resolve};
 use crate::progress::Progress;
 use crate::state::checked;
-use crate::state::members::plain;
+use crate::state::keys::plain;
 use crate::store::{Role, Shipments};
 use crate::table::table;
 

@@ -24,7 +24,8 @@ use crate::evidence::SharedScores;
 use crate::group::{GroupKeys, IndexCache, resolve};
 use crate::progress::Progress;
 use crate::state::checked::Rule;
-use crate::state::members::{lists, plain, read_lists};
+use crate::state::keys::plain;
+use crate::state::members::{lists, read_lists};
 use crate::store::{Role, Shipments};
 use crate::table::table;
 

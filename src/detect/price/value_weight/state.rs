@@ -10,7 +10,8 @@ use crate::evidence::cautions::FittedFacts;
 use crate::group::GroupKeys;
 use crate::progress::Progress;
 use crate::state::checked::Rule;
-use crate::state::members::{lists, plain, read_all_lists, same_lengths};
+use crate::state::keys::plain;
+use crate::state::members::{lists, read_all_lists, same_lengths};
 use crate::stats::linear::{Linear, NoFit};
 use crate::table::table;
 

@@ -26,7 +26,8 @@ use crate::evidence::SharedScores;
 use crate::group::{GroupKeys, IndexCache, resolve};
 use crate::progress::Progress;
 use crate::state::checked::{Rule, wrong};
-use crate::state::members::{lists, plain, read_lists, same_lengths};
+use crate::state::keys::plain;
+use crate::state::members::{lists, read_lists, same_lengths};
 use crate::store::Shipments;
 use crate::table::table;
 
