@@ -7,7 +7,8 @@ use encoding_rs::{Encoding, UTF_8};
 
 use super::bytes;
 use super::encoding::{Decoded, Found};
-use super::input::{Input, open_error};
+use super::handle::open_error;
+use super::input::Input;
 use super::rule::{LONGEST_RECORD, Rule};
 use crate::error::{Error, Result};
 use crate::ingest::encoding;

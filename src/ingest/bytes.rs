@@ -3,8 +3,12 @@
 use std::io::Read;
 
 use super::compressed;
-use super::input::{Input, open_error};
+use super::handle::open_error;
+use super::input::Input;
 use crate::error::{Error, Result};
+
+/// The message for an encrypted Parquet file.
+pub const ENCRYPTED: &str = "is an encrypted Parquet file; decrypt it first, with a program that has the key";
 
 /// The kind of a file by its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,12 +34,12 @@ impl Kind {
         let named = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet"));
         let detail = match &start[..] {
             b"PAR1" => return Ok(Kind::Parquet),
-            b"PARE" => super::parquet::ENCRYPTED,
+            b"PARE" => ENCRYPTED,
             _ if named && compressed::is_compressed(&start) => {
                 "is a compressed file although it is called Parquet; unpack it first, and name it by what it holds"
             }
             _ if named => "is not a Parquet file although it is called one; if it is text, rename it to .csv",
-            _ if super::sheet::is_workbook(&start) => return Ok(Kind::Workbook),
+            _ if is_workbook(&start) => return Ok(Kind::Workbook),
             [b'B', b'Z', b'h', _] | [0xfd, b'7', b'z', b'X'] => {
                 "is compressed with bzip2 or xz; unpack it first, or compress it with gzip or zstd"
             }
@@ -43,6 +47,11 @@ impl Kind {
         };
         Err(Error::Format { path: path.to_owned(), detail: detail.into() })
     }
+}
+
+/// Whether a file is a spreadsheet by its first bytes. A zip archive may also hold something else.
+fn is_workbook(start: &[u8]) -> bool {
+    start.starts_with(b"PK") || start.starts_with(&[0xd0, 0xcf, 0x11, 0xe0])
 }
 
 /// The bytes of a text file, uncompressed.

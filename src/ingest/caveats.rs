@@ -159,8 +159,8 @@ pub fn hidden_keys(chosen: &mut Chosen, columns: &[String]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Options;
     use super::super::layout::choose;
+    use super::super::options::Options;
     use super::*;
 
     fn notes(table: &[(&str, &[&str])]) -> (Vec<Role>, Vec<String>) {

@@ -1,7 +1,7 @@
 //! The decisions about the columns of a source.
 
-use super::Options;
 use super::decision::Decision;
+use super::options::Options;
 use super::recipe::{End, How, Recipe};
 use super::words::FlowWords;
 use crate::error::{Error, Result};

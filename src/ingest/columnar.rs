@@ -9,10 +9,11 @@ use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use super::chosen::Chosen;
 use super::decision::Decision;
 use super::derive::derive;
+use super::options::Options;
 use super::recipe::{How, Recipe};
-use super::{Options, layout};
+use super::{faults, layout, totals};
 use crate::error::{Error, Result};
-use crate::ingest::decision;
+use crate::ingest::column_decisions;
 use crate::progress::Progress;
 use crate::store::{
     Assigned, Column, DateOrder, Fault, Grain, Loader, Repair, Role, Shipments, Store, Totals, reason, without_nul,
@@ -41,8 +42,8 @@ pub fn from_columns(
         .collect();
     let store = build(columns, rows, chosen, options, progress)?;
     store.settle(progress)?;
-    let ships = Shipments::all(super::totals::recognise(store, progress)?);
-    super::check_faults(&ships, options, progress)?;
+    let ships = Shipments::all(totals::recognise(store, progress)?);
+    faults::check(&ships, options, progress)?;
     Ok(ships)
 }
 
@@ -62,7 +63,7 @@ pub fn decisions(schema: &SchemaRef, batches: &[RecordBatch], options: &Options)
     options.check(None)?;
     let (names, sample, chosen) = look(schema, batches, options)?;
     let mut all = vec![Decision::new("format", "Arrow", "it is a table in memory", "")];
-    all.extend(decision::of_columns(&chosen, &names, &sample, options));
+    all.extend(column_decisions::of_columns(&chosen, &names, &sample, options));
     Ok(all)
 }
 

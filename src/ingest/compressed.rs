@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::bufread::GzDecoder;
 
-use super::input::Reader;
+use super::handle::Reader;
 
 const BUFFER: usize = 1 << 18;
 
@@ -80,7 +80,7 @@ fn next_member<R: BufRead>(mut rest: R) -> io::Result<Option<GzDecoder<R>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingest::input::Handle;
+    use crate::ingest::handle::Handle;
     use std::io::Write;
 
     fn gzip(text: &[u8]) -> Vec<u8> {

@@ -17,11 +17,12 @@ use super::decision::Decision;
 use super::encoding::Letters;
 use super::input::Input;
 use super::inspect::{TextPlan, inspect, named};
+use super::layout;
+use super::options::Options;
 use super::records::{Finished, LONG, Parsed, SHORT, parse_block};
 use super::united::{United, unite};
-use super::{Options, layout};
 use crate::error::{Error, Result};
-use crate::ingest::{columnar, decision, encoding};
+use crate::ingest::{column_decisions, columnar, encoding};
 use crate::progress::Progress;
 use crate::store::{
     Ballot, Decimal, Elected, Fault, NumberCell, Repair, RoleKind, Store, currency_note, is_number, parse_number,
@@ -107,7 +108,7 @@ pub fn read(files: &[Input], options: &Options, progress: &Progress) -> Result<S
 pub fn decisions(files: &[Input], options: &Options) -> Result<Vec<Decision>> {
     let look = look(files, options)?;
     let mut all = look.opened[0].plan.decisions.clone();
-    all.extend(decision::of_columns(&look.chosen, &look.united.names, &look.sample, options));
+    all.extend(column_decisions::of_columns(&look.chosen, &look.united.names, &look.sample, options));
     Ok(all)
 }
 

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use hashbrown::{HashMap, HashSet};
 
-use super::Options;
 use super::content::is_period;
+use super::options::Options;
 use crate::error::{Error, Result};
 use crate::store::is_number;
 

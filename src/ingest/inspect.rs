@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use super::Options;
 use super::bytes::LineEnd;
 use super::decision::Decision;
 use super::encoding::shown;
 use super::header::{Asked, Line, above_note, numbered, place, record_note, unique, usual_cells};
+use super::options::Options;
 use super::rule::{Rule, unquoted};
 use crate::error::{Error, Result};
 use crate::store::is_number;

@@ -7,9 +7,10 @@ use serde::Deserialize;
 
 pub use super::chosen::Chosen;
 use super::content::Sample;
+use super::options::Options;
 use super::recipe::{Cut, End, How, Recipe};
 use super::words::FlowWords;
-use super::{Options, caveats, recognise};
+use super::{caveats, recognise};
 use crate::error::{Error, Result};
 use crate::ingest::words;
 use crate::store::{Assigned, Role, Stated, closest, currency, folded};

@@ -12,8 +12,6 @@ use arrow::array::{ArrayRef, new_null_array};
 use arrow::datatypes::DataType;
 use rayon::prelude::*;
 
-pub use self::footer::ENCRYPTED;
-
 use self::file::ParquetFile;
 use self::promote::convert;
 use self::unite::{United, by_path, unite};
@@ -21,9 +19,10 @@ use super::chosen::Chosen;
 use super::columnar::{Source, first_values, joined};
 use super::decision::Decision;
 use super::input::Input;
-use super::{Options, layout};
+use super::layout;
+use super::options::Options;
 use crate::error::Result;
-use crate::ingest::{columnar, decision};
+use crate::ingest::{column_decisions, columnar};
 use crate::progress::Progress;
 use crate::store::{Loader, Store};
 
@@ -142,7 +141,7 @@ fn look(inputs: Vec<Input>, options: &Options) -> Result<Look> {
 /// The decisions about Parquet files before they are read.
 pub fn decisions(inputs: Vec<Input>, options: &Options) -> Result<Vec<Decision>> {
     let look = look(inputs, options)?;
-    Ok(decision::of_columns(&look.chosen, &look.names, &look.sample, options))
+    Ok(column_decisions::of_columns(&look.chosen, &look.names, &look.sample, options))
 }
 
 pub fn read(inputs: Vec<Input>, options: &Options, progress: &Progress) -> Result<Store> {

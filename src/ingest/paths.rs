@@ -8,7 +8,8 @@ use std::path::{Component, Path, PathBuf};
 
 use glob::Pattern;
 
-use super::input::{STDIN, open_error, place};
+use super::handle::open_error;
+use super::input::{STDIN, place};
 use crate::error::{Error, Result};
 
 /// The files in the order of reading: sources as given, the files of a glob by name.

@@ -4,10 +4,11 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use tempfile::{SpooledData, SpooledTempFile};
 
-use super::input::{Handle, open_error};
+use super::handle::{Handle, open_error};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
@@ -91,7 +92,7 @@ fn read_with(path: &Path, mut file: File, in_memory: usize, progress: &Progress)
     }
     Ok(match kept.into_inner() {
         SpooledData::InMemory(bytes) => Handle::of_bytes(bytes.into_inner()),
-        SpooledData::OnDisk(file) => Handle::of_file(file, length),
+        SpooledData::OnDisk(file) => Handle::of_file(Arc::new(file), length),
     })
 }
 

@@ -14,12 +14,14 @@ use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use super::columnar::Source;
 use super::decision::Decision;
 use super::guard::guarded;
+use super::handle::open_error;
 use super::header::{Asked, Line, above_note, numbered, place, record_note, unique};
-use super::input::{Input, open_error};
+use super::input::Input;
+use super::layout;
+use super::options::Options;
 use super::united::{United, unite};
-use super::{Options, layout};
 use crate::error::{Error, Result};
-use crate::ingest::{columnar, decision};
+use crate::ingest::{column_decisions, columnar};
 use crate::progress::Progress;
 use crate::store::{Decimal, NumberCell, Store, parse_number};
 
@@ -28,11 +30,6 @@ const MOST_LINES: usize = 1000;
 const SAMPLE: usize = 2000;
 /// Larger whole numbers are not exact in a spreadsheet.
 const EXACT: f64 = 9_007_199_254_740_992.0;
-
-/// Whether a file is a spreadsheet by its first bytes. A zip archive may also hold something else.
-pub fn is_workbook(start: &[u8]) -> bool {
-    start.starts_with(b"PK") || start.starts_with(&[0xd0, 0xcf, 0x11, 0xe0])
-}
 
 /// One sheet with its records.
 struct Sheet {
@@ -77,7 +74,7 @@ pub fn decisions(files: &[Input], options: &Options, progress: &Progress) -> Res
         .collect();
     let chosen = layout::choose(&united.names, &sample, options)?;
     let mut all = sheets[0].decisions.clone();
-    all.extend(decision::of_columns(&chosen, &united.names, &sample, options));
+    all.extend(column_decisions::of_columns(&chosen, &united.names, &sample, options));
     Ok(all)
 }
 

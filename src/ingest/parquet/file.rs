@@ -22,7 +22,8 @@ use super::footer;
 use super::promote::{Bounds, bounds, is_text, wider};
 use crate::error::{Error, Result};
 use crate::ingest::guard::guarded;
-use crate::ingest::input::{Handle, Input, Reader};
+use crate::ingest::handle::{Handle, Reader};
+use crate::ingest::input::Input;
 
 impl Length for Handle {
     fn len(&self) -> u64 {

@@ -2,9 +2,9 @@
 //! whether its lists fit into it. The decoder would allocate memory for any length it finds.
 
 use crate::error::{Error, Result};
-use crate::ingest::input::{Handle, Input, open_error};
-
-pub const ENCRYPTED: &str = "is an encrypted Parquet file; decrypt it first, with a program that has the key";
+use crate::ingest::bytes::ENCRYPTED;
+use crate::ingest::handle::{Handle, open_error};
+use crate::ingest::input::Input;
 
 /// The length of the footer and four letters, at the end of the file.
 const TAIL: usize = 8;

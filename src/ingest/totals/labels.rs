@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::super::recipe::{End, How, Recipe};
 use super::super::words;
-use super::Found;
+use super::found::Found;
 use super::trade::{Key, TOLERANCE, Trade, figures};
 use crate::error::{Error, Result};
 use crate::progress::Progress;

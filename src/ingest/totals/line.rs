@@ -10,7 +10,7 @@ use arrow::datatypes::DataType;
 use rayon::prelude::*;
 
 use super::super::words;
-use super::Found;
+use super::found::Found;
 use crate::error::Result;
 use crate::progress::Progress;
 use crate::stats::exact_sum;

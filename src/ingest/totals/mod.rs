@@ -1,6 +1,7 @@
 //! Rows that are sums of other rows: all partners, all goods, chapters beside their codes, a line of totals. They stay,
 //! are counted in a note, and are left out of peer groups.
 
+mod found;
 mod labels;
 mod line;
 mod parts;
@@ -10,9 +11,6 @@ use super::recipe::Recipe;
 use crate::error::Result;
 use crate::progress::Progress;
 use crate::store::{Role, Store, Totals};
-
-/// Reasons why rows are totals, with the rows.
-type Found = Vec<(String, Vec<u32>)>;
 
 /// Looks for totals after the columns are settled. Cells of a line of totals become faults.
 pub fn recognise(mut store: Store, progress: &Progress) -> Result<Store> {

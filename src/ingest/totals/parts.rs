@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::super::recipe::{How, Recipe};
 use super::super::words::FlowWords;
-use super::Found;
+use super::found::Found;
 use super::trade::{Key, TOLERANCE, Trade, adds_up, figures};
 use crate::error::Result;
 use crate::ingest::words;
