@@ -1,37 +1,13 @@
 //! Dates in the spellings of customs files.
 
-use chrono::{Datelike, NaiveDate, Weekday};
+pub use super::calendar::{CALENDAR, Grain, OUTSIDE, Spelled, within};
+pub use super::digits::DateOrder;
 
+use super::calendar::{NOT_A_DATE, day, full_year, week};
+use super::date_words::{is_digits, leading_digits, tokens};
 use super::digits::DateFormat;
+use super::missing::is_missing;
 use super::month::month_named;
-use super::number::is_missing;
-
-/// The position of the day in `3/1/2023`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DateOrder {
-    DayFirst,
-    MonthFirst,
-}
-
-/// The precision of a date: a year, a quarter, a month or a day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Grain {
-    Year,
-    Quarter,
-    Month,
-    Day,
-}
-
-impl Grain {
-    pub fn name(self) -> &'static str {
-        match self {
-            Grain::Year => "years",
-            Grain::Quarter => "quarters",
-            Grain::Month => "months",
-            Grain::Day => "days",
-        }
-    }
-}
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum DateCell {
@@ -39,122 +15,6 @@ pub enum DateCell {
     Day(i32),
     Missing,
     Bad(&'static str),
-}
-
-/// The first day of the year, quarter or month, or the day itself.
-pub type Spelled = Result<(i32, Grain), &'static str>;
-
-pub const NOT_A_DATE: &str = "not a date";
-pub const IMPOSSIBLE: &str = "no such day in the calendar";
-pub const OUTSIDE: &str = "not a date between the years 1900 and 2100";
-const EPOCH_CE: i32 = 719_163;
-
-/// The years 1900 to 2100, in days since 1970-01-01. Other dates are typing errors or stand for "unknown", whether the
-/// source holds texts, numbers or dates.
-pub const CALENDAR: std::ops::RangeInclusive<i32> = -25_567..=47_846;
-
-pub fn day(year: i32, month: u32, day: u32) -> Result<i32, &'static str> {
-    let date = NaiveDate::from_ymd_opt(year, month, day).ok_or(IMPOSSIBLE)?;
-    within(i64::from(date.num_days_from_ce() - EPOCH_CE))
-}
-
-/// The Monday of a week of the year.
-pub fn week(year: i32, week: u32) -> Result<i32, &'static str> {
-    let date = NaiveDate::from_isoywd_opt(year, week, Weekday::Mon).ok_or(IMPOSSIBLE)?;
-    within(i64::from(date.num_days_from_ce() - EPOCH_CE))
-}
-
-pub fn within(day: i64) -> Result<i32, &'static str> {
-    i32::try_from(day).ok().filter(|day| CALENDAR.contains(day)).ok_or(OUTSIDE)
-}
-
-/// Two digits: 70 to 99 are the 1900s.
-pub fn full_year(digits: &str) -> Option<i32> {
-    let year: i32 = digits.parse().ok()?;
-    match digits.len() {
-        2 if year >= 70 => Some(1900 + year),
-        2 => Some(2000 + year),
-        4 => Some(year),
-        _ => None,
-    }
-}
-
-/// Words around a date without a meaning of their own.
-const FILLERS: [&str; 31] = [
-    "de", "del", "do", "of", "the", "st", "nd", "rd", "th", "er", "г", "года", "год", "年", "月", "日", "号", "년",
-    "월", "일", "mon", "tue", "wed", "thu", "fri", "sat", "sun", "monday", "tuesday", "thursday", "friday",
-];
-
-/// The digits and words of a date, without the time of day.
-fn tokens(text: &str) -> (Vec<&str>, Option<char>) {
-    let date = without_time(text);
-    let mut parts = Vec::new();
-    let mut start = None;
-    let mut separator = None;
-    let mut previous = ' ';
-    let put = |part: &str| !part.is_empty() && !is_filler(part);
-    for (i, c) in date.char_indices() {
-        let joined = start.is_some() && c.is_ascii_digit() == previous.is_ascii_digit();
-        if c.is_alphanumeric() {
-            if !joined {
-                if let Some(s) = start
-                    && put(&date[s..i])
-                {
-                    parts.push(&date[s..i]);
-                }
-                start = Some(i);
-            }
-        } else {
-            if let Some(s) = start.take()
-                && put(&date[s..i])
-            {
-                parts.push(&date[s..i]);
-            }
-            separator.get_or_insert(c);
-        }
-        previous = c;
-    }
-    if let Some(s) = start
-        && put(&date[s..])
-    {
-        parts.push(&date[s..]);
-    }
-    (parts, separator)
-}
-
-fn is_filler(part: &str) -> bool {
-    !part.as_bytes()[0].is_ascii_digit() && FILLERS.contains(&part.to_lowercase().as_str())
-}
-
-/// `1 Mar 2023 10:00`, `2023-03-01T10:20:30Z`: the hours are before the first colon.
-fn without_time(text: &str) -> &str {
-    let Some(colon) = text.find(':') else { return text };
-    let head = text[..colon].trim_end_matches(|c: char| c.is_ascii_digit());
-    if head.len() == colon {
-        return text;
-    }
-    match head.strip_suffix('T').or_else(|| head.strip_suffix('t')) {
-        Some(date) if date.ends_with(|c: char| c.is_ascii_digit()) => date,
-        _ if head.ends_with([' ', ',', '\u{a0}']) && head.bytes().any(|b| b.is_ascii_digit()) => {
-            head.trim_end_matches([' ', ',', '\u{a0}'])
-        }
-        _ => text,
-    }
-}
-
-pub fn is_digits(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
-}
-
-/// The two numbers of a label whose order is uncertain: `3/1/2023`.
-pub fn doubtful(text: &str) -> Option<(u32, u32)> {
-    let (parts, separator) = tokens(text.trim());
-    let [a, b, y] = parts[..] else { return None };
-    let short = |t: &str| is_digits(t) && t.len() <= 2;
-    if separator == Some('.') || !short(a) || !short(b) || !is_digits(y) {
-        return None;
-    }
-    Some((a.parse().ok()?, b.parse().ok()?))
 }
 
 /// Reads one label by itself, in any form.
@@ -177,28 +37,6 @@ pub fn read(text: &str, format: &DateFormat) -> Option<Spelled> {
         return Some(format.read(digits));
     }
     Some(parse_parts(text, format.order).unwrap_or(Err(NOT_A_DATE)))
-}
-
-/// The digits of a label that is a number: `20230115`, `2021.0`, `44927.25`, and those before the words in
-/// `202352-Jan.-Dec. 2023`.
-pub fn leading_digits(text: &str) -> Option<&str> {
-    let text = without_time(text.trim());
-    let end = text.bytes().position(|b| !b.is_ascii_digit()).unwrap_or(text.len());
-    let (digits, rest) = text.split_at(end);
-    let Some(next) = rest.chars().next() else { return Some(digits).filter(|d| !d.is_empty()) };
-    let long = matches!(digits.len(), 6 | 8);
-    match next {
-        '.' if is_digits(&rest[1..]) => {
-            let none = rest[1..].bytes().all(|b| b == b'0');
-            (none && digits.len() >= 4 || digits.len() == 5).then_some(digits)
-        }
-        'T' if digits.len() == 8 && rest[1..].starts_with(|c: char| c.is_ascii_digit()) => Some(digits),
-        '-' | ':' | ' ' | '_' if long => {
-            let words = rest.trim_start_matches(['-', ':', ' ', '_']);
-            words.starts_with(char::is_alphabetic).then_some(digits)
-        }
-        _ => None,
-    }
 }
 
 fn parse_parts(text: &str, order: DateOrder) -> Option<Spelled> {
@@ -260,12 +98,13 @@ fn parse_parts(text: &str, order: DateOrder) -> Option<Spelled> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::calendar::{self, IMPOSSIBLE};
     use super::*;
     use DateOrder::*;
 
     fn iso(text: &str, order: DateOrder) -> String {
         match parse_date(text, order) {
-            DateCell::Day(d) => NaiveDate::from_num_days_from_ce_opt(d + EPOCH_CE).unwrap().to_string(),
+            DateCell::Day(d) => calendar::iso(d),
             DateCell::Missing => "missing".into(),
             DateCell::Bad(reason) => reason.into(),
         }
@@ -330,19 +169,5 @@ mod tests {
         assert_eq!(iso("3/1/2023", MonthFirst), "2023-03-01");
         assert_eq!(iso("01.03.2023", MonthFirst), "2023-03-01");
         assert_eq!(iso("01152023", MonthFirst), "2023-01-15");
-    }
-
-    #[test]
-    fn the_calendar_is_that_of_the_years_1900_to_2100() {
-        assert_eq!(day(1900, 1, 1), Ok(*CALENDAR.start()));
-        assert_eq!(day(2100, 12, 31), Ok(*CALENDAR.end()));
-    }
-
-    #[test]
-    fn only_pairs_of_short_numbers_are_doubtful() {
-        assert_eq!(doubtful("13/1/2023"), Some((13, 1)));
-        assert_eq!(doubtful("1/3/2023"), Some((1, 3)));
-        assert_eq!(doubtful("13.1.2023"), None);
-        assert_eq!(doubtful("2023-03-01"), None);
     }
 }

@@ -1,9 +1,15 @@
 //! The format of the dates of one column: the order of day and month, and the positions of year, month and day in
 //! digits without separators. Distinct texts vote, so the order of rows does not matter.
 
-use super::date::{
-    DateOrder, Grain, IMPOSSIBLE, NOT_A_DATE, Spelled, day, doubtful, full_year, leading_digits, week, within,
-};
+use super::calendar::{Grain, IMPOSSIBLE, NOT_A_DATE, Spelled, day, full_year, iso, week, within};
+use super::date_words::{doubtful, leading_digits};
+
+/// The position of the day in `3/1/2023`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DateOrder {
+    DayFirst,
+    MonthFirst,
+}
 
 /// 1970-01-01 as a serial number of Excel.
 const SERIAL_EPOCH: i64 = 25_569;
@@ -231,7 +237,7 @@ impl Told {
                 let read = by_meaning(example, meaning).map_or_else(
                     |e| e.to_owned(),
                     |(d, grain)| {
-                        let iso = super::period::iso(d);
+                        let iso = iso(d);
                         if grain == Grain::Month { iso[..7].to_owned() } else { iso }
                     },
                 );
@@ -256,7 +262,7 @@ impl Told {
 pub fn date_spelling<'a>(name: &str, texts: impl Iterator<Item = &'a str>) -> (String, Option<DateOrder>) {
     let texts: Vec<&str> = texts.collect();
     let (format, told) = DateFormat::of(texts.iter().copied(), None);
-    let ordered = texts.iter().any(|t| super::date::doubtful(t).is_some());
+    let ordered = texts.iter().any(|t| doubtful(t).is_some());
     let why = match told.first() {
         Some(told) => told.sentence(name),
         None => "the first cells are read one way only".to_owned(),

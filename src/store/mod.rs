@@ -1,6 +1,7 @@
 //! The shipments in memory. Columns stay as they came. What a computation needs of them (dense codes, plain numbers,
 //! days) is read once, at first use, and kept.
 
+mod calendar;
 mod codes;
 mod column;
 mod content;
@@ -8,11 +9,14 @@ mod convert;
 pub mod country;
 pub mod currency;
 mod date;
+mod date_words;
 mod days;
+mod decimal;
 mod digits;
 mod encode;
 mod fault;
 mod hs;
+mod missing;
 mod mixed;
 mod month;
 mod naming;

@@ -5,6 +5,7 @@ use arrow::compute::filter;
 use rayon::prelude::*;
 
 use super::codes::Codes;
+use super::missing::is_missing;
 use super::role::Role;
 use crate::error::Result;
 
@@ -54,7 +55,7 @@ pub fn is_nothing(text: &str) -> bool {
     if text.len() > LONGEST {
         return false;
     }
-    super::number::is_missing(text.as_bytes())
+    is_missing(text.as_bytes())
         || text.chars().all(|c| matches!(c, '-' | '.' | '_' | '*' | '/' | '?' | '—' | '–'))
         || NOTHING.contains(&text.to_lowercase().as_str())
 }

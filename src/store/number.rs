@@ -1,32 +1,11 @@
 //! Numbers in the spellings of spreadsheets: `1234.5`, `+000012`, `1,234.50`, `1.234,50`, `12,34,567`, `(12.00)`, `5-`,
 //! `$5`, `12 EUR`.
 
+pub use super::decimal::Decimal;
+pub use super::missing::is_missing;
+
 use super::currency;
 use super::plain::{Plain, plain};
-
-/// The decimal sign.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Decimal {
-    #[default]
-    Point,
-    Comma,
-}
-
-impl Decimal {
-    pub fn sign(self) -> char {
-        match self {
-            Decimal::Point => '.',
-            Decimal::Comma => ',',
-        }
-    }
-
-    pub fn other(self) -> Decimal {
-        match self {
-            Decimal::Point => Decimal::Comma,
-            Decimal::Comma => Decimal::Point,
-        }
-    }
-}
 
 /// How the numbers of a column are spelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -82,15 +61,6 @@ pub enum NumberCell {
     /// A missing value: blank, or one of the usual words for it.
     Missing,
     Bad,
-}
-
-/// Spellings of a missing value. They are nulls and not faults.
-pub fn is_missing(text: &[u8]) -> bool {
-    text.is_empty()
-        || (text.len() <= 5
-            && [&b"na"[..], b"n/a", b"n.a.", b"nan", b"null", b"none", b"nil", b"-", b"--", b"\\n", b".", b"#n/a"]
-                .iter()
-                .any(|word| text.eq_ignore_ascii_case(word)))
 }
 
 /// Whether a cell is a number with a decimal point or a decimal comma.

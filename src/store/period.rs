@@ -1,10 +1,11 @@
 //! Periods of the calendar. Each is represented by its first day.
 
-use super::date::Grain;
-use crate::error::Error;
+pub use super::calendar::iso;
+
 use chrono::{Datelike, Months, NaiveDate};
 
-const EPOCH_CE: i32 = 719_163;
+use super::calendar::{EPOCH_CE, Grain, naive};
+use crate::error::Error;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Every {
@@ -20,10 +21,6 @@ pub enum Every {
 pub struct Period {
     pub first: i32,
     pub last: i32,
-}
-
-fn date(day: i32) -> NaiveDate {
-    NaiveDate::from_num_days_from_ce_opt(day.saturating_add(EPOCH_CE)).unwrap_or_default()
 }
 
 fn number(date: NaiveDate) -> i32 {
@@ -63,7 +60,7 @@ impl Every {
 
     /// The first day of the period that contains `day`. A week starts on Monday.
     pub fn start(self, day: i32) -> i32 {
-        let d = date(day);
+        let d = naive(day);
         let first = |month| NaiveDate::from_ymd_opt(d.year(), month, 1).unwrap_or(d);
         match self {
             Every::Day => day,
@@ -109,7 +106,7 @@ impl Every {
 
     /// `2022-03-01` in the usual spelling of a period: `2022-03`, `2022-Q1`, `2022`.
     pub fn text(self, start: i32) -> String {
-        let d = date(start);
+        let d = naive(start);
         match self {
             Every::Day | Every::Week => d.to_string(),
             Every::Month => d.format("%Y-%m").to_string(),
@@ -131,7 +128,7 @@ impl Every {
 
     /// The first day of the period after the one that starts at `start`.
     pub fn next(self, start: i32) -> i32 {
-        let months = |n| date(start).checked_add_months(Months::new(n)).map_or(start + 1, number);
+        let months = |n| naive(start).checked_add_months(Months::new(n)).map_or(start + 1, number);
         match self {
             Every::Day => start + 1,
             Every::Week => start + 7,
@@ -183,11 +180,6 @@ impl Period {
     pub fn contains(self, day: i32) -> bool {
         (self.first..=self.last).contains(&day)
     }
-}
-
-/// `day` as `2023-03-01`.
-pub fn iso(day: i32) -> String {
-    date(day).to_string()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Numbers in the form of most cells: digits, a minus before them, one decimal sign.
 
-use super::number::Decimal;
+use super::decimal::Decimal;
 
 /// The number of digits that a double holds exactly.
 const EXACT: usize = 15;
