@@ -8,7 +8,7 @@ use super::super::rates::Rates;
 use super::super::role::Role;
 use super::super::shipments::Store;
 use super::pricing::{Pricing, Tally};
-use super::{Conversion, Currencies};
+use super::value_currencies::{Conversion, Currencies};
 use crate::error::Result;
 
 /// The number of texts that are named; the others are counted.

@@ -11,7 +11,7 @@ use super::super::period::{Every, Period};
 use super::super::rates::{Rate, Rates};
 use super::super::role::Role;
 use super::super::shipments::{Shipments, Store};
-use super::{Conversion, Currencies, STEP};
+use super::value_currencies::{Conversion, Currencies, STEP};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
