@@ -56,7 +56,8 @@ fn class(n: u32) -> usize {
 /// its degrees of freedom.
 fn doubt(n: u32, drawn: f64) -> f64 {
     let n = f64::from(n.max(2));
-    (n / (n + drawn)).powi(2) / (EFFICIENCY * (n - 1.0))
+    let own = n / (n + drawn);
+    own * own / (EFFICIENCY * (n - 1.0))
 }
 
 /// How many scores fell into each bin of each side, by size of group. Whole numbers: their sums do
