@@ -16,16 +16,16 @@ use crate::store::{NULL_DAY, Period, Role, Shipments, iso};
 
 /// Weights that stand for "next to nothing" or "not known".
 const TOKENS: [f64; 4] = [0.001, 0.01, 0.1, 1.0];
-/// A price this many spreads too high makes one think of them.
+/// A price this many spreads too high makes one think of them; one this many too low, of a value of 1.
 const TOKEN_SCORE: f64 = 3.5;
-/// Shipments that show whether weights are imputed.
+/// Fewest shipments of a group that show whether its weights are imputed.
 const IMPUTED_SIZE: f64 = 20.0;
-/// Days on either side of a revision that the data must reach.
+/// Days that the data must reach before and after a revision.
 const REVISION_MARGIN: f64 = 180.0;
-/// First days of revisions of the Harmonized System.
+/// First days of the revisions of the Harmonized System that data are likely to cross.
 const REVISIONS: [&str; 4] = ["2007-01-01", "2012-01-01", "2017-01-01", "2022-01-01"];
 
-/// What is known of one group: all of it adds up over parts of the data.
+/// What is known of one group. The least, the most and the sum over parts of the data are those over all of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GroupFacts {
     first_day: f64,
@@ -77,7 +77,8 @@ impl GroupFacts {
     }
 }
 
-/// The facts of the fitted groups, looked up when first asked for.
+/// The facts of the fitted groups: those of shipments are looked up when first asked for, those of states are
+/// there from the start.
 pub struct FittedFacts {
     source: Option<(Shipments, Arc<GroupIndex>)>,
     known: OnceLock<Known>,
@@ -100,7 +101,7 @@ impl FittedFacts {
         FittedFacts { source: Some((ships.clone(), index.clone())), known: OnceLock::new() }
     }
 
-    /// The facts that states hold, five numbers for each time a group is in one.
+    /// The facts that states hold, five numbers for each state that a group is in.
     pub fn restored(list: &List, detector: &str) -> Result<FittedFacts> {
         let facts = list.starts.windows(2).map(|w| {
             let parts = list.values[w[0]..w[1]].chunks_exact(5);
@@ -120,7 +121,7 @@ impl FittedFacts {
         Ok(FittedFacts { source: None, known: OnceLock::from(Known::of(facts?)) })
     }
 
-    /// As a column of the state: five numbers for each of the first groups.
+    /// As a column of the state: five numbers for each of the first `groups` groups, null for the rows behind them.
     pub fn column(&self, groups: usize, rows: usize, progress: &Progress) -> Result<ArrayRef> {
         let starts: Vec<usize> = (0..=groups).map(|g| 5 * g).collect();
         let facts = &self.get(progress)?.groups;

@@ -1,6 +1,7 @@
 //! Numbers as a reason says them.
 
-/// The whole number, with thousands marks, or three significant digits: `0.0123`, `4.56`, `58`, `1,234`.
+/// A whole number as it is, one of a hundred or more rounded to a whole one, with thousands marks; any other
+/// with three significant digits: `0.0123`, `4.56`, `58`, `1,234`.
 pub fn figure(x: f64) -> String {
     if !x.is_finite() {
         return x.to_string();
@@ -31,7 +32,7 @@ fn thousands(x: f64) -> String {
     out
 }
 
-/// `3.2 times` or, below one, `a 3.2th of`, as a comparison with an expected number.
+/// `3.2 times` or, below one, `1/3.2 of`: how many times an expected number.
 pub fn times(ratio: f64) -> String {
     if ratio >= 1.0 { format!("{} times", figure(ratio)) } else { format!("1/{} of", figure(1.0 / ratio)) }
 }
@@ -41,7 +42,7 @@ pub fn as_much(ratio: f64) -> String {
     if ratio >= 1.0 { format!("{} times as much", figure(ratio)) } else { format!("1/{} of it", figure(1.0 / ratio)) }
 }
 
-/// Why a number cannot be scored, if it cannot: only positive ones can.
+/// Why a number cannot be scored, if it cannot: only positive finite ones can.
 pub fn unusable(name: &str, x: f64) -> Option<String> {
     if x.is_nan() {
         Some(format!("not scored: {name} is missing"))
