@@ -3,10 +3,9 @@
 use super::Options;
 use super::decision::Decision;
 use super::recipe::{End, How, Recipe};
-use super::words::FlowWords;
 use crate::error::{Error, Result};
 use crate::ingest::words;
-use crate::store::{Assigned, Role, Stated, closest};
+use crate::store::{Assigned, FlowWords, Role, Stated, closest};
 
 /// The columns a date is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,11 +8,10 @@ use serde::Deserialize;
 pub use super::chosen::Chosen;
 use super::content::Sample;
 use super::recipe::{Cut, End, How, Recipe};
-use super::words::FlowWords;
 use super::{Options, caveats, recognise};
 use crate::error::{Error, Result};
 use crate::ingest::words;
-use crate::store::{Assigned, Role, Stated, closest, currency, folded};
+use crate::store::{Assigned, FlowWords, Role, Stated, closest, currency, folded};
 
 /// A known source. Column names are compared without case, blanks, punctuation and accents; where an
 /// entry holds several names with `|` between them, the first that is there is taken.
@@ -326,15 +325,8 @@ fn assign(
         }
         return;
     }
-    // The store knows the usual words for a side; other words are brought to them.
-    let usual = ["x", "m", "export", "import", "exports", "imports", "1", "2", "re-export", "re-import", "rx", "rm"];
-    if role == Role::ReportedBy
-        && (!words.import.is_empty()
-            || cells
-                .distinct()
-                .iter()
-                .any(|c| !usual.contains(&c.to_lowercase().as_str()) && words::direction(c, words).is_some()))
-    {
+    // The store knows the usual words for a direction; the source's own are brought to them.
+    if role == Role::ReportedBy && !words.import.is_empty() {
         chosen.recipes.push(recipe(How::Side { side: column, words: words.clone() }));
         return;
     }

@@ -1,7 +1,7 @@
 //! Harmonized System codes.
 
 use super::codes::Codes;
-use super::shipments::rows_of;
+use super::codes::rows_of;
 
 /// What a label turned out to be.
 #[derive(Debug, PartialEq, Eq)]

@@ -99,6 +99,6 @@ impl Role {
 
     /// Whether the role may read other texts than its column holds, which keeps its own under its own name.
     pub fn rewrites(self) -> bool {
-        self.is_country() || self.is_words()
+        self.is_country() || self.is_words() || self.kind() == RoleKind::Side
     }
 }
