@@ -316,9 +316,9 @@ def test_one_key_under_two_names(by, said):
         }
     )
     ships = rl.read(table, columns={"date": "when", "value": "amount"})
-    with pytest.raises(rl.ArgumentError, match=said):
+    with pytest.raises(rl.errors.ArgumentError, match=said):
         ships.aggregate(by, "shipments")
-    with pytest.raises(rl.ArgumentError, match=said):
+    with pytest.raises(rl.errors.ArgumentError, match=said):
         ships.compare(by, current="2021", base="2020")
     assert len(ships.aggregate(["date", "month"], "shipments")) == 3
     assert len(ships.aggregate(["hs", "hs10"], "shipments")) == 1
