@@ -292,3 +292,33 @@ def test_where(sample):
         assert mine.aggregate([], "value").to_pylist()[0]["value"] == (
             math.fsum(theirs["value"]) if len(theirs) else None
         )
+
+
+@pytest.mark.parametrize(
+    ("by", "said"),
+    [
+        (["date", "day"], '"date" and "day" are the same key'),
+        (["day", "date"], '"day" and "date" are the same key'),
+        (["day", "when"], '"day" and "when" are the same key'),
+        (["amount", "value"], '"amount" and "value" are the same key'),
+        (["value", "amount"], '"value" and "amount" are the same key'),
+        (["origin", "origin"], '"origin" is in the list of keys twice'),
+        (["hs6", "hs6"], '"hs6" is in the list of keys twice'),
+    ],
+)
+def test_one_key_under_two_names(by, said):
+    table = pa.table(
+        {
+            "when": [datetime.date(2020, 1, 1), datetime.date(2020, 1, 2), datetime.date(2021, 1, 2)],
+            "origin": ["DE", "FR", "FR"],
+            "hs": ["010121"] * 3,
+            "amount": [1.0, 2.0, 3.0],
+        }
+    )
+    ships = rl.read(table, columns={"date": "when", "value": "amount"})
+    with pytest.raises(rl.errors.ArgumentError, match=said):
+        ships.aggregate(by, "shipments")
+    with pytest.raises(rl.errors.ArgumentError, match=said):
+        ships.compare(by, current="2021", base="2020")
+    assert len(ships.aggregate(["date", "month"], "shipments")) == 3
+    assert len(ships.aggregate(["hs", "hs10"], "shipments")) == 1

@@ -170,3 +170,21 @@ def test_reported_by_is_read_in_the_words_of_the_source():
     assert {row["reported_by"]: row["value"] for row in rows} == {"exporter": 2_000, "importer": 12_500}
     rows = ships.aggregate("flow", "shipments").to_pylist()
     assert {row["flow"] for row in rows} == {"Gross Imports", "Export"}
+
+
+@pytest.mark.parametrize("column", ["direction", "flow", "reported_by"])
+@pytest.mark.parametrize(
+    ("export", "import_"),
+    [("E", "I"), ("X", "M"), ("EXP", "IMP"), ("2", "1"), ("DX", "RM"), ("Exportación", "İthalat")],
+)
+def test_a_direction_says_both_countries_and_who_reported(tmp_path, column, export, import_):
+    path = tmp_path / "mirror.csv"
+    lines = [f"reporter,partner,{column},hs,value,date", f"DE,FR,{export},010121,1,2020-01-01"]
+    path.write_text("\n".join([*lines, f"DE,FR,{import_},010121,2,2020-01-02", ""]), encoding="utf-8")
+    ships = rl.read(path)
+    rows = ships.aggregate(["value", "origin", "destination", "reported_by"], "shipments").to_pylist()
+    sides = [(row["origin"], row["destination"], row["reported_by"]) for row in rows]
+    assert sides == [("DE", "FR", "exporter"), ("FR", "DE", "importer")]
+    if column == "direction":
+        # The column keeps its words under its own name.
+        assert {row[column] for row in ships.aggregate(column, "shipments").to_pylist()} == {export, import_}

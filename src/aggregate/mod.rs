@@ -5,6 +5,7 @@ mod compute;
 mod fill;
 mod grouped;
 mod measure;
+mod statistics;
 mod summary;
 
 use std::sync::Arc;

@@ -4,8 +4,8 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::compute::cast;
+use arrow::array::{Array, ArrayRef, AsArray, make_comparator};
+use arrow::compute::{SortOptions, cast};
 use arrow::datatypes::{DataType, Date32Type, Field};
 use hashbrown::HashMap;
 use rayon::prelude::*;
@@ -22,8 +22,8 @@ pub struct GroupKeys {
     labels: Vec<ArrayRef>,
     codes: Vec<Vec<u32>>,
     groups: usize,
-    /// The number of each group by its name, made when groups are first looked for.
-    numbers: OnceLock<HashMap<Box<str>, u32>>,
+    /// The number of each group by its packed codes, made when groups are first looked for.
+    numbers: OnceLock<HashMap<u128, u32>>,
 }
 
 impl GroupKeys {
@@ -102,13 +102,8 @@ impl GroupKeys {
     /// The distinct groups in key order, and for each of the old ones its number among them.
     pub fn distinct(&self) -> Result<(GroupKeys, Vec<u32>)> {
         let mut packed = vec![0u128; self.groups];
-        let mut range = 1u128;
-        for (labels, codes) in self.labels.iter().zip(&self.codes) {
-            let radix = labels.len() as u128 + 1;
-            range = range.checked_mul(radix).ok_or_else(|| {
-                Error::Argument("these keys have more combinations than 128 bits hold; group by fewer keys".into())
-            })?;
-            packed.iter_mut().zip(codes).for_each(|(p, &code)| *p = *p * radix + u128::from(code));
+        for (stride, codes) in self.strides()?.into_iter().zip(&self.codes) {
+            packed.iter_mut().zip(codes).for_each(|(p, &code)| *p += u128::from(code) * stride);
         }
         let mut order: Vec<u32> = (0..self.groups as u32).collect();
         if !packed.is_sorted() {
@@ -165,36 +160,84 @@ impl GroupKeys {
 
     /// The number here of each group there, found by its labels, if it is known.
     pub fn find(&self, there: &GroupKeys, progress: &Progress) -> Result<Vec<Option<u32>>> {
+        let strides = self.strides()?;
+        let packed = |g: usize, codes: &[Vec<u32>]| {
+            codes.iter().zip(&strides).fold(0, |packed, (codes, stride)| packed + u128::from(codes[g]) * stride)
+        };
         let numbers = match self.numbers.get() {
             Some(numbers) => numbers,
             None => {
-                let made = self.names(progress)?.into_iter().enumerate().map(|(g, name)| (name, g as u32)).collect();
+                let made = (0..self.groups).map(|g| (packed(g, &self.codes), g as u32)).collect();
+                progress.check()?;
                 self.numbers.get_or_init(|| made)
             }
         };
-        Ok(there.names(progress)?.iter().map(|name| numbers.get(name).copied()).collect())
-    }
-
-    /// A name for each group that is the same in another store: its labels as texts, a day the same as its
-    /// first instant.
-    fn names(&self, progress: &Progress) -> Result<Vec<Box<str>>> {
-        let texts: Result<Vec<ArrayRef>, _> = self.labels.iter().map(|l| cast(l, &DataType::Utf8View)).collect();
-        let texts = texts?;
-        progress.each(0..self.groups, 1 << 10, |g| {
-            let mut name = String::new();
-            for ((texts, codes), labels) in texts.iter().zip(&self.codes).zip(&self.labels) {
-                let days = labels.data_type().is_temporal();
-                let texts = texts.as_string_view();
-                if let Some(code) = Some(codes[g] as usize).filter(|&c| c < texts.len()) {
-                    let text = texts.value(code);
-                    name.push('=');
-                    name.push_str(if days { text.strip_suffix("T00:00:00").unwrap_or(text) } else { text });
-                }
-                name.push('\u{1f}');
-            }
-            name.into()
+        let mut codes = Vec::new();
+        for ((here, labels), own) in self.labels.iter().zip(&there.labels).zip(&there.codes) {
+            let map = code_map(here, labels)?;
+            codes.push(progress.each(0..there.groups, 1 << 12, |g| map[own[g] as usize])?);
+        }
+        progress.each(0..there.groups, 1 << 12, |g| {
+            let known = codes.iter().all(|codes| codes[g] != UNKNOWN);
+            known.then(|| numbers.get(&packed(g, &codes)).copied()).flatten()
         })
     }
+
+    /// What each code is multiplied by in a number that stands for the codes of all keys.
+    fn strides(&self) -> Result<Vec<u128>> {
+        let mut strides = vec![1u128; self.labels.len()];
+        let mut range = 1u128;
+        for (stride, labels) in strides.iter_mut().zip(&self.labels).rev() {
+            *stride = range;
+            range = range.checked_mul(labels.len() as u128 + 1).ok_or_else(|| {
+                Error::Argument("these keys have more combinations than 128 bits hold; group by fewer keys".into())
+            })?;
+        }
+        Ok(strides)
+    }
+}
+
+/// The code of a label that is not there.
+const UNKNOWN: u32 = u32::MAX;
+
+/// For each code of the labels there the code of the same label here; null is null.
+fn code_map(here: &ArrayRef, there: &ArrayRef) -> Result<Vec<u32>> {
+    let null = here.len() as u32;
+    let mut map: Vec<u32> = if here.data_type() == there.data_type() {
+        // Both ascend: each label is looked for from where the one before it was found, in steps that double.
+        let compared = make_comparator(here, there, SortOptions::default())?;
+        let mut at = 0;
+        let found = (0..there.len()).map(|label| {
+            let mut step = 1;
+            while at + step <= here.len() && compared(at + step - 1, label).is_lt() {
+                at += step;
+                step *= 2;
+            }
+            let (mut low, mut high) = (at, (at + step).min(here.len()));
+            while low < high {
+                let middle = low.midpoint(high);
+                if compared(middle, label).is_lt() { low = middle + 1 } else { high = middle }
+            }
+            at = low;
+            if at < here.len() && compared(at, label).is_eq() { at as u32 } else { UNKNOWN }
+        });
+        found.collect()
+    } else {
+        // Another source may hold the same values in another type: their texts are the same.
+        let (here, there) = (comparable(here)?, comparable(there)?);
+        let codes: HashMap<&str, u32> = here.iter().map(String::as_str).zip(0..).collect();
+        there.iter().map(|text| codes.get(text.as_str()).copied().unwrap_or(UNKNOWN)).collect()
+    };
+    map.push(null);
+    Ok(map)
+}
+
+/// Labels as texts that are the same in any type; a day is the same as its first instant.
+fn comparable(labels: &ArrayRef) -> Result<Vec<String>> {
+    let texts = cast(labels, &DataType::Utf8View)?;
+    let days = labels.data_type().is_temporal();
+    let text = |text: &str| if days { text.strip_suffix("T00:00:00").unwrap_or(text) } else { text }.to_owned();
+    Ok(texts.as_string_view().iter().map(|t| t.map(text).unwrap_or_default()).collect())
 }
 
 fn label(labels: &ArrayRef, code: usize) -> String {
@@ -240,7 +283,8 @@ mod tests {
     use super::*;
     use std::sync::Arc;
 
-    use arrow::array::{Date32Array, StringViewArray};
+    use arrow::array::{Date32Array, Int64Array, StringViewArray, TimestampSecondArray};
+    use proptest::prelude::*;
 
     fn names(list: &[&str]) -> Vec<String> {
         list.iter().map(|&s| s.to_owned()).collect()
@@ -267,5 +311,59 @@ mod tests {
         assert_eq!(distinct.name(1), "hs4 02, year (none)");
         assert_eq!(distinct.find(&coarse, &Progress::default()).unwrap(), [Some(0), Some(0), Some(2), Some(1)]);
         assert!(group_keys.project(&names(&["origin"])).is_err());
+    }
+
+    #[test]
+    fn groups_are_found_in_other_sources() {
+        let made = |columns: [ArrayRef; 2]| {
+            let rows = columns[0].len();
+            let columns = columns.map(|c| vec![c]);
+            GroupKeys::of_columns(&names(&["importer", "day"]), &columns, rows, &Progress::default()).unwrap()
+        };
+        let texts = |list: &[Option<&str>]| -> ArrayRef { Arc::new(StringViewArray::from(list.to_vec())) };
+        let instant = |day: i64| day * 86_400;
+        let here = made([
+            texts(&[Some("A"), Some("B"), None, Some("D"), Some("D"), Some("")]),
+            Arc::new(Date32Array::from(vec![Some(1), Some(2), Some(3), None, Some(4), Some(5)])),
+        ]);
+        // The same days in seconds, other labels between and beyond, and an instant that is no day.
+        let there = made([
+            texts(&[Some("B"), Some("C"), None, Some("D"), Some("E"), Some("A"), Some("A"), Some(""), Some("D")]),
+            Arc::new(TimestampSecondArray::from(vec![
+                Some(instant(2)),
+                Some(instant(2)),
+                Some(instant(3)),
+                None,
+                Some(instant(9)),
+                Some(instant(1) + 60),
+                Some(instant(1)),
+                Some(instant(5)),
+                Some(instant(5)),
+            ])),
+        ]);
+        let wanted = [Some(1), None, Some(2), Some(3), None, None, Some(0), Some(5), None];
+        assert_eq!(here.find(&there, &Progress::default()).unwrap(), wanted);
+        let known = there.find(&here, &Progress::default()).unwrap();
+        assert_eq!(known, [Some(6), Some(0), Some(2), Some(3), None, Some(7)]);
+    }
+
+    proptest! {
+        #[test]
+        fn groups_are_found_as_their_names_are(
+            here in prop::collection::vec((prop::option::of("[a-e]{0,2}"), prop::option::of(-9..9i64)), 0..60),
+            there in prop::collection::vec((prop::option::of("[a-f]{0,2}"), prop::option::of(-12..9i64)), 0..60),
+        ) {
+            let made = |rows: &[(Option<String>, Option<i64>)]| {
+                let texts: ArrayRef = Arc::new(rows.iter().map(|r| r.0.as_deref()).collect::<StringViewArray>());
+                let numbers: ArrayRef = Arc::new(rows.iter().map(|r| r.1).collect::<Int64Array>());
+                let columns = [vec![texts], vec![numbers]];
+                GroupKeys::of_columns(&names(&["a", "b"]), &columns, rows.len(), &Progress::default()).unwrap()
+            };
+            let found = made(&here).find(&made(&there), &Progress::default()).unwrap();
+            // Of equal groups the last one counts.
+            let wanted: Vec<Option<u32>> =
+                there.iter().map(|row| here.iter().rposition(|r| r == row).map(|g| g as u32)).collect();
+            prop_assert_eq!(found, wanted);
+        }
     }
 }

@@ -18,7 +18,7 @@ pub enum Key {
 }
 
 impl Key {
-    /// Reads a name: a role first, then a derived key, then a column of the source.
+    /// Reads a name: a role first, then a column of the source, then a key that follows from a role.
     pub fn named(store: &Store, name: &str) -> Result<Key> {
         if let Some(role) = Role::named(name)
             && store.role(role).is_some()
@@ -27,7 +27,7 @@ impl Key {
         }
         if let Some(column) = store.find(name) {
             // A column in other units than its role's keeps its own units under its own name.
-            // So does one whose texts the role reads as others: countries, words for nothing.
+            // So does one whose texts the role reads as others: countries, directions, words for nothing.
             let same = store
                 .role_of(column)
                 .filter(|&role| !role.rewrites() && store.role(role).is_some_and(|a| a.factor == 1.0));
@@ -53,6 +53,12 @@ impl Key {
         })
     }
 
+    /// Whether both put the same rows together: dates are read as days.
+    fn same(self, other: Key) -> bool {
+        let plain = |key| if key == Key::Period(Every::Day) { Key::Role(Role::Date) } else { key };
+        plain(self) == plain(other)
+    }
+
     /// The key ready for grouping.
     pub fn load(self, store: &Store, progress: &Progress) -> Result<KeyColumn> {
         Ok(match self {
@@ -75,13 +81,17 @@ impl Key {
     }
 }
 
-/// Reads a list of names; a name given twice is an error.
+/// Reads a list of names. A key given twice is an error, under one name or two.
 pub fn resolve(store: &Store, names: &[String]) -> Result<Vec<Key>> {
-    let mut keys = Vec::new();
+    let mut keys: Vec<Key> = Vec::new();
     for name in names {
         let key = Key::named(store, name)?;
-        if keys.contains(&key) {
-            return Err(Error::Argument(format!("{name:?} is in the list of keys twice; name each key once")));
+        if let Some(at) = keys.iter().position(|k| k.same(key)) {
+            return Err(Error::Argument(if names[at] == *name {
+                format!("{name:?} is in the list of keys twice; name each key once")
+            } else {
+                format!("{:?} and {name:?} are the same key; name it once", names[at])
+            }));
         }
         keys.push(key);
     }

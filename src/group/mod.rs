@@ -1,10 +1,12 @@
 //! Group keys and the index that aggregation and scoring share: which rows belong together, in
 //! key order.
 
+mod cache;
 mod group_keys;
 mod index;
 pub mod key;
 
+pub use cache::IndexCache;
 pub use group_keys::{GroupKeys, finest};
-pub use index::{GroupIndex, IndexCache, IndexKeys};
+pub use index::{GroupIndex, IndexKeys};
 pub use key::{Key, KeyColumn, resolve};

@@ -3,10 +3,9 @@
 use super::decision::Decision;
 use super::options::Options;
 use super::recipe::{End, How, Recipe};
-use super::words::FlowWords;
 use crate::error::{Error, Result};
 use crate::ingest::words;
-use crate::store::{Assigned, Role, Stated, closest};
+use crate::store::{Assigned, FlowWords, Role, Stated, closest};
 
 /// The columns from which a date is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,11 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use super::words::FlowWords;
 use crate::ingest::words;
 use crate::store::{
-    DateCell, DateOrder, Decimal, NumberCell, Role, RoleKind, country, is_missing, month_named, parse_date,
-    parse_number,
+    DateCell, DateOrder, Decimal, Direction, FlowWords, NumberCell, Role, RoleKind, country, is_missing, month_named,
+    parse_date, parse_number,
 };
 
 /// Letters that name a country. Numbers have too many meanings.
@@ -66,7 +65,7 @@ impl<'a> Sample<'a> {
         let any = |test: &dyn Fn(&str) -> bool| cells.iter().any(|c| test(c));
         match (role, role.kind()) {
             (Role::Flow, _) | (_, RoleKind::Side) => {
-                let known = cells.iter().filter(|c| words::direction(c, &FlowWords::default()).is_some()).count();
+                let known = cells.iter().filter(|c| Direction::parse(c, &FlowWords::default()).is_some()).count();
                 known * 2 > cells.len()
             }
             (Role::WeightUnit, _) => any(&|c| words::kilograms(c).is_some()),

@@ -11,11 +11,12 @@ use rayon::prelude::*;
 
 use super::content::date_part;
 use super::recipe::{Cut, End, How, Recipe};
-use super::words::FlowWords;
 use crate::error::Result;
 use crate::ingest::words;
 use crate::progress::Progress;
-use crate::store::{Assigned, Codes, Column, Fault, NULL_DAY, Role, is_missing, label_texts, nullable};
+use crate::store::{
+    Assigned, Codes, Column, Direction, Fault, FlowWords, NEITHER, NULL_DAY, Role, is_missing, label_texts, nullable,
+};
 
 /// The results of the recipes besides the columns.
 #[derive(Default)]
@@ -125,8 +126,13 @@ fn cut_cells(column: &Column, cut: &Cut, progress: &Progress) -> Result<Made> {
 }
 
 /// The direction of each label. Labels that are not directions are reported.
-fn directions(name: &str, texts: &[Option<String>], words: &FlowWords, outcome: &mut Outcome) -> Vec<Option<bool>> {
-    let found: Vec<Option<bool>> = texts.iter().map(|t| words::direction(t.as_deref()?, words)).collect();
+fn directions(
+    name: &str,
+    texts: &[Option<String>],
+    words: &FlowWords,
+    outcome: &mut Outcome,
+) -> Vec<Option<Direction>> {
+    let found: Vec<Option<Direction>> = texts.iter().map(|t| Direction::parse(t.as_deref()?, words)).collect();
     let unknown: Vec<&str> = texts
         .iter()
         .zip(&found)
@@ -156,7 +162,7 @@ fn by_direction(
     progress: &Progress,
 ) -> Result<Made> {
     let (sides, texts) = cells(columns, side, progress)?;
-    let import = directions(columns[side].name(), &texts, words, outcome);
+    let directions = directions(columns[side].name(), &texts, words, outcome);
     let mut labels: Vec<Option<String>> = Vec::new();
     let mut parts: Vec<(Option<Arc<Codes>>, u32)> = Vec::new();
     for end in ends {
@@ -181,15 +187,13 @@ fn by_direction(
         .par_iter()
         .enumerate()
         .map(|(row, &side)| {
-            let Some(import) = import.get(side as usize).copied().flatten() else { return none };
-            let (codes, start) = &parts[usize::from(!import)];
+            let Some(direction) = directions.get(side as usize).copied().flatten() else { return none };
+            let (codes, start) = &parts[usize::from(direction == Direction::Export)];
             start + codes.as_ref().map_or(0, |c| c.ids[row])
         })
         .collect();
     Ok(Made::Column(labelled(ids, &labels)))
 }
-
-const NO_SIDE: &str = "neither an export nor an import";
 
 fn side_of(
     columns: &[Column],
@@ -199,16 +203,14 @@ fn side_of(
     progress: &Progress,
 ) -> Result<Made> {
     let (codes, texts) = cells(columns, side, progress)?;
-    let labels: Vec<Option<String>> = texts
-        .iter()
-        .map(|t| words::direction(t.as_deref()?, words).map(|i| if i { "importer" } else { "exporter" }.to_owned()))
-        .collect();
+    let labels: Vec<Option<String>> =
+        texts.iter().map(|t| Some(Direction::parse(t.as_deref()?, words)?.reporter().to_owned())).collect();
     let bad: Vec<bool> = texts
         .iter()
         .zip(&labels)
         .map(|(t, l)| l.is_none() && t.as_ref().is_some_and(|t| !is_missing(t.trim().as_bytes())))
         .collect();
-    outcome.faults.extend(faults(&codes, side, NO_SIDE, &bad));
+    outcome.faults.extend(faults(&codes, side, NEITHER, &bad));
     Ok(Made::Column(labelled(codes.ids.clone(), &labels)))
 }
 

@@ -9,11 +9,10 @@ pub use super::chosen::Chosen;
 use super::content::Sample;
 use super::options::Options;
 use super::recipe::{Cut, End, How, Recipe};
-use super::words::FlowWords;
 use super::{caveats, recognise};
 use crate::error::{Error, Result};
 use crate::ingest::words;
-use crate::store::{Assigned, Role, Stated, closest, currency, folded};
+use crate::store::{Assigned, FlowWords, Role, Stated, closest, currency, folded};
 
 /// A known source. Column names are compared without case, blanks, punctuation and accents. If an entry holds several
 /// names separated by `|`, the first one that exists is taken.
@@ -326,15 +325,8 @@ fn assign(
         }
         return;
     }
-    // The store has the usual words for a side. Other words are changed to these.
-    let usual = ["x", "m", "export", "import", "exports", "imports", "1", "2", "re-export", "re-import", "rx", "rm"];
-    if role == Role::ReportedBy
-        && (!words.import.is_empty()
-            || cells
-                .distinct()
-                .iter()
-                .any(|c| !usual.contains(&c.to_lowercase().as_str()) && words::direction(c, words).is_some()))
-    {
+    // The store has the usual words for a direction. The source's own words are changed to these.
+    if role == Role::ReportedBy && !words.import.is_empty() {
         chosen.recipes.push(recipe(How::Side { side: column, words: words.clone() }));
         return;
     }

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::words::FlowWords;
+use crate::store::FlowWords;
 
 /// How the column of a role is made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

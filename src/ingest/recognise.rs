@@ -1,23 +1,17 @@
 //! Roles of a source that no layout knows: by the names of its columns and their first cells. Which
 //! of several columns is taken never depends on their order.
 
+mod candidates;
+
+use self::candidates::{Candidate, candidates};
 use super::caveats;
 use super::chosen::{Chosen, only_years};
 use super::content::Sample;
-use super::names::{factor, suggestion, weight_unit};
+use super::names::{factor, weight_unit};
 use super::recipe::{End, How, Recipe};
-use super::words::{FlowWords, InName};
+use super::words::InName;
 use crate::ingest::words;
-use crate::store::currency::{self, Named};
-use crate::store::{Assigned, Role, folded};
-
-/// A column that could play a role; of several the least `order` is taken, then the first name.
-struct Candidate {
-    role: Role,
-    column: usize,
-    order: [usize; 5],
-    own: bool,
-}
+use crate::store::{Assigned, FlowWords, Role, folded};
 
 /// `taken` are the columns that the user gave a role himself.
 pub fn by_names(columns: &[String], sample: &[Vec<Option<String>>], taken: &[usize]) -> Chosen {
@@ -51,107 +45,6 @@ pub fn by_names(columns: &[String], sample: &[Vec<Option<String>>], taken: &[usi
     last_resorts(columns, &mut chosen);
     sides(columns, sample, &mut chosen);
     chosen
-}
-
-fn candidates(
-    columns: &[String],
-    sample: &[Vec<Option<String>>],
-    taken: &[usize],
-    chosen: &mut Chosen,
-) -> Vec<Candidate> {
-    let currency = the_currency(columns, sample);
-    let mut found = Vec::new();
-    for (column, name) in columns.iter().enumerate() {
-        let Some((mut role, mut rank)) = suggestion(name).filter(|_| !taken.contains(&column)) else { continue };
-        let own = rank == 0;
-        let cells = Sample::of(sample, column);
-        if matches!(role, Role::Exporter | Role::Importer) && cells.holds_countries() {
-            let place = if role == Role::Exporter { Role::Origin } else { Role::Destination };
-            let remark =
-                format!("{name:?} holds countries ({}): it can be the {}, and is no firm", cells.some(), place.name());
-            chosen.remarks.push((role, remark));
-            chosen.refused.push(role);
-            (role, rank) = (place, 1_000);
-        } else if !own || role == Role::Flow {
-            if !cells.fits(role) {
-                let remark =
-                    format!("{name:?} is not read as {}: its cells do not fit ({})", role.name(), cells.some());
-                chosen.refuse(role, remark);
-                continue;
-            }
-            let number = matches!(role, Role::Value | Role::Quantity | Role::NetWeight | Role::GrossWeight);
-            if cells.is_blank() || (number && cells.is_zero()) {
-                let holds = if cells.is_blank() { "nothing" } else { "only zeros" };
-                let rows = cells.0.len();
-                let remark = format!("{name:?} is not read as {}: its first {rows} rows hold {holds}", role.name());
-                chosen.refuse(role, remark);
-                continue;
-            }
-        }
-        let order = order(role, name, rank, currency.as_deref());
-        found.push(Candidate { role, column, order, own: own && rank == 0 });
-    }
-    found
-}
-
-/// The one currency that a column of currencies names, if it is one.
-fn the_currency(columns: &[String], sample: &[Vec<Option<String>>]) -> Option<String> {
-    let mut named: Vec<(usize, usize)> = columns
-        .iter()
-        .enumerate()
-        .filter_map(|(i, n)| suggestion(n).filter(|(r, _)| *r == Role::Currency).map(|(_, rank)| (rank, i)))
-        .collect();
-    named.sort_by(|a, b| (a.0, &columns[a.1]).cmp(&(b.0, &columns[b.1])));
-    let cells = Sample::of(sample, named.first()?.1).distinct();
-    match cells.iter().collect::<Vec<_>>()[..] {
-        [only] => Some((*only).to_owned()),
-        _ => None,
-    }
-}
-
-/// What goes before what among the columns of a role.
-fn order(role: Role, name: &str, rank: usize, currency: Option<&str>) -> [usize; 5] {
-    let tokens = words::tokens(name);
-    let says = |list: &[&str]| tokens.iter().any(|t| list.contains(&t.as_str()));
-    let whole = usize::from(
-        says(&["shipment", "declaration", "dcl", "manifest", "header", "invoice"])
-            && says(&["total", "shipment", "sum", "dcl"]),
-    );
-    match role {
-        Role::Value => {
-            let stated = words::currency_of(name);
-            let class = |code: &str| match code {
-                "USD" => 0,
-                "EUR" => 1,
-                _ => 2,
-            };
-            let by_name = match stated {
-                Some(InName::Currency(currency)) => class(currency.code),
-                Some(InName::Shared) => 2,
-                None => 3,
-                Some(InName::Local) => 4,
-                Some(InName::Mixed) => 5,
-            };
-            // A column of one currency beside it states the currency of the record.
-            let by_neighbour = match currency {
-                Some(cell) if by_name == 3 || by_name == 5 => match currency::named(cell) {
-                    Named::Known(currency) => class(currency.code),
-                    _ => 2,
-                },
-                _ => by_name,
-            };
-            let item = usize::from(!says(&["item", "line", "art", "articulo"]));
-            [whole, by_neighbour, usize::from(by_name != by_neighbour), item, rank]
-        }
-        Role::NetWeight | Role::GrossWeight => {
-            let unit = usize::from(weight_unit(name).is_none());
-            let name = folded(name);
-            let net = ["net", "нетто", "liquido", "순중량", "净", "淨", "正味"].iter().any(|w| name.contains(w));
-            let net = usize::from(!net);
-            [whole, unit, net, rank, 0]
-        }
-        _ => [rank, 0, 0, 0, 0],
-    }
 }
 
 /// Year, month and day in columns of their own, where no column holds whole dates.
@@ -322,9 +215,10 @@ fn last_resorts(columns: &[String], chosen: &mut Chosen) {
     }
 }
 
-/// Reporter and partner with a direction are origin and destination.
+/// Reporter and partner with a direction are origin and destination; the direction says who reported.
 fn sides(columns: &[String], sample: &[Vec<Option<String>>], chosen: &mut Chosen) {
-    let Some(side) = chosen.roles.iter().find(|(r, _)| *r == Role::Flow).map(|(_, a)| a.column) else { return };
+    let of = |role| chosen.roles.iter().find(|(r, _)| *r == role).map(|(_, a)| a.column);
+    let Some(side) = of(Role::Flow).or_else(|| of(Role::ReportedBy)) else { return };
     let names = words::sides();
     let called = |list: &[String]| list.iter().find_map(|n| columns.iter().position(|c| folded(c) == *n));
     let open = !chosen.has(Role::Origin) && !chosen.has(Role::Destination);
@@ -332,6 +226,9 @@ fn sides(columns: &[String], sample: &[Vec<Option<String>>], chosen: &mut Chosen
         && !Sample::of(sample, side).distinct().is_empty()
     {
         chosen.two_sided(side, End::Column(reporter), partner, FlowWords::default());
+        if !chosen.has(Role::ReportedBy) {
+            chosen.roles.push((Role::ReportedBy, Assigned { column: side, factor: 1.0 }));
+        }
         chosen
             .notes
             .push("origin and destination are the reporter and the partner, by the direction of the flow".into());

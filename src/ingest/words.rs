@@ -1,18 +1,19 @@
-//! Words in names and cells: directions, weights, currencies, parts of a date. They are data in `data/words.toml`.
+//! Words in names and cells: weights, currencies, parts of a date. They are data in `data/words.toml`.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::store::{Currency, Stated, currency, folded};
+
+pub use crate::store::tokens;
 
 const FILE: &str = include_str!("data/words.toml");
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 struct File {
-    direction: Vec<Direction>,
     weight: Vec<Weight>,
     local_currency: List,
     mixed_currency: List,
@@ -28,14 +29,6 @@ struct File {
     breakdown: Vec<Breakdown>,
     sides: Sides,
     country: List,
-}
-
-#[derive(Deserialize)]
-struct Direction {
-    import: Vec<String>,
-    export: Vec<String>,
-    #[serde(rename = "source")]
-    _source: String,
 }
 
 #[derive(Deserialize)]
@@ -116,70 +109,6 @@ pub struct Sides {
 fn file() -> &'static File {
     static PARSED: OnceLock<File> = OnceLock::new();
     PARSED.get_or_init(|| toml::from_str(FILE).unwrap_or_default())
-}
-
-/// Lower-case runs of letters and digits.
-pub fn tokens(text: &str) -> Vec<String> {
-    let lower: String = text.chars().flat_map(char::to_lowercase).collect();
-    lower.split(|c: char| !c.is_alphanumeric()).filter(|t| !t.is_empty()).map(folded).collect()
-}
-
-/// A source's own words for the two directions; empty if the usual ones are used.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct FlowWords {
-    pub import: Vec<String>,
-    pub export: Vec<String>,
-}
-
-/// The usual words: folded text, and whether it is an import.
-fn directions() -> &'static HashMap<String, bool> {
-    static WORDS: OnceLock<HashMap<String, bool>> = OnceLock::new();
-    WORDS.get_or_init(|| {
-        let all = file().direction.iter();
-        all.flat_map(|d| d.import.iter().map(|w| (folded(w), true)).chain(d.export.iter().map(|w| (folded(w), false))))
-            .collect()
-    })
-}
-
-/// Whether a cell names an import (`Some(true)`) or an export. The whole cell is tried first, then its words. Numbers
-/// count only if no word does, and words that disagree give `None`.
-pub fn direction(text: &str, own: &FlowWords) -> Option<bool> {
-    let whole = folded(text);
-    let tokens = tokens(text);
-    let has = |list: &[String], word: &str| list.iter().any(|w| folded(w) == word);
-    let of_source = |word: &str| match (has(&own.import, word), has(&own.export, word)) {
-        (true, false) => Some(true),
-        (false, true) => Some(false),
-        _ => None,
-    };
-    if let Some(found) = of_source(&whole).or_else(|| tokens.first().and_then(|t| of_source(t))) {
-        return Some(found);
-    }
-    let numeric = |word: &str| word.bytes().all(|b| b.is_ascii_digit());
-    let usual = |word: &str| {
-        // Numbers have the meaning that the source gives them.
-        if numeric(word) && !own.import.is_empty() {
-            return None;
-        }
-        directions().get(word).copied().or_else(|| begins(word))
-    };
-    if let Some(found) = usual(&whole) {
-        return Some(found);
-    }
-    let agreed = |wanted: &dyn Fn(&&String) -> bool| {
-        let mut found = tokens.iter().filter(wanted).filter_map(|t| usual(t));
-        let first = found.next()?;
-        found.all(|other| other == first).then_some(first)
-    };
-    let any_word = tokens.iter().any(|t| !numeric(t) && usual(t).is_some());
-    if any_word { agreed(&|t| !numeric(t)) } else { agreed(&|t| numeric(t)) }
-}
-
-/// Chinese, Japanese and Korean do not separate words, so the beginning decides.
-fn begins(word: &str) -> Option<bool> {
-    let mut found = directions().iter().filter(|(w, _)| !w.is_ascii() && w.chars().count() > 1 && word.starts_with(*w));
-    let first = *found.next()?.1;
-    found.all(|(_, import)| *import == first).then_some(first)
 }
 
 /// The unit in kilograms.
@@ -328,34 +257,7 @@ mod tests {
     fn the_file_parses_and_every_unit_is_positive() {
         let file: File = toml::from_str(FILE).unwrap();
         assert!(file.weight.iter().all(|w| w.kilograms > 0.0));
-        assert!(file.direction.len() > 3 && file.date_part.len() == 3);
-    }
-
-    #[test]
-    fn directions_are_read_in_many_spellings() {
-        let usual = FlowWords::default();
-        for (text, import) in [
-            ("M", Some(true)),
-            ("Re-Export", Some(false)),
-            ("1-IMPORT", Some(true)),
-            ("2", Some(false)),
-            ("EX / 1", Some(false)),
-            ("Gross Imports", Some(true)),
-            ("Export Quantity", Some(false)),
-            ("ИМ", Some(true)),
-            ("İhracat", Some(false)),
-            ("進口總值(含復進口)", Some(true)),
-            ("수출", Some(false)),
-            ("Import/Export", None),
-            ("transit", None),
-            ("", None),
-        ] {
-            assert_eq!(direction(text, &usual), import, "{text}");
-        }
-        let japan = FlowWords { import: vec!["2".into()], export: vec!["1".into()] };
-        assert_eq!(direction("1", &japan), Some(false));
-        assert_eq!(direction("3", &japan), None);
-        assert_eq!(direction("Import", &japan), Some(true));
+        assert!(file.date_part.len() == 3);
     }
 
     #[test]

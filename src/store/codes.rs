@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, StringViewArray, StringViewBuilder};
 use arrow::buffer::ScalarBuffer;
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
 use rayon::prelude::*;
+
+use crate::error::Result;
 
 /// `ids[row]` is the rank of the row's value among the distinct values in `labels`, which are in ascending order. A
 /// null has the code [`Codes::null`], one after the last label, so that nulls sort last. Ranks do not depend on the
@@ -59,4 +63,30 @@ pub fn text_labels<'a>(labels: impl IntoIterator<Item = &'a str>) -> ArrayRef {
 /// Days as an array of labels.
 pub fn day_labels(days: Vec<i32>) -> ArrayRef {
     Arc::new(arrow::array::Date32Array::new(ScalarBuffer::from(days), None))
+}
+
+/// The labels of any column as texts; whole numbers without a point.
+pub fn label_texts(codes: &Codes) -> Result<Vec<Option<String>>> {
+    let kind = codes.labels.data_type();
+    let (floating, decimal) = (kind.is_floating(), kind.is_decimal());
+    let texts = cast(&codes.labels, &DataType::Utf8View)?;
+    let tidy = |text: &str| {
+        let text = if floating { text.strip_suffix(".0").unwrap_or(text) } else { text };
+        let text = match text.split_once('.') {
+            Some((whole, zeros)) if decimal && zeros.bytes().all(|b| b == b'0') => whole,
+            _ => text,
+        };
+        text.to_owned()
+    };
+    Ok(texts.as_string_view().iter().map(|t| t.map(tidy)).collect())
+}
+
+/// The rows whose label has a reason to be a fault.
+pub fn rows_of(codes: &Codes, reason: impl Fn(usize) -> Option<&'static str>) -> Vec<(u32, &'static str)> {
+    let reasons: Vec<Option<&'static str>> = (0..codes.labels.len()).map(reason).collect();
+    if reasons.iter().all(Option::is_none) {
+        return Vec::new();
+    }
+    let rows = codes.ids.iter().enumerate();
+    rows.filter_map(|(row, &id)| Some((row as u32, (*reasons.get(id as usize)?)?))).collect()
 }

@@ -7,7 +7,7 @@ mod value_currencies;
 
 pub use self::value_currencies::{Conversion, currencies};
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::Field;
 use rayon::prelude::*;
@@ -18,12 +18,12 @@ use self::value_currencies::{Currencies, STEP};
 use super::column::Column;
 use super::currency::Stated;
 use super::fault::RowList;
+use super::memory::{Assigned, Notes, Store};
 use super::mixed::is_caution;
 use super::numeric::nullable;
 use super::rates::Rates;
 use super::role::Role;
-use super::settle::Decisions;
-use super::shipments::{Assigned, Shipments, Store};
+use super::shipments::Shipments;
 use crate::error::Result;
 use crate::progress::Progress;
 
@@ -95,44 +95,29 @@ impl Store {
     /// is shared.
     fn with_values(&self, column: Column, to: &'static str, told: Vec<String>) -> Store {
         let at = self.own;
-        let moved = |column: usize| if column >= at { column + 1 } else { column };
-        let mut columns = self.columns.clone();
-        columns.insert(at, Arc::new(column));
-        let mut roles = self.roles.map(|role| role.map(|a| Assigned { column: moved(a.column), ..a }));
-        roles[Role::Value as usize] = Some(Assigned { column: at, factor: 1.0 });
-        // The column of currencies no longer gives the currency of the values.
-        roles[Role::Currency as usize] = None;
         let kept = |role: Role| role != Role::Value && role != Role::Currency;
-        let mut numbers = self.numbers.clone();
-        numbers.extend(self.role(Role::Value).map(|a| a.column).filter(|c| *c < at && !self.numbers.contains(c)));
+        let mut store = self.clone();
+        store.columns.insert(at, Arc::new(column));
+        store.own = at + 1;
+        for assigned in store.roles.iter_mut().flatten().filter(|a| a.column >= at) {
+            assigned.column += 1;
+        }
+        store.roles[Role::Value as usize] = Some(Assigned { column: at, factor: 1.0 });
+        // The column of currencies no longer gives the currency of the values.
+        store.roles[Role::Currency as usize] = None;
+        for role in Role::ALL.into_iter().filter(|&role| !kept(role)) {
+            store.codes[role as usize] = OnceLock::new();
+            store.scaled[role as usize] = OnceLock::new();
+        }
+        let before = self.role(Role::Value).map(|a| a.column);
+        store.numbers.extend(before.filter(|c| *c < at && !self.numbers.contains(c)));
+        store.currency = Stated::Code(to);
+        store.earlier.currency = Some(Stated::Code(to));
+        store.currencies_told = OnceLock::from(());
         let mut notes = self.notes();
         notes.retain(|note| !is_caution(note));
         notes.extend(told);
-        Store {
-            columns,
-            rows: self.rows,
-            layout: self.layout.clone(),
-            roles,
-            read_faults: self.read_faults.clone(),
-            read_repairs: self.read_repairs.clone(),
-            date_order: self.date_order,
-            made_grain: self.made_grain,
-            currency: Stated::Code(to),
-            number_format: self.number_format,
-            earlier: Decisions { currency: Some(Stated::Code(to)), ..self.earlier.clone() },
-            hs_digits: self.hs_digits,
-            m49: self.m49,
-            own: at + 1,
-            numbers,
-            recipes: self.recipes.clone(),
-            derived_faults: self.derived_faults.clone(),
-            totals: self.totals.clone(),
-            notes: Mutex::new(notes),
-            files: self.files.clone(),
-            currencies_told: OnceLock::from(()),
-            codes: std::array::from_fn(|i| if kept(Role::ALL[i]) { self.codes[i].clone() } else { OnceLock::new() }),
-            days: self.days.clone(),
-            scaled: std::array::from_fn(|i| if kept(Role::ALL[i]) { self.scaled[i].clone() } else { OnceLock::new() }),
-        }
+        store.notes = Notes::of(notes);
+        store
     }
 }

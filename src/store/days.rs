@@ -13,11 +13,11 @@ use chrono::Datelike;
 use rayon::prelude::*;
 
 use super::codes::Codes;
+use super::codes::{label_texts, rows_of};
 use super::column::Column;
 use super::date::{CALENDAR, DateOrder, Grain, OUTSIDE, Spelled, read as read_label, within};
 use super::digits::{DateFormat, Told};
 use super::period::Every;
-use super::shipments::{label_texts, rows_of};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 

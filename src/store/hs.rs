@@ -1,7 +1,7 @@
 //! Harmonized System codes.
 
 use super::codes::Codes;
-use super::shipments::rows_of;
+use super::codes::rows_of;
 
 /// The result of reading a label.
 #[derive(Debug, PartialEq, Eq)]

@@ -7,11 +7,12 @@ use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use rayon::prelude::*;
 
+use super::codes::label_texts;
 use super::currency::{Named, Stated, named};
 use super::encode::dictionary_values;
 use super::fault::RowList;
+use super::memory::Store;
 use super::role::Role;
-use super::shipments::{Store, label_texts};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 

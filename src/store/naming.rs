@@ -23,6 +23,19 @@ pub fn without_nul<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Option<Strin
     mended.collect()
 }
 
+/// `; did you mean ...?`, where a name is close.
+pub fn closest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let wanted = name.to_lowercase();
+    let mut near: Vec<(f64, &str)> = names
+        .map(|n| (strsim::jaro_winkler(&wanted, &n.to_lowercase()), n))
+        .filter(|&(similarity, _)| similarity > 0.75)
+        .collect();
+    near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    near.dedup(); // a role may be the name of its column
+    let near: Vec<String> = near.iter().take(3).map(|(_, n)| format!("{n:?}")).collect();
+    if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::codes::label_texts;
 use super::currency::Named;
 use super::days::NULL_DAY;
+use super::memory::Store;
 use super::period::{Every, Period, iso};
-use super::shipments::{Store, label_texts};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::stats::exact_sum;

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::codes::Codes;
+use super::codes::label_texts;
 use super::country::CountryFormat;
 use super::date::Grain;
 use super::days::{self, Wider};
 use super::fault::{Fault, Repair};
 use super::hs::{LostZeros, Stored};
+use super::memory::Store;
 use super::period::Every;
 use super::role::{Role, RoleKind};
-use super::shipments::{Store, label_texts};
-use super::{nothing, side};
+use super::{direction, nothing};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::store::{country, hs};
@@ -68,7 +69,7 @@ impl Store {
             RoleKind::Side => {
                 let raw = column.encode(progress)?;
                 let texts = label_texts(&raw)?;
-                let (codes, faults) = side::read(raw, &texts);
+                let (codes, faults) = direction::reporters(raw, &texts);
                 Ok(RoleReading { faults, ..RoleReading::of(Arc::new(codes)) })
             }
             _ if role.is_country() => self.countries(role, progress),

@@ -99,6 +99,6 @@ impl Role {
 
     /// Whether the role may change the texts of its column. The column keeps the original texts under its own name.
     pub fn rewrites(self) -> bool {
-        self.is_country() || self.is_words()
+        self.is_country() || self.is_words() || self.kind() == RoleKind::Side
     }
 }

@@ -14,6 +14,12 @@ pub fn folded(text: &str) -> String {
     out
 }
 
+/// Lower-case runs of letters and digits, folded.
+pub fn tokens(text: &str) -> Vec<String> {
+    let lower: String = text.chars().flat_map(char::to_lowercase).collect();
+    lower.split(|c: char| !c.is_alphanumeric()).filter(|t| !t.is_empty()).map(folded).collect()
+}
+
 /// The letter without its accent.
 fn plain(c: char) -> Option<&'static str> {
     Some(match c {

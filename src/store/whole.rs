@@ -14,7 +14,7 @@ use crate::progress::Progress;
 /// Integers up to this size are exact as doubles.
 const EXACT: u64 = 1 << 53;
 /// Powers of ten up to this one are exact as doubles.
-const TENS: u32 = 22;
+const TENS: i32 = 22;
 
 /// Each value is a whole number divided by ten to the power `scale`. The number in the place of a null has no meaning.
 pub struct Whole {
@@ -75,11 +75,9 @@ impl Whole {
         let total = rows.clone().try_fold(0i128, |total, row| total.checked_add(self.value(row)));
         match total {
             Some(total) if self.scale == 0 => total as f64,
-            Some(total)
-                if total.unsigned_abs() <= u128::from(EXACT) && u32::try_from(self.scale).is_ok_and(|s| s <= TENS) =>
-            {
+            Some(total) if total.unsigned_abs() <= u128::from(EXACT) && (0..=TENS).contains(&self.scale) => {
                 // Both numbers are exact, so the division rounds once.
-                total as f64 / 10f64.powi(self.scale)
+                total as f64 / 10u128.pow(self.scale.unsigned_abs()) as f64
             }
             Some(total) => self.written(&total),
             None => {
@@ -153,7 +151,7 @@ mod tests {
         let near = whole(Int64Array::from(vec![(1 << 53) + 1, -(1 << 53)])).unwrap();
         assert_eq!(near.sum(0..2), 1.0);
         let huge = whole(UInt64Array::from(vec![u64::MAX; 3])).unwrap();
-        assert_eq!(huge.sum(0..3), 3.0 * 2f64.powi(64));
+        assert_eq!(huge.sum(0..3), 3.0 * (1u128 << 64) as f64);
         let cents = whole(Decimal128Array::from(vec![10, 20]).with_precision_and_scale(10, 2).unwrap()).unwrap();
         assert_eq!(cents.sum(0..2), 0.3);
         let most = 10i128.pow(38) - 1;

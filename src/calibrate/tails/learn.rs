@@ -89,7 +89,7 @@ fn draw_together(below: &mut [Quantile], above: &mut [Quantile]) {
     }
     let begun = slope(INNER.0, INNER.1);
     let leaves = |at: usize| {
-        let doubt = 2.0 * below[at].error().hypot(above[at].error()) / (u[at] - u[at - 1]);
+        let doubt = 2.0 * libm::hypot(below[at].error(), above[at].error()) / (u[at] - u[at - 1]);
         let parts = slope(at - 1, at);
         parts.abs() > APART.max(FASTER * begun * parts.signum()) + doubt
     };
@@ -126,9 +126,9 @@ fn tail(mut points: Vec<Quantile>, total: f64) -> Tail {
         if tail.b < 0.0 || tail.c < 0.0 {
             continue;
         }
-        let misfit: f64 =
-            points.iter().map(|p| p.weight * (p.y - tail.a - tail.b * p.u - tail.c * p.u * p.u).powi(2)).sum::<f64>()
-                + (tail.b / B_PRIOR).powi(2);
+        let off = |p: &Quantile| p.y - tail.a - tail.b * p.u - tail.c * p.u * p.u;
+        let prior = tail.b / B_PRIOR;
+        let misfit = points.iter().map(|p| p.weight * (off(p) * off(p))).sum::<f64>() + prior * prior;
         if best.is_none_or(|(least, _)| misfit < least) {
             best = Some((misfit, tail));
         }

@@ -18,7 +18,8 @@ pub(super) fn class(n: u32) -> usize {
 /// certain scale towards which it is shrunk.
 pub(super) fn doubt(n: u32, drawn: f64) -> f64 {
     let n = f64::from(n.max(2));
-    (n / (n + drawn)).powi(2) / (EFFICIENCY * (n - 1.0))
+    let own = n / (n + drawn);
+    own * own / (EFFICIENCY * (n - 1.0))
 }
 
 /// The tails for each size of group.

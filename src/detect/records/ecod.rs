@@ -135,8 +135,9 @@ fn skewness(sorted: &[f64]) -> f64 {
     let n = sorted.len() as f64;
     let mut terms = Vec::new();
     let mean = exact_sum_where(sorted.len(), &mut terms, |i| sorted[i]) / n;
-    let second = exact_sum_where(sorted.len(), &mut terms, |i| (sorted[i] - mean).powi(2)) / n;
-    let third = exact_sum_where(sorted.len(), &mut terms, |i| (sorted[i] - mean).powi(3)) / n;
+    let off = |i: usize| sorted[i] - mean;
+    let second = exact_sum_where(sorted.len(), &mut terms, |i| off(i) * off(i)) / n;
+    let third = exact_sum_where(sorted.len(), &mut terms, |i| off(i) * (off(i) * off(i))) / n;
     let skewness = third / (second * second.sqrt());
     if skewness.is_finite() { skewness } else { 0.0 }
 }

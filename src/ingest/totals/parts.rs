@@ -9,13 +9,12 @@ use arrow::datatypes::DataType;
 use rayon::prelude::*;
 
 use super::super::recipe::{How, Recipe};
-use super::super::words::FlowWords;
 use super::found::Found;
 use super::trade::{Key, TOLERANCE, Trade, adds_up, figures};
 use crate::error::Result;
 use crate::ingest::words;
 use crate::progress::Progress;
-use crate::store::{Codes, Column, Every, Role, Store, dictionary_values, is_text, label_texts};
+use crate::store::{Codes, Column, Direction, Every, FlowWords, Role, Store, dictionary_values, is_text, label_texts};
 
 /// The share of totals that must be the sum of their parts.
 const MOST: f64 = 0.5;
@@ -197,7 +196,7 @@ pub fn of_flows(store: &Store, recipes: &[Recipe], progress: &Progress) -> Resul
         .iter()
         .map(|text| {
             let text = text.as_deref()?;
-            let import = words::direction(text, &words)?;
+            let import = Direction::parse(text, &words)? == Direction::Import;
             Some(2 * u32::from(import) + u32::from(words::is_part_of_flow(text)))
         })
         .collect();
@@ -230,7 +229,8 @@ pub fn of_flows(store: &Store, recipes: &[Recipe], progress: &Progress) -> Resul
         .iter()
         .flatten()
         .filter(|t| {
-            words::is_part_of_flow(t) && words::direction(t, &words).is_some_and(|import| both(u32::from(import)))
+            words::is_part_of_flow(t)
+                && Direction::parse(t, &words).is_some_and(|d| both(u32::from(d == Direction::Import)))
         })
         .map(|t| format!("{t:?}"))
         .collect();

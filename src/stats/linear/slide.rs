@@ -180,6 +180,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn square(x: f64) -> f64 {
+        x * x
+    }
+
     proptest! {
         #[test]
         fn the_square_told_is_about_the_hth(
@@ -191,7 +195,7 @@ mod tests {
             let (u, v): (Vec<f64>, Vec<f64>) =
                 points.iter().map(|(u, r)| (*u, line.intercept + line.slopes[0] * u + size * r)).unzip();
             let h = (share * points.len() as f64) as usize;
-            let mut squares: Vec<f64> = u.iter().zip(&v).map(|(u, v)| (v - (0.3 - 1.7 * u)).powi(2)).collect();
+            let mut squares: Vec<f64> = u.iter().zip(&v).map(|(u, v)| square(v - (0.3 - 1.7 * u))).collect();
             squares.sort_by(f64::total_cmp);
             let mut short = Short::default();
             short.fill(&u, &v);
@@ -213,8 +217,8 @@ mod tests {
             prop_assert_eq!(sums.len(), lines.len());
             let filling = (u.len().next_multiple_of(SHORT) - u.len()) as f64 * 2.0;
             for (sum, line) in sums.iter().zip(&lines) {
-                let square = |(u, v): (&f64, &f64)| (v - (line.intercept + line.slopes[0] * u)).powi(2).min(2.0);
-                let wanted = u.iter().zip(&v).map(square).sum::<f64>() + filling;
+                let cut = |(u, v): (&f64, &f64)| square(v - (line.intercept + line.slopes[0] * u)).min(2.0);
+                let wanted = u.iter().zip(&v).map(cut).sum::<f64>() + filling;
                 prop_assert!((sum - wanted).abs() <= 1e-4 * (1.0 + wanted), "{} is not {}", sum, wanted);
             }
         }

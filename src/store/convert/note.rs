@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::super::currency::Named;
+use super::super::memory::Store;
 use super::super::period::{Every, iso};
 use super::super::rates::Rates;
 use super::super::role::Role;
-use super::super::shipments::Store;
 use super::pricing::{Pricing, Tally};
 use super::value_currencies::{Conversion, Currencies};
 use crate::error::Result;

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use super::super::codes::Codes;
+use super::super::codes::label_texts;
 use super::super::currency::{self, Named, Stated};
+use super::super::memory::Store;
 use super::super::period::{Every, Period};
 use super::super::role::Role;
-use super::super::shipments::{Shipments, Store, label_texts};
+use super::super::shipments::Shipments;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 

@@ -196,7 +196,8 @@ fn adjust_for_spread(entities: &mut [EntityDigits]) {
             let step = normal_quantile(share);
             let usual = |freedom: f64| {
                 let part = 2.0 / (9.0 * freedom.max(1.0));
-                (1.0 - part + step * part.sqrt()).powi(3)
+                let root = 1.0 - part + step * part.sqrt();
+                root * (root * root)
             };
             wider = wider.max(quantile(share, &mut tested().map(|v| v.ratio / usual(v.freedom))));
         }

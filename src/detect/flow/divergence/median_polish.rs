@@ -233,7 +233,7 @@ pub fn standardise(pairs: &mut [Pair], progress: &Progress) -> Result<Tails> {
 fn freedom(pair: &Pair) -> f64 {
     let own = |t: Total| if t.records == 0 { 5.0 } else { t.records as f64 + 1.0 };
     let [b, c] = pair.window_variances;
-    (b + c).powi(2) / (b * b / own(pair.base) + c * c / own(pair.current))
+    (b + c) * (b + c) / (b * b / own(pair.base) + c * c / own(pair.current))
 }
 
 /// The weighted median: the value at which half of the weight is reached.

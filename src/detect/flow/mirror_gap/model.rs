@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::flows::{FlowSpec, Flows, LONGEST};
 use crate::progress::Progress;
 use crate::stats::exact_sum;
-use crate::store::Every;
+use crate::store::{Direction, Every, FlowWords};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct MirrorGap {
@@ -45,10 +45,9 @@ impl MirrorGap {
     pub(super) fn mirror(&self, flows: &Flows, progress: &Progress) -> Result<Mirror> {
         let (sides, side_of) = flows.group_keys.project(&["reported_by".to_owned()])?.distinct()?;
         let side: Vec<Option<usize>> = (0..sides.groups())
-            .map(|g| match sides.value(g, 0).to_lowercase() {
-                name if name.starts_with("ex") => Some(0),
-                name if name.starts_with("im") => Some(1),
-                _ => None,
+            .map(|g| match Direction::parse(&sides.value(g, 0), &FlowWords::default())? {
+                Direction::Export => Some(0),
+                Direction::Import => Some(1),
             })
             .collect();
         let part = |keys: &[String]| flows.group_keys.project(keys)?.distinct();

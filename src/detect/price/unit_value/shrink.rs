@@ -59,7 +59,8 @@ fn between<'a>(groups: &[Group], above: impl Fn(usize) -> Option<&'a Group>, min
             && let Some(above) = above(g)
         {
             let own = group.width();
-            squares.push(encode((group.by.centre - above.by.centre).powi(2)));
+            let apart = group.by.centre - above.by.centre;
+            squares.push(encode(apart * apart));
             chance.push(encode(MEDIAN_VARIANCE * own * own / f64::from(group.n)));
         }
     }

@@ -29,8 +29,11 @@ pub fn tail_scale(groups: &mut [Group], min_peers: usize) {
     let mut keys: Vec<i64> = known.iter().map(|group| encode(off(group))).collect();
     let Some(usual) = OrderStatistics::new(&mut keys, false).median() else { return };
     let weights: Vec<f64> = known.iter().map(|group| f64::from(group.n) / VARIANCE).collect();
-    let squares: Vec<f64> =
-        known.iter().zip(&weights).map(|(group, w)| w * (off(group) - usual).clamp(-FAR, FAR).powi(2)).collect();
+    let square = |group: &Group| {
+        let apart = (off(group) - usual).clamp(-FAR, FAR);
+        apart * apart
+    };
+    let squares: Vec<f64> = known.iter().zip(&weights).map(|(group, w)| w * square(group)).collect();
     let total = exact_sum(&weights);
     let free = total - exact_sum(&weights.iter().map(|w| w * w).collect::<Vec<f64>>()) / total;
     let between = (exact_sum(&squares) - (known.len() as f64 - 1.0)) / free;

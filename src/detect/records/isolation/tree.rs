@@ -40,7 +40,7 @@ pub fn mean_path(n: u64) -> f64 {
 }
 
 pub fn grow(pool: &Pool, sample: Vec<u32>, seed: u64) -> Tree {
-    let depth = (sample.len().max(2) as f64).log2().ceil() as u32;
+    let depth = sample.len().max(2).next_power_of_two().ilog2();
     let nodes = (1usize << depth) - 1;
     let mut tree = Tree {
         depth,
