@@ -17,7 +17,8 @@ def reporting(progress: bool | Report | None) -> Iterator[Report | None]:
     """Give the callback that `progress` stands for.
 
     `None` shows a bar on a terminal or in a notebook once a second has passed, `True` shows one anywhere,
-    `False` none; a callable is called with (stage, done, total), total 0 where it is not known.
+    `False` none; a callable is called with (stage, done, total), total 0 where it is not known: about every twentieth
+    of a second, and once at the end. What it raises ends the computation.
     """
     if callable(progress):
         yield progress

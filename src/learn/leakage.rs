@@ -31,6 +31,7 @@ const WORTH: f64 = 0.002;
 /// `columns, auc_train, auc, precision_at_5, precision_at_10, seen, base_rate, templates`: a row for
 /// each number of columns, the best first column alone to begin with.
 pub fn leakage(train: &Shipments, test: &Shipments, label: &str, progress: &Progress) -> Result<RecordBatch> {
+    progress.begin("reading", 0);
     let (own, other) = (labels(train, label, progress)?, labels(test, label, progress)?);
     let candidates = candidates(train, test, label, progress)?;
     if candidates.is_empty() {

@@ -15,7 +15,7 @@ use crate::error::{Error, Result, panic_text};
 use crate::progress::Progress;
 use crate::threads;
 
-/// How often a waiting call looks for Ctrl-C and reports report.
+/// How often a waiting call looks for Ctrl-C and reports progress.
 const PULSE: Duration = Duration::from_millis(50);
 
 /// `report` is called with (stage, done, total) about every twentieth of a second.
@@ -46,7 +46,12 @@ pub fn run<T: Send>(
                     }
                     // A panic as it is would pass by every `except Exception`.
                     let outcome = outcome.unwrap_or_else(|panic| Err(Error::Internal(panic_text(&*panic))));
-                    return outcome.map_err(|e| raise(py, e));
+                    let made = outcome.map_err(|e| raise(py, e))?;
+                    // Whoever wants to know is told at least once, however short the computation was.
+                    if let Some(report) = report {
+                        report.call1(py, progress.status())?;
+                    }
+                    return Ok(made);
                 }
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(raise(py, Error::Argument("the computation ended without a result".into())));
@@ -57,8 +62,7 @@ pub fn run<T: Send>(
                     }
                     let mut look = py.check_signals();
                     if let (Ok(()), Some(report)) = (&look, report) {
-                        let (stage, done, total) = progress.status();
-                        look = report.call1(py, (stage, done, total)).map(|_| ());
+                        look = report.call1(py, progress.status()).map(|_| ());
                     }
                     if let Err(error) = look {
                         progress.cancel();
