@@ -42,6 +42,12 @@ pub enum Error {
     Fault(String),
     #[error("{0}")]
     Argument(String),
+    /// An argument of a type that cannot be used.
+    #[error("{0}")]
+    WrongType(String),
+    /// Another library does not take what it is given.
+    #[error("{0}")]
+    HandOver(String),
     #[error("stopped")]
     Cancelled,
     #[error("internal error, please report it: {0}")]
@@ -50,25 +56,73 @@ pub enum Error {
     Arrow(#[from] arrow::error::ArrowError),
 }
 
+/// The class of `redlane.errors` that carries an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    Redlane,
+    MissingFile,
+    Directory,
+    Access,
+    EmptyFile,
+    TruncatedFile,
+    Format,
+    Read,
+    Write,
+    Schema,
+    MissingColumn,
+    DuplicateRole,
+    RaggedRow,
+    Fault,
+    Argument,
+    WrongType,
+}
+
+impl Class {
+    /// In the order of their numbers.
+    pub const ALL: [Class; 16] = [
+        Class::Redlane,
+        Class::MissingFile,
+        Class::Directory,
+        Class::Access,
+        Class::EmptyFile,
+        Class::TruncatedFile,
+        Class::Format,
+        Class::Read,
+        Class::Write,
+        Class::Schema,
+        Class::MissingColumn,
+        Class::DuplicateRole,
+        Class::RaggedRow,
+        Class::Fault,
+        Class::Argument,
+        Class::WrongType,
+    ];
+
+    /// Its name in Python.
+    pub fn name(self) -> String {
+        format!("{self:?}Error")
+    }
+}
+
 impl Error {
-    /// The name of the Python class of this error.
-    pub fn class(&self) -> &'static str {
+    pub fn class(&self) -> Class {
         match self {
-            Error::MissingFile(_) | Error::DanglingLink { .. } => "MissingFileError",
-            Error::Directory(_) => "DirectoryError",
-            Error::Access(_) => "AccessError",
-            Error::EmptyFile { .. } => "EmptyFileError",
-            Error::TruncatedFile { .. } => "TruncatedFileError",
-            Error::Format { .. } | Error::Bytes(_) => "FormatError",
-            Error::Read { .. } | Error::Source(_) => "ReadError",
-            Error::Write(_) => "WriteError",
-            Error::Schema(_) => "SchemaError",
-            Error::MissingColumn(_) => "MissingColumnError",
-            Error::DuplicateRole(_) => "DuplicateRoleError",
-            Error::RaggedRow(_) => "RaggedRowError",
-            Error::Fault(_) => "FaultError",
-            Error::Argument(_) => "ArgumentError",
-            Error::Cancelled | Error::Internal(_) | Error::Arrow(_) => "RedlaneError",
+            Error::MissingFile(_) | Error::DanglingLink { .. } => Class::MissingFile,
+            Error::Directory(_) => Class::Directory,
+            Error::Access(_) => Class::Access,
+            Error::EmptyFile { .. } => Class::EmptyFile,
+            Error::TruncatedFile { .. } => Class::TruncatedFile,
+            Error::Format { .. } | Error::Bytes(_) => Class::Format,
+            Error::Read { .. } | Error::Source(_) => Class::Read,
+            Error::Write(_) => Class::Write,
+            Error::Schema(_) => Class::Schema,
+            Error::MissingColumn(_) => Class::MissingColumn,
+            Error::DuplicateRole(_) => Class::DuplicateRole,
+            Error::RaggedRow(_) => Class::RaggedRow,
+            Error::Fault(_) => Class::Fault,
+            Error::Argument(_) => Class::Argument,
+            Error::WrongType(_) => Class::WrongType,
+            Error::Cancelled | Error::HandOver(_) | Error::Internal(_) | Error::Arrow(_) => Class::Redlane,
         }
     }
 }
@@ -91,7 +145,12 @@ mod tests {
         ] {
             let error = Error::Internal(panic_text(&*panic.unwrap_err()));
             assert_eq!(error.to_string(), format!("internal error, please report it: {words}"));
-            assert_eq!(error.class(), "RedlaneError");
+            assert_eq!(error.class().name(), "RedlaneError");
         }
+    }
+
+    #[test]
+    fn classes_are_in_the_order_of_their_numbers() {
+        assert!(Class::ALL.iter().enumerate().all(|(at, class)| *class as usize == at));
     }
 }

@@ -242,7 +242,7 @@ def test_nothing_planted_gives_next_to_no_findings(name, samples):
     alarms = 0
     for sample in samples[1]:
         scores = DETECTORS[name]().fit_score(sample.ships)
-        alarms += any(q is not None and q <= 0.05 for q in rl.fdr(scores["p_value"]))
+        alarms += any(q is not None and q <= 0.05 for q in rl.fdr(scores["p_value"]).to_pylist())
     assert alarms <= 2
 
 

@@ -336,9 +336,12 @@ def test_rows_of_any_integers():
 def test_counts_are_not_negative_and_places_count_from_the_end(findings):
     table = findings.table
     for wrong in (-1, 2**70, 1.5, "3", None):
-        for ask in (table.head, findings.top, lambda n: table.slice(0, n), lambda n: rl.samples.shipments(n)):
+        for ask in (table.head, findings.top, lambda n: rl.samples.shipments(n)):
             with pytest.raises(ArgumentError):
                 ask(wrong)
+    for wrong in (-1, 2**70, 1.5, "3"):
+        with pytest.raises(ArgumentError):
+            table.slice(0, wrong)
     assert table.slice(-1, 5)["finding"].to_pylist() == [len(table) - 1]
     assert len(table.slice(2**40, 1)) == 0
     assert len(table.head(2**40)) == len(table)

@@ -8,6 +8,22 @@ from typing import Any
 from redlane.errors import ArgumentError
 
 
+def described(value: Any) -> str:
+    """What a value is, in words.
+
+    >>> described(5), described(None), described("a")
+    ('an int', 'None', "the text 'a'")
+    """
+    if value is None:
+        return "None"
+    if isinstance(value, str):
+        return f"the text {value if len(value) < 60 else value[:59] + '…'!r}"
+    kind = type(value)
+    library = kind.__module__.partition(".")[0]
+    name = kind.__name__ if library in ("builtins", "redlane", "__main__") else f"{library} {kind.__name__}"
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
 def whole(name: str, value: Any, least: int | None = None, most: int | None = None) -> int:
     """A whole number, NumPy's too, or a float without a fraction, between two ends that are in it.
 

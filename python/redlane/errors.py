@@ -63,5 +63,9 @@ class ArgumentError(RedlaneError, ValueError):
     """An argument has a value that makes no sense; the message says what is expected."""
 
 
+class WrongTypeError(ArgumentError, TypeError):
+    """An argument has a type that cannot be used, such as a frame where `Shipments` are expected."""
+
+
 class NotFittedError(RedlaneError, ValueError, AttributeError):
     """A detector was asked to score before it was fitted."""

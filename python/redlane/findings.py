@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from redlane import _core
 from redlane._arguments import index
@@ -14,7 +14,7 @@ from redlane.detectors import Detector, UnitValue
 from redlane.errors import ArgumentError
 from redlane.progress import Report, reporting
 from redlane.report import page
-from redlane.shipments import Shipments
+from redlane.shipments import Shipments, shipments_of
 from redlane.table import Table
 from redlane.writing import write_text
 
@@ -56,16 +56,18 @@ def screen(
     """
     if not 0 < fdr < 1:
         raise ArgumentError(f"fdr={fdr}: the share of false findings lies between 0 and 1, such as 0.05")
+    ships = shipments_of(ships, "ships")
+    history = None if history is None else shipments_of(history, "history")
     chosen: list[Detector] = [UnitValue()] if detectors is None else list(detectors)
     if not chosen:
         raise ArgumentError("no detectors given; leave detectors out for the default ones")
     scores = [detector._screen(ships, history, progress) for detector in chosen]
     with reporting(progress) as report:
-        table, rows = _core.screen(ships._core, scores, fdr, report)
+        core = _core.screen(ships._core, scores, fdr, report)
     # Prices in several currencies are compared as they stand.
     caution = ships._core.caution()
     told = [*(price_notes(ships) if detectors is None else []), *([] if caution is None else [caution])]
-    return Findings(ships, Table._of(table, ships._files), rows, fdr, told)
+    return Findings(ships, core, fdr, told)
 
 
 def price_notes(ships: Shipments) -> list[str]:
@@ -80,17 +82,15 @@ def price_notes(ships: Shipments) -> list[str]:
 class Findings:
     """What a screen found, strongest first; made by `screen`."""
 
-    def __init__(
-        self, ships: Shipments, table: Table, rows: list[list[int]], fdr: float, notes: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, ships: Shipments, core: _core.Findings, fdr: float, notes: Sequence[str] = ()) -> None:
+        self._core = core
         self.ships = ships
-        self.table = table
+        self.table = Table._of(core.table(), ships._files)
         """finding, detector, subject, score, p_value, q_value, direction, observed, expected, value, n_rows,
         caution, reason."""
         self.fdr = fdr
         self.notes = list(notes)
         """What was decided for want of a column."""
-        self._rows = rows
 
     def __len__(self) -> int:
         return len(self.table)
@@ -104,7 +104,7 @@ class Findings:
 
     def rows(self, i: int) -> Shipments:
         """The shipments behind finding `i`: the proof. Findings are counted from 0, or from -1 backwards."""
-        return self.ships.rows(self._rows[self._check(i)])
+        return Shipments(self._core.rows(self._check(i)))
 
     def explain(self, i: int) -> str:
         """Finding `i` in a few sentences."""
@@ -118,32 +118,54 @@ class Findings:
             parts.append(f"Caution: {line['caution']}.")
         return " ".join(parts)
 
-    def by_shipment(self) -> Table:
-        """One row a shipment: `row`, `findings`, `p_value` (Cauchy combination of Liu and Xie 2020) and the reasons."""
-        return Table._of(_core.by_shipment(self.table._core, self._rows), self.table._files)
+    def by_shipment(self, *, progress: bool | Report | None = None) -> Table:
+        """One row a shipment: `row`, `findings`, `p_value` (Cauchy combination of Liu and Xie 2020) and the reasons.
+
+        `progress` as in `read`.
+        """
+        with reporting(progress) as report:
+            return Table._of(self._core.by_shipment(report), self.table._files)
 
     def plot(self, i: int) -> Any:
         """A shipment among its peers, or the records behind a flow or firm month by month, as an altair chart."""
-        line = self.table.slice(self._check(i), 1).to_pylist()[0]
-        if str(line["subject"]).startswith("row "):
-            return strip(self.ships, self._rows[i][0], line)
-        if not self._rows[i]:
+        i = self._check(i)
+        line = self.table.slice(i, 1).to_pylist()[0]
+        first = self._core.first_row(i)
+        if first is not None and str(line["subject"]).startswith("row "):
+            return strip(self.ships, first, line)
+        if first is None:
             raise ArgumentError(f"finding {i} has no records to draw: {line['reason']}")
         return timeline(self.rows(i), line)
 
-    def to_html(self, path: str | os.PathLike[str], *, limit: int = 200) -> str:
+    def to_html(self, path: str | os.PathLike[str], *, limit: int = 200, progress: bool | Report | None = None) -> str:
         """Write the first `limit` findings as an HTML page that needs no network; returns the path.
 
-        Raises `WriteError` as `Table.to_csv` does.
+        `progress` as in `read`. Raises `WriteError` as `Table.to_csv` does.
         """
-        return write_text(path, page(self, limit), self.table._files)
+        return write_text(path, page(self, limit, progress), self.table._files)
 
-    def to_parquet(self, path: str | os.PathLike[str]) -> None:
-        """Write the table of findings.
+    def to_csv(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        formulas: Literal["keep", "escape"] = "keep",
+        progress: bool | Report | None = None,
+    ) -> None:
+        """Write the table of findings as CSV, as `Table.to_csv` does."""
+        self.table.to_csv(path, formulas, progress=progress)
 
-        Raises `WriteError` as `Table.to_parquet` does.
-        """
-        self.table.to_parquet(path)
+    def to_parquet(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        compression: Literal["zstd", "snappy", "none"] = "zstd",
+        progress: bool | Report | None = None,
+    ) -> None:
+        """Write the table of findings as a Parquet file, as `Table.to_parquet` does."""
+        self.table.to_parquet(path, compression=compression, progress=progress)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self.ships, self.table, Table(self._core.row_lists()), self.fdr, self.notes)
 
     def __repr__(self) -> str:
         notes = "".join(f"note: {note}\n" for note in self.notes)
@@ -155,3 +177,7 @@ class Findings:
             + "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
             + self.top(20)._repr_html_()
         )
+
+
+def _rebuild(ships: Shipments, table: Table, rows: Table, fdr: float, notes: list[str]) -> Findings:
+    return Findings(ships, _core.Findings.rebuild(ships._core, table, rows), fdr, notes)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from redlane import _core
 from redlane._arguments import count, number
 from redlane._arguments import seed as seed_number
+from redlane._columns import like, numbers, table_of, wants_nan
 from redlane.errors import ArgumentError
 from redlane.progress import Report, reporting
 from redlane.samples import Sample
-from redlane.shipments import Shipments
+from redlane.shipments import Shipments, shipments_of
 from redlane.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Column = TypeVar("Column")
+"""A NumPy array, a pandas or polars Series, or an Arrow array of any library."""
 
 
 def features(ships: Shipments, history: Shipments | None = None, *, progress: bool | Report | None = None) -> Table:
@@ -56,12 +62,22 @@ def features(ships: Shipments, history: Shipments | None = None, *, progress: bo
     >>> "unit_value_z_hs6_origin" in described.column_names
     True
     """
+    core = shipments_of(ships, "ships")._core
+    past = None if history is None else shipments_of(history, "history")._core
     with reporting(progress) as report:
-        table = _core.features(ships._core, None if history is None else history._core, report)
+        table = _core.features(core, past, report)
     return Table._of(table, ships._files)
 
 
-def inject(ships: Shipments, pattern: str, n: int, strength: float = 5.0, seed: int = 0) -> Sample:
+def inject(
+    ships: Shipments,
+    pattern: str,
+    n: int,
+    strength: float = 5.0,
+    seed: int = 0,
+    *,
+    progress: bool | Report | None = None,
+) -> Sample:
     """Plant known anomalies into real shipments, to test which detectors find them.
 
     Parameters
@@ -79,6 +95,8 @@ def inject(ships: Shipments, pattern: str, n: int, strength: float = 5.0, seed: 
         Above 1; its meaning depends on the pattern.
     seed
         Chooses the rows.
+    progress
+        As in `read`.
 
     Returns
     -------
@@ -92,34 +110,38 @@ def inject(ships: Shipments, pattern: str, n: int, strength: float = 5.0, seed: 
     >>> len(planted.truth)
     20
     """
-    core, truth = _core.inject(
-        ships._core, str(pattern), count("n", n), number("strength", strength), seed_number(seed)
-    )
+    real = shipments_of(ships, "ships")._core
+    asked = str(pattern), count("n", n), number("strength", strength), seed_number(seed)
+    with reporting(progress) as report:
+        core, truth = _core.inject(real, *asked, report)
     return Sample(Shipments(core), Table(truth))
 
 
-def _numbers(column: Any) -> list[float]:
-    values = column.to_pylist() if hasattr(column, "to_pylist") else list(column)
-    try:
-        return [float("nan") if x is None else float(x) for x in values]
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ArgumentError(f"a list of numbers is expected: {error}") from None
-
-
-def evaluate(scores: Any, truth: Any, value: Iterable[float | None] | None = None, *, order: str = "score") -> Table:
+def evaluate(
+    scores: Any,
+    truth: Any,
+    value: Any = None,
+    *,
+    order: str = "score",
+    progress: bool | Report | None = None,
+) -> Table:
     """Measure how well scores find records that are known to be wrong.
 
     Parameters
     ----------
     scores
-        The score table of a detector of shipments, or any numbers, one for each shipment; larger is more unusual. Null
-        and NaN come last.
+        The score table of a detector of shipments (a `Table`, or a frame made of it), or any numbers, one for each
+        shipment; larger is more unusual: a list, a NumPy array, a pandas or polars Series, an Arrow array. Null and NaN
+        come last.
     truth
-        The `truth` of a sample or of `inject`, a list of rows, or one truth value for each shipment.
+        The `truth` of a sample or of `inject`, a list of rows, or one truth value for each shipment; any column, as for
+        `scores`.
     value
-        The worth of finding each shipment, one number for each.
+        The worth of finding each shipment, one number for each; any column. Null and NaN are worth nothing.
     order
         The order of a score table: by ``"score"``, or by ``"p_value"``, the smallest first, as findings are.
+    progress
+        As in `read`.
 
     Returns
     -------
@@ -129,6 +151,12 @@ def evaluate(scores: Any, truth: Any, value: Iterable[float | None] | None = Non
         records) among the first 1, 2, 5 and 10 %; if `scores` has p-values, `false_discovery_rate` (realised) and
         `recall_at_rate` of the findings of Benjamini and Hochberg at 0.01, 0.05 and 0.10. Equal scores share their
         ranks evenly.
+
+    Raises
+    ------
+    ArgumentError
+        A table of scores without `row` or the column to order by; a truth that names rows without a score, or none
+        at all; columns of different lengths. `WrongTypeError` where an argument is no column.
 
     Examples
     --------
@@ -143,38 +171,26 @@ def evaluate(scores: Any, truth: Any, value: Iterable[float | None] | None = Non
     """
     if order not in ("score", "p_value"):
         raise ArgumentError(f'order={order!r} is not known; use "score" or "p_value"')
-    p_values = None
-    rows = None
-    if hasattr(scores, "column_names"):
-        if "row" not in scores.column_names:
+    rows = p_values = None
+    table = table_of(scores)
+    if table is None:
+        found = numbers("scores", scores)
+    else:
+        if "row" not in table:
             raise ArgumentError("evaluate takes the scores of shipments, a table with a column 'row'")
-        if order not in scores.column_names:
+        if order not in table:
             raise ArgumentError(f"the scores have no column {order!r} to order by")
-        rows = [int(row) for row in scores["row"].to_pylist()]
-        p_values = _numbers(scores["p_value"]) if "p_value" in scores.column_names else None
-        numbers = _numbers(scores["score"]) if order == "score" else [-p for p in _numbers(scores["p_value"])]
-    else:
-        numbers = _numbers(scores)
-    if rows is None:
-        rows = list(range(len(numbers)))
-    if hasattr(truth, "column_names"):
-        truth = truth["row"].to_pylist()
-    marks = list(truth.to_pylist() if hasattr(truth, "to_pylist") else truth)
-    if len(marks) == len(rows) and all(mark in (0, 1) for mark in marks):
-        wrong = [bool(mark) for mark in marks]
-    else:
-        named = {int(row) for row in marks}
-        stray = named - set(rows)
-        if stray:
-            raise ArgumentError(f"truth names row {min(stray)}, which has no score; the scores end at row {max(rows)}")
-        wrong = [row in named for row in rows]
-    worth = None if value is None else _numbers(value)
-    if worth is not None and len(worth) != len(rows):
-        raise ArgumentError(f"value holds {len(worth)} numbers for {len(rows)} scores")
-    return Table(_core.evaluate(numbers, wrong, p_values, worth))
+        rows = table["row"]
+        p_values = table["p_value"] if "p_value" in table.column_names else None
+        found = table["score"] if order == "score" else None
+    named = table_of(truth)
+    marks = numbers("truth", truth) if named is None else named["row"]
+    worth = None if value is None else numbers("value", value)
+    with reporting(progress) as report:
+        return Table(_core.evaluate(found, marks, named is not None, rows, p_values, worth, report))
 
 
-def leakage_report(train: Shipments, test: Shipments, label: str) -> Table:
+def leakage_report(train: Shipments, test: Shipments, label: str, *, progress: bool | Report | None = None) -> Table:
     """Test whether repeated records explain a label without a model.
 
     If test records come from the same templates as training records, a table with the share of the label by a few
@@ -188,6 +204,8 @@ def leakage_report(train: Shipments, test: Shipments, label: str) -> Table:
         Shipments with the same columns.
     label
         A column of both: a number above 0 marks a positive.
+    progress
+        As in `read`.
 
     Returns
     -------
@@ -207,17 +225,45 @@ def leakage_report(train: Shipments, test: Shipments, label: str) -> Table:
     """
     if not isinstance(label, str):
         raise ArgumentError(f"label={label!r}: the name of a column is expected")
-    return Table(_core.leakage(train._core, test._core, label))
+    cores = shipments_of(train, "train")._core, shipments_of(test, "test")._core
+    with reporting(progress) as report:
+        return Table(_core.leakage(*cores, label, report))
 
 
-def fdr(p: Iterable[float | None], method: str = "bh") -> list[float | None]:
+@overload
+def fdr(p: Sequence[float | None], method: str = "bh") -> list[float | None]: ...
+@overload
+def fdr(p: Column, method: str = "bh") -> Column: ...
+def fdr(p: Any, method: str = "bh") -> Any:
     """q-values of p-values: the smallest false discovery rate at which each is a discovery.
 
-    `method` is ``"bh"`` (Benjamini and Hochberg 1995) or ``"by"`` (Benjamini and Yekutieli 2001, valid under any
-    dependence). `p` may be a column of a table. `None` and NaN mean "not tested": they do not count, and give `None`.
+    Parameters
+    ----------
+    p
+        p-values between 0 and 1: a list, a NumPy array, a pandas or polars Series, an Arrow array of any library, or
+        a column of a `Table`. `None`, null and NaN mean "not tested": they stay what they are and do not count.
+    method
+        ``"bh"`` (Benjamini and Hochberg 1995) or ``"by"`` (Benjamini and Yekutieli 2001, valid under any dependence).
 
-    >>> import redlane as rl
+    Returns
+    -------
+    What `p` is, and as long: a NumPy array (NaN where not tested), a pandas Series with the same index and name, a
+    polars Series with the same name, an array of pyarrow or arro3 (null where not tested). A list, and any other
+    iterable, gives a list with `None` where not tested.
+
+    Raises
+    ------
+    ArgumentError
+        A number outside 0 to 1, values that are no numbers, an unknown method.
+    WrongTypeError
+        `p` is no column.
+
+    Examples
+    --------
+    >>> import numpy as np, redlane as rl
     >>> rl.fdr([0.01, None, 0.04])
     [0.02, None, 0.04]
+    >>> rl.fdr(np.array([0.01, np.nan, 0.04])).tolist()
+    [0.02, nan, 0.04]
     """
-    return [None if q != q else q for q in _core.fdr(_numbers(p), method)]
+    return like(p, _core.fdr(numbers("p", p), method, wants_nan(p)))

@@ -17,7 +17,8 @@ def reporting(progress: bool | Report | None) -> Iterator[Report | None]:
     """Turn the argument `progress` into a callback.
 
     `None` shows a bar on a terminal or in a notebook after one second, `True` shows one anywhere, `False` none. A
-    callable is called with (stage, done, total); total is 0 if it is not known.
+    callable is called with (stage, done, total), about every twentieth of a second and once at the end. total is 0 if
+    it is not known. An exception of the callable ends the computation.
     """
     if callable(progress):
         yield progress

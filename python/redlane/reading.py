@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from redlane import _core
-from redlane._arguments import whole
-from redlane.errors import ArgumentError
+from redlane._arguments import described, whole
+from redlane.errors import ArgumentError, WrongTypeError
 from redlane.paths import is_path, local
 from redlane.progress import Report, reporting
 from redlane.shipments import Shipments
@@ -68,7 +68,8 @@ def read(
         own name. A cell that was corrected is a line of `Shipments.repairs`, and not a fault.
     progress
         ``None`` shows a bar on a terminal or in a notebook, ``True`` always, ``False`` never. A callable is called
-        with (stage, done, total).
+        with (stage, done, total), about every twentieth of a second and once at the end. total is 0 if it is not
+        known. An exception of the callable ends the computation.
     date_order
         ``"dmy"`` or ``"mdy"`` for dates such as 3/1/2023. Without it, days above 12 in the column decide; if there are
         none, the day comes first. Dates lie between the years 1900 and 2100; all others are faults.
@@ -141,7 +142,7 @@ def read(
             ships = Shipments(_core.read_arrow(source, asked, report))
         else:
             ships = Shipments(_core.read_files(_paths(source), asked, report))
-    return ships.without_totals() if totals == "drop" else ships
+    return ships.without_totals(progress=progress) if totals == "drop" else ships
 
 
 def inspect(
@@ -157,6 +158,7 @@ def inspect(
     sheet: str | int | None = None,
     decimal: Literal[".", ","] | None = None,
     thousands: Literal[",", ".", " ", "'", "_"] | None = None,
+    progress: bool | Report | None = None,
 ) -> Table:
     """Show how `read` would read a source, without reading it completely.
 
@@ -165,7 +167,7 @@ def inspect(
 
     Parameters
     ----------
-    source, columns, layout, date_order, encoding, delimiter, header, skip, sheet, decimal, thousands
+    source, columns, layout, date_order, encoding, delimiter, header, skip, sheet, decimal, thousands, progress
         As for `read`.
 
     Returns
@@ -201,9 +203,10 @@ def inspect(
         skip=skip,
         sheet=sheet,
     )
-    if hasattr(source, "__arrow_c_stream__"):
-        return Table(_core.inspect_arrow(source, asked))
-    return Table(_core.inspect_files(_paths(source), asked))
+    with reporting(progress) as report:
+        if hasattr(source, "__arrow_c_stream__"):
+            return Table(_core.inspect_arrow(source, asked, report))
+        return Table(_core.inspect_files(_paths(source), asked, report))
 
 
 def _asked(
@@ -236,7 +239,7 @@ def _paths(source: Any) -> list[str]:
         paths = list(source)
         if all(is_path(path) for path in paths):
             return [local(path) for path in paths]
-    raise ArgumentError(
-        f"cannot read a {type(source).__name__}; pass a path, a glob, a list of paths, or a table with "
+    raise WrongTypeError(
+        f"cannot read {described(source)}; pass a path, a glob, a list of paths, or a table with "
         "__arrow_c_stream__ (pandas, polars, pyarrow, DuckDB)"
     )

@@ -6,6 +6,7 @@ import html
 from typing import TYPE_CHECKING
 
 from redlane._visible import visible
+from redlane.progress import Report
 from redlane.table import html_table
 
 if TYPE_CHECKING:
@@ -26,9 +27,11 @@ def _shown(text: str) -> str:
     return html.escape(visible(text))
 
 
-def page(findings: Findings, limit: int) -> str:
+def page(findings: Findings, limit: int, progress: bool | Report | None = None) -> str:
     """The HTML of a report on the first `limit` findings."""
     ships = findings.ships
+    # It reads the columns whole, of which the findings then take their rows.
+    columns = html_table(ships.summary(progress=progress), 200)
     shown = findings.top(limit).to_pylist()
     parts = [
         "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Findings</title>",
@@ -46,5 +49,5 @@ def page(findings: Findings, limit: int) -> str:
             f"<p>{_shown(findings.explain(number))}</p>"
             f"{html_table(findings.rows(number).to_table(), 20)}</article>"
         )
-    parts.append("<h2>Columns</h2>" + html_table(ships.summary(), 200) + "</body></html>")
+    parts.append("<h2>Columns</h2>" + columns + "</body></html>")
     return "\n".join(parts)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from redlane import _core
 from redlane._arguments import count
 from redlane._arguments import seed as seed_number
+from redlane.progress import Report, reporting
 from redlane.shipments import Shipments
 from redlane.table import Table
 
@@ -21,7 +22,7 @@ class Sample:
     """`row` and `pattern` of every planted row."""
 
 
-def shipments(n: int = 100_000, seed: int = 0, *, plant: bool = True) -> Sample:
+def shipments(n: int = 100_000, seed: int = 0, *, plant: bool = True, progress: bool | Report | None = None) -> Sample:
     """Generate `n` shipments that look like customs records of four years, 2020 to 2023.
 
     The same `n` and `seed` give the same records on every machine. HS codes follow the chapters and headings of the
@@ -40,6 +41,8 @@ def shipments(n: int = 100_000, seed: int = 0, *, plant: bool = True) -> Sample:
         as airsoft gear), `newcomer` (a new firm that grows large within a year), `divergence` (ceramics rise to one
         country and fall to its neighbour), `diversion` (bearings through a third country), `split` (consignments kept
         under 10,000) and `duplicate`.
+    progress
+        As in `read`.
 
     Examples
     --------
@@ -50,5 +53,6 @@ def shipments(n: int = 100_000, seed: int = 0, *, plant: bool = True) -> Sample:
     >>> sorted(set(sample.truth["pattern"].to_pylist()))
     ['divergence', 'diversion', 'duplicate', 'mislabelled', 'newcomer', 'overvalued', 'split', 'undervalued']
     """
-    core, truth = _core.sample(count("n", n), seed_number(seed), bool(plant))
+    with reporting(progress) as report:
+        core, truth = _core.sample(count("n", n), seed_number(seed), bool(plant), report)
     return Sample(Shipments(core), Table(truth))

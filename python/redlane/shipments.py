@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from redlane import _core
-from redlane._arguments import whole
+from redlane._arguments import described, whole
 from redlane._conditions import condition
 from redlane._visible import visible
-from redlane.errors import ArgumentError
+from redlane.errors import ArgumentError, WrongTypeError
+from redlane.paths import is_path
 from redlane.progress import Report, reporting
 from redlane.table import Table, html_table
 
@@ -52,6 +53,29 @@ def row_number(row: Any) -> int:
     if not 0 <= number < 2**32:
         raise ArgumentError(f"there is no row {number}; rows are counted from 0")
     return number
+
+
+def shipments_of(value: Any, name: str) -> Shipments:
+    """The argument `name`, which must be `Shipments`; the error says how to make some of what was passed.
+
+    >>> shipments_of("imports.csv", "ships")
+    Traceback (most recent call last):
+        ...
+    redlane.errors.WrongTypeError: ships is the text 'imports.csv'; pass rl.read('imports.csv') instead
+    """
+    if isinstance(value, Shipments):
+        return value
+    if isinstance(getattr(value, "ships", None), Shipments):
+        how = "pass its .ships instead"
+    elif isinstance(value, str):
+        how = f"pass rl.read({value!r}) instead"
+    elif is_path(value):
+        how = "pass rl.read(path) instead"
+    elif hasattr(value, "__arrow_c_stream__"):
+        how = "pass rl.read(frame) instead"
+    else:
+        how = "pass Shipments, such as rl.read(path) returns"
+    raise WrongTypeError(f"{name} is {described(value)}; {how}")
 
 
 class Shipments:
@@ -138,26 +162,27 @@ class Shipments:
         """
         return Table._of(self._core.totals(), self._files)
 
-    def without_totals(self) -> Shipments:
-        """The shipments without the rows that are totals of others, which `totals` lists.
+    def without_totals(self, *, progress: bool | Report | None = None) -> Shipments:
+        """The shipments without the rows that are totals of others, which `totals` lists; `progress` as in `read`.
 
         >>> import redlane as rl
         >>> len(rl.samples.shipments(1_000).ships.without_totals())
         1000
         """
-        return Shipments(self._core.without_totals())
+        with reporting(progress) as report:
+            return Shipments(self._core.without_totals(report))
 
-    def summary(self) -> Table:
+    def summary(self, *, progress: bool | Report | None = None) -> Table:
         """A line a column: role, type, nulls, faults, repairs, distinct values, min, max and a caution.
 
         The caution says what is wrong with sums of the column, such as values in several currencies; it is null
-        elsewhere.
+        elsewhere. `progress` as in `read`.
 
         >>> import redlane as rl
         >>> rl.samples.shipments(1_000).ships.summary().to_pylist()[0]["role"]
         'id'
         """
-        with reporting(None) as report:
+        with reporting(progress) as report:
             return Table._of(self._core.summary(report), self._files)
 
     def where(self, **conditions: Any) -> Shipments:
@@ -239,6 +264,8 @@ class Shipments:
         fill
             ``"zero"`` completes the periods missing between a key's first and last: counts and sums are 0 there,
             other measures null.
+        progress
+            As in `read`.
 
         Returns
         -------
@@ -268,6 +295,7 @@ class Shipments:
         *,
         measure: str = "value",
         against: Mapping[str, Any] | None = None,
+        progress: bool | Report | None = None,
     ) -> Table:
         """Put two windows side by side.
 
@@ -281,6 +309,8 @@ class Shipments:
             What is compared; any measure of `aggregate`.
         against
             Conditions as in `where` that choose a reference, such as ``{"destination": "UA"}``.
+        progress
+            As in `read`.
 
         Returns
         -------
@@ -299,7 +329,9 @@ class Shipments:
         """
         chosen = None if against is None else [condition(name, value) for name, value in against.items()]
         windows = _window("current", current), _window("base", base)
-        return Table._of(self._core.compare(names(by, "by"), *windows, measure, chosen), self._files)
+        keys = names(by, "by")
+        with reporting(progress) as report:
+            return Table._of(self._core.compare(keys, *windows, measure, chosen, report), self._files)
 
     def convert(
         self,
@@ -377,7 +409,15 @@ class Shipments:
             return Shipments(_core.convert(self._core, table._core, asked, report))
 
     def to_table(self) -> Table:
-        """The original columns as a `Table`."""
+        """The original columns as a `Table`.
+
+        Columns of a Parquet file are read when they are asked for, and of a few rows, such as those of
+        ``to_table().head()``, no more than these.
+
+        >>> import redlane as rl
+        >>> rl.samples.shipments(1_000).ships.to_table().head(5).shape
+        (5, 13)
+        """
         return Table._of(self._core.original(), self._files)
 
     def to_pandas(self) -> Any:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import html
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from redlane import _core
-from redlane._arguments import count, whole
+from redlane._arguments import count, described, whole
 from redlane._show import cell, grid
 from redlane._visible import visible
-from redlane.errors import ArgumentError
+from redlane.errors import ArgumentError, MissingColumnError, RedlaneError, WrongTypeError
+from redlane.progress import Report, reporting
 from redlane.writing import write
 
 if TYPE_CHECKING:
@@ -48,7 +50,9 @@ class Table:
         elif hasattr(data, "__arrow_c_stream__"):
             self._core = _core.table(data)
         else:
-            raise TypeError(f"a Table is made of an object with __arrow_c_stream__, not {type(data).__name__}")
+            raise WrongTypeError(
+                f"a Table is made of an object with __arrow_c_stream__ (pandas, polars, pyarrow), not {described(data)}"
+            )
 
     @classmethod
     def _of(cls, core: Any, files: Iterable[Any]) -> Self:
@@ -69,6 +73,26 @@ class Table:
         return True
 
     @property
+    def schema(self) -> arro3.core.Schema:
+        """The names and types of the columns, as an arro3 Schema, which pyarrow and others take.
+
+        >>> import polars as pl
+        >>> Table(pl.DataFrame({"n": [1, 2]})).schema.field("n").type
+        arro3.core.DataType<Int64>
+        """
+        return self._core.schema()
+
+    @property
+    def num_rows(self) -> int:
+        """How many rows there are, as `len` tells."""
+        return len(self)
+
+    @property
+    def num_columns(self) -> int:
+        """How many columns there are."""
+        return len(self.column_names)
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
         return len(self), len(self.column_names)
@@ -79,8 +103,89 @@ class Table:
         Raises `MissingColumnError` where there is no column of that name.
         """
         if not isinstance(name, str):
-            raise ArgumentError(f"a table is asked for a column by its name, not {name!r}; `slice` gives rows")
-        return self._core.column(name)
+            raise WrongTypeError(
+                f"a table is asked for a column by its name, not {name!r}; `slice` gives rows, `column` takes positions"
+            )
+        return self.column(name)
+
+    def column(self, name: str | int) -> arro3.core.ChunkedArray:
+        """One column by its name or its position, counted from 0, or from -1 backwards.
+
+        Raises
+        ------
+        MissingColumnError
+            There is no such column; the message names those there are.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> Table(pl.DataFrame({"a": [1], "b": [2]})).column(-1).to_pylist()
+        [2]
+        """
+        return self._core.column(self._place(name))
+
+    def _place(self, name: str | int) -> int:
+        if isinstance(name, str):
+            return self._core.place(name)
+        names = self.column_names
+        at = whole("column", name)
+        if not -len(names) <= at < len(names):
+            raise MissingColumnError(
+                f"there is no column {at}; the table has {len(names)}, counted from 0: {', '.join(names) or 'none'}"
+            )
+        return at % len(names)
+
+    def select(self, names: str | int | Iterable[str | int]) -> Table:
+        """The columns with these names or positions, in this order.
+
+        Raises
+        ------
+        MissingColumnError
+            There is no such column; the message names those there are.
+        ArgumentError
+            A column is named twice.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> Table(pl.DataFrame({"a": [1], "b": [2], "c": [3]})).select(["c", 0]).column_names
+        ['c', 'a']
+        """
+        if not isinstance(names, (str, int)) and not isinstance(names, Iterable):
+            raise WrongTypeError(f"names is {described(names)}; pass names or positions of columns")
+        places = [self._place(name) for name in ([names] if isinstance(names, (str, int)) else names)]
+        twice = next((place for at, place in enumerate(places) if place in places[:at]), None)
+        if twice is not None:
+            raise ArgumentError(f"the column {self.column_names[twice]!r} is named twice")
+        return Table._of(self._core.select(places), self._files)
+
+    def to_batches(self) -> Iterator[arro3.core.RecordBatch]:
+        """The rows as Arrow batches, one after the other.
+
+        Long texts such as reasons are written batch by batch, some ten thousand rows at a time, so that they never are
+        in memory together; other tables are one batch. A table without rows is one batch without rows.
+
+        >>> import polars as pl
+        >>> [batch.num_rows for batch in Table(pl.DataFrame({"n": [1, 2, 3]})).to_batches()]
+        [3]
+        """
+        step = self._core.portion
+        for start in range(0, max(len(self), 1), step):
+            yield self._core.batch(start, step)
+
+    def __iter__(self) -> Iterator[Any]:
+        raise WrongTypeError(
+            "a table is not iterated over; use column_names, to_batches() or to_pylist(), which is a list of rows"
+        )
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both have the same names, types and values in the same order; NaN is equal to NaN."""
+        if not isinstance(other, Table):
+            return NotImplemented
+        return self is other or self._core.equals(other._core)
+
+    # What can be compared by its values, and is as large as a table, makes no key.
+    __hash__ = None  # type: ignore[assignment]
 
     def __contains__(self, name: object) -> bool:
         return name in self.column_names
@@ -95,8 +200,8 @@ class Table:
         """The first `n` rows, fewer where there are no more; `n` below 0 is an `ArgumentError`."""
         return Table._of(self._core.slice(0, count("n", n)), self._files)
 
-    def slice(self, offset: int, length: int) -> Table:
-        """`length` rows from `offset` on, fewer at the end.
+    def slice(self, offset: int = 0, length: int | None = None) -> Table:
+        """`length` rows from `offset` on, fewer at the end; all that follow without `length`.
 
         An offset below 0 counts from the end: -1 is the last row. `length` below 0, or an offset before the first
         row, is an `ArgumentError`.
@@ -107,40 +212,59 @@ class Table:
         """
         start = whole("offset", offset, -len(self), 2**63 - 1)
         start += len(self) if start < 0 else 0
-        return Table._of(self._core.slice(start, count("length", length)), self._files)
+        most = len(self) if length is None else count("length", length)
+        return Table._of(self._core.slice(start, most), self._files)
 
     def to_pandas(self) -> pandas.DataFrame:
         """As a pandas DataFrame (needs pandas 2.2 or later and, before pandas 3, pyarrow)."""
         import pandas
 
-        if hasattr(pandas.DataFrame, "from_arrow"):
-            return pandas.DataFrame.from_arrow(self._core.written())
-        return self.to_arrow().to_pandas()
+        with handed_to("pandas"):
+            if hasattr(pandas.DataFrame, "from_arrow"):
+                return pandas.DataFrame.from_arrow(self._core.written())
+            return self.to_arrow().to_pandas()
 
     def to_polars(self) -> polars.DataFrame:
         """As a polars DataFrame, without a copy."""
         import polars
 
-        return polars.DataFrame(self._core.written())
+        with handed_to("polars"):
+            return polars.DataFrame(self._core.written())
 
     def to_arrow(self) -> pyarrow.Table:
         """As a pyarrow Table, without a copy."""
         import pyarrow
 
-        return pyarrow.table(self._core.written())
+        with handed_to("pyarrow"):
+            return pyarrow.table(self._core.written())
 
     def to_pylist(self) -> list[dict[str, Any]]:
         """As a list of dictionaries, a row each."""
         names = self.column_names
-        columns = [self[name].to_pylist() for name in names]
-        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+        return [dict(zip(names, row, strict=True)) for row in _rows(self)]
 
     @overload
-    def to_csv(self, path: None = None, formulas: Literal["keep", "escape"] = "keep") -> str: ...
-    @overload
-    def to_csv(self, path: str | os.PathLike[str], formulas: Literal["keep", "escape"] = "keep") -> None: ...
     def to_csv(
-        self, path: str | os.PathLike[str] | None = None, formulas: Literal["keep", "escape"] = "keep"
+        self,
+        path: None = None,
+        formulas: Literal["keep", "escape"] = "keep",
+        *,
+        progress: bool | Report | None = None,
+    ) -> str: ...
+    @overload
+    def to_csv(
+        self,
+        path: str | os.PathLike[str],
+        formulas: Literal["keep", "escape"] = "keep",
+        *,
+        progress: bool | Report | None = None,
+    ) -> None: ...
+    def to_csv(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        formulas: Literal["keep", "escape"] = "keep",
+        *,
+        progress: bool | Report | None = None,
     ) -> str | None:
         """Write CSV (UTF-8) to `path`, or return it as a text.
 
@@ -153,6 +277,8 @@ class Table:
             ``"keep"`` writes every text as it is. ``"escape"`` puts an apostrophe before texts and names that begin
             like formulas (=, +, -, @, tab, line break), numbers left out: choose it where somebody will open the file
             in a spreadsheet, which would run them.
+        progress
+            As in `read`.
 
         Raises
         ------
@@ -171,20 +297,48 @@ class Table:
         if formulas not in ("keep", "escape"):
             raise ArgumentError(f'formulas={formulas!r} is not known; use "keep" or "escape"')
         escape = formulas == "escape"
-        if path is None:
-            return self._core.to_csv(escape)
-        write(path, lambda name: self._core.write_csv(name, escape), self._files)
+        with reporting(progress) as report:
+            if path is None:
+                return self._core.to_csv(escape, report)
+            write(path, lambda name: self._core.write_csv(name, escape, report), self._files)
         return None
 
-    def to_parquet(self, path: str | os.PathLike[str]) -> None:
+    def to_parquet(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        compression: Literal["zstd", "snappy", "none"] = "zstd",
+        progress: bool | Report | None = None,
+    ) -> None:
         """Write a Parquet file, which is replaced once all is written.
+
+        Parameters
+        ----------
+        path
+            The file, or ``"-"`` for standard output.
+        compression
+            ``"zstd"`` (level 3) makes files of about half the size of those of ``"snappy"``, which older programs read
+            too; ``"none"`` leaves columns as they are.
+        progress
+            As in `read`.
 
         Raises
         ------
         WriteError
             The file cannot be written, or it is one that the data were read from.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile, polars as pl, redlane as rl
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "n.parquet"
+        >>> rl.Table(pl.DataFrame({"n": [1, 2, 3]})).to_parquet(path)
+        >>> pl.read_parquet(path)["n"].sum()
+        6
         """
-        write(path, self._core.write_parquet, self._files)
+        if compression not in ("zstd", "snappy", "none"):
+            raise ArgumentError(f'compression={compression!r} is not known; use "zstd", "snappy" or "none"')
+        with reporting(progress) as report:
+            write(path, lambda name: self._core.write_parquet(name, compression, report), self._files)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _from_columns, (_core.Table.to_ipc(self._core),)
@@ -197,8 +351,20 @@ class Table:
 
 
 def _rows(table: Table) -> list[Sequence[Any]]:
-    columns = [table[name].to_pylist() for name in table.column_names]
+    with handed_to("Python"):
+        columns = [table.column(at).to_pylist() for at in range(table.num_columns)]
     return list(zip(*columns, strict=True))
+
+
+@contextmanager
+def handed_to(whom: str) -> Iterator[None]:
+    """What another library raises while it takes a table becomes a `RedlaneError` with that as its cause."""
+    try:
+        yield
+    except (RedlaneError, ImportError, MemoryError):
+        raise
+    except Exception as error:
+        raise RedlaneError(f"the table cannot be handed over to {whom}: {error}") from error
 
 
 def _from_columns(ipc: bytes) -> Table:

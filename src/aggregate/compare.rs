@@ -38,6 +38,7 @@ pub fn compare(ships: &Shipments, ask: &Comparison, progress: &Progress) -> Resu
         )));
     }
     let measure = Measure::parse(store, ask.measure)?;
+    progress.begin("comparing", 0);
     let (index, pairs) = windows(ships, &keys, &measure, ask, progress)?;
     progress.check()?;
     let mut columns: Vec<(String, ArrayRef)> = Vec::new();

@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use rayon::prelude::*;
 
@@ -128,11 +128,17 @@ impl TableSource for ScoreTable {
     }
 
     fn read(&self, rows: Range<usize>, column: Option<usize>, progress: &Progress) -> Result<RecordBatch> {
-        let (whole, columns) = (self.schema(), self.columns());
-        let chosen: Vec<usize> = column.map_or_else(|| (0..columns.len()).collect(), |c| vec![c]);
+        let chosen: Vec<usize> = column.map_or_else(|| (0..self.columns().len()).collect(), |c| vec![c]);
+        self.read_some(rows, &chosen, progress)
+    }
+
+    /// A verdict is worked out once for all columns.
+    fn read_some(&self, rows: Range<usize>, chosen: &[usize], progress: &Progress) -> Result<RecordBatch> {
+        let columns = self.columns();
         let asked: Vec<Column> = chosen.iter().map(|&c| columns[c]).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
         let arrays = self.0.read(&asked, rows, progress)?;
-        Ok(RecordBatch::try_new(Arc::new(whole.project(&chosen)?), arrays)?)
+        Ok(RecordBatch::try_new_with_options(Arc::new(self.schema().project(chosen)?), arrays, &options)?)
     }
 
     /// Rows written at a time; texts are written in pieces.

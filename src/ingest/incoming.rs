@@ -6,7 +6,7 @@ use std::ffi::{CStr, c_char, c_void};
 use std::sync::Arc;
 
 use arrow::array::{ArrayData, RecordBatch, RecordBatchOptions, layout, make_array};
-use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi_and_data_type};
 use arrow::ffi_stream::FFI_ArrowArrayStream;
 use rayon::prelude::*;
@@ -24,11 +24,17 @@ const LONGEST: i64 = 1 << 48;
 /// A stream that is being read.
 pub struct Stream {
     stream: FFI_ArrowArrayStream,
-    schema: SchemaRef,
+    shape: Shape,
     batches: Vec<ArrayData>,
 }
 
-/// The content of a stream, not checked yet.
+/// What the arrays of a stream are: batches of a table, or pieces of its one column.
+struct Shape {
+    schema: SchemaRef,
+    column: bool,
+}
+
+/// What a stream held, not checked yet.
 pub struct Incoming {
     schema: SchemaRef,
     batches: Vec<ArrayData>,
@@ -43,8 +49,46 @@ fn guarded<T>(what: &str, read: impl FnOnce() -> Result<T>) -> Result<T> {
     quietly(read).unwrap_or_else(|panic| Err(wrong(format!("{what} ({})", panic_text(&*panic)))))
 }
 
+impl Shape {
+    /// Of a table, or of a column that is called `column` from here on.
+    fn of(schema: &FFI_ArrowSchema, column: Option<&str>) -> Result<Shape> {
+        check_type(schema, 0)?;
+        let read = || match column {
+            None => Schema::try_from(schema).map_err(|e| wrong(format!("its schema is not that of a table: {e}"))),
+            Some(name) => {
+                let field = Field::try_from(schema).map_err(|e| wrong(format!("its type cannot be read: {e}")))?;
+                Ok(Schema::new(vec![Field::new(name, field.data_type().clone(), true)]))
+            }
+        };
+        Ok(Shape { schema: Arc::new(guarded("its schema cannot be read", read)?), column: column.is_some() })
+    }
+
+    /// The next array as a batch.
+    fn batch(&self, mut array: FFI_ArrowArray) -> Result<ArrayData> {
+        let table = DataType::Struct(self.schema.fields().clone());
+        let (kind, name) = match self.column {
+            true => (self.schema.field(0).data_type().clone(), self.schema.field(0).name().as_str()),
+            false => (table.clone(), ""),
+        };
+        let data = guarded("a batch cannot be read", || {
+            check_shape(&mut array, &kind, name)?;
+            // SAFETY: the shape is that of the type; what the buffers hold is checked before it is used.
+            unsafe { from_ffi_and_data_type(array, kind) }.map_err(wrong)
+        })?;
+        if self.column {
+            // SAFETY: as long as its one column, which is checked before it is used.
+            return Ok(unsafe { ArrayData::builder(table).len(data.len()).add_child_data(data).build_unchecked() });
+        }
+        if data.null_count() > 0 {
+            return Err(wrong("some rows are null as a whole; pass a table whose columns hold the nulls"));
+        }
+        Ok(data)
+    }
+}
+
 impl Stream {
-    pub fn open(mut stream: FFI_ArrowArrayStream) -> Result<Stream> {
+    /// A stream of tables, or of pieces of a column that is called `column` from here on.
+    pub fn open(mut stream: FFI_ArrowArrayStream, column: Option<&str>) -> Result<Stream> {
         if stream.release.is_none() {
             return Err(wrong("the stream was read before; make it again"));
         }
@@ -55,11 +99,7 @@ impl Stream {
         if code != 0 {
             return Err(failed(&mut stream, code));
         }
-        check_type(&raw const schema, 0)?;
-        let schema = guarded("its schema cannot be read", || {
-            Schema::try_from(&schema).map_err(|e| wrong(format!("its schema is not that of a table: {e}")))
-        })?;
-        Ok(Stream { stream, schema: Arc::new(schema), batches: Vec::new() })
+        Ok(Stream { shape: Shape::of(&schema, column)?, stream, batches: Vec::new() })
     }
 
     /// Reads the next batch, if there is one.
@@ -74,21 +114,12 @@ impl Stream {
         if array.is_released() {
             return Ok(false);
         }
-        let kind = DataType::Struct(self.schema.fields().clone());
-        let batch = guarded("a batch cannot be read", || {
-            check_shape(&mut array, &kind, "")?;
-            // SAFETY: the shape is that of the type. The content of the buffers is checked before use.
-            unsafe { from_ffi_and_data_type(array, kind) }.map_err(wrong)
-        })?;
-        if batch.null_count() > 0 {
-            return Err(wrong("some rows are null as a whole; pass a table whose columns hold the nulls"));
-        }
-        self.batches.push(batch);
+        self.batches.push(self.shape.batch(array)?);
         Ok(true)
     }
 
     pub fn finish(self) -> Incoming {
-        Incoming { schema: self.schema, batches: self.batches }
+        Incoming { schema: self.shape.schema, batches: self.batches }
     }
 }
 
@@ -257,7 +288,16 @@ unsafe fn view_buffers(array: &FFI_ArrowArray) -> Result<(), String> {
 }
 
 impl Incoming {
-    /// The batches, after every column of each is checked.
+    /// A column that is one array.
+    pub fn column(schema: &FFI_ArrowSchema, array: FFI_ArrowArray, name: &str) -> Result<Incoming> {
+        if schema.release.is_none() || array.is_released() {
+            return Err(wrong("the array was read before; make it again"));
+        }
+        let shape = Shape::of(schema, Some(name))?;
+        Ok(Incoming { batches: vec![shape.batch(array)?], schema: shape.schema })
+    }
+
+    /// The batches, once every column of every one of them is known to be sound.
     pub fn checked(self, progress: &Progress) -> Result<(SchemaRef, Vec<RecordBatch>)> {
         let schema = self.schema;
         // A batch without rows is skipped. Its offsets may begin anywhere.

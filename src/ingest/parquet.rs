@@ -45,6 +45,10 @@ impl Loader for Later {
     fn load(&self, progress: &Progress) -> Result<Vec<ArrayRef>> {
         Ok(self.read.load(&[self.column], progress)?.pop().unwrap_or_default())
     }
+
+    fn load_rows(&self, rows: &[u32], progress: &Progress) -> Result<Vec<ArrayRef>> {
+        self.read.load_rows(self.column, rows, progress)
+    }
 }
 
 impl Read {
@@ -82,8 +86,33 @@ impl Read {
         columns.into_iter().map(joined).collect()
     }
 
-    /// The first rows of some files, for layouts that use values. The choice of files does not depend on their order,
-    /// and every column is in at least one of them.
+    /// Some rows of a column over all files, in ascending order.
+    fn load_rows(&self, column: usize, rows: &[u32], progress: &Progress) -> Result<Vec<ArrayRef>> {
+        let United { field, places } = &self.columns[column];
+        let kind = field.data_type();
+        let (mut left, mut begin) = (rows, 0);
+        let mut chunks = Vec::new();
+        for (file, place) in self.files.iter().zip(places) {
+            for group in 0..file.groups() {
+                progress.check()?;
+                let end = begin + file.rows(group);
+                let (here, rest) = left.split_at(left.partition_point(|&row| (row as usize) < end));
+                if !here.is_empty() {
+                    let wanted: Vec<usize> = here.iter().map(|&row| row as usize - begin).collect();
+                    chunks.extend(match place {
+                        Some(place) => converted(file, file.some_rows(group, *place, &wanted)?, kind)?,
+                        None => vec![new_null_array(kind, here.len())],
+                    });
+                }
+                (left, begin) = (rest, end);
+            }
+        }
+        self.files.iter().try_for_each(|file| file.input.unchanged())?;
+        Ok(chunks)
+    }
+
+    /// The first rows of some files, for layouts that look at values. Which files does not depend on
+    /// the order they are given in; every column is shown by one at least.
     fn shown(&self) -> Result<Vec<Vec<Option<String>>>> {
         let order = by_path(&self.files);
         let mut chosen: Vec<usize> = order.iter().copied().take(SHOWN_FILES).collect();

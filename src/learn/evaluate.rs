@@ -1,5 +1,6 @@
 //! The evaluation of scores against records that are known to be wrong.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
@@ -25,9 +26,36 @@ pub struct Scored<'a> {
     pub value: Option<&'a [f64]>,
 }
 
-/// `measure, at, value, low, high, n`: base rate, average precision, then precision, recall and revenue among the first
-/// shares, then the realised false discovery rate and the recall of the findings at each rate. Equal scores share their
-/// ranks evenly.
+/// Which scores are of what is wrong: `marks` are truth values, one a score, or the rows that are wrong, which they
+/// must be if `named`. `rows` are those of the scores, counted from 0 without it.
+pub fn truths(marks: &[f64], rows: Option<&[f64]>, scores: usize, named: bool) -> Result<Vec<bool>> {
+    if !named && marks.len() == scores && marks.iter().all(|&m| m == 0.0 || m == 1.0) {
+        return Ok(marks.iter().map(|&m| m == 1.0).collect());
+    }
+    if let Some(odd) = marks.iter().find(|m| m.fract() != 0.0) {
+        let what = if odd.is_nan() { "null".into() } else { odd.to_string() };
+        return Err(Error::Argument(format!(
+            "truth holds {what}; give one truth value a score, or the numbers of the rows that are wrong"
+        )));
+    }
+    // Whole numbers are compared by their bits, for which zero has one sign.
+    let bits = |row: &f64| (row + 0.0).to_bits();
+    let wrong: HashSet<u64> = marks.iter().map(bits).collect();
+    let counted: Vec<f64> = (0..scores).map(|row| row as f64).collect();
+    let rows = rows.unwrap_or(&counted);
+    let scored: HashSet<u64> = rows.iter().map(bits).collect();
+    let stray = marks.iter().filter(|m| !scored.contains(&bits(m))).copied().reduce(f64::min);
+    match (stray, rows.iter().copied().reduce(f64::max)) {
+        (Some(stray), Some(last)) => {
+            Err(Error::Argument(format!("truth names row {stray}, which has no score; the scores end at row {last}")))
+        }
+        _ => Ok(rows.iter().map(|row| wrong.contains(&bits(row))).collect()),
+    }
+}
+
+/// `measure, at, value, low, high, n`: base rate, average precision, then precision, recall and
+/// revenue among the first shares, then the realised false discovery rate and the recall of what is
+/// found at each rate. Of equal scores each comes first equally often.
 pub fn evaluate(ask: &Scored, progress: &Progress) -> Result<RecordBatch> {
     let n = ask.score.len();
     if n == 0 || ask.truth.len() != n {
@@ -36,6 +64,12 @@ pub fn evaluate(ask: &Scored, progress: &Progress) -> Result<RecordBatch> {
             ask.truth.len()
         )));
     }
+    for (name, column) in [("value", ask.value), ("p_value", ask.p_value)] {
+        if let Some(column) = column.filter(|column| column.len() != n) {
+            return Err(Error::Argument(format!("{name} holds {} numbers for {n} scores", column.len())));
+        }
+    }
+    progress.begin("evaluating", 0);
     let positives = ask.truth.iter().filter(|t| **t).count();
     if positives == 0 {
         return Err(Error::Argument("truth names none of the scored rows, so there is nothing to find".into()));

@@ -43,6 +43,7 @@ pub fn inject(
             "n={n} with strength={strength} would add more than {MOST_ADDED} records; give fewer"
         )));
     }
+    progress.begin("planting", 0);
     let batch = ships.original(progress)?;
     let mut made = Injection::new(ships, n, Random::new(seed, 100 + stream as u64, 0), progress)?;
     match pattern {

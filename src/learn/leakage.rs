@@ -30,6 +30,7 @@ const WORTH: f64 = 0.002;
 /// `columns, auc_train, auc, precision_at_5, precision_at_10, seen, base_rate, templates`: one row for each number of
 /// columns, beginning with the best single column.
 pub fn leakage(train: &Shipments, test: &Shipments, label: &str, progress: &Progress) -> Result<RecordBatch> {
+    progress.begin("reading", 0);
     let (own, other) = (labels(train, label, progress)?, labels(test, label, progress)?);
     let candidates = candidates(train, test, label, progress)?;
     if candidates.is_empty() {

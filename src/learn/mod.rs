@@ -5,7 +5,7 @@ mod features;
 mod inject;
 mod leakage;
 
-pub use evaluate::{Scored, evaluate};
+pub use evaluate::{Scored, evaluate, truths};
 pub use features::features;
 pub use inject::inject;
 pub use leakage::leakage;

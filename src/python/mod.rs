@@ -2,6 +2,7 @@
 
 mod convert;
 mod errors;
+mod findings;
 mod incoming;
 mod reading;
 mod run;
@@ -20,6 +21,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[pymodule]
 fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    errors::resolve(m.py())?;
+    m.add("ERROR_CLASSES", crate::error::Class::ALL.map(|class| class.name()))?;
     m.add("__version__", env!("CARGO_PKG_VERSION"))?;
     m.add("DEBUG_BUILD", cfg!(debug_assertions))?;
     m.add("STATE_LABEL", crate::detect::LABEL)?;
@@ -28,6 +31,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<score::Detector>()?;
     m.add_class::<score::Fit>()?;
     m.add_class::<score::Scores>()?;
+    m.add_class::<findings::Findings>()?;
     m.add_function(wrap_pyfunction!(reading::read_files, m)?)?;
     m.add_function(wrap_pyfunction!(reading::read_arrow, m)?)?;
     m.add_function(wrap_pyfunction!(reading::inspect_files, m)?)?;
@@ -36,8 +40,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(shipments::role_of_name, m)?)?;
     m.add_function(wrap_pyfunction!(score::detector, m)?)?;
     m.add_function(wrap_pyfunction!(score::detector_names, m)?)?;
-    m.add_function(wrap_pyfunction!(score::screen, m)?)?;
-    m.add_function(wrap_pyfunction!(score::by_shipment, m)?)?;
+    m.add_function(wrap_pyfunction!(findings::screen_all, m)?)?;
     m.add_function(wrap_pyfunction!(convert::currencies, m)?)?;
     m.add_function(wrap_pyfunction!(convert::convert, m)?)?;
     m.add_function(wrap_pyfunction!(table::table, m)?)?;

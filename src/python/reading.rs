@@ -98,16 +98,23 @@ pub fn read_arrow(py: Python<'_>, table: Arrow, asked: Asked, progress: Option<P
 
 /// The plan for files: `item`, `decision`, `why`, `alternatives`.
 #[pyfunction]
-pub fn inspect_files(py: Python<'_>, sources: Vec<PathBuf>, asked: Asked) -> PyResult<Table> {
+#[pyo3(signature = (sources, asked, progress=None))]
+pub fn inspect_files(
+    py: Python<'_>,
+    sources: Vec<PathBuf>,
+    asked: Asked,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Table> {
     let options = asked.options().map_err(|e| raise(py, e))?;
-    run(py, None, |progress| plan_table(&ingest::inspect_files(&sources, &options, progress)?))
+    run(py, progress.as_ref(), |progress| plan_table(&ingest::inspect_files(&sources, &options, progress)?))
 }
 
 /// The same for a table in memory.
 #[pyfunction]
-pub fn inspect_arrow(py: Python<'_>, table: Arrow, asked: Asked) -> PyResult<Table> {
+#[pyo3(signature = (table, asked, progress=None))]
+pub fn inspect_arrow(py: Python<'_>, table: Arrow, asked: Asked, progress: Option<Py<PyAny>>) -> PyResult<Table> {
     let options = asked.options().map_err(|e| raise(py, e))?;
-    run(py, None, |progress| {
+    run(py, progress.as_ref(), |progress| {
         let (schema, batches) = table.batches(progress)?;
         plan_table(&ingest::inspect_columns(&schema, &batches, &options)?)
     })

@@ -46,7 +46,12 @@ pub fn run<T: Send>(
                     }
                     // A bare panic would not be caught by `except Exception`.
                     let outcome = outcome.unwrap_or_else(|panic| Err(Error::Internal(panic_text(&*panic))));
-                    return outcome.map_err(|e| raise(py, e));
+                    let made = outcome.map_err(|e| raise(py, e))?;
+                    // Whoever wants to know is told at least once, however short the computation was.
+                    if let Some(report) = report {
+                        report.call1(py, progress.status())?;
+                    }
+                    return Ok(made);
                 }
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(raise(py, Error::Argument("the computation ended without a result".into())));
@@ -57,8 +62,7 @@ pub fn run<T: Send>(
                     }
                     let mut look = py.check_signals();
                     if let (Ok(()), Some(report)) = (&look, report) {
-                        let (stage, done, total) = progress.status();
-                        look = report.call1(py, (stage, done, total)).map(|_| ());
+                        look = report.call1(py, progress.status()).map(|_| ());
                     }
                     if let Err(error) = look {
                         progress.cancel();

@@ -10,9 +10,16 @@ use super::whole::Whole;
 
 /// Shipments and the planted truth (row, pattern).
 #[pyfunction]
-pub fn sample(py: Python<'_>, n: Whole, seed: Whole, plant: bool) -> PyResult<(Shipments, Table)> {
+#[pyo3(signature = (n, seed, plant, progress=None))]
+pub fn sample(
+    py: Python<'_>,
+    n: Whole,
+    seed: Whole,
+    plant: bool,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<(Shipments, Table)> {
     let (n, seed) = counted(py, n, seed)?;
-    run(py, None, |progress| {
+    run(py, progress.as_ref(), |progress| {
         let made = crate::sample::shipments(n, seed, plant, progress)?;
         Ok((Shipments::of(made.ships), Table::of(made.truth)))
     })
@@ -24,6 +31,7 @@ fn counted(py: Python<'_>, n: Whole, seed: Whole) -> PyResult<(usize, u64)> {
 
 /// A copy of the shipments with known anomalies, and the truth (row, pattern).
 #[pyfunction]
+#[pyo3(signature = (ships, pattern, n, strength, seed, progress=None))]
 pub fn inject(
     py: Python<'_>,
     ships: &Shipments,
@@ -31,9 +39,10 @@ pub fn inject(
     n: Whole,
     strength: f64,
     seed: Whole,
+    progress: Option<Py<PyAny>>,
 ) -> PyResult<(Shipments, Table)> {
     let (n, seed) = counted(py, n, seed)?;
-    run(py, None, |progress| {
+    run(py, progress.as_ref(), |progress| {
         let made = crate::learn::inject(&ships.ships, pattern, n, strength, seed, progress)?;
         Ok((Shipments::of(made.ships), Table::of(made.truth)))
     })

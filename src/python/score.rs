@@ -1,13 +1,13 @@
-//! Detectors and the screen.
+//! Detectors, and what is learnt from scores.
 
 use std::sync::Arc;
 
-use arrow::array::{Float64Array, RecordBatch};
+use arrow::array::{ArrayRef, Float64Array, RecordBatch};
 use pyo3::prelude::*;
 use pyo3_arrow::PyArray;
 
 use super::errors::raise;
-use super::incoming::Arrow;
+use super::incoming::{Arrow, Numbers};
 use super::run::run;
 use super::shipments::Shipments;
 use super::table::Table;
@@ -15,6 +15,7 @@ use crate::calibrate::{benjamini_hochberg, benjamini_yekutieli};
 use crate::detect::{self, Detector as _, Labelled, Parameters, SharedFit};
 use crate::error::{Error, Result};
 use crate::evidence::{ScoreColumn, ScoreTable, SharedScores};
+use crate::store::nullable;
 
 /// A detector with its parameters.
 #[pyclass(module = "redlane._core", frozen)]
@@ -31,7 +32,7 @@ pub struct Fit {
 /// Scores for a screen; `table` returns them as a table.
 #[pyclass(module = "redlane._core", frozen)]
 pub struct Scores {
-    scores: SharedScores,
+    pub scores: SharedScores,
 }
 
 #[pymethods]
@@ -73,9 +74,10 @@ impl Detector {
         self.detector.label()
     }
 
-    /// The fit of all data behind the states.
-    fn restore(&self, py: Python<'_>, states: Vec<Arrow>) -> PyResult<Fit> {
-        let fit = run(py, None, |progress| {
+    /// The fit of all data that the states stand for.
+    #[pyo3(signature = (states, progress=None))]
+    fn restore(&self, py: Python<'_>, states: Vec<Arrow>, progress: Option<Py<PyAny>>) -> PyResult<Fit> {
+        let fit = run(py, progress.as_ref(), |progress| {
             let states: Result<Vec<RecordBatch>> = states.into_iter().map(|state| state.batch(progress)).collect();
             self.detector.restore(&states?, progress)
         })?;
@@ -92,8 +94,9 @@ impl Fit {
         Ok(Scores { scores })
     }
 
-    fn state(&self, py: Python<'_>) -> PyResult<Table> {
-        run(py, None, |progress| Ok(Table::of(self.fit.state(progress)?)))
+    #[pyo3(signature = (progress=None))]
+    fn state(&self, py: Python<'_>, progress: Option<Py<PyAny>>) -> PyResult<Table> {
+        run(py, progress.as_ref(), |progress| Ok(Table::of(self.fit.state(progress)?)))
     }
 }
 
@@ -110,41 +113,23 @@ pub fn detector_names() -> Vec<&'static str> {
     detect::registry::ALL.iter().map(|entry| entry.name).collect()
 }
 
-/// The table of findings, and the source rows of each finding.
+/// q-values as an arro3 Array; null where there is no p-value, NaN with `nan`.
 #[pyfunction]
-#[pyo3(signature = (ships, scores, fdr, progress=None))]
-pub fn screen(
-    py: Python<'_>,
-    ships: &Shipments,
-    scores: Vec<PyRef<'_, Scores>>,
-    fdr: f64,
-    progress: Option<Py<PyAny>>,
-) -> PyResult<(Table, Vec<Vec<u32>>)> {
-    let scores: Vec<SharedScores> = scores.iter().map(|s| s.scores.clone()).collect();
-    let found = run(py, progress.as_ref(), |progress| crate::screen::screen(&ships.ships, &scores, fdr, progress))?;
-    Ok((Table::of(found.table), found.rows))
-}
-
-/// Findings by shipment. `rows` are those of each finding.
-#[pyfunction]
-pub fn by_shipment(py: Python<'_>, findings: PyRef<'_, Table>, rows: Vec<Vec<u32>>) -> PyResult<Table> {
-    let content = findings.content.clone();
-    run(py, None, move |progress| {
-        Ok(Table::of(crate::screen::by_shipment(&content.batch(None, progress)?, &rows, progress)?))
-    })
-}
-
-/// q-values; NaN stays NaN.
-#[pyfunction]
-pub fn fdr(py: Python<'_>, p: Vec<f64>, method: &str) -> PyResult<Vec<f64>> {
-    if let Some(bad) = p.iter().find(|p| !(p.is_nan() || (0.0..=1.0).contains(*p))) {
-        return Err(raise(py, Error::Argument(format!("{bad} is not a p-value; p-values lie between 0 and 1"))));
-    }
-    run(py, None, |_| match method {
-        "bh" => Ok(benjamini_hochberg(&p)),
-        "by" => Ok(benjamini_yekutieli(&p)),
-        other => Err(Error::Argument(format!("method={other:?} is not known; use \"bh\" or \"by\""))),
-    })
+pub fn fdr<'py>(py: Python<'py>, p: &Bound<'py, PyAny>, method: &str, nan: bool) -> PyResult<Bound<'py, PyAny>> {
+    let p = Numbers::of(p, "p")?;
+    let q = run(py, None, |progress| {
+        let p = p.doubles(progress)?;
+        if let Some(bad) = p.iter().find(|p| !(p.is_nan() || (0.0..=1.0).contains(*p))) {
+            return Err(Error::Argument(format!("{bad} is not a p-value; p-values lie between 0 and 1")));
+        }
+        let q = match method {
+            "bh" => benjamini_hochberg(&p),
+            "by" => benjamini_yekutieli(&p),
+            other => return Err(Error::Argument(format!("method={other:?} is not known; use \"bh\" or \"by\""))),
+        };
+        Ok(if nan { Arc::new(Float64Array::from(q)) as ArrayRef } else { nullable(q) })
+    })?;
+    PyArray::from_array_ref(q).into_arro3(py)
 }
 
 /// Features of every shipment for a model.
@@ -164,15 +149,31 @@ pub fn features(
 
 /// The evaluation of scores against the truth.
 #[pyfunction]
-#[pyo3(signature = (scores, truth, p_values=None, value=None))]
+#[pyo3(signature = (scores, truth, named, rows=None, p_values=None, value=None, progress=None))]
+#[expect(clippy::too_many_arguments, reason = "columns of one table, each by its name")]
 pub fn evaluate(
     py: Python<'_>,
-    scores: Vec<f64>,
-    truth: Vec<bool>,
-    p_values: Option<Vec<f64>>,
-    value: Option<Vec<f64>>,
+    scores: Option<&Bound<'_, PyAny>>,
+    truth: &Bound<'_, PyAny>,
+    named: bool,
+    rows: Option<&Bound<'_, PyAny>>,
+    p_values: Option<&Bound<'_, PyAny>>,
+    value: Option<&Bound<'_, PyAny>>,
+    progress: Option<Py<PyAny>>,
 ) -> PyResult<Table> {
-    run(py, None, move |progress| {
+    let (scores, truth) = (Numbers::optional(scores, "scores")?, Numbers::of(truth, "truth")?);
+    let (rows, p_values) = (Numbers::optional(rows, "row")?, Numbers::optional(p_values, "p_value")?);
+    let value = Numbers::optional(value, "value")?;
+    run(py, progress.as_ref(), move |progress| {
+        let read = |column: Option<Numbers>| column.map(|c| c.doubles(progress)).transpose();
+        let p_values = read(p_values)?;
+        let scores = match (read(scores)?, &p_values) {
+            (Some(scores), _) => scores,
+            (None, Some(p)) => p.iter().map(|p| -p).collect(),
+            (None, None) => return Err(Error::Argument("there are neither scores nor p-values".into())),
+        };
+        let (rows, value) = (read(rows)?, read(value)?);
+        let truth = crate::learn::truths(&truth.doubles(progress)?, rows.as_deref(), scores.len(), named)?;
         let ask = crate::learn::Scored {
             score: &scores,
             p_value: p_values.as_deref(),
@@ -185,6 +186,15 @@ pub fn evaluate(
 
 /// The report on label leakage through repeated templates.
 #[pyfunction]
-pub fn leakage(py: Python<'_>, train: &Shipments, test: &Shipments, label: &str) -> PyResult<Table> {
-    run(py, None, |progress| Ok(Table::of(crate::learn::leakage(&train.ships, &test.ships, label, progress)?)))
+#[pyo3(signature = (train, test, label, progress=None))]
+pub fn leakage(
+    py: Python<'_>,
+    train: &Shipments,
+    test: &Shipments,
+    label: &str,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Table> {
+    run(py, progress.as_ref(), |progress| {
+        Ok(Table::of(crate::learn::leakage(&train.ships, &test.ships, label, progress)?))
+    })
 }

@@ -158,8 +158,9 @@ impl Shipments {
         run(py, None, |_| Ok(Table::of(aggregate::total_table(&self.ships)?)))
     }
 
-    fn without_totals(&self, py: Python<'_>) -> PyResult<Shipments> {
-        run(py, None, |_| Ok(Shipments::of(self.ships.without_totals())))
+    #[pyo3(signature = (progress=None))]
+    fn without_totals(&self, py: Python<'_>, progress: Option<Py<PyAny>>) -> PyResult<Shipments> {
+        run(py, progress.as_ref(), |_| Ok(Shipments::of(self.ships.without_totals())))
     }
 
     fn filter(&self, py: Python<'_>, list: Vec<Condition>) -> PyResult<Shipments> {
@@ -172,13 +173,8 @@ impl Shipments {
     }
 
     /// The shipments at these source rows.
-    fn at_rows(&self, py: Python<'_>, mut rows: Vec<u32>) -> PyResult<Shipments> {
-        rows.sort_unstable();
-        rows.dedup();
-        if let Some(row) = rows.iter().find(|&&r| !self.ships.rows.contains(r)) {
-            return Err(raise(py, Error::Argument(format!("there is no row {row} among these shipments"))));
-        }
-        Ok(Shipments::of(self.ships.subset(rows)))
+    fn at_rows(&self, py: Python<'_>, rows: Vec<u32>) -> PyResult<Shipments> {
+        Ok(Shipments::of(self.ships.at(rows).map_err(|e| raise(py, e))?))
     }
 
     #[pyo3(signature = (by, measures, fill, progress=None))]
@@ -195,7 +191,8 @@ impl Shipments {
         })
     }
 
-    #[pyo3(signature = (by, current, base, measure, against=None))]
+    #[pyo3(signature = (by, current, base, measure, against=None, progress=None))]
+    #[expect(clippy::too_many_arguments, reason = "what a user asks for, each by its name")]
     fn compare(
         &self,
         py: Python<'_>,
@@ -204,8 +201,9 @@ impl Shipments {
         base: (String, String),
         measure: String,
         against: Option<Vec<Condition>>,
+        progress: Option<Py<PyAny>>,
     ) -> PyResult<Table> {
-        run(py, None, |progress| {
+        run(py, progress.as_ref(), |progress| {
             let against = against.map(conditions).transpose()?;
             let reference = match &against {
                 Some(list) => Some(filter(&self.ships, list, progress)?),
@@ -223,9 +221,9 @@ impl Shipments {
         })
     }
 
-    /// The original columns of these shipments.
-    fn original(&self, py: Python<'_>) -> PyResult<Table> {
-        run(py, None, |progress| Ok(Table::of(self.ships.original(progress)?)))
+    /// The original columns of these shipments, which are read when they are asked for.
+    fn original(&self) -> Table {
+        Table::of(store::Original(self.ships.clone()))
     }
 
     #[pyo3(signature = (requested_schema=None))]
@@ -234,8 +232,7 @@ impl Shipments {
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyCapsule>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
-        let batch = run(py, None, |progress| self.ships.original(progress))?;
-        Content::of(Arc::new(batch)).stream(py, requested_schema)
+        Content::of(Arc::new(store::Original(self.ships.clone()))).stream(py, requested_schema)
     }
 
     /// The original columns as an Arrow IPC stream, for pickling.

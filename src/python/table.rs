@@ -7,19 +7,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{Array, RecordBatch, StructArray};
-use arrow::datatypes::{Field, SchemaRef};
+use arrow::datatypes::{Field, FieldRef, SchemaRef};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule};
-use pyo3_arrow::PyChunkedArray;
 use pyo3_arrow::ffi::{ArrayIterator, to_schema_pycapsule, to_stream_pycapsule};
+use pyo3_arrow::{PyChunkedArray, PyRecordBatch, PySchema};
 
-use super::errors::raise;
+use super::errors::{caused, raise};
 use super::incoming::Arrow;
 use super::run::{run, run_for_reader};
 use crate::error::{Error, Result};
 use crate::ingest::{from_ipc, to_ipc, whole};
 use crate::progress::Progress;
-use crate::table::{SharedTable, TablePieces, TableSource, write_csv, write_parquet};
+use crate::table::{Packing, SharedTable, SomeColumns, TablePieces, TableSource, equal, write_csv, write_parquet};
 
 /// Some rows of a table.
 #[derive(Clone)]
@@ -51,7 +51,26 @@ impl Content {
         self.table.read(self.rows.clone(), column, progress)
     }
 
-    /// The same rows with all texts computed, in as many pieces as a stream has.
+    fn equals(&self, other: &Content, progress: &Progress) -> Result<bool> {
+        let (a, b) = (self.schema(), other.schema());
+        let same = |(a, b): (&FieldRef, &FieldRef)| a.name() == b.name() && a.data_type() == b.data_type();
+        if self.len() != other.len() || a.fields().len() != b.fields().len() {
+            return Ok(false);
+        }
+        if !a.fields().iter().zip(b.fields()).all(same) {
+            return Ok(false);
+        }
+        let step = self.table.portion().min(other.table.portion()).max(1);
+        for at in (0..self.len()).step_by(step) {
+            let (a, b) = (self.slice(at, step).batch(None, progress)?, other.slice(at, step).batch(None, progress)?);
+            if !a.columns().iter().zip(b.columns()).all(|(a, b)| equal(a, b)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The same rows with every text written, in as many pieces as a stream has.
     fn written(&self, progress: &Progress) -> Result<SharedTable> {
         let step = self.table.portion().max(1);
         if step >= self.len() {
@@ -112,20 +131,64 @@ impl Table {
         self.content.schema().fields().iter().map(|f| f.name().clone()).collect()
     }
 
-    fn column<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    /// The names and types of the columns, as an arro3 Schema.
+    fn schema<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let made = PySchema::new(self.content.schema()).into_arro3(py);
+        made.map_err(|e| caused(py, Error::HandOver(format!("arro3 does not know this schema: {e}")), e))
+    }
+
+    /// The place of a column by its name.
+    fn place(&self, py: Python<'_>, name: &str) -> PyResult<usize> {
         let schema = self.content.schema();
-        let Some((at, field)) = schema.column_with_name(name) else {
-            let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
-            let text = format!(
-                "the table has no column {name:?}{}; it has {}",
-                crate::store::closest(name, names.iter().copied()),
-                names.join(", ")
-            );
-            return Err(raise(py, Error::MissingColumn(text)));
-        };
+        if let Some((at, _)) = schema.column_with_name(name) {
+            return Ok(at);
+        }
+        let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+        let text = format!(
+            "the table has no column {name:?}{}; it has {}",
+            crate::store::closest(name, names.iter().copied()),
+            if names.is_empty() { "none".into() } else { names.join(", ") }
+        );
+        Err(raise(py, Error::MissingColumn(text)))
+    }
+
+    /// The column at a place that is there.
+    fn column<'py>(&self, py: Python<'py>, at: usize) -> PyResult<Bound<'py, PyAny>> {
+        let field = self.content.schema().field(at).clone();
         let content = self.content.clone();
         let batch = run(py, None, move |progress| content.batch(Some(at), progress))?;
-        PyChunkedArray::try_new(vec![batch.column(0).clone()], field.clone().into())?.into_arro3(py)
+        let (name, kind) = (field.name().clone(), field.data_type().clone());
+        let hand = || PyChunkedArray::try_new(vec![batch.column(0).clone()], field.into())?.into_arro3(py);
+        let made: PyResult<Bound<'py, PyAny>> = hand();
+        made.map_err(|e| {
+            caused(py, Error::HandOver(format!("arro3 does not take the column {name:?} of the type {kind}: {e}")), e)
+        })
+    }
+
+    /// The columns at these places, in this order.
+    fn select(&self, py: Python<'_>, columns: Vec<usize>) -> PyResult<Table> {
+        let made = SomeColumns::new(self.content.table.clone(), columns).map_err(|e| raise(py, e))?;
+        Ok(Table { content: Content { table: Arc::new(made), rows: self.content.rows.clone() } })
+    }
+
+    /// How many rows a batch has.
+    #[getter]
+    fn portion(&self) -> usize {
+        self.content.table.portion().max(1)
+    }
+
+    /// Some rows as an arro3 RecordBatch.
+    fn batch<'py>(&self, py: Python<'py>, offset: usize, length: usize) -> PyResult<Bound<'py, PyAny>> {
+        let content = self.content.slice(offset, length);
+        let batch = run(py, None, move |progress| content.batch(None, progress))?;
+        let made = PyRecordBatch::new(batch).into_arro3(py);
+        made.map_err(|e| caused(py, Error::HandOver(format!("arro3 does not take this table: {e}")), e))
+    }
+
+    /// Whether another table has the same names, types and values.
+    fn equals(&self, py: Python<'_>, other: &Table) -> PyResult<bool> {
+        let (own, other) = (&self.content, &other.content);
+        run(py, None, |progress| own.equals(other, progress))
     }
 
     /// The same table with everything computed, so that a reader need not wait.
@@ -166,26 +229,36 @@ impl Table {
     }
 
     /// The table as CSV text.
-    fn to_csv(&self, py: Python<'_>, escape: bool) -> PyResult<String> {
+    #[pyo3(signature = (escape, progress=None))]
+    fn to_csv(&self, py: Python<'_>, escape: bool, progress: Option<Py<PyAny>>) -> PyResult<String> {
         let content = self.content.clone();
-        run(py, None, move |progress| {
+        run(py, progress.as_ref(), move |progress| {
             let mut out = Text(Vec::new());
             write_csv(content.table.as_ref(), content.rows.clone(), &mut out, escape, progress)?;
             String::from_utf8(out.0).map_err(|e| Error::Argument(e.to_string()))
         })
     }
 
-    fn write_csv(&self, py: Python<'_>, path: PathBuf, escape: bool) -> PyResult<()> {
+    #[pyo3(signature = (path, escape, progress=None))]
+    fn write_csv(&self, py: Python<'_>, path: PathBuf, escape: bool, progress: Option<Py<PyAny>>) -> PyResult<()> {
         let content = self.content.clone();
-        run(py, None, move |progress| {
+        run(py, progress.as_ref(), move |progress| {
             write_csv(content.table.as_ref(), content.rows.clone(), create(&path)?, escape, progress)
         })
     }
 
-    fn write_parquet(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+    #[pyo3(signature = (path, compression, progress=None))]
+    fn write_parquet(
+        &self,
+        py: Python<'_>,
+        path: PathBuf,
+        compression: &str,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<()> {
         let content = self.content.clone();
-        run(py, None, move |progress| {
-            write_parquet(content.table.as_ref(), content.rows.clone(), create(&path)?, progress)
+        run(py, progress.as_ref(), move |progress| {
+            let packing = Packing::asked(compression)?;
+            write_parquet(content.table.as_ref(), content.rows.clone(), create(&path)?, packing, progress)
         })
     }
 }

@@ -101,6 +101,7 @@ fn value_of(ships: &Shipments, rows: &[Vec<u32>], progress: &Progress) -> Result
 pub fn by_shipment(findings: &RecordBatch, rows: &[Vec<u32>], progress: &Progress) -> Result<RecordBatch> {
     let p = findings.column_by_name("p_value").and_then(|c| c.as_primitive_opt::<Float64Type>().cloned());
     let reasons = findings.column_by_name("reason").and_then(|c| c.as_string_view_opt().cloned());
+    progress.begin("gathering", rows.len() as u64);
     let mut shipments: std::collections::BTreeMap<u32, (Vec<f64>, Vec<&str>)> = std::collections::BTreeMap::new();
     for (i, rows) in rows.iter().enumerate() {
         for &row in rows {
@@ -109,6 +110,7 @@ pub fn by_shipment(findings: &RecordBatch, rows: &[Vec<u32>], progress: &Progres
             values.push(p.as_ref().filter(|p| p.is_valid(i)).map_or(f64::NAN, |p| p.value(i)));
             texts.extend(reasons.as_ref().filter(|r| r.is_valid(i)).map(|r| r.value(i)));
         }
+        progress.advance(1);
     }
     let mut lines = Vec::with_capacity(shipments.len());
     for (row, (p, texts)) in shipments {

@@ -1,8 +1,10 @@
 //! One column of the source, as it came.
 
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
-use arrow::array::{Array, ArrayRef};
+use arrow::array::{Array, ArrayRef, UInt32Array};
+use arrow::compute::take;
 use arrow::datatypes::{DataType, FieldRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
@@ -18,12 +20,22 @@ use crate::store::numeric;
 /// Loads the values of a column that were not needed at first.
 pub trait Loader: Send + Sync {
     fn load(&self, progress: &Progress) -> Result<Vec<ArrayRef>>;
+
+    /// Only these rows, in ascending order and each once, without the others.
+    fn load_rows(&self, rows: &[u32], progress: &Progress) -> Result<Vec<ArrayRef>>;
 }
+
+/// Fewer rows than one in so many are read by themselves.
+pub const FEW: usize = 8;
+/// How often; whoever looks at a column again and again gets it as a whole.
+const TIMES: usize = 16;
 
 pub struct Column {
     pub field: FieldRef,
     chunks: OnceLock<Vec<ArrayRef>>,
     loader: Option<Box<dyn Loader>>,
+    /// How often some of its rows were read by themselves.
+    looks: AtomicUsize,
     codes: OnceLock<Arc<Codes>>,
     numbers: OnceLock<Arc<Numbers>>,
     whole: OnceLock<Option<Arc<Whole>>>,
@@ -39,6 +51,7 @@ impl Column {
             field,
             chunks: OnceLock::from(chunks),
             loader: None,
+            looks: AtomicUsize::new(0),
             codes: OnceLock::new(),
             numbers: OnceLock::new(),
             whole: OnceLock::new(),
@@ -53,6 +66,7 @@ impl Column {
             field,
             chunks: OnceLock::new(),
             loader: Some(loader),
+            looks: AtomicUsize::new(0),
             codes: OnceLock::new(),
             numbers: OnceLock::new(),
             whole: OnceLock::new(),
@@ -105,6 +119,29 @@ impl Column {
             None => Vec::new(),
         };
         Ok(self.chunks.get_or_init(|| loaded))
+    }
+
+    /// The cells of some rows, in ascending order and each once, of the `all` that the column has. Where they are few,
+    /// the others are neither read nor kept.
+    pub fn at_rows(&self, rows: &[u32], all: usize, progress: &Progress) -> Result<Vec<ArrayRef>> {
+        let few = rows.len().saturating_mul(FEW) <= all;
+        if let Some(loader) = self.loader.as_ref().filter(|_| few && !self.is_loaded())
+            && self.looks.fetch_add(1, Relaxed) < TIMES
+        {
+            return loader.load_rows(rows, progress);
+        }
+        let (mut left, mut begin) = (rows, 0u32);
+        let mut picked = Vec::new();
+        for chunk in self.chunks(progress)? {
+            progress.check()?;
+            let end = begin + chunk.len() as u32;
+            let (here, rest) = left.split_at(left.partition_point(|&row| row < end));
+            if !here.is_empty() {
+                picked.push(take(chunk, &UInt32Array::from_iter_values(here.iter().map(|row| row - begin)), None)?);
+            }
+            (left, begin) = (rest, end);
+        }
+        Ok(picked)
     }
 
     pub fn codes(&self, progress: &Progress) -> Result<Arc<Codes>> {

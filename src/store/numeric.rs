@@ -34,7 +34,7 @@ pub fn read(
     let text = chunks.first().is_some_and(|c| is_text(dictionary_values(c).data_type()));
     if !text {
         return Ok(Numbers {
-            values: plain(name, chunks, progress)?,
+            values: doubles(name, chunks, progress)?,
             faults: Vec::new(),
             format: NumberFormat::default(),
         });
@@ -89,7 +89,8 @@ pub fn used_texts(chunk: &ArrayRef, mut put: impl FnMut(&[u8], u64)) -> Result<(
     Ok(())
 }
 
-fn plain(name: &str, chunks: &[ArrayRef], progress: &Progress) -> Result<ScalarBuffer<f64>> {
+/// A column of numbers as doubles, NaN for null.
+pub fn doubles(name: &str, chunks: &[ArrayRef], progress: &Progress) -> Result<ScalarBuffer<f64>> {
     if let [only] = chunks
         && let Some(floats) = only.as_primitive_opt::<Float64Type>()
         && floats.null_count() == 0

@@ -9,6 +9,9 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
 
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::table::TableSource;
@@ -17,6 +20,38 @@ use crate::table::TableSource;
 const BATCH: usize = 1 << 16;
 /// What spreadsheets take for the beginning of a formula, the full-width forms with them.
 const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+
+/// How the columns of a Parquet file are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packing {
+    Zstd,
+    Snappy,
+    None,
+}
+
+impl Packing {
+    pub fn asked(name: &str) -> Result<Packing> {
+        Ok(match name {
+            "zstd" => Packing::Zstd,
+            "snappy" => Packing::Snappy,
+            "none" => Packing::None,
+            other => {
+                return Err(Error::Argument(format!(
+                    "compression={other:?} is not known; use \"zstd\", \"snappy\" or \"none\""
+                )));
+            }
+        })
+    }
+
+    fn codec(self) -> Compression {
+        match self {
+            // Level 3 takes little longer than none, and higher ones gain little.
+            Packing::Zstd => Compression::ZSTD(ZstdLevel::try_new(3).unwrap_or_default()),
+            Packing::Snappy => Compression::SNAPPY,
+            Packing::None => Compression::UNCOMPRESSED,
+        }
+    }
+}
 
 /// Writes CSV. With `escape`, texts that a spreadsheet would run get an apostrophe in front.
 pub fn write_csv(
@@ -27,11 +62,14 @@ pub fn write_csv(
     progress: &Progress,
 ) -> Result<()> {
     let mut writer = arrow::csv::WriterBuilder::new().with_header(true).build(out);
+    table.expect(rows.clone(), progress)?;
+    progress.begin("writing", rows.len() as u64);
     for piece in pieces(rows, true) {
         progress.check()?;
         let batch = table.read(piece, None, progress)?;
         let batch = if escape { escaped(&batch)? } else { batch };
         writer.write(&batch).map_err(failed)?;
+        progress.advance(batch.num_rows() as u64);
     }
     writer.into_inner().flush().map_err(|e| Error::Write(format!("cannot be written: {e}")))
 }
@@ -41,16 +79,22 @@ pub fn write_parquet(
     table: &dyn TableSource,
     rows: Range<usize>,
     out: impl Write + Send,
+    packing: Packing,
     progress: &Progress,
 ) -> Result<()> {
     let fail = |e: parquet::errors::ParquetError| {
         let text = e.to_string();
         Error::Write(format!("cannot be written: {}", text.strip_prefix("External: ").unwrap_or(&text)))
     };
-    let mut writer = parquet::arrow::ArrowWriter::try_new(out, table.schema(), None).map_err(fail)?;
+    let properties = WriterProperties::builder().set_compression(packing.codec()).build();
+    let mut writer = parquet::arrow::ArrowWriter::try_new(out, table.schema(), Some(properties)).map_err(fail)?;
+    table.expect(rows.clone(), progress)?;
+    progress.begin("writing", rows.len() as u64);
     for piece in pieces(rows, false) {
         progress.check()?;
-        writer.write(&table.read(piece, None, progress)?).map_err(fail)?;
+        let batch = table.read(piece, None, progress)?;
+        writer.write(&batch).map_err(fail)?;
+        progress.advance(batch.num_rows() as u64);
     }
     writer.close().map_err(fail)?;
     Ok(())

@@ -1,6 +1,8 @@
 //! Result tables: where their columns come from, and CSV and Parquet files made of them.
 
+mod equal;
 mod export;
+mod some;
 mod source;
 
 use std::sync::Arc;
@@ -8,7 +10,9 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Field, Schema};
 
-pub use export::{write_csv, write_parquet};
+pub use equal::equal;
+pub use export::{Packing, write_csv, write_parquet};
+pub use some::SomeColumns;
 pub use source::{SharedTable, TablePieces, TableSource};
 
 use crate::error::Result;

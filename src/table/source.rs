@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 
@@ -15,6 +15,22 @@ pub trait TableSource: Send + Sync {
     fn rows(&self) -> usize;
     /// One column (all of them if `None`) of a range of rows.
     fn read(&self, rows: Range<usize>, column: Option<usize>, progress: &Progress) -> Result<RecordBatch>;
+
+    /// Some columns of a range of rows, in the order asked for.
+    fn read_some(&self, rows: Range<usize>, columns: &[usize], progress: &Progress) -> Result<RecordBatch> {
+        let fields = Arc::new(self.schema().project(columns)?);
+        let arrays: Result<Vec<ArrayRef>> = columns
+            .iter()
+            .map(|&column| Ok(self.read(rows.clone(), Some(column), progress)?.column(0).clone()))
+            .collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+        Ok(RecordBatch::try_new_with_options(fields, arrays?, &options)?)
+    }
+
+    /// Called before all of these rows are read, piece by piece.
+    fn expect(&self, _rows: Range<usize>, _progress: &Progress) -> Result<()> {
+        Ok(())
+    }
 
     /// How many rows to hand over at a time.
     fn portion(&self) -> usize {

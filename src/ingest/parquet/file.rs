@@ -10,7 +10,9 @@ use arrow::compute::concat;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
+};
 use parquet::basic::ConvertedType;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
@@ -112,23 +114,34 @@ impl ParquetFile {
 
     /// The chunks of one column in one row group, with all rows of the row group.
     pub fn chunks(&self, group: usize, column: usize) -> Result<Vec<ArrayRef>> {
+        self.picked(group, column, None)
+    }
+
+    /// Some rows of one column in one row group, in ascending order. Pages without any of them are passed over.
+    pub fn some_rows(&self, group: usize, column: usize, rows: &[usize]) -> Result<Vec<ArrayRef>> {
+        self.picked(group, column, Some(rows))
+    }
+
+    fn picked(&self, group: usize, column: usize, rows: Option<&[usize]>) -> Result<Vec<ArrayRef>> {
         let read = || {
             let handle = self.input.handle()?;
-            guarded(self.input.path(), || self.decode(handle, group, column))
+            guarded(self.input.path(), || self.decode(handle, group, column, rows))
         };
         // Apparent damage may come from another file with the same name.
         read().map_err(|error| self.input.unchanged().err().unwrap_or(error))
     }
 
-    fn decode(&self, handle: Handle, group: usize, column: usize) -> Result<Vec<ArrayRef>> {
+    fn decode(&self, handle: Handle, group: usize, column: usize, rows: Option<&[usize]>) -> Result<Vec<ArrayRef>> {
+        let wanted = rows.map_or(self.rows[group], <[usize]>::len);
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(handle, self.metadata.clone());
         let mask = ProjectionMask::roots(builder.parquet_schema(), [column]);
-        let reader = builder
-            .with_projection(mask)
-            .with_row_groups(vec![group])
-            .with_batch_size(self.rows[group].clamp(1, 1 << 20))
-            .build()
-            .map_err(|e| failure(&self.input, &e))?;
+        let mut builder =
+            builder.with_projection(mask).with_row_groups(vec![group]).with_batch_size(wanted.clamp(1, 1 << 20));
+        if let Some(rows) = rows {
+            let runs = rows.chunk_by(|a, b| a + 1 == *b).map(|run| run[0]..run[run.len() - 1] + 1);
+            builder = builder.with_row_selection(RowSelection::from_consecutive_ranges(runs, self.rows[group]));
+        }
+        let reader = builder.build().map_err(|e| failure(&self.input, &e))?;
         let chunks: Result<Vec<ArrayRef>> = reader
             .map(|batch| {
                 let batch = batch.map_err(|e| self.damaged(&format!("row group {group} cannot be decoded: {e}")))?;
@@ -139,10 +152,10 @@ impl ParquetFile {
             .collect();
         let chunks = chunks?;
         let found: usize = chunks.iter().map(|c| c.len()).sum();
-        if found != self.rows[group] {
+        if found != wanted {
             return Err(self.damaged(&format!(
-                "is damaged: row group {group} has {} rows, and its column {:?} has {found}",
-                self.rows[group], self.names[column]
+                "is damaged: row group {group} has {wanted} rows, and its column {:?} has {found}",
+                self.names[column]
             )));
         }
         Ok(chunks)
