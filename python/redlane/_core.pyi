@@ -11,7 +11,8 @@ DEBUG_BUILD: bool
 STATE_LABEL: str
 
 _Progress = Callable[[str, int, int], Any] | None
-_Condition = tuple[str, Sequence[str | tuple[str, str] | None], bool]
+_Value = str | tuple[str, str] | None
+_Condition = tuple[str, Sequence[_Value | tuple[str, _Value, _Value]]]
 _Reading = tuple[
     str,
     Sequence[tuple[str, int, float]],

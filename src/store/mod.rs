@@ -49,7 +49,7 @@ pub use naming::without_nul;
 pub use nothing::{is_nothing, is_to_order};
 pub use number::{Decimal, NumberCell, NumberFormat, is_missing, is_number, parse_number};
 pub use numeric::{NOT_A_NUMBER, nullable};
-pub use period::{Every, Period, iso};
+pub use period::{Every, Misread, Period, iso};
 pub use plain::{Plain, plain};
 pub use rates::Rates;
 pub use role::{Role, RoleKind};
