@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from redlane import _core
-from redlane._arguments import index
+from redlane._arguments import count, index, number
 from redlane.charts import strip, timeline
 from redlane.detectors import Detector, UnitValue
 from redlane.errors import ArgumentError
@@ -54,6 +54,7 @@ def screen(
     >>> findings.table.column_names[:4]
     ['finding', 'detector', 'subject', 'score']
     """
+    fdr = number("fdr", fdr)
     if not 0 < fdr < 1:
         raise ArgumentError(f"fdr={fdr}: the share of false findings lies between 0 and 1, such as 0.05")
     chosen: list[Detector] = [UnitValue()] if detectors is None else list(detectors)
@@ -124,7 +125,8 @@ class Findings:
 
     def plot(self, i: int) -> Any:
         """A shipment among its peers, or the records behind a flow or firm month by month, as an altair chart."""
-        line = self.table.slice(self._check(i), 1).to_pylist()[0]
+        i = self._check(i)
+        line = self.table.slice(i, 1).to_pylist()[0]
         if str(line["subject"]).startswith("row "):
             return strip(self.ships, self._rows[i][0], line)
         if not self._rows[i]:
@@ -136,7 +138,7 @@ class Findings:
 
         Raises `WriteError` as `Table.to_csv` does.
         """
-        return write_text(path, page(self, limit), self.table._files)
+        return write_text(path, page(self, count("limit", limit)), self.table._files)
 
     def to_parquet(self, path: str | os.PathLike[str]) -> None:
         """Write the table of findings.
