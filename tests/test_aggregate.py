@@ -273,12 +273,12 @@ def test_where(sample):
         ({"hs": ["8806", "690912"]}, pl.col("hs").str.starts_with("8806") | (pl.col("hs") == "690912")),
         ({"destination": "RU", "year": 2022}, (pl.col("destination") == "RU") & (pl.col("date").dt.year() == 2022)),
         (
-            {"date": ("2022-03-01", "2023-02-28")},
+            {"date": rl.between("2022-03-01", "2023-02-28")},
             pl.col("date").is_between(datetime.date(2022, 3, 1), datetime.date(2023, 2, 28)),
         ),
         ({"date": ["2022-05", "2021"]}, (months == "2022-05") | (pl.col("date").dt.year() == 2021)),
-        ({"date": (None, datetime.date(2020, 6, 30))}, pl.col("date") <= datetime.date(2020, 6, 30)),
-        ({"value": (1000, 2000.5)}, pl.col("value").is_between(1000, 2000.5)),
+        ({"date": rl.between(None, datetime.date(2020, 6, 30))}, pl.col("date") <= datetime.date(2020, 6, 30)),
+        ({"value": rl.between(1000, 2000.5)}, pl.col("value").is_between(1000, 2000.5)),
         (
             {"hs2": "93", "origin": {"CN", "DE"}},
             pl.col("hs").str.starts_with("93") & pl.col("origin").is_in(["CN", "DE"]),

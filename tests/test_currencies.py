@@ -493,7 +493,7 @@ def test_what_is_asked_afterwards_is_in_the_new_currency():
     for question in (
         lambda s: s.aggregate(["hs2", "year"], ["value", "unit_value.median", "importer.hhi"]),
         lambda s: s.compare("destination", "2023", "2022"),
-        lambda s: s.where(value=(100, 5_000)).aggregate("hs2", "value"),
+        lambda s: s.where(value=rl.between(100, 5_000)).aggregate("hs2", "value"),
         lambda s: rl.UnitValue().fit_score(s),
     ):
         assert question(converted).to_pylist() == question(plain).to_pylist()

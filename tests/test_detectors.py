@@ -81,7 +81,7 @@ def halves(name, ships):
     """Two parts without a record in common; the event must lie in both."""
     if name == "Diversion":
         return ships.rows(list(range(0, len(ships), 2))), ships.rows(list(range(1, len(ships), 2)))
-    return ships.where(date=(None, "2021-06-30")), ships.where(date=("2021-07-01", None))
+    return ships.where(date=rl.between(None, "2021-06-30")), ships.where(date=rl.between("2021-07-01", None))
 
 
 def test_same_bits(name, ships, threads):
@@ -113,7 +113,7 @@ def test_merging_halves_is_fitting_the_whole(name, ships):
 
 
 def test_one_by_one_is_all_at_once(name, ships):
-    history, new = ships.where(date=(None, "2022")), ships.where(year=2023)
+    history, new = ships.where(date=rl.between(None, "2022")), ships.where(year=2023)
     detector = DETECTORS[name]().fit(history)
     rows = detector.score(new).to_pylist()
     for i in range(0, len(rows), max(1, len(rows) // 15)):

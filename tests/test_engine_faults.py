@@ -153,7 +153,7 @@ INTERRUPTS = """
         "read": lambda: rl.read(csv, progress=False),
         "summary": lambda: rl.read(frame(1000), progress=False) and ships.summary(),
         "faults": lambda: bad.faults,
-        "where": lambda: ships.where(hs="88", value=(1, 1000)),
+        "where": lambda: ships.where(hs="88", value=rl.between(1, 1000)),
         "aggregate": lambda: ships.aggregate(["hs6", "origin", "importer", "day"], ["value.median", "value.q95"]),
         "fill": lambda: ships.aggregate(["hs6", "origin", "importer", "day"], "value", fill="zero"),
         "convert": lambda: ships.convert("USD", rates, currency="EUR", progress=False),

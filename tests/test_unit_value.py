@@ -125,7 +125,7 @@ def test_backoff_takes_the_finest_group_that_is_large_enough():
 
 def test_history_scores_new_records(sample):
     ships = sample.ships
-    history, new = ships.where(date=(None, "2022")), ships.where(year=2023)
+    history, new = ships.where(date=rl.between(None, "2022")), ships.where(year=2023)
     detector = rl.UnitValue().fit(history)
     at_once = detector.score(new)
     assert len(at_once) == len(new)

@@ -45,8 +45,8 @@ def test_integers_beyond_doubles_are_exact(kind):
     assert held(s.where(ident=Decimal(base + 1)), "ident") == [values[1]]
     assert held(s.where(ident=str(base + 1)), "ident") == [values[1]]
     assert held(s.where(ident=[base, base + 2]), "ident") == [values[0], values[2]]
-    assert held(s.where(ident=(base + 1, None)), "ident") == [values[1], values[2]]
-    assert held(s.where(ident=(None, base)), "ident") == [values[0]]
+    assert held(s.where(ident=rl.between(base + 1, None)), "ident") == [values[1], values[2]]
+    assert held(s.where(ident=rl.between(None, base)), "ident") == [values[0]]
     assert held(s.where(ident=None), "ident") == [None]
     assert keys(s, "ident") == values
     found = s.aggregate([], ["ident.min", "ident.max"])
@@ -66,9 +66,9 @@ def test_numpy_integers_are_exact_too():
 def test_a_fraction_is_equal_to_no_integer():
     s = ships(n=[2, 3])
     assert held(s.where(n=2.5), "n") == []
-    assert held(s.where(n=(2.5, None)), "n") == [3]
-    assert held(s.where(n=(None, 2.5)), "n") == [2]
-    assert held(s.where(n=(float("-inf"), 1e300)), "n") == [2, 3]
+    assert held(s.where(n=rl.between(2.5, None)), "n") == [3]
+    assert held(s.where(n=rl.between(None, 2.5)), "n") == [2]
+    assert held(s.where(n=rl.between(float("-inf"), 1e300)), "n") == [2, 3]
     assert held(s.where(n=10**400), "n") == []
     assert held(s.where(n=float("nan")), "n") == []
 
@@ -117,10 +117,15 @@ def test_timestamps_by_instant_and_by_day(unit, name):
     assert count(np.datetime64("2023-01-31T12:00")) == count("2023-01-31 12:00") == count("2023-01-31T12:00:00") == 1
     assert count(dt.datetime(2023, 1, 31)) == 0
     assert count(dt.date(2023, 1, 31)) == count("2023-01-31") == count(np.datetime64("2023-01-31")) == 1
-    assert count((dt.date(2023, 1, 1), dt.date(2023, 1, 31))) == count("2023-01") == count(("2023", "2023-01")) == 2
+    assert (
+        count(rl.between(dt.date(2023, 1, 1), dt.date(2023, 1, 31)))
+        == count("2023-01")
+        == count(rl.between("2023", "2023-01"))
+        == 2
+    )
     assert count(np.datetime64("2023-01")) == 2
-    assert count((STAMPS[0], dt.datetime(2023, 1, 31, 11, 59))) == 1
-    assert count((STAMPS[1], None)) == count((None, STAMPS[1])) == 2
+    assert count(rl.between(STAMPS[0], dt.datetime(2023, 1, 31, 11, 59))) == 1
+    assert count(rl.between(STAMPS[1], None)) == count(rl.between(None, STAMPS[1])) == 2
     assert count(2023) == count("2023-Q1") == 3
     assert count([STAMPS[0], dt.date(2023, 2, 1), None]) == 3
     assert count(None) == count(pd.NaT) == count(np.datetime64("NaT")) == 1
@@ -145,7 +150,7 @@ def test_time_zones_are_on_both_sides():
         s = ships(updated=pa.array(stamps, pa.timestamp("us", zone)))
         assert len(s.where(updated=stamps[0])) == 1
         assert len(s.where(updated=stamps[0].astimezone(UTC))) == len(s.where(updated="2023-03-25T23:00Z")) == 1
-        assert len(s.where(updated=(stamps[0], stamps[1]))) == 2
+        assert len(s.where(updated=rl.between(stamps[0], stamps[1]))) == 2
         assert len(s.where(updated="2023-03-26")) == len(s.where(updated=dt.date(2023, 3, 26))) == days
         with pytest.raises(ArgumentError, match="add a time zone"):
             s.where(updated=dt.datetime(2023, 3, 26))
@@ -154,7 +159,7 @@ def test_time_zones_are_on_both_sides():
 
 def test_dates_of_64_bits():
     s = ships(sent=pa.array([dt.date(2023, 1, 31), dt.date(2023, 2, 1)], pa.date64()))
-    for wanted in (dt.date(2023, 1, 31), dt.datetime(2023, 1, 31, 12), "2023-01", (None, "2023-01-31")):
+    for wanted in (dt.date(2023, 1, 31), dt.datetime(2023, 1, 31, 12), "2023-01", rl.between(None, "2023-01-31")):
         assert held(s.where(sent=wanted), "sent") == [dt.date(2023, 1, 31)]
     assert keys(s, "sent") == [dt.date(2023, 1, 31), dt.date(2023, 2, 1)]
 
@@ -162,7 +167,7 @@ def test_dates_of_64_bits():
 def test_a_datetime_among_days_is_its_day():
     s = ships(date=[dt.date(2023, 1, 31), dt.date(2023, 2, 1)])
     assert len(s.where(date=pd.Timestamp("2023-01-31"))) == len(s.where(date=dt.datetime(2023, 1, 31, 12))) == 1
-    assert len(s.where(date=(None, dt.datetime(2023, 1, 31, 12, tzinfo=UTC)))) == 1
+    assert len(s.where(date=rl.between(None, dt.datetime(2023, 1, 31, 12, tzinfo=UTC)))) == 1
 
 
 # Keys keep type and order
@@ -202,8 +207,8 @@ def test_keys_keep_type_and_order(case, encoded):
     assert found == kind or pa.types.is_string_view(found)
     for i, value in enumerate(values):
         assert len(s.where(k=value)) == 1 + (i == 0)
-        assert keys(s.where(k=(value, None)), "k") == values[i:]
-        assert keys(s.where(k=(None, value)), "k") == values[: i + 1]
+        assert keys(s.where(k=rl.between(value, None)), "k") == values[i:]
+        assert keys(s.where(k=rl.between(None, value)), "k") == values[: i + 1]
     assert keys(s.where(k=[values[0], values[-1]]), "k") == [values[0], values[-1]]
     assert len(s.where(k=None)) == 1
     line = next(row for row in s.summary().to_pylist() if row["column"] == "k")
@@ -216,7 +221,7 @@ def test_pandas_categories():
     s = rl.read(frame, progress=False)
     assert keys(s, "made") == [999, 2010, 2011]
     assert len(s.where(made=999)) == 2
-    assert len(s.where(made=(1000, None))) == 2
+    assert len(s.where(made=rl.between(1000, None))) == 2
     assert s.aggregate([], ["made.max", "made"]).to_pylist() == [{"made_max": 2011, "made": 6019.0}]
 
 
@@ -228,9 +233,9 @@ def test_decimals_in_conditions_and_extremes():
         == held(s.where(k="2.50"), "k")
         == [Decimal("2.50")]
     )
-    assert held(s.where(k=(2, 10)), "k") == [Decimal("10.00"), Decimal("2.50")]
+    assert held(s.where(k=rl.between(2, 10)), "k") == [Decimal("10.00"), Decimal("2.50")]
     assert held(s.where(k=Decimal("2.505")), "k") == []
-    assert held(s.where(k=(Decimal("2.505"), 9)), "k") == []
+    assert held(s.where(k=rl.between(Decimal("2.505"), 9)), "k") == []
     assert s.aggregate([], ["k.min", "k.max"]).to_pylist() == [{"k_min": Decimal("-1.00"), "k_max": Decimal("10.00")}]
     tenth = ships(k=pa.array([Decimal("0.10")]))
     assert len(tenth.where(k=0.1)) == 1
@@ -310,7 +315,7 @@ def test_prefixes_in_a_list_overlap():
     s = rl.read(pl.DataFrame({"hs": ["0101", "010121", "0102", "02", None], "value": [1.0] * 5}), progress=False)
     assert len(s.where(hs=["01", "010121", "01.01"])) == 3
     assert len(s.where(hs=["0101", None])) == 3
-    assert len(s.where(hs=("0101", "01"))) == 3
+    assert len(s.where(hs=rl.between("0101", "01"))) == 3
 
 
 # Arguments
@@ -383,7 +388,7 @@ def test_seeds_and_counts_of_samples_and_detectors(wrong):
 def test_ids_that_are_numbers_have_ranges_of_numbers():
     s = rl.read(pa.table({"id": [9, 10, 100], "hs": ["88"] * 3, "value": [1.0] * 3}), progress=False)
     assert s.roles["id"] == "id"
-    assert held(s.where(id=(9, 10)), "id") == [9, 10]
+    assert held(s.where(id=rl.between(9, 10)), "id") == [9, 10]
     assert held(s.where(id=10), "id") == [10]
 
 

@@ -15,6 +15,7 @@ import warnings as _warnings
 
 from redlane import _core, detectors, errors, samples
 from redlane._arguments import count as _count
+from redlane._conditions import between
 from redlane.detectors import *  # noqa: F403
 from redlane.errors import FaultError, ReadError, RedlaneError, SchemaError
 from redlane.findings import Findings, screen
@@ -33,6 +34,7 @@ __all__ = [
     "SchemaError",
     "Shipments",
     "Table",
+    "between",
     "detectors",
     "errors",
     "evaluate",

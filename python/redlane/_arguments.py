@@ -30,7 +30,7 @@ def whole(name: str, value: Any, least: int | None = None, most: int | None = No
     >>> whole("n", 3.0, 0)
     3
     """
-    if isinstance(value, float) and value.is_integer():
+    if _is_float(value) and float(value).is_integer():
         value = int(value)
     try:
         if isinstance(value, bool):
@@ -60,10 +60,22 @@ def seed(value: Any) -> int:
     return whole("seed", value, 0, 2**64 - 1)
 
 
+def _is_float(value: Any) -> bool:
+    """A float of Python or NumPy, whatever its length, but no list of them."""
+    return isinstance(value, float) or (
+        getattr(getattr(value, "dtype", None), "kind", "") == "f" and getattr(value, "shape", None) == ()
+    )
+
+
 def number(name: str, value: Any) -> float:
-    """Any number."""
+    """Any number; a short float of NumPy is the decimal it prints as.
+
+    >>> import numpy as np
+    >>> number("fdr", np.float32(0.05))
+    0.05
+    """
     try:
-        return float(value)
+        return float(str(value)) if _is_float(value) and not isinstance(value, float) else float(value)
     except (TypeError, ValueError, OverflowError):
         raise ArgumentError(f"{name}={value!r}: a number is expected") from None
 

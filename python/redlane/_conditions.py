@@ -7,40 +7,160 @@ import datetime
 import decimal
 import numbers
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from redlane.errors import ArgumentError
 
 Value = str | tuple[str, str] | None
-Condition = tuple[str, list[Value], bool]
+Item = Value | tuple[str, Value, Value]
+Condition = tuple[str, list[Item]]
 
 _EPOCH = datetime.date(1970, 1, 1)
 _MICROSECOND = datetime.timedelta(microseconds=1)
 
 
+@dataclass(frozen=True, repr=False)
+class Between:
+    """A range with both ends in it; made by `between`."""
+
+    first: Any
+    """The lower end; `None` where it is open."""
+    last: Any
+    """The upper end; `None` where it is open."""
+
+    def __repr__(self) -> str:
+        return f"between({self.first!r}, {self.last!r})"
+
+
+def between(first: Any, last: Any) -> Between:
+    """A range for `Shipments.where`, with both ends in it.
+
+    Parameters
+    ----------
+    first, last
+        Numbers, dates, times or texts, as `where` takes them. `None` leaves an end open; with both open it asks for
+        everything but nulls. A period such as ``"2023-Q2"`` counts from its first day or to its last, and an HS code
+        as an end covers all codes that begin with it.
+
+    Returns
+    -------
+    Between
+        It does not change, can be compared by ``==`` and be a member of a set, and stands wherever a value does: by
+        itself, in a list, or as a window of `compare` and of detectors.
+
+    Raises
+    ------
+    ArgumentError
+        A list as an end; NaN, NaT or NA, which are no ends. `where` tells of an end that does not fit the column, and
+        of ends in the wrong order.
+
+    Examples
+    --------
+    >>> import redlane as rl
+    >>> ships = rl.samples.shipments(10_000).ships
+    >>> spring = ships.where(date=rl.between("2022-03", "2022-05"))
+    >>> len(spring.aggregate("month", "shipments"))
+    3
+    >>> some = ships.where(value=[rl.between(None, 100), rl.between(1_000_000, None)])
+    >>> rl.between(None, 5) == rl.between(None, 5)
+    True
+    """
+    for end in (first, last):
+        if isinstance(end, Between) or _several(end):
+            raise ArgumentError(f"between({first!r}, {last!r}): an end is one value, not several")
+        if end is not None and (_missing(end) or _not_a_number(end)):
+            raise ArgumentError(f"between({first!r}, {last!r}): {end!r} is no end; write None for an end that is open")
+    return Between(first, last)
+
+
 def condition(name: str, wanted: Any) -> Condition:
     """A name with what `where` was given for it."""
-    if isinstance(wanted, tuple):
-        if len(wanted) != 2:
-            raise ArgumentError(f"{name}={wanted!r}: a range is a pair (first, last); use a list for any-of")
-        return name, [_value(name, item) for item in wanted], True
-    if isinstance(wanted, (bytes, Mapping)):
+    if isinstance(wanted, (bytes, Mapping)) or getattr(wanted, "ndim", 1) > 1:
         raise _stranger(name, wanted)
-    if isinstance(wanted, Iterable) and not isinstance(wanted, str) and getattr(wanted, "ndim", 1) > 0:
-        items = sorted(wanted, key=str) if isinstance(wanted, (set, frozenset)) else wanted
-        return name, [_value(name, item) for item in items], False
-    return name, [_value(name, wanted)], False
+    if not _several(wanted):
+        return name, [_item(name, wanted)]
+    if isinstance(wanted, tuple) and len(wanted) == 2 and any(_missing(item) for item in wanted):
+        first, last = (None if _missing(item) else item for item in wanted)
+        raise ArgumentError(
+            f"{name}={wanted!r}: a tuple is a list of values; for the range write rl.between({first!r}, {last!r}), "
+            f"for nulls and one value a list, {list(wanted)!r}"
+        )
+    if isinstance(wanted, (set, frozenset)):
+        wanted = sorted(wanted, key=str)
+    elif hasattr(wanted, "to_pylist"):
+        wanted = wanted.to_pylist()  # of Arrow, whose own items are not Python's
+    return name, [_item(name, item) for item in wanted]
+
+
+def window_ends(name: str, value: Between) -> tuple[Any, Any]:
+    """The ends of a range that is a window, which has both."""
+    if value.first is None or value.last is None:
+        raise ArgumentError(f"{name}={value!r}: a window has two ends; write both")
+    return value.first, value.last
+
+
+def _several(value: Any) -> bool:
+    """Whether it is a list of values in any dress."""
+    alone = isinstance(value, (str, bytes, Mapping, Between))
+    several = isinstance(value, Iterable) or hasattr(value, "to_pylist")
+    return several and not alone and getattr(value, "ndim", 1) > 0
+
+
+def _missing(item: Any) -> bool:
+    return item is None or type(item).__name__ in ("NaTType", "NAType") or _not_a_time(item)
+
+
+def _not_a_time(item: Any) -> bool:
+    return getattr(getattr(item, "dtype", None), "kind", "") in ("M", "m") and str(item) == "NaT"
+
+
+def _not_a_number(item: Any) -> bool:
+    return item.is_nan() if isinstance(item, decimal.Decimal) else bool(item != item)
 
 
 def _stranger(name: str, item: Any) -> ArgumentError:
-    return ArgumentError(f"{name}={item!r}: a text, a number, a date, a time, True, False or None is expected")
+    return ArgumentError(
+        f"{name}={item!r}: a text, a number, a date, a time, True, False, None, rl.between(first, last) or a list of "
+        "these is expected"
+    )
+
+
+def _item(name: str, item: Any) -> Item:
+    """A value or a range; a period of pandas is a range too."""
+    if isinstance(item, Between):
+        first, last = item.first, item.last
+    elif _is_period(item):
+        first = last = item
+    else:
+        return _value(name, item)
+    return "between", _value(name, _edge(first, "start_time")), _value(name, _edge(last, "end_time"))
+
+
+def _is_period(item: Any) -> bool:
+    return type(item).__name__ == "Period" and hasattr(item, "start_time") and hasattr(item, "end_time")
+
+
+def _edge(item: Any, side: str) -> Any:
+    """The first or last day of a period of pandas, or its instant where it is a part of a day."""
+    if not _is_period(item):
+        return item
+    time = getattr(item, side)
+    whole_days = item.start_time.time() == datetime.time() and item.end_time.time() >= datetime.time(23, 59, 59)
+    return time.date() if whole_days else time
 
 
 def _value(name: str, item: Any) -> Value:
-    if item is None or isinstance(item, str):
-        return None if item is None else str(item)
-    if type(item).__name__ in ("NaTType", "NAType"):
+    if isinstance(item, str):
+        return str(item)
+    if _missing(item):
         return None
+    if isinstance(item, (bytes, Mapping)) or _several(item):
+        raise _stranger(name, item)
+    if getattr(item, "shape", None) == () and hasattr(item, "dtype"):
+        item = item[()] if hasattr(item, "__getitem__") else item  # an array of no dimension holds one value
+        if isinstance(item, str):
+            return str(item)
     kind = getattr(getattr(item, "dtype", None), "kind", "")
     if kind in ("M", "m"):
         return _numpy_time(item, kind)
@@ -55,6 +175,8 @@ def _value(name: str, item: Any) -> Value:
     if isinstance(item, datetime.time):
         seconds = (item.hour * 60 + item.minute) * 60 + item.second
         return "clock", str(seconds * 10**9 + item.microsecond * 1000)
+    if hasattr(item, "as_py"):
+        return _value(name, item.as_py())  # a scalar of Arrow
     return "number", _number(name, item)
 
 
@@ -65,6 +187,8 @@ def _number(name: str, item: Any) -> str:
     try:
         if isinstance(item, numbers.Integral):
             return format(decimal.Decimal(int(item)), "f")
+        if getattr(getattr(item, "dtype", None), "kind", "") == "f":
+            return str(item)  # the decimal it prints as: a short float of NumPy is not widened
         return repr(float(item))
     except (TypeError, ValueError, OverflowError):
         raise _stranger(name, item) from None
@@ -80,8 +204,6 @@ def _instant(item: datetime.datetime) -> str:
 def _numpy_time(item: Any, kind: str) -> Value:
     import numpy as np
 
-    if np.isnat(item):
-        return None
     unit, step = np.datetime_data(item.dtype)
     if kind == "M" and unit in ("Y", "M", "D"):
         return str(item)  # a year, a month or a day

@@ -12,7 +12,8 @@ STATE_LABEL: str
 ERROR_CLASSES: list[str]
 
 _Progress = Callable[[str, int, int], Any] | None
-_Condition = tuple[str, Sequence[str | tuple[str, str] | None], bool]
+_Value = str | tuple[str, str] | None
+_Condition = tuple[str, Sequence[_Value | tuple[str, _Value, _Value]]]
 _Reading = tuple[
     str,
     Sequence[tuple[str, int, float]],

@@ -13,13 +13,14 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 import redlane as rl
+from redlane import _options
 from redlane._show import grid
 from redlane._visible import visible
 from redlane.errors import ArgumentError, RedlaneError
 from redlane.findings import price_notes
 from redlane.shipments import Shipments
 from redlane.table import Table, html_table
-from redlane.writing import write_text
+from redlane.writing import STDOUT, write_text
 
 app = App(
     name="redlane",
@@ -59,7 +60,12 @@ Formulas = Annotated[
 ]
 Where = Annotated[
     list[str] | None,
-    Parameter(name="--where", negative="", help="name=value[,value] or name=first..last; may be repeated"),
+    Parameter(
+        name="--where",
+        negative="",
+        help="name=value[,value] or name=first..last; may be repeated, and all must hold; a value with a comma or two "
+        'points stands in double quotes, such as importer="ACME, Inc"',
+    ),
 ]
 Limit = Annotated[int, Parameter(help="rows shown in the terminal")]
 
@@ -74,14 +80,6 @@ def _pairs(options: list[str] | None, flag: str) -> dict[str, str]:
             raise ArgumentError(f"{flag} {option}: {name!r} is given twice")
         pairs[name] = value
     return pairs
-
-
-def _conditions(options: list[str] | None, flag: str = "--where") -> dict[str, Any]:
-    chosen: dict[str, Any] = {}
-    for name, value in _pairs(options, flag).items():
-        first, dots, last = value.partition("..")
-        chosen[name] = (first or None, last or None) if dots else value.split(",")
-    return chosen
 
 
 @Parameter(name="*")
@@ -144,7 +142,16 @@ def _read(
         raise ArgumentError(f"--rates {money.rates}: say with --currency which currency the rates are in")
     for note in ships.notes if tell else ():
         print(visible(f"redlane: {note}"), file=sys.stderr)
-    return ships.where(**_conditions(where)) if where else ships
+    for option in where or []:
+        name, wanted = _options.wanted("--where", option)
+        with _options.told_by(f"--where {option}"):
+            ships = ships.where(**{name: wanted})
+    return ships
+
+
+def _piped(output: str | None) -> bool:
+    """Whether standard output gets the table alone."""
+    return output in STDOUT
 
 
 def _put(table: Table, output: str | None, limit: int, formulas: Literal["keep", "escape"] = "keep") -> None:
@@ -232,15 +239,18 @@ def aggregate(
     files
         CSV (plain, .gz, .zst), spreadsheets or Parquet files; - is the standard input.
     by
-        Keys, separated by commas: columns, roles, hs2..hs10, day, week, month, quarter, year. Empty for totals.
+        Keys, separated by commas: columns, roles, hs2..hs10, day, week, month, quarter, year. Empty for totals. A name
+        with a comma in it stands in double quotes.
     measures
         Measures, separated by commas: shipments, value, value.median, importer.distinct, unit_value, ...
     fill
         Complete missing periods with zero.
     """
+    keys, measured = _options.listed("--by", by), _options.listed("--measures", measures)
+    if not measured:
+        raise ArgumentError(f"--measures {measures!r}: name one at least, such as shipments")
     ships = _read(files, reading, where, money)
-    keys = [key for key in by.split(",") if key]
-    _put(ships.aggregate(keys, measures.split(","), fill="zero" if fill else None), output, limit, formulas)
+    _put(ships.aggregate(keys, measured, fill="zero" if fill else None), output, limit, formulas)
 
 
 @app.command
@@ -252,7 +262,7 @@ def compare(
     base: str,
     by: str = "",
     measure: str = "value",
-    against: Annotated[list[str] | None, Parameter(negative="", help="name=value; may be repeated")] = None,
+    against: Annotated[list[str] | None, Parameter(negative="", help="as --where, one for each name")] = None,
     reading: Rows | None = None,
     money: Money | None = None,
     where: Where = None,
@@ -275,15 +285,11 @@ def compare(
     measure
         What is compared.
     """
+    windows = _options.window("--current", current), _options.window("--base", base)
+    keys = _options.listed("--by", by)
     ships = _read(files, reading, where, money)
-
-    def window(text: str) -> str | tuple[str, str]:
-        first, dots, last = text.partition("..")
-        return (first, last) if dots else text
-
-    chosen = _conditions(against, "--against") if against else None
-    keys = [key for key in by.split(",") if key]
-    _put(ships.compare(keys, window(current), window(base), measure=measure, against=chosen), output, limit, formulas)
+    chosen = _options.against(ships, against)
+    _put(ships.compare(keys, *windows, measure=measure, against=chosen), output, limit, formulas)
 
 
 @app.command
@@ -321,13 +327,11 @@ def screen(
     min_peers
         Fewest peers with a price.
     """
+    keys, levels = _options.listed("--by", by), _options.levels("--backoff", backoff)
     ships = _read(files, reading, where, money)
-    levels = [level.split(",") for level in backoff.split(";") if level]
     for note in [] if measure else price_notes(ships):
         print(f"redlane: {note}", file=sys.stderr)
-    detector = rl.UnitValue(
-        measure=measure or "value/net_weight", by=by.split(","), backoff=levels, min_peers=min_peers
-    )
+    detector = rl.UnitValue(measure=measure or "value/net_weight", by=keys, backoff=levels, min_peers=min_peers)
     findings = rl.screen(ships, [detector], fdr=fdr)
     if output is not None and Path(output).suffix.lower() in (".html", ".htm"):
         print(f"{len(findings):,} findings written to {findings.to_html(output)}", file=sys.stderr)
@@ -351,18 +355,26 @@ def demo(*, shipments: int = 1_000_000, seed: int = 0, output: Out = None) -> No
     seed
         Chooses the sample.
     """
-    sample = rl.samples.shipments(shipments, seed)
-    ships = sample.ships
-    print(f"{len(ships):,} generated shipments, {len(sample.truth):,} of them planted\n")
-    _put(ships.summary(), None, 20)
-    print("\nships.aggregate(['hs2', 'year'], ['shipments', 'value', 'unit_value.median'])\n")
-    _put(ships.aggregate(["hs2", "year"], ["shipments", "value", "unit_value.median"]), None, 8)
-    findings = rl.screen(ships)
-    print(f"\nrl.screen(ships): {len(findings):,} findings, the first ten\n")
-    for line in findings.top(10).to_pylist():
-        print(visible(f"{line['finding'] + 1:4d}. {line['subject']}: {line['reason']}"))
-    path = findings.to_html(os.path.abspath(output or "demo-report.html"), limit=50)
-    print(f"\nThe findings with the rows behind them: {path}")
+    # A pipe gets the findings alone; what is told goes to the other stream.
+    piped = _piped(output)
+    with contextlib.redirect_stdout(sys.stderr) if piped else contextlib.nullcontext():
+        sample = rl.samples.shipments(shipments, seed)
+        ships = sample.ships
+        print(f"{len(ships):,} generated shipments, {len(sample.truth):,} of them planted\n")
+        _put(ships.summary(), None, 20)
+        print("\nships.aggregate(['hs2', 'year'], ['shipments', 'value', 'unit_value.median'])\n")
+        _put(ships.aggregate(["hs2", "year"], ["shipments", "value", "unit_value.median"]), None, 8)
+        findings = rl.screen(ships)
+        print(f"\nrl.screen(ships): {len(findings):,} findings, the first ten\n")
+        for line in findings.top(10).to_pylist():
+            print(visible(f"{line['finding'] + 1:4d}. {line['subject']}: {line['reason']}"))
+        print()
+    page = output or "demo-report.html"
+    if Path(page).suffix.lower() in (".html", ".htm"):
+        path = findings.to_html(os.path.abspath(page), limit=50)
+        print(f"The findings with the rows behind them: {path}")
+    else:
+        _put(findings.table, page, 0)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from redlane import _core
-from redlane._arguments import index
+from redlane._arguments import count, index, number
 from redlane.charts import strip, timeline
 from redlane.detectors import Detector, UnitValue
 from redlane.errors import ArgumentError
@@ -54,6 +54,7 @@ def screen(
     >>> findings.table.column_names[:4]
     ['finding', 'detector', 'subject', 'score']
     """
+    fdr = number("fdr", fdr)
     if not 0 < fdr < 1:
         raise ArgumentError(f"fdr={fdr}: the share of false findings lies between 0 and 1, such as 0.05")
     ships = shipments_of(ships, "ships")
@@ -142,7 +143,7 @@ class Findings:
 
         `progress` as in `read`. Raises `WriteError` as `Table.to_csv` does.
         """
-        return write_text(path, page(self, limit, progress), self.table._files)
+        return write_text(path, page(self, count("limit", limit), progress), self.table._files)
 
     def to_csv(
         self,

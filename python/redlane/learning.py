@@ -55,7 +55,7 @@ def features(ships: Shipments, history: Shipments | None = None, *, progress: bo
     --------
     >>> import redlane as rl
     >>> ships = rl.samples.shipments(5_000).ships
-    >>> known, new = ships.where(date=(None, "2022")), ships.where(year=2023)
+    >>> known, new = ships.where(date=rl.between(None, "2022")), ships.where(year=2023)
     >>> described = rl.features(new, history=known)
     >>> len(described) == len(new)
     True

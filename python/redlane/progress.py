@@ -23,7 +23,7 @@ def reporting(progress: bool | Report | None) -> Iterator[Report | None]:
     if callable(progress):
         yield progress
         return
-    if progress is False or (progress is None and not _watched()):
+    if not (_watched() if progress is None else progress):
         yield None
         return
     bar = _Bar()

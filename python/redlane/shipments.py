@@ -9,28 +9,36 @@ from typing import Any, Literal
 
 from redlane import _core
 from redlane._arguments import described, whole
-from redlane._conditions import condition
+from redlane._conditions import Between, condition, window_ends
 from redlane._visible import visible
 from redlane.errors import ArgumentError, WrongTypeError
 from redlane.paths import is_path
 from redlane.progress import Report, reporting
 from redlane.table import Table, html_table
 
-Window = str | tuple[str | datetime.date, str | datetime.date]
+Window = str | tuple[str | datetime.date, str | datetime.date] | Between
 
 
 def names(value: str | Iterable[str], what: str) -> list[str]:
     """A name or a list of names as a list."""
     if isinstance(value, str):
-        return [value]
-    found = list(value)
+        return [str(value)]
+    if hasattr(value, "to_pylist"):
+        found = value.to_pylist()  # a column of a table
+    elif isinstance(value, Iterable):
+        # An array of no dimension holds one name.
+        found = list(value) if getattr(value, "ndim", 1) else [value[()]]  # type: ignore[index]
+    else:
+        found = [value]
     if not all(isinstance(name, str) for name in found):
         raise ArgumentError(f"{what} is a name or a list of names, not {value!r}")
-    return found
+    return [str(name) for name in found]
 
 
 def _window(name: str, value: Window) -> tuple[str, str]:
-    if isinstance(value, tuple):
+    if isinstance(value, Between):
+        value = window_ends(name, value)
+    if isinstance(value, (tuple, list)):
         if len(value) != 2:
             raise ArgumentError(f"{name}={value!r}: a window is a pair (first, last) or a text such as '2023'")
         return day_text(value[0]), day_text(value[1])
@@ -189,40 +197,63 @@ class Shipments:
         """The shipments for which every condition holds.
 
         A condition names a column, a role or a derived key (`year=2023`, `hs2="93"`); column names that are no
-        Python names go in as ``where(**{"Item Price": (1, None)})``. A single value must be equal. A list is any
-        of, however long. A pair is a range with both ends in it, and an end that is `None` is open. `None` (NaT,
-        `pandas.NA`) asks for nulls; NaN is equal to nothing.
+        Python names go in as ``where(**{"Item Price": rl.between(1, None)})``. A single value must be equal. A list,
+        however long, is any of its members; so is a tuple, a set, an array or a column. `rl.between(first, last)` is
+        a range with both ends in it, open at an end that is `None`; a list may hold ranges. `None` (NaT, `pandas.NA`)
+        asks for nulls; NaN is equal to nothing. For several conditions on one column call `where` again.
 
         What a value means depends on the column:
 
-        - *HS codes* (the role `hs`): a text or number is a prefix, with or without dots. A range ends with all
-          codes that begin with its last.
+        - *HS codes* (the role `hs`): a text is a prefix, with or without dots. A range ends with all codes that begin
+          with its last. `hs2` to `hs10` are the same, up to so many digits: ``hs6="88"`` asks for chapter 88, and
+          ``hs2="8806"`` is an error. A number is written out; one with an odd count of digits has lost a zero and is
+          an error.
         - *Other texts*: equal letter by letter, and ranges in the order of code points. A number stands for its
           plain digits, a date for its ISO text, True for ``true``.
-        - *Numbers* (integers, floats, decimals): a number of any type (also NumPy's and `Decimal`) or a text of
-          one. Integers and decimals are compared exactly, however large; with a column of floats the nearest
-          float is compared. True is 1. A float means the decimal it prints as.
+        - *Numbers* (integers, floats, decimals): a number of any type (also NumPy's and `Decimal`) or a text as
+          people write it, such as ``"1e6"``, ``"1_000"``, ``"1,000.50"`` or ``"1.000,50"``; ``"1,000"``, which may be
+          1000 or 1, is an error. Integers and decimals are compared exactly, however large; with a column of floats
+          the nearest float is compared. True is 1. A float means the decimal it prints as.
         - *Days* (dates, the role `date`): a date is its day; a text or number such as ``2023``, ``"2023-Q2"``,
-          ``"2023-03"`` or ``"2023-03-01"`` is the whole period. A range begins with the first day of its first
-          value and ends with the last day of its last. A datetime stands for its day.
+          ``"2023-03"``, ``"2023-03-01"``, ``"01.03.2023"`` or ``"3 March 2023"`` is the whole period; ``"3/1/2023"``,
+          which may be two days, is an error. A range begins with the first day of its first value and ends with the
+          last day of its last. A datetime stands for its day.
         - *Timestamps* of any unit: dates and periods as above, the whole of each day. A datetime, or a text with
           a time of day, is the instant. A column with a time zone takes datetimes with one, whichever it is, and
           its days are those of its own zone; a column without takes datetimes without. The role `date` of such
           a column does the same.
-        - *Derived keys* (`year`, `quarter`, `month`, `week`, `day`) are known by their first day, which must lie
-          in what is asked for; `hs2` to `hs10` are texts.
+        - *Periods* (`year`, `quarter`, `month`, `week`, `day`) are known by their first day, which must lie
+          in what is asked for.
         - *True and false*: True, False, 1, 0 or their names. *Times of day*: a `datetime.time` or ``"14:30"``.
           *Lengths of time*: a `datetime.timedelta`.
 
         Columns of categories are compared by the type of their values. Rows that hold null pass only where
-        `None` is asked for. A value that the column cannot hold, such as a word for a number, is an
-        `ArgumentError`.
+        `None` is asked for.
 
+        Returns
+        -------
+        Shipments
+            As many rows as pass, in their order; none where nothing fits.
+
+        Raises
+        ------
+        ArgumentError
+            A value that the column cannot hold, such as a word for a number, or that may be read in two ways; a range
+            that ends before it begins; a pair with `None` in it, which was a range once.
+        MissingColumnError
+            A name that is no column, role or key.
+
+        Examples
+        --------
         >>> import redlane as rl
         >>> ships = rl.samples.shipments(10_000).ships
-        >>> some = ships.where(hs=["8806", "690912"], destination="RU", date=("2022-03", "2023-02-28"))
+        >>> spring = rl.between("2022-03", "2022-05-31")
+        >>> some = ships.where(hs=["8806", "690912"], destination="RU", date=spring)
         >>> set(some.aggregate("destination", "shipments")["destination"].to_pylist())
         {'RU'}
+        >>> both = ships.where(date=rl.between("2022", None)).where(date=rl.between(None, "2022-06"))
+        >>> len(both) == len(ships.where(date=rl.between("2022", "2022-06")))
+        True
         """
         return Shipments(self._core.filter([condition(name, value) for name, value in conditions.items()]))
 
@@ -304,7 +335,8 @@ class Shipments:
         by
             As in `aggregate`, without periods.
         current, base
-            Inclusive pairs of dates, or a year, quarter or month as a text: ``"2023"``, ``"2023-Q2"``, ``"2023-03"``.
+            A year, quarter or month as a text (``"2023"``, ``"2023-Q2"``, ``"2023-03"``), a pair (first, last) or
+            `rl.between(first, last)`; both ends are in it.
         measure
             What is compared; any measure of `aggregate`.
         against

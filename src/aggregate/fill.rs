@@ -104,7 +104,7 @@ pub fn complete(
         let (first, last) = (all.first().copied().unwrap_or(0), all.last().copied().unwrap_or(0));
         return Err(Error::Argument(format!(
             "fill=\"zero\" would make {many} rows of {} that have records: the dates go from {} to {}; dates far from the \
-             others are mostly mistakes: leave them out with ships.where(date=(...)), take longer periods than \"{}\", or \
+             others are mostly mistakes: leave them out with ships.where(date=rl.between(...)), take longer periods than \"{}\", or \
              fewer keys",
             index.groups(),
             iso(first),

@@ -59,7 +59,7 @@ impl FlowSpec {
                 if about > self.most {
                     return Err(Error::Argument(format!(
                         "the dates go from {} to {}, about {about:.0} {}s, more than the {} that can be compared; dates far from the \
-                         others are mostly mistakes: leave them out with ships.where(date=(...)), or take longer periods",
+                         others are mostly mistakes: leave them out with ships.where(date=rl.between(...)), or take longer periods",
                         iso(first),
                         iso(last),
                         self.every.name(),

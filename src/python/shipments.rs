@@ -10,7 +10,7 @@ use super::run::run;
 use super::table::{Content, Table};
 use crate::error::{Error, Result};
 use crate::group::IndexCache;
-use crate::select::{DecimalLiteral, Instant, Literal, Wanted, filter};
+use crate::select::{Choice, DecimalLiteral, Instant, Literal, Wanted, filter};
 use crate::store::{self, Period, iso};
 use crate::{aggregate, ingest};
 
@@ -43,6 +43,13 @@ enum Value {
     Typed(String, String),
 }
 
+/// One of the things a condition asks for; a range has a word before its two ends, so that it is no typed value.
+#[derive(FromPyObject)]
+enum Item {
+    Between(String, Option<Value>, Option<Value>),
+    One(Value),
+}
+
 fn literal(value: Option<Value>) -> Result<Literal> {
     let (kind, text) = match value {
         None => return Ok(Literal::Null),
@@ -67,20 +74,19 @@ fn literal(value: Option<Value>) -> Result<Literal> {
 
 /// Row, column, raw text, reason.
 type ReadFault = (u32, String, Option<String>, &'static str);
-type Condition = (String, Vec<Option<Value>>, bool);
+type Condition = (String, Vec<Option<Item>>);
 
 fn conditions(list: Vec<Condition>) -> Result<Vec<(String, Wanted)>> {
-    let read = |(name, values, range): Condition| {
-        let mut values = values.into_iter().map(literal).collect::<Result<Vec<Literal>>>()?;
-        let wanted = match (range, values.len()) {
-            (true, 2) => {
-                let high = values.pop().unwrap_or(Literal::Null);
-                Wanted::Between(values.pop().unwrap_or(Literal::Null), high)
-            }
-            _ => Wanted::AnyOf(values),
-        };
-        Ok((name, wanted))
+    let choice = |item: Option<Item>| {
+        Ok(match item {
+            None => Choice::One(Literal::Null),
+            Some(Item::One(value)) => Choice::One(literal(Some(value))?),
+            Some(Item::Between(word, low, high)) if word == "between" => Choice::Between(literal(low)?, literal(high)?),
+            Some(Item::Between(word, ..)) => return Err(Error::Argument(format!("{word:?} is no range"))),
+        })
     };
+    let read =
+        |(name, items): Condition| Ok((name, Wanted(items.into_iter().map(choice).collect::<Result<Vec<Choice>>>()?)));
     list.into_iter().map(read).collect()
 }
 

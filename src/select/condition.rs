@@ -4,8 +4,9 @@ use arrow::array::{Array, ArrowPrimitiveType, AsArray, PrimitiveArray};
 use arrow::datatypes::*;
 
 use crate::error::{Error, Result};
-use crate::select::literal::{DecimalLiteral, Literal, Wanted};
+use crate::select::literal::{Choice, DecimalLiteral, Literal, Wanted};
 use crate::select::moments;
+use crate::select::number_text::{NumberMisread, read_number};
 use crate::select::spans::Spans;
 use crate::stats::encode;
 
@@ -23,29 +24,30 @@ enum Test {
     Float(Spans<i64>),
 }
 
-pub fn asks_for_nulls(wanted: &Wanted) -> bool {
-    matches!(wanted, Wanted::AnyOf(list) if list.contains(&Literal::Null))
-}
-
 impl Condition {
     /// `name` is what errors call the column.
     pub fn new(name: &str, kind: &DataType, wanted: &Wanted) -> Result<Condition> {
         use DataType::*;
+        let spans_of = |scale: i64| -> Result<Spans<i128>> {
+            spans(name, &numbers(name, wanted)?, |l| Ok(number(name, l)?.narrow(scale)), i128::MIN)
+        };
         let test = match kind {
-            Float16 | Float32 | Float64 => Test::Float(spans(wanted, |l| Ok(float(&number(name, l)?)), i64::MIN)?),
+            Float16 | Float32 | Float64 => {
+                let read = |l: &Literal| Ok(float(&number(name, l)?, kind));
+                Test::Float(spans(name, &numbers(name, wanted)?, read, i64::MIN)?)
+            }
             Decimal256(_, scale) => {
-                let scale = i64::from(*scale);
-                Test::Wide(spans(wanted, |l| Ok(number(name, l)?.whole(scale)), i256::MIN)?)
+                let read = |l: &Literal| Ok(number(name, l)?.whole(i64::from(*scale)));
+                Test::Wide(spans(name, &numbers(name, wanted)?, read, i256::MIN)?)
             }
             Decimal32(_, scale) | Decimal64(_, scale) | Decimal128(_, scale) => {
-                let scale = i64::from(*scale);
-                Test::Whole(spans(wanted, |l| Ok(number(name, l)?.narrow(scale)), i128::MIN)?)
+                Test::Whole(spans_of(i64::from(*scale))?)
             }
-            Boolean => Test::Whole(spans(wanted, |l| truth(name, l), i128::MIN)?),
-            kind if kind.is_integer() => Test::Whole(spans(wanted, |l| Ok(number(name, l)?.narrow(0)), i128::MIN)?),
-            kind => Test::Whole(spans(wanted, |l| moments::range(name, kind, l), i128::MIN)?),
+            Boolean => Test::Whole(spans(name, wanted, |l| truth(name, l), i128::MIN)?),
+            kind if kind.is_integer() => Test::Whole(spans_of(0)?),
+            kind => Test::Whole(spans(name, wanted, |l| moments::range(name, kind, l), i128::MIN)?),
         };
-        Ok(Condition { test, nulls: asks_for_nulls(wanted) })
+        Ok(Condition { test, nulls: wanted.asks_for_nulls() })
     }
 
     /// The rows whose cells pass; the cell of `row` is at `row - start`.
@@ -133,18 +135,48 @@ fn float_in(spans: &Spans<i64>, value: f64) -> Option<bool> {
 /// The stretches that a condition asks for. `range` gives the first and the last value that a literal
 /// stands for; the two are the wrong way round where no value can be equal to it.
 pub fn spans<T: Ord + Copy + Bounded>(
+    name: &str,
     wanted: &Wanted,
     range: impl Fn(&Literal) -> Result<(T, T)>,
     least: T,
 ) -> Result<Spans<T>> {
-    Ok(Spans::new(match wanted {
-        Wanted::AnyOf(list) => list.iter().filter(|l| **l != Literal::Null).map(range).collect::<Result<Vec<_>>>()?,
-        Wanted::Between(low, high) => {
-            let first = if *low == Literal::Null { least } else { range(low)?.0 };
-            let last = if *high == Literal::Null { T::MOST } else { range(high)?.1 };
-            vec![(first, last)]
+    let mut found = Vec::with_capacity(wanted.0.len());
+    for choice in &wanted.0 {
+        match choice {
+            Choice::One(Literal::Null) => {}
+            Choice::One(literal) => found.push(range(literal)?),
+            Choice::Between(low, high) => {
+                let first = if *low == Literal::Null { (least, least) } else { range(low)? };
+                let last = if *high == Literal::Null { (T::MOST, T::MOST) } else { range(high)? };
+                // An end that no value is equal to lies between two values; both count as it here.
+                if first.0.min(first.1) > last.0.max(last.1) || surely_above(low, high) {
+                    return Err(reversed(name, low, high));
+                }
+                found.push((first.0, last.1));
+            }
         }
-    }))
+    }
+    Ok(Spans::new(found))
+}
+
+/// Whether the first of two ends is above the second, whatever the column's unit leaves of them.
+fn surely_above(low: &Literal, high: &Literal) -> bool {
+    match (low, high) {
+        (Literal::Number(a), Literal::Number(b)) => a.float > b.float,
+        (Literal::Instant(a), Literal::Instant(b)) => match (a.utc, b.utc) {
+            (Some(a), Some(b)) => a > b,
+            _ => a.wall > b.wall,
+        },
+        (Literal::Length(a), Literal::Length(b)) | (Literal::Clock(a), Literal::Clock(b)) => a > b,
+        _ => false,
+    }
+}
+
+pub fn reversed(name: &str, low: &Literal, high: &Literal) -> Error {
+    let (low, high) = (words(low), words(high));
+    Error::Argument(format!(
+        "{name:?}: the range from {low} to {high} ends before it begins; write the lower end first: between({high}, {low})"
+    ))
 }
 
 /// The greatest value of a type, for ends that are open.
@@ -164,6 +196,11 @@ impl Bounded for i256 {
     const MOST: i256 = i256::MAX;
 }
 
+/// A condition on numbers: texts are read as people write numbers.
+fn numbers(name: &str, wanted: &Wanted) -> Result<Wanted> {
+    wanted.map(|literal| Ok(Literal::Number(number(name, literal)?)))
+}
+
 fn number(name: &str, literal: &Literal) -> Result<DecimalLiteral> {
     let text = match literal {
         Literal::Number(number) => return Ok(number.clone()),
@@ -174,15 +211,29 @@ fn number(name: &str, literal: &Literal) -> Result<DecimalLiteral> {
             return Err(Error::Argument(format!("{name:?} holds numbers, and {} is not one", words(other))));
         }
     };
-    DecimalLiteral::parse(text)
-        .ok_or_else(|| Error::Argument(format!("{name:?} holds numbers, and {text:?} is not one")))
+    read_number(text).map_err(|why| {
+        Error::Argument(match why {
+            NumberMisread::NotANumber => format!("{name:?} holds numbers, and {text:?} is not one"),
+            NumberMisread::Either(one, other) => {
+                format!("{name:?} holds numbers, and {text:?} may be {one} or {other}; write one of these")
+            }
+        })
+    })
 }
 
-fn float(number: &DecimalLiteral) -> (i64, i64) {
+/// The nearest value of a column of floats, twice; nothing is equal to NaN.
+fn float(number: &DecimalLiteral, kind: &DataType) -> (i64, i64) {
     if number.float.is_nan() {
         return (i64::MAX, i64::MIN);
     }
-    let key = encode(number.float + 0.0);
+    let near = match kind {
+        DataType::Float32 => f64::from(number.float as f32),
+        DataType::Float16 => f64::from(<Float16Type as ArrowPrimitiveType>::Native::from_f64(number.float)),
+        _ => number.float,
+    };
+    // A number beyond all floats of the column is not their infinity.
+    let near = if near.is_finite() { near } else { number.float };
+    let key = encode(near + 0.0);
     (key, key)
 }
 
@@ -193,6 +244,7 @@ fn truth(name: &str, literal: &Literal) -> Result<(i128, i128)> {
         Literal::Text(text) if text.eq_ignore_ascii_case("true") => one(true),
         Literal::Text(text) if text.eq_ignore_ascii_case("false") => one(false),
         Literal::Number(number) => Ok(number.narrow(0)),
+        Literal::Text(text) if matches!(text.trim(), "0" | "1") => one(text.trim() == "1"),
         other => Err(Error::Argument(format!(
             "{name:?} holds true and false, and {} is neither; write True or False",
             words(other)

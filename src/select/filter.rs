@@ -11,9 +11,10 @@ use rayon::prelude::*;
 use crate::error::{Error, Result};
 use crate::group::key::{Key, KeyColumn};
 use crate::progress::Progress;
-use crate::select::condition::{Condition, asks_for_nulls, spans, words};
-use crate::select::literal::{Literal, Wanted};
+use crate::select::condition::{Condition, reversed, spans, words};
+use crate::select::literal::{Choice, Literal, Wanted};
 use crate::select::moments;
+use crate::select::number_text::read_number;
 use crate::select::spans::Spans;
 use crate::store::{NULL_DAY, Role, RoleKind, RowList, Shipments, counted, country};
 
@@ -31,7 +32,8 @@ pub fn filter(ships: &Shipments, conditions: &[(String, Wanted)], progress: &Pro
             Key::Role(Role::Date) => by_day(&chosen, name, wanted, progress)?,
             Key::Role(role) if role.kind() == RoleKind::Number => by_number(&chosen, name, role, wanted, progress)?,
             // Ids that are numbers are texts as keys, but what lies between two numbers is no matter of texts.
-            Key::Role(role) if role.kind() == RoleKind::Text && between_numbers(wanted) => match store.role(role) {
+            Key::Role(role) if role.kind() == RoleKind::Text && between_numbers(role, wanted) => match store.role(role)
+            {
                 Some(assigned) if own(assigned.column) => by_value(&chosen, name, assigned.column, wanted, progress)?,
                 _ => by_label(&chosen, name, Key::Role(role), wanted, progress)?,
             },
@@ -110,15 +112,19 @@ fn by_double(
     Ok(ships.subset(passing(ships, &[values], &condition, progress)?))
 }
 
-fn between_numbers(wanted: &Wanted) -> bool {
-    let one = |literal: &Literal| matches!(literal, Literal::Number(_) | Literal::Null);
-    matches!(wanted, Wanted::Between(low, high) if one(low) && one(high))
+fn between_numbers(role: Role, wanted: &Wanted) -> bool {
+    let one = |literal: &Literal| match literal {
+        Literal::Number(_) | Literal::Null => true,
+        Literal::Text(text) => read_number(text).is_ok(),
+        _ => false,
+    };
+    role != Role::Hs && wanted.has_ranges() && wanted.literals().all(one)
 }
 
 /// The date role holds days; instants are compared with those of its column, where that has instants.
 fn by_day(ships: &Shipments, name: &str, wanted: &Wanted, progress: &Progress) -> Result<Shipments> {
     let days = ships.store.days(progress)?;
-    let nulls = asks_for_nulls(wanted);
+    let nulls = wanted.asks_for_nulls();
     let (column, _) = ships.store.require(Role::Date)?;
     if matches!(column.kind(), DataType::Timestamp(..)) && instants(wanted) {
         let condition = Condition::new(name, column.kind(), wanted)?;
@@ -130,16 +136,16 @@ fn by_day(ships: &Shipments, name: &str, wanted: &Wanted, progress: &Progress) -
         }
         return Ok(ships.subset(rows));
     }
-    let wanted = spans(wanted, |l| moments::range(name, &DataType::Date32, l), i128::MIN)?;
+    let wanted = spans(name, wanted, |l| moments::range(name, &DataType::Date32, l), i128::MIN)?;
     Ok(keep(ships, |r| if days[r] == NULL_DAY { nulls } else { wanted.contains(days[r].into()) }))
 }
 
 fn instants(wanted: &Wanted) -> bool {
-    let one = |literal: &Literal| matches!(literal, Literal::Instant(_));
-    match wanted {
-        Wanted::AnyOf(list) => list.iter().any(one),
-        Wanted::Between(low, high) => one(low) || one(high),
-    }
+    wanted.literals().any(|literal| match literal {
+        Literal::Instant(_) => true,
+        Literal::Text(text) => text.contains(':'),
+        _ => false,
+    })
 }
 
 /// Anything else by the distinct values it holds.
@@ -155,18 +161,33 @@ fn by_label(ships: &Shipments, name: &str, key: Key, wanted: &Wanted, progress: 
         let texts = cast(&column.labels, &DataType::Utf8View)?;
         let country = matches!(key, Key::Role(role) if role.is_country());
         let wanted = if country { &countries(name, wanted)? } else { wanted };
-        let passed = texts_wanted(name, texts.as_string_view(), matches!(key, Key::Role(Role::Hs)), wanted)?;
+        let by = match key {
+            Key::Role(Role::Hs) => Likeness::Code(None),
+            Key::HsPrefix(digits) => Likeness::Code(Some(digits)),
+            _ => Likeness::Whole,
+        };
+        let passed = texts_wanted(name, texts.as_string_view(), by, wanted)?;
         passed.iter().for_each(|(first, last)| allowed[first..=last].fill(true));
     }
-    allowed[count] = asks_for_nulls(wanted);
+    allowed[count] = wanted.asks_for_nulls();
     Ok(keep(ships, |r| allowed[column.code(r) as usize]))
 }
 
+/// When a text is the one asked for.
+#[derive(Clone, Copy)]
+enum Likeness {
+    /// Where it is the same.
+    Whole,
+    /// Where it begins with it: an HS code, cut to so many digits where a derived key holds it.
+    Code(Option<usize>),
+}
+
 /// Stretches of sorted texts. What begins with a prefix lies together, so that each is found by halving.
-fn texts_wanted(name: &str, texts: &StringViewArray, prefix: bool, wanted: &Wanted) -> Result<Spans<usize>> {
-    let tidy = |literal: &Literal| -> Result<String> {
-        let text = written(name, literal)?;
-        Ok(if prefix { text.replace(['.', ' '], "") } else { text })
+fn texts_wanted(name: &str, texts: &StringViewArray, by: Likeness, wanted: &Wanted) -> Result<Spans<usize>> {
+    let prefix = matches!(by, Likeness::Code(_));
+    let tidy = |literal: &Literal| match by {
+        Likeness::Whole => written(name, literal),
+        Likeness::Code(digits) => code(name, digits, literal),
     };
     let below = |from: usize, test: &dyn Fn(&str) -> bool| {
         let (mut low, mut high) = (from, texts.len());
@@ -185,26 +206,59 @@ fn texts_wanted(name: &str, texts: &StringViewArray, prefix: bool, wanted: &Want
         };
         (after > first).then(|| (first, after - 1))
     };
-    Ok(Spans::new(match wanted {
-        Wanted::AnyOf(list) => {
-            let list = list.iter().filter(|l| **l != Literal::Null).map(tidy).collect::<Result<Vec<String>>>()?;
-            list.iter().filter_map(|text| range(text, Some(text.as_str()))).collect()
+    let mut found = Vec::with_capacity(wanted.0.len());
+    for choice in &wanted.0 {
+        match choice {
+            Choice::One(Literal::Null) => {}
+            Choice::One(literal) => {
+                let text = tidy(literal)?;
+                found.extend(range(&text, Some(&text)));
+            }
+            Choice::Between(low, high) => {
+                let (first, last) = (tidy(low)?, tidy(high)?);
+                if *high == Literal::Null {
+                    found.extend(range(&first, None));
+                } else if first > last && !(prefix && first.starts_with(&last)) {
+                    return Err(reversed(name, &Literal::Text(first), &Literal::Text(last)));
+                } else {
+                    found.extend(range(&first, Some(&last)));
+                }
+            }
         }
-        Wanted::Between(low, high) => {
-            let high = if *high == Literal::Null { None } else { Some(tidy(high)?) };
-            range(&tidy(low)?, high.as_deref()).into_iter().collect()
-        }
-    }))
+    }
+    Ok(Spans::new(found))
+}
+
+/// An HS code or the beginning of one, without its dots.
+fn code(name: &str, digits: Option<usize>, literal: &Literal) -> Result<String> {
+    let text = written(name, literal)?.replace(['.', ' '], "");
+    if matches!(literal, Literal::Number(_)) && text.len() % 2 == 1 && text.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(Error::Argument(format!(
+            "{name}={text}: as a number an HS code has lost the zero in front; write \"0{text}\", or \"{text}\" for all \
+             codes that begin with {text}"
+        )));
+    }
+    match digits {
+        Some(most) if text.chars().count() > most => Err(Error::Argument(format!(
+            "{name}={text:?}: the code is longer than the {most} digits of {name}; write hs={text:?} for all codes that \
+             begin with it"
+        ))),
+        _ => Ok(text),
+    }
 }
 
 /// Countries by any of their codes and names, beside what the column gives that is no country.
 fn countries(name: &str, wanted: &Wanted) -> Result<Wanted> {
-    let Wanted::AnyOf(list) = wanted else { return Ok(wanted.clone()) };
-    let mut all = list.clone();
-    for literal in list.iter().filter(|l| **l != Literal::Null) {
-        all.extend(country::key(&written(name, literal)?).map(|key| Literal::Text(key.into())));
+    let mut all = wanted.clone();
+    for choice in &wanted.0 {
+        if let Choice::One(literal) = choice
+            && *literal != Literal::Null
+        {
+            let key = country::key(&written(name, literal)?);
+            all.0.extend(key.map(|key| Choice::One(Literal::Text(key.into()))));
+        }
     }
-    Ok(Wanted::AnyOf(all))
+    Ok(all)
 }
 
 /// A literal the way a text column holds it.
@@ -245,17 +299,23 @@ mod tests {
             texts.sort();
             texts.dedup();
             let array: StringViewArray = texts.iter().map(|t| Some(t.as_str())).collect();
-            let list = Wanted::AnyOf(asked.iter().map(|t| literal(t)).collect());
-            let found = texts_wanted("t", &array, prefix, &list).unwrap();
+            let by = if prefix { Likeness::Code(None) } else { Likeness::Whole };
+            let list = Wanted(asked.iter().map(|t| Choice::One(literal(t))).collect());
+            let found = texts_wanted("t", &array, by, &list).unwrap();
             for (i, text) in texts.iter().enumerate() {
                 let one = asked.iter().any(|a| if prefix { text.starts_with(a.as_str()) } else { text == a });
                 prop_assert_eq!(found.contains(i), one);
             }
-            let pair = Wanted::Between(literal(&low), high.as_deref().map_or(Literal::Null, literal));
-            let found = texts_wanted("t", &array, prefix, &pair).unwrap();
+            let end = high.as_deref().map_or(Literal::Null, literal);
+            let pair = Wanted(vec![Choice::Between(literal(&low), end)]);
+            let under = |text: &str| high.as_ref().is_none_or(|h| text <= h.as_str() || (prefix && text.starts_with(h.as_str())));
+            if !under(&low) {
+                prop_assert!(texts_wanted("t", &array, by, &pair).is_err());
+                return Ok(());
+            }
+            let found = texts_wanted("t", &array, by, &pair).unwrap();
             for (i, text) in texts.iter().enumerate() {
-                let under = high.as_ref().is_none_or(|h| text <= h || (prefix && text.starts_with(h.as_str())));
-                prop_assert_eq!(found.contains(i), *text >= low && under);
+                prop_assert_eq!(found.contains(i), *text >= low && under(text));
             }
         }
     }

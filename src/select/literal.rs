@@ -2,6 +2,8 @@
 
 use arrow::datatypes::i256;
 
+use crate::error::Result;
+
 /// A value of a condition, before anybody knows what column it meets.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Literal {
@@ -27,12 +29,50 @@ pub struct Instant {
     pub utc: Option<i128>,
 }
 
-#[derive(Clone, Debug)]
-pub enum Wanted {
-    /// Any of these. HS codes are prefixes; a date may be a whole month or year.
-    AnyOf(Vec<Literal>),
+/// One of the things asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Choice {
+    /// Equal to it. HS codes are prefixes; a date may be a whole month or year.
+    One(Literal),
     /// From the first to the second, both included; null leaves that end open.
     Between(Literal, Literal),
+}
+
+/// What a condition asks for: any of these.
+#[derive(Clone, Debug)]
+pub struct Wanted(pub Vec<Choice>);
+
+impl Wanted {
+    pub fn asks_for_nulls(&self) -> bool {
+        self.0.iter().any(|choice| *choice == Choice::One(Literal::Null))
+    }
+
+    /// All values and ends.
+    pub fn literals(&self) -> impl Iterator<Item = &Literal> {
+        self.0
+            .iter()
+            .flat_map(|choice| match choice {
+                Choice::One(literal) => [Some(literal), None],
+                Choice::Between(low, high) => [Some(low), Some(high)],
+            })
+            .flatten()
+    }
+
+    pub fn has_ranges(&self) -> bool {
+        self.0.iter().any(|choice| matches!(choice, Choice::Between(..)))
+    }
+
+    /// The same with other values in their places; nulls stay.
+    pub fn map(&self, change: impl Fn(&Literal) -> Result<Literal>) -> Result<Wanted> {
+        let one = |literal: &Literal| if *literal == Literal::Null { Ok(Literal::Null) } else { change(literal) };
+        let each = self.0.iter().map(|choice| {
+            Ok(match choice {
+                Choice::One(literal) => Choice::One(one(literal)?),
+                Choice::Between(low, high) => Choice::Between(one(low)?, one(high)?),
+            })
+        });
+        Ok(Wanted(each.collect::<Result<_>>()?))
+    }
 }
 
 /// A number exactly as it was written: its decimal digits, and the nearest double.

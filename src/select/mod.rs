@@ -4,7 +4,8 @@ mod condition;
 mod filter;
 mod literal;
 mod moments;
+mod number_text;
 mod spans;
 
 pub use filter::filter;
-pub use literal::{DecimalLiteral, Instant, Literal, Wanted};
+pub use literal::{Choice, DecimalLiteral, Instant, Literal, Wanted};

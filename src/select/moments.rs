@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone,
 use crate::error::{Error, Result};
 use crate::select::condition::words;
 use crate::select::literal::{Instant, Literal};
-use crate::store::Period;
+use crate::store::{Misread, Period};
 
 const SECOND: i128 = 1_000_000_000;
 const DAY: i128 = 86_400 * SECOND;
@@ -62,7 +62,10 @@ fn days(name: &str, literal: &Literal) -> Result<(i32, i32)> {
         Literal::Number(number) => number.text(),
         other => return Err(not_a_date(name, &words(other))),
     };
-    let period = Period::parse(&text).ok_or_else(|| not_a_date(name, &format!("{text:?}")))?;
+    let period = Period::asked(&text).map_err(|why| match why {
+        Misread::NotADate => not_a_date(name, &format!("{text:?}")),
+        Misread::Either(..) => Error::Argument(format!("{name:?} is a date, and {text:?} may be {}", why.choice())),
+    })?;
     Ok((period.first, period.last))
 }
 

@@ -58,7 +58,7 @@ pub use nothing::{is_nothing, is_to_order};
 pub use number::{Decimal, NumberCell, NumberFormat, is_missing, is_number, parse_number};
 pub use numeric::{NOT_A_NUMBER, doubles, nullable};
 pub use original::Original;
-pub use period::{Every, Period, iso};
+pub use period::{Every, Misread, Period, iso};
 pub use plain::{Plain, plain};
 pub use rates::Rates;
 pub use role::{Role, RoleKind};

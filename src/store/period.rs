@@ -5,6 +5,7 @@ pub use super::calendar::iso;
 use chrono::{Datelike, Months, NaiveDate};
 
 use super::calendar::{EPOCH_CE, Grain, naive};
+use super::date::DateOrder;
 use crate::error::Error;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,6 +22,24 @@ pub enum Every {
 pub struct Period {
     pub first: i32,
     pub last: i32,
+}
+
+/// Why a text is no period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misread {
+    NotADate,
+    /// `3/1/2023`: two days that it may be.
+    Either(i32, i32),
+}
+
+impl Misread {
+    /// The days between which nothing decides, for errors.
+    pub fn choice(self) -> String {
+        match self {
+            Misread::NotADate => String::new(),
+            Misread::Either(one, other) => format!("{} or {}; write one of these", iso(one), iso(other)),
+        }
+    }
 }
 
 fn number(date: NaiveDate) -> i32 {
@@ -153,7 +172,28 @@ impl Period {
 
     /// Reads `2023`, `2023-Q2`, `2023Q2`, `2023-03` or `2023-03-01` as the days it covers.
     pub fn parse(text: &str) -> Option<Period> {
-        let (first, grain) = super::date::read(text, &super::digits::DateFormat::default())?.ok()?;
+        Period::asked(text).ok()
+    }
+
+    /// The same, and why it cannot be read. There is no column here to say which number is the day.
+    pub fn asked(text: &str) -> Result<Period, Misread> {
+        let mut format = super::digits::DateFormat::default();
+        if let Some((a, b)) = super::date_words::doubtful(text) {
+            let read = |order| {
+                format.order = order;
+                Period::by_format(text, &format)
+            };
+            let [day_first, month_first] = [DateOrder::DayFirst, DateOrder::MonthFirst].map(read);
+            return match (day_first, month_first) {
+                (Some(one), Some(other)) if a != b => Err(Misread::Either(one.first, other.first)),
+                (one, other) => one.or(other).ok_or(Misread::NotADate),
+            };
+        }
+        Period::by_format(text, &format).ok_or(Misread::NotADate)
+    }
+
+    fn by_format(text: &str, format: &super::digits::DateFormat) -> Option<Period> {
+        let (first, grain) = super::date::read(text, format)?.ok()?;
         let every = match grain {
             Grain::Year => Every::Year,
             Grain::Quarter => Every::Quarter,
@@ -166,8 +206,13 @@ impl Period {
     /// From the first day of one text to the last day of another. `name` is used in errors.
     pub fn window(name: &str, first: &str, last: &str) -> Result<Period, Error> {
         let read = |text: &str| {
-            Period::parse(text).ok_or_else(|| {
-                Error::Argument(format!("{name}={text:?} is not a date; write 2023, 2023-Q2, 2023-03 or 2023-03-01"))
+            Period::asked(text).map_err(|why| {
+                Error::Argument(match why {
+                    Misread::NotADate => {
+                        format!("{name}={text:?} is not a date; write 2023, 2023-Q2, 2023-03 or 2023-03-01")
+                    }
+                    Misread::Either(..) => format!("{name}={text:?} may be {}", why.choice()),
+                })
             })
         };
         let (a, b) = (read(first)?, read(last)?);
@@ -214,5 +259,10 @@ mod tests {
         assert_eq!(window("202352"), pair("2023-01-01", "2023-12-31"));
         assert_eq!(window("soon"), None);
         assert_eq!(window("2301"), None);
+        assert_eq!(window("01.03.2023"), pair("2023-03-01", "2023-03-01"));
+        assert_eq!(window("3 March 2023"), window("2023-03-03"));
+        assert_eq!(window("3/25/2023"), window("25/3/2023"));
+        assert_eq!(Period::asked("3/1/2023"), Err(Misread::Either(day("2023-01-03"), day("2023-03-01"))));
+        assert_eq!(window("3/3/2023"), pair("2023-03-03", "2023-03-03"));
     }
 }

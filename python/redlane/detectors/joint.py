@@ -110,7 +110,7 @@ class Ecod(Detector):
     --------
     >>> import redlane as rl
     >>> ships = rl.samples.shipments(20_000).ships
-    >>> detector = rl.Ecod().fit(ships.where(date=(None, "2022")))
+    >>> detector = rl.Ecod().fit(ships.where(date=rl.between(None, "2022")))
     >>> len(detector.score(ships)) == len(ships)
     True
 

@@ -8,6 +8,7 @@ import numbers
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from redlane._conditions import Between, window_ends
 from redlane.errors import ArgumentError
 from redlane.shipments import day_text
 
@@ -25,6 +26,8 @@ def plain(name: str, value: Any) -> Any:
         return bool(value)
     if getattr(value, "ndim", 1) == 0 and kind == "M":
         return str(value)[:10]
+    if isinstance(value, Between):
+        return [day_text(end) for end in window_ends(name, value)]
     if isinstance(value, datetime.date):
         return day_text(value)
     if isinstance(value, numbers.Integral):

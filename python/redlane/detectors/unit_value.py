@@ -80,7 +80,7 @@ class UnitValue(Detector):
     >>> scores = rl.UnitValue(by=("hs6",), backoff=(("hs4",),)).fit_score(ships)
     >>> len(scores) == len(ships)
     True
-    >>> history, new = ships.where(date=(None, "2022")), ships.where(year="2023")
+    >>> history, new = ships.where(date=rl.between(None, "2022")), ships.where(year="2023")
     >>> detector = rl.UnitValue().fit(history)
     >>> len(detector.score(new)) == len(new)
     True
