@@ -1,4 +1,7 @@
-"""Reading shipment records, and what can be asked of them."""
+"""Shipments in memory, and their methods.
+
+This file is longer than others: most of it documents the methods of one class.
+"""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ use arrow::datatypes::*;
 
 use crate::error::{Error, Result};
 use crate::select::literal::{Choice, DecimalLiteral, Literal, Wanted};
-use crate::select::moments;
+use crate::select::moments::{self, words};
 use crate::select::number_text::{NumberMisread, read_number};
 use crate::select::spans::Spans;
 use crate::stats::encode;
@@ -249,19 +249,5 @@ fn truth(name: &str, literal: &Literal) -> Result<(i128, i128)> {
             "{name:?} holds true and false, and {} is neither; write True or False",
             words(other)
         ))),
-    }
-}
-
-/// A literal in an error.
-pub fn words(literal: &Literal) -> String {
-    match literal {
-        Literal::Null => "None".into(),
-        Literal::Text(text) => format!("{text:?}"),
-        Literal::Truth(truth) => (if *truth { "True" } else { "False" }).into(),
-        Literal::Number(number) => number.text(),
-        Literal::Day(day) => crate::store::iso(*day),
-        Literal::Instant(instant) => moments::show(*instant),
-        Literal::Length(_) => "a length of time".into(),
-        Literal::Clock(_) => "a time of day".into(),
     }
 }

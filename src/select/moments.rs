@@ -5,7 +5,6 @@ use arrow::datatypes::{DataType, TimeUnit};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Timelike};
 
 use crate::error::{Error, Result};
-use crate::select::condition::words;
 use crate::select::literal::{Instant, Literal};
 use crate::store::{Misread, Period};
 
@@ -166,6 +165,20 @@ pub fn show(instant: Instant) -> String {
     let seconds = i64::try_from(instant.wall.div_euclid(SECOND)).unwrap_or(0);
     let part = instant.wall.rem_euclid(SECOND) as u32;
     DateTime::from_timestamp(seconds, part).map_or("the time given".into(), |at| at.naive_utc().to_string())
+}
+
+/// A literal in an error.
+pub fn words(literal: &Literal) -> String {
+    match literal {
+        Literal::Null => "None".into(),
+        Literal::Text(text) => format!("{text:?}"),
+        Literal::Truth(truth) => (if *truth { "True" } else { "False" }).into(),
+        Literal::Number(number) => number.text(),
+        Literal::Day(day) => crate::store::iso(*day),
+        Literal::Instant(instant) => show(*instant),
+        Literal::Length(_) => "a length of time".into(),
+        Literal::Clock(_) => "a time of day".into(),
+    }
 }
 
 #[cfg(test)]

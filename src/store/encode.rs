@@ -16,23 +16,15 @@ use crate::progress::Progress;
 mod local;
 mod numbers;
 mod rank;
+mod runs;
 mod views;
 
 use local::{Local, NULL, Value};
 use rank::rank;
+use runs::{CHECK_INTERVAL, Piece, apply_ranks, number_runs};
 use views::Places;
 
 pub use numbers::counted;
-
-/// Rows between two looks at the stop flag.
-const CHECK_INTERVAL: usize = 1 << 18;
-
-/// A stretch of rows of one chunk.
-struct Piece<'a, 'ids> {
-    chunk: &'a dyn Array,
-    start: usize,
-    ids: &'ids mut [u32],
-}
 
 /// Encodes the chunks of one column.
 pub fn encode(chunks: &[ArrayRef], progress: &Progress) -> Result<Codes> {
@@ -65,70 +57,6 @@ pub fn encode(chunks: &[ArrayRef], progress: &Progress) -> Result<Codes> {
 
 pub fn is_text(kind: &DataType) -> bool {
     matches!(kind, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
-}
-
-/// Local numbers of all rows, the rows of each run, and each run's values by number.
-type Numbered<'a> = (Vec<u32>, Vec<usize>, Vec<Vec<Value<'a>>>);
-
-/// Splits the rows of all chunks into about as many runs of pieces as there are threads, numbers
-/// each run on its own and returns the local numbers with the values they stand for.
-fn number_runs<'a, F>(chunks: &'a [ArrayRef], progress: &Progress, number: F) -> Result<Numbered<'a>>
-where
-    F: Fn(&mut Local<'a>, &'a dyn Array, usize, &mut [u32]) + Sync,
-{
-    let rows: usize = chunks.iter().map(|c| c.len()).sum();
-    let threads = rayon::current_num_threads();
-    let share = rows.div_ceil(threads).max(1 << 16);
-    let mut ids = vec![NULL; rows];
-    let mut runs: Vec<Vec<Piece>> = vec![Vec::new()];
-    let mut sizes = vec![0usize];
-    let mut rest = &mut ids[..];
-    for chunk in chunks {
-        let mut start = 0;
-        while start < chunk.len() {
-            let last = sizes.len() - 1;
-            if sizes[last] == share {
-                runs.push(Vec::new());
-                sizes.push(0);
-                continue;
-            }
-            let length = (chunk.len() - start).min(share - sizes[last]).min(CHECK_INTERVAL);
-            let (head, tail) = rest.split_at_mut(length);
-            rest = tail;
-            runs[last].push(Piece { chunk: chunk.as_ref(), start, ids: head });
-            sizes[last] += length;
-            start += length;
-        }
-    }
-    let values: Result<Vec<_>> = runs
-        .into_par_iter()
-        .map(|run| {
-            let mut local = Local::new();
-            for piece in run {
-                progress.check()?;
-                number(&mut local, piece.chunk, piece.start, piece.ids);
-            }
-            let mut values = local.values;
-            values.shrink_to_fit(); // they may be as many as the rows
-            Ok(values)
-        })
-        .collect();
-    Ok((ids, sizes, values?))
-}
-
-fn apply_ranks(ids: &mut [u32], sizes: &[usize], maps: &[Vec<u32>], null: u32) {
-    let mut rest = ids;
-    let mut work = Vec::new();
-    for (&size, map) in sizes.iter().zip(maps) {
-        let (head, tail) = rest.split_at_mut(size);
-        rest = tail;
-        work.push((head, map));
-    }
-    work.into_par_iter().for_each(|(ids, map)| {
-        for id in ids {
-            *id = map.get(*id as usize).copied().unwrap_or(null);
-        }
-    });
 }
 
 fn texts(chunks: &[ArrayRef], progress: &Progress) -> Result<Codes> {

@@ -6,34 +6,18 @@ use rayon::prelude::*;
 
 use super::codes::Codes;
 use super::codes::label_texts;
-use super::country::CountryFormat;
 use super::date::Grain;
 use super::days::{self, Wider};
 use super::fault::{Fault, Repair};
-use super::hs::{LostZeros, Stored};
+use super::hs::Stored;
 use super::memory::Store;
 use super::period::Every;
 use super::role::{Role, RoleKind};
+use super::role_reading::RoleReading;
 use super::{direction, nothing};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::store::{country, hs};
-
-/// The codes of a role, the cells that could not be read, the corrected cells, and the format.
-#[derive(Clone)]
-pub struct RoleReading {
-    pub codes: Arc<Codes>,
-    pub faults: Vec<(u32, &'static str)>,
-    pub repairs: Vec<(u32, &'static str)>,
-    pub lost_zeros: Option<LostZeros>,
-    pub countries: Option<CountryFormat>,
-}
-
-impl RoleReading {
-    fn of(codes: Arc<Codes>) -> RoleReading {
-        RoleReading { codes, faults: Vec::new(), repairs: Vec::new(), lost_zeros: None, countries: None }
-    }
-}
 
 impl Store {
     /// A text, HS, country or side role as codes of normalised texts.

@@ -10,7 +10,7 @@ from redlane import _core
 from redlane.detectors.parameters import plain
 from redlane.errors import ArgumentError, NotFittedError
 from redlane.progress import Report, reporting
-from redlane.shipments import Shipments
+from redlane.shipments import Shipments, shipments_of
 from redlane.table import Table
 
 if TYPE_CHECKING:
@@ -96,19 +96,20 @@ class Detector:
 
     def fit(self, ships: Shipments, y: Any = None, *, progress: bool | Report | None = None) -> Self:
         """Learn from shipments; `y` is there for scikit-learn and not looked at."""
-        settings = self._settings()
+        core, settings = shipments_of(ships, "ships")._core, self._settings()
         with reporting(progress) as report:
-            self._fit = settings.fit(ships._core, report)
+            self._fit = settings.fit(core, report)
         return self
 
     def score(self, ships: Shipments, *, progress: bool | Report | None = None) -> Table:
         """Score shipments by what was fitted; they need not be those that were fitted."""
-        return Table._of(self._scores(ships, progress).table(), ships._files)
+        return Table._of(self._scores(ships, progress).table(), shipments_of(ships, "ships")._files)
 
     def fit_score(self, ships: Shipments, *, progress: bool | Report | None = None) -> Table:
         """Fit and score the same shipments."""
+        core, settings = shipments_of(ships, "ships")._core, self._settings()
         with reporting(progress) as report:
-            self._fit, scores = self._settings().fit_score(ships._core, report)
+            self._fit, scores = settings.fit_score(core, report)
         return Table._of(scores.table(), ships._files)
 
     def score_samples(self, ships: Shipments) -> NDArray[np.float64]:
@@ -164,25 +165,29 @@ class Detector:
         """Fit, then `predict` the same shipments."""
         return self.fit(ships).predict(ships, fdr=fdr)
 
-    def state(self) -> Table:
+    def state(self, *, progress: bool | Report | None = None) -> Table:
         """What was fitted, as a table: enough to restore the fit and to merge it with others.
 
         The column `fitted_by` says the detector, its parameters and the version of the state.
         """
-        return Table(self._fitted().state())
+        fitted = self._fitted()
+        with reporting(progress) as report:
+            return Table(fitted.state(report))
 
     @classmethod
-    def from_state(cls, state: Any, **params: Any) -> Self:
+    def from_state(cls, state: Any, *, progress: bool | Report | None = None, **params: Any) -> Self:
         """A fitted detector from the table that `state` returned.
 
         The state knows its parameters; those that are passed must be the same. A state that has lost its column
         `fitted_by` takes the parameters that are passed, or their defaults.
         """
         made = cls(**{**cls._fitted_by(state), **params})
-        made._fit = made._settings().restore([state])
+        settings = made._settings()
+        with reporting(progress) as report:
+            made._fit = settings.restore([state], report)
         return made
 
-    def merge(self, other: Self) -> Self:
+    def merge(self, other: Self, *, progress: bool | Report | None = None) -> Self:
         """The detector fitted on the data of both; the data must have no records in common.
 
         The result has the same bits as a fit on all the data at once, in whatever order fits are merged.
@@ -194,7 +199,8 @@ class Detector:
             both = f"{self!r} and {other!r}"
             raise ArgumentError(f"only detectors of one kind with the same parameters can be merged, not {both}")
         made = type(self)(**self.get_params())
-        made._fit = settings.restore([self.state(), other.state()])
+        with reporting(progress) as report:
+            made._fit = settings.restore([self.state(), other.state()], report)
         return made
 
     @classmethod
@@ -229,9 +235,9 @@ class Detector:
         return self._fit
 
     def _scores(self, ships: Shipments, progress: bool | Report | None = None) -> _core.Scores:
-        fitted = self._fitted()
+        core, fitted = shipments_of(ships, "ships")._core, self._fitted()
         with reporting(progress) as report:
-            return fitted.score(ships._core, report)
+            return fitted.score(core, report)
 
     def _screen(
         self, ships: Shipments, history: Shipments | None, progress: bool | Report | None = None

@@ -10,7 +10,9 @@ use arrow::array::{
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, Float64Type, Int64Type, UInt64Type, i256};
 
-use super::{Numbered, Value, apply_ranks, number_runs, rank};
+use super::local::Value;
+use super::rank;
+use super::runs::{Numbered, apply_ranks, number_runs};
 use crate::error::Result;
 use crate::progress::Progress;
 use crate::stats;

@@ -6,7 +6,7 @@ use arrow::array::{Array, ArrayRef, AsArray, StringViewArray};
 use arrow::buffer::Buffer;
 use arrow::datatypes::DataType;
 
-use super::Value;
+use super::local::Value;
 use crate::error::Result;
 
 /// The byte buffers of a column, sorted by address.
