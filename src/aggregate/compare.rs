@@ -28,22 +28,22 @@ pub struct Comparison<'a> {
 /// The measure of a group in both windows.
 type Pair = (Option<f64>, Option<f64>);
 
-pub fn compare(ships: &Shipments, ask: &Comparison, progress: &Progress) -> Result<RecordBatch> {
+pub fn compare(ships: &Shipments, comparison: &Comparison, progress: &Progress) -> Result<RecordBatch> {
     let store = &ships.store;
-    let keys = resolve(store, ask.by)?;
+    let keys = resolve(store, comparison.by)?;
     if let Some((place, _)) = period_key(&keys) {
         return Err(Error::Argument(format!(
             "by cannot hold the period {:?}: the two windows are the periods compared",
-            ask.by[place]
+            comparison.by[place]
         )));
     }
-    let measure = Measure::parse(store, ask.measure)?;
+    let measure = Measure::parse(store, comparison.measure)?;
     progress.begin("comparing", 0);
-    let (index, pairs) = windows(ships, &keys, &measure, ask, progress)?;
+    let (index, pairs) = windows(ships, &keys, &measure, comparison, progress)?;
     progress.check()?;
     let mut columns: Vec<(String, ArrayRef)> = Vec::new();
     let packed: Vec<u128> = pairs.keys().copied().collect();
-    for (k, name) in ask.by.iter().enumerate() {
+    for (k, name) in comparison.by.iter().enumerate() {
         columns
             .push((name.clone(), index.keys.labels_of(k, packed.iter().map(|&p| index.keys.code_of(p, k)).collect())?));
     }
@@ -70,7 +70,7 @@ pub fn compare(ships: &Shipments, ask: &Comparison, progress: &Progress) -> Resu
     put("growth_dhs", pairs.values().map(dhs).collect());
     put("share_base", share(&base));
     put("share_current", share(&current));
-    if let Some((reference, chosen)) = ask.against {
+    if let Some((reference, chosen)) = comparison.against {
         let mut kept: Vec<usize> = Vec::new();
         for (k, key) in keys.iter().enumerate() {
             let fixed = chosen.iter().map(|name| Key::named(store, name)).collect::<Result<Vec<_>>>()?;
@@ -79,12 +79,12 @@ pub fn compare(ships: &Shipments, ask: &Comparison, progress: &Progress) -> Resu
             }
         }
         let fewer: Vec<Key> = kept.iter().map(|&k| keys[k]).collect();
-        let (other, there) = windows(reference, &fewer, &measure, ask, progress)?;
+        let (other, there) = windows(reference, &fewer, &measure, comparison, progress)?;
         let there: BTreeMap<Vec<u32>, Pair> = there
             .into_iter()
             .map(|(p, pair)| ((0..fewer.len()).map(|k| other.keys.code_of(p, k)).collect(), pair))
             .collect();
-        let empty = if measure.ask.additive() { (Some(0.0), Some(0.0)) } else { (None, None) };
+        let empty = if measure.kind.additive() { (Some(0.0), Some(0.0)) } else { (None, None) };
         let found: Vec<Pair> = packed
             .iter()
             .map(|&p| {
@@ -107,7 +107,7 @@ fn windows(
     ships: &Shipments,
     keys: &[Key],
     measure: &Measure,
-    ask: &Comparison,
+    comparison: &Comparison,
     progress: &Progress,
 ) -> Result<(GroupIndex, BTreeMap<u128, Pair>)> {
     let days = ships.store.days(progress)?;
@@ -115,10 +115,10 @@ fn windows(
         let rows = ships.rows.iter().filter(|&r| window.contains(days[r])).map(|r| r as u32);
         ships.subset(rows.collect())
     };
-    let empty = if measure.ask.additive() { Some(0.0) } else { None };
+    let empty = if measure.kind.additive() { Some(0.0) } else { None };
     let mut pairs: BTreeMap<u128, Pair> = BTreeMap::new();
     let mut last = None;
-    for (window, side) in [(ask.base, 0), (ask.current, 1)] {
+    for (window, side) in [(comparison.base, 0), (comparison.current, 1)] {
         let part = within(window);
         let index = GroupIndex::build(&part, keys, progress)?;
         let values = compute(&index, &part, std::slice::from_ref(measure), true, progress)?;
@@ -137,7 +137,7 @@ fn windows(
     }
     let known = || days.iter().copied().filter(|&d| d != crate::store::NULL_DAY);
     if let (Some(first), Some(end)) = (known().min(), known().max()) {
-        for (name, window) in [("base", ask.base), ("current", ask.current)] {
+        for (name, window) in [("base", comparison.base), ("current", comparison.current)] {
             if window.last < first || window.first > end {
                 return Err(window.outside(name, Period { first, last: end }));
             }

@@ -9,13 +9,13 @@ use arrow::buffer::{NullBuffer, ScalarBuffer};
 use arrow::compute::cast;
 use rayon::prelude::*;
 
-use super::measure::{Ask, Measure, Operand, Stat};
+use super::measure::{Measure, MeasureKind, Operand, Stat};
 use super::statistics::{NONE, Scratch, exactly, herfindahl, is_none, present, statistics};
 use crate::error::Result;
 use crate::group::{GroupIndex, Key, KeyColumn};
 use crate::progress::Progress;
 use crate::stats::exact_sum;
-use crate::store::{Column, NULL_DAY, Role, Shipments, Store, Whole};
+use crate::store::{Column, NULL_DAY, Role, ScaledIntegers, Shipments, Store};
 
 /// Rows worked on at a time: their values stay in the cache.
 const CHUNK_ROWS: usize = 1 << 14;
@@ -59,7 +59,7 @@ impl Numbers {
 }
 
 /// One pass over the groups: which results it fills.
-enum Task {
+enum Pass {
     Stats {
         numbers: Numbers,
         stats: Vec<(usize, Stat)>,
@@ -67,7 +67,7 @@ enum Task {
     /// Sums, means and extremes of numbers that doubles would round; `known` is NaN for null.
     Exact {
         known: ScalarBuffer<f64>,
-        whole: Arc<Whole>,
+        whole: Arc<ScaledIntegers>,
         stats: Vec<(usize, Stat)>,
     },
     Ratio {
@@ -95,22 +95,22 @@ fn source(store: &Store, operand: Operand) -> Option<&Column> {
     }
 }
 
-fn tasks(ships: &Shipments, plan: &[Measure], exact: bool, progress: &Progress) -> Result<Vec<Task>> {
-    let mut tasks = Vec::new();
+fn passes(ships: &Shipments, plan: &[Measure], exact: bool, progress: &Progress) -> Result<Vec<Pass>> {
+    let mut passes = Vec::new();
     let mut operands: Vec<(Operand, Vec<(usize, Stat)>)> = Vec::new();
     let numbers = |role| ships.store.role_numbers(role, progress);
     let load = |key: Key| key.load(&ships.store, progress);
     for (at, measure) in plan.iter().enumerate() {
-        match measure.ask {
-            Ask::Shipments => {}
-            Ask::Stat(operand, stat) => match operands.iter_mut().find(|(o, _)| *o == operand) {
+        match measure.kind {
+            MeasureKind::Shipments => {}
+            MeasureKind::Stat(operand, stat) => match operands.iter_mut().find(|(o, _)| *o == operand) {
                 Some((_, stats)) => stats.push((at, stat)),
                 None => operands.push((operand, vec![(at, stat)])),
             },
-            Ask::Distinct(key) => tasks.push(Task::Distinct { key: load(key)?, at }),
-            Ask::Hhi(key) => tasks.push(Task::Hhi { key: load(key)?, value: numbers(Role::Value)?, at }),
-            Ask::UnitValue => {
-                tasks.push(Task::Ratio { over: numbers(Role::Value)?, under: numbers(Role::NetWeight)?, at });
+            MeasureKind::Distinct(key) => passes.push(Pass::Distinct { key: load(key)?, at }),
+            MeasureKind::Hhi(key) => passes.push(Pass::Hhi { key: load(key)?, value: numbers(Role::Value)?, at }),
+            MeasureKind::UnitValue => {
+                passes.push(Pass::Ratio { over: numbers(Role::Value)?, under: numbers(Role::NetWeight)?, at });
             }
         }
     }
@@ -120,14 +120,14 @@ fn tasks(ships: &Shipments, plan: &[Measure], exact: bool, progress: &Progress) 
         let whole = column.map_or(Ok(None), |column| column.whole(progress))?;
         if let (Numbers::Plain(known), Some(whole)) = (&numbers, whole) {
             let (these, rest) = stats.into_iter().partition(|(_, stat)| stat.adds_or_compares());
-            tasks.push(Task::Exact { known: known.clone(), whole, stats: these });
+            passes.push(Pass::Exact { known: known.clone(), whole, stats: these });
             stats = rest;
         }
         if !stats.is_empty() {
-            tasks.push(Task::Stats { numbers, stats });
+            passes.push(Pass::Stats { numbers, stats });
         }
     }
-    Ok(tasks)
+    Ok(passes)
 }
 
 /// The measures of every group, a column each. Unless `exact`, every measure but a count is taken of doubles
@@ -139,23 +139,25 @@ pub fn compute(
     exact: bool,
     progress: &Progress,
 ) -> Result<Vec<ArrayRef>> {
-    let tasks = tasks(ships, plan, exact, progress)?;
+    let passes = passes(ships, plan, exact, progress)?;
     let groups = index.groups();
     let mut results: Vec<Vec<f64>> =
-        plan.iter().map(|m| if m.ask == Ask::Shipments { Vec::new() } else { vec![0.0; groups] }).collect();
+        plan.iter().map(|m| if m.kind == MeasureKind::Shipments { Vec::new() } else { vec![0.0; groups] }).collect();
     let chunks = index.group_chunks(CHUNK_ROWS);
     let slices = split(&mut results, &chunks);
     chunks.into_par_iter().zip(slices).try_for_each_init(Scratch::default, |scratch, (chunk, mut out)| {
         progress.check()?;
-        for task in &tasks {
-            task.run(index, chunk.clone(), scratch, &mut out);
+        for pass in &passes {
+            pass.run(index, chunk.clone(), scratch, &mut out);
         }
         Ok::<(), crate::Error>(())
     })?;
     plan.iter()
         .zip(results)
-        .map(|(measure, result)| match measure.ask {
-            Ask::Stat(operand, Stat::Min | Stat::Max) if exact => extremes(&ships.store, operand, result, progress),
+        .map(|(measure, result)| match measure.kind {
+            MeasureKind::Stat(operand, Stat::Min | Stat::Max) if exact => {
+                extremes(&ships.store, operand, result, progress)
+            }
             _ => Ok(column(index, measure, result)),
         })
         .collect()
@@ -196,13 +198,15 @@ fn split<'a>(results: &'a mut [Vec<f64>], chunks: &[Range<usize>]) -> Vec<Vec<&'
 }
 
 fn column(index: &GroupIndex, measure: &Measure, result: Vec<f64>) -> ArrayRef {
-    match measure.ask {
-        Ask::Shipments => {
+    match measure.kind {
+        MeasureKind::Shipments => {
             let counts: Vec<i64> = index.starts.windows(2).map(|w| i64::from(w[1] - w[0])).collect();
             Arc::new(Int64Array::from(counts))
         }
-        Ask::Distinct(_) => Arc::new(Int64Array::from(result.into_iter().map(|v| v as i64).collect::<Vec<_>>())),
-        Ask::Stat(Operand::Days, _) => days(result),
+        MeasureKind::Distinct(_) => {
+            Arc::new(Int64Array::from(result.into_iter().map(|v| v as i64).collect::<Vec<_>>()))
+        }
+        MeasureKind::Stat(Operand::Days, _) => days(result),
         _ => doubles(result),
     }
 }
@@ -218,7 +222,7 @@ fn doubles(result: Vec<f64>) -> ArrayRef {
     Arc::new(Float64Array::new(result.into(), nulls))
 }
 
-impl Task {
+impl Pass {
     fn run(&self, index: &GroupIndex, chunk: Range<usize>, scratch: &mut Scratch, out: &mut [&mut [f64]]) {
         let begin = index.starts[chunk.start] as usize;
         let rows = &index.order[begin..index.starts[chunk.end] as usize];
@@ -226,7 +230,7 @@ impl Task {
             chunk.clone().map(|g| index.starts[g] as usize - begin..index.starts[g + 1] as usize - begin).enumerate()
         };
         match self {
-            Task::Stats { numbers, stats } => {
+            Pass::Stats { numbers, stats } => {
                 let mut gathered = std::mem::take(&mut scratch.gathered);
                 numbers.gather(rows, &mut gathered);
                 if let [(at, Stat::Sum)] = stats[..] {
@@ -250,13 +254,13 @@ impl Task {
                 }
                 scratch.gathered = gathered;
             }
-            Task::Exact { known, whole, stats } => {
+            Pass::Exact { known, whole, stats } => {
                 for (i, range) in groups() {
                     let rows = rows[range].iter().map(|&r| r as usize).filter(|&r| !known[r].is_nan());
                     exactly(rows, whole, stats, |at, value| out[at][i] = value);
                 }
             }
-            Task::Ratio { over, under, at } => {
+            Pass::Ratio { over, under, at } => {
                 for (i, range) in groups() {
                     let (a, b) = (&mut scratch.gathered, &mut scratch.second);
                     a.clear();
@@ -273,7 +277,7 @@ impl Task {
                     out[*at][i] = if below == 0.0 { NONE } else { exact_sum(a) / below + 0.0 };
                 }
             }
-            Task::Distinct { key, at } => {
+            Pass::Distinct { key, at } => {
                 for (i, range) in groups() {
                     scratch.codes.clear();
                     scratch.codes.extend(rows[range].iter().map(|&r| key.code(r as usize)));
@@ -283,7 +287,7 @@ impl Task {
                     out[*at][i] = (scratch.codes.len() - usize::from(null)) as f64;
                 }
             }
-            Task::Hhi { key, value, at } => {
+            Pass::Hhi { key, value, at } => {
                 for (i, range) in groups() {
                     scratch.pairs.clear();
                     let pairs = rows[range].iter().map(|&r| (key.code(r as usize), value[r as usize]));

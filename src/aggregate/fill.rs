@@ -149,7 +149,7 @@ pub fn complete(
     for (measure, array) in plan.iter().zip(arrays) {
         progress.check()?;
         let mut taken = take(array, &groups, None)?;
-        if measure.ask.additive() {
+        if measure.kind.additive() {
             taken = zeros(&taken, &groups);
         }
         columns.push((measure.name.clone(), taken));

@@ -67,7 +67,7 @@ pub enum Operand {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ask {
+pub enum MeasureKind {
     Shipments,
     Stat(Operand, Stat),
     Distinct(Key),
@@ -77,21 +77,21 @@ pub enum Ask {
     UnitValue,
 }
 
-impl Ask {
+impl MeasureKind {
     /// Whether an empty period counts as zero.
     pub fn additive(self) -> bool {
-        matches!(self, Ask::Shipments | Ask::Stat(_, Stat::Sum) | Ask::Distinct(_))
+        matches!(self, MeasureKind::Shipments | MeasureKind::Stat(_, Stat::Sum) | MeasureKind::Distinct(_))
     }
 
     pub fn counts(self) -> bool {
-        matches!(self, Ask::Shipments | Ask::Distinct(_))
+        matches!(self, MeasureKind::Shipments | MeasureKind::Distinct(_))
     }
 }
 
 #[derive(Clone, Debug)]
 pub struct Measure {
     pub name: String,
-    pub ask: Ask,
+    pub kind: MeasureKind,
 }
 
 pub fn plan(store: &Store, names: &[String]) -> Result<Vec<Measure>> {
@@ -104,27 +104,27 @@ pub fn plan(store: &Store, names: &[String]) -> Result<Vec<Measure>> {
 impl Measure {
     pub fn parse(store: &Store, name: &str) -> Result<Measure> {
         if name == "shipments" {
-            return Ok(Measure { name: name.into(), ask: Ask::Shipments });
+            return Ok(Measure { name: name.into(), kind: MeasureKind::Shipments });
         }
         // A column name with a dot takes precedence over a statistic.
         if Role::named(name).is_some() || store.find(name).is_some() {
-            let ask = Ask::Stat(operand(store, name, Stat::Sum)?, Stat::Sum);
-            return Ok(Measure { name: name.into(), ask });
+            let kind = MeasureKind::Stat(operand(store, name, Stat::Sum)?, Stat::Sum);
+            return Ok(Measure { name: name.into(), kind });
         }
         let (base, stat) = name.rsplit_once('.').unwrap_or((name, ""));
         let named = Stat::NAMES.iter().find(|(n, _)| *n == stat).map(|&(_, s)| s);
-        let ask = match (base, stat, named) {
+        let kind = match (base, stat, named) {
             ("unit_value", "", _) => {
                 store.require(Role::Value)?;
                 store.require(Role::NetWeight)?;
-                Ask::UnitValue
+                MeasureKind::UnitValue
             }
-            (_, "distinct", _) => Ask::Distinct(Key::named(store, base)?),
+            (_, "distinct", _) => MeasureKind::Distinct(Key::named(store, base)?),
             (_, "hhi", _) => {
                 store.require(Role::Value)?;
-                Ask::Hhi(Key::named(store, base)?)
+                MeasureKind::Hhi(Key::named(store, base)?)
             }
-            (_, _, Some(stat)) => Ask::Stat(operand(store, base, stat)?, stat),
+            (_, _, Some(stat)) => MeasureKind::Stat(operand(store, base, stat)?, stat),
             (_, "", _) => {
                 // Not a column. The error of the store is used, without the word of the statistic.
                 return Err(match Role::named(base) {
@@ -145,7 +145,7 @@ impl Measure {
             }
         };
         let name = if named == Some(Stat::Sum) { base.to_owned() } else { result_name(base, stat) };
-        Ok(Measure { name, ask })
+        Ok(Measure { name, kind })
     }
 }
 

@@ -16,8 +16,8 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
 
 pub use compare::{Comparison, compare};
-use measure::{Ask, Operand};
 pub use measure::{Measure, Stat};
+use measure::{MeasureKind, Operand};
 pub use summary::{fault_table, repair_table, summary, total_table};
 
 use crate::error::{Error, Result};
@@ -75,9 +75,9 @@ pub fn measured(
 
 /// The numbers of a sum, row by row; `None` for any other measure.
 pub fn summands(ships: &Shipments, measure: &Measure, progress: &Progress) -> Result<Option<ScalarBuffer<f64>>> {
-    Ok(match measure.ask {
-        Ask::Stat(Operand::Role(role), Stat::Sum) => Some(ships.store.role_numbers(role, progress)?),
-        Ask::Stat(Operand::Column(column), Stat::Sum) => {
+    Ok(match measure.kind {
+        MeasureKind::Stat(Operand::Role(role), Stat::Sum) => Some(ships.store.role_numbers(role, progress)?),
+        MeasureKind::Stat(Operand::Column(column), Stat::Sum) => {
             Some(ships.store.columns[column].numbers(progress)?.values.clone())
         }
         _ => None,

@@ -2,7 +2,7 @@
 
 use super::measure::Stat;
 use crate::stats::{OrderStatistics, encode, exact_sum, exact_sum_where};
-use crate::store::Whole;
+use crate::store::ScaledIntegers;
 
 /// Marks a null result while results are plain doubles; a payload that no arithmetic produces.
 pub const NONE: f64 = f64::from_bits(0x7ff8_7265_646c_616e);
@@ -31,7 +31,7 @@ pub fn present(values: &[f64], out: &mut Vec<f64>) {
 /// Statistics of whole numbers; an extreme is told by its row.
 pub fn exactly(
     rows: impl Iterator<Item = usize> + Clone,
-    whole: &Whole,
+    whole: &ScaledIntegers,
     stats: &[(usize, Stat)],
     mut put: impl FnMut(usize, f64),
 ) {

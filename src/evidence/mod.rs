@@ -5,5 +5,5 @@ mod scores;
 mod verdicts;
 pub mod wording;
 
-pub use scores::{Account, Column, SHARE, ScoreColumn, ScoreTable, Scores, SharedScores, any_nan};
+pub use scores::{Account, Column, PARALLEL_ROWS, ScoreColumn, ScoreTable, Scores, SharedScores, any_nan};
 pub use verdicts::{Cautions, Evidence, Reader, Verdicts, direction};

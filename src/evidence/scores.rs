@@ -56,7 +56,7 @@ pub struct Account {
 pub type SharedScores = Arc<dyn Scores>;
 
 /// A column with fewer rows is not divided over threads.
-pub const SHARE: usize = 1 << 12;
+pub const PARALLEL_ROWS: usize = 1 << 12;
 
 /// The scores of a detector of any kind.
 pub trait Scores: Send + Sync {
@@ -148,5 +148,5 @@ impl TableSource for ScoreTable {
 }
 
 pub fn any_nan(values: &[f64]) -> bool {
-    values.par_chunks(SHARE).any(|part| part.iter().any(|v| v.is_nan()))
+    values.par_chunks(PARALLEL_ROWS).any(|part| part.iter().any(|v| v.is_nan()))
 }

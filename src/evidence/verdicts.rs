@@ -13,7 +13,7 @@ use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field};
 use rayon::prelude::*;
 
-use super::scores::{Account, Column, SHARE, ScoreColumn, Scores, any_nan};
+use super::scores::{Account, Column, PARALLEL_ROWS, ScoreColumn, Scores, any_nan};
 use crate::error::{Error, Result};
 use crate::group::GroupKeys;
 use crate::progress::Progress;
@@ -207,7 +207,7 @@ impl<S: Verdicts> Scores for S {
         if let Some(values) = self.values_directly(column, range.clone(), progress)? {
             return Ok(values);
         }
-        progress.each(range, SHARE, |at| self.value(column, at, &self.verdict(at)))
+        progress.each(range, PARALLEL_ROWS, |at| self.value(column, at, &self.verdict(at)))
     }
 
     fn accounts(&self, subjects: &[usize], progress: &Progress) -> Result<Vec<Account>> {
@@ -236,7 +236,7 @@ impl<S: Verdicts> Scores for S {
 /// The verdicts of a range, in parallel. Stops early if the computation is stopped.
 fn verdicts<S: Verdicts>(scores: &S, range: Range<usize>, progress: &Progress) -> Result<Vec<S::Verdict>> {
     let one = |at: usize| (!progress.stopped()).then(|| scores.verdict(at));
-    let made: Option<Vec<S::Verdict>> = range.into_par_iter().with_min_len(SHARE).map(one).collect();
+    let made: Option<Vec<S::Verdict>> = range.into_par_iter().with_min_len(PARALLEL_ROWS).map(one).collect();
     made.ok_or(Error::Cancelled)
 }
 
@@ -279,7 +279,7 @@ struct Batch<'a, S: Verdicts> {
 
 impl<S: Verdicts> Batch<'_, S> {
     fn each<T: Default + Send>(&self, read: impl Fn(usize, &S::Verdict) -> T + Send + Sync) -> Result<Vec<T>> {
-        self.progress.each(0..self.verdicts.len(), SHARE, |i| read(self.start + i, &self.verdicts[i]))
+        self.progress.each(0..self.verdicts.len(), PARALLEL_ROWS, |i| read(self.start + i, &self.verdicts[i]))
     }
 
     fn extend(

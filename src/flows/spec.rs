@@ -121,8 +121,8 @@ impl FlowSpec {
             starts,
             cells,
             periods,
-            additive: measure.ask.additive(),
-            counts: measure.ask.counts(),
+            additive: measure.kind.additive(),
+            counts: measure.kind.counts(),
             source: Source::Ships(ships.clone(), index, measure, groups_of),
         })
     }

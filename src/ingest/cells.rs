@@ -12,7 +12,7 @@ use hashbrown::HashTable;
 
 use super::encoding;
 use crate::error::Result;
-use crate::store::{Ballot, NumberCell, NumberFormat, Plain, mix, parse_number, plain, short};
+use crate::store::{DecimalVotes, NumberCell, NumberFormat, Plain, mix, parse_number, plain, short};
 
 /// How a column of the file is read.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -162,7 +162,7 @@ pub struct NumberCells {
     /// Text that is not a number is not a fault.
     pub guess: bool,
     /// The votes of the cells on the decimal sign, up to the first clear one.
-    pub ballot: Ballot,
+    pub decimal_votes: DecimalVotes,
     /// Every cell was a plain whole number.
     pub whole: bool,
     /// A cell was not a number, or was a code with a leading zero. The guess was wrong.
@@ -178,7 +178,7 @@ impl NumberCells {
             nulls: 0,
             format,
             guess,
-            ballot: Ballot::default(),
+            decimal_votes: DecimalVotes::default(),
             whole: true,
             broken: false,
             other_sign: 0,
@@ -201,8 +201,8 @@ impl NumberCells {
     }
 
     fn vote(&mut self, text: &[u8]) {
-        if self.ballot.point == 0 && self.ballot.comma == 0 {
-            self.ballot.add(text, 1);
+        if self.decimal_votes.point == 0 && self.decimal_votes.comma == 0 {
+            self.decimal_votes.add(text, 1);
         }
     }
 

@@ -2,10 +2,10 @@
 
 use super::decision::Decision;
 use super::options::Options;
-use super::recipe::{End, How, Recipe};
+use super::recipe::{Derivation, End, Recipe};
 use crate::error::{Error, Result};
 use crate::ingest::words;
-use crate::store::{Assigned, FlowWords, Role, Stated, closest};
+use crate::store::{Assigned, FlowWords, Role, SourceCurrency, closest};
 
 /// The columns from which a date is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub struct Chosen {
     pub m49: bool,
     pub numbers: Vec<usize>,
     /// The currency of the values, if the layout or the column name gives it.
-    pub currency: Stated,
+    pub currency: SourceCurrency,
     /// CIF, FOB, FAS or the customs value, if the layout gives it.
     pub valuation: Option<String>,
     pub notes: Vec<String>,
@@ -67,7 +67,7 @@ impl Chosen {
             hs_digits: None,
             m49: true,
             numbers: Vec::new(),
-            currency: Stated::Open,
+            currency: SourceCurrency::Open,
             valuation: None,
             notes: Vec::new(),
             decisions: Vec::new(),
@@ -130,7 +130,7 @@ impl Chosen {
         let mut all = self.recipes.clone();
         let plain = |role: Role, how| Recipe { role: role.name().to_owned(), factor: 1.0, how };
         if let Some(DateParts { year, month, day }) = self.date_parts {
-            all.push(plain(Role::Date, How::Date { year, month, day }));
+            all.push(plain(Role::Date, Derivation::Date { year, month, day }));
         }
         if let Some(flow) = &self.flow {
             let (reporter, partner) = (flow.reporter.clone(), End::Column(flow.partner));
@@ -138,7 +138,7 @@ impl Chosen {
                 [(Role::Origin, partner.clone(), reporter.clone()), (Role::Destination, reporter, partner)]
             {
                 let words = flow.words.clone();
-                all.push(plain(role, How::Flow { side: flow.side, on_import, on_export, words }));
+                all.push(plain(role, Derivation::Flow { side: flow.side, on_import, on_export, words }));
             }
         }
         all

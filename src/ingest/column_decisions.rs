@@ -3,7 +3,7 @@
 use super::chosen::Chosen;
 use super::decision::Decision;
 use super::options::Options;
-use crate::store::{Ballot, DateOrder, Decimal, NumberFormat, Role, RoleKind, date_spelling};
+use crate::store::{DateOrder, Decimal, DecimalVotes, NumberFormat, Role, RoleKind, date_spelling};
 
 /// Decisions from the first cells of the columns: the decimal sign, the order of day and month, the layout and the
 /// roles.
@@ -19,7 +19,7 @@ pub fn of_columns(
         chosen.roles.iter().filter(|(r, _)| r.kind() == RoleKind::Number).map(|(_, a)| a.column).collect();
     if !numbers.is_empty() {
         all.push(decimal_sign(
-            &numbers.iter().map(|&c| Ballot::of(texts(c).map(str::as_bytes))).collect::<Vec<_>>(),
+            &numbers.iter().map(|&c| DecimalVotes::of(texts(c).map(str::as_bytes))).collect::<Vec<_>>(),
             options,
         ));
     }
@@ -41,7 +41,7 @@ pub fn of_columns(
     all
 }
 
-fn decimal_sign(ballots: &[Ballot], options: &Options) -> Decision {
+fn decimal_sign(ballots: &[DecimalVotes], options: &Options) -> Decision {
     let elected = Decimal::elect(ballots);
     let (format, why): (NumberFormat, &str) = match options.number_format {
         Some(format) => (format, "you said so"),

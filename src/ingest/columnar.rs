@@ -10,7 +10,7 @@ use super::chosen::Chosen;
 use super::decision::Decision;
 use super::derive::derive;
 use super::options::Options;
-use super::recipe::{How, Recipe};
+use super::recipe::{Derivation, Recipe};
 use super::{faults, layout, totals};
 use crate::error::{Error, Result};
 use crate::ingest::column_decisions;
@@ -138,8 +138,8 @@ pub fn build(
 fn made_grain(recipes: &[Recipe]) -> Option<Grain> {
     let made = recipes.iter().find(|r| r.role == Role::Date.name())?;
     match made.how {
-        How::Date { month: None, .. } => Some(Grain::Year),
-        How::Date { day: None, .. } => Some(Grain::Month),
+        Derivation::Date { month: None, .. } => Some(Grain::Year),
+        Derivation::Date { day: None, .. } => Some(Grain::Month),
         _ => None,
     }
 }

@@ -25,7 +25,8 @@ use crate::error::{Error, Result};
 use crate::ingest::{column_decisions, columnar, encoding};
 use crate::progress::Progress;
 use crate::store::{
-    Ballot, Decimal, Elected, Fault, NumberCell, Repair, RoleKind, Store, currency_note, is_number, parse_number,
+    Decimal, DecimalChoice, DecimalVotes, Fault, NumberCell, Repair, RoleKind, Store, currency_note, is_number,
+    parse_number,
 };
 
 /// What the first bytes of the files show.
@@ -183,9 +184,9 @@ fn plan(sample: &[Vec<Option<String>>], chosen: &Chosen, options: &Options) -> V
         chosen.role_of(i).map(|r| r.kind() == RoleKind::Number).or(chosen.numbers.contains(&i).then_some(true))
     };
     let numbers = |i: usize| declared(i).unwrap_or_else(|| texts(i).next().is_some() && texts(i).all(is_number));
-    let ballot = |i: usize| if numbers(i) { Ballot::of(texts(i)) } else { Ballot::default() };
-    let elected = Decimal::elect(&(0..sample.len()).map(ballot).collect::<Vec<_>>());
-    let read_as = |(i, elected): (usize, Elected)| {
+    let decimal_votes = |i: usize| if numbers(i) { DecimalVotes::of(texts(i)) } else { DecimalVotes::default() };
+    let elected = Decimal::elect(&(0..sample.len()).map(decimal_votes).collect::<Vec<_>>());
+    let read_as = |(i, elected): (usize, DecimalChoice)| {
         let format = options.number_format.unwrap_or(elected.decimal.into());
         match declared(i) {
             Some(true) => ReadAs::Number(format),
@@ -206,7 +207,7 @@ struct Read {
     whole: Vec<bool>,
     broken: Vec<bool>,
     other_sign: Vec<usize>,
-    ballots: Vec<Ballot>,
+    ballots: Vec<DecimalVotes>,
     faults: Vec<Fault>,
     repairs: Vec<Repair>,
     notes: Vec<String>,
@@ -220,7 +221,7 @@ impl Read {
             whole: vec![true; columns],
             broken: vec![false; columns],
             other_sign: vec![0; columns],
-            ballots: vec![Ballot::default(); columns],
+            ballots: vec![DecimalVotes::default(); columns],
             faults: Vec::new(),
             repairs: Vec::new(),
             notes: Vec::new(),
@@ -264,7 +265,7 @@ impl Read {
                     self.whole[at] &= numbers.whole;
                     self.broken[at] |= numbers.broken;
                     self.other_sign[at] += numbers.other_sign;
-                    self.ballots[at] = self.ballots[at].plus(numbers.ballot);
+                    self.ballots[at] = self.ballots[at].plus(numbers.decimal_votes);
                 }
             }
         }

@@ -10,7 +10,7 @@ use chrono::{Datelike, NaiveDate};
 use rayon::prelude::*;
 
 use super::content::date_part;
-use super::recipe::{Cut, End, How, Recipe};
+use super::recipe::{Cut, Derivation, End, Recipe};
 use crate::error::Result;
 use crate::ingest::words;
 use crate::progress::Progress;
@@ -42,15 +42,19 @@ pub fn derive(
             continue; // the user named it
         }
         let made = match &recipe.how {
-            How::Constant { text } => Made::Column(labelled(vec![0; rows], &[Some(text.clone())])),
-            How::Cut { column, cut } => cut_cells(&columns[*column], cut, progress)?,
-            How::Flow { side, on_import, on_export, words } => {
+            Derivation::Constant { text } => Made::Column(labelled(vec![0; rows], &[Some(text.clone())])),
+            Derivation::Cut { column, cut } => cut_cells(&columns[*column], cut, progress)?,
+            Derivation::Flow { side, on_import, on_export, words } => {
                 by_direction(columns, *side, [on_import, on_export], words, &mut outcome, progress)?
             }
-            How::Side { side, words } => side_of(columns, *side, words, &mut outcome, progress)?,
-            How::Kilograms { weight, unit } => to_kilograms(columns, *weight, *unit, role, &mut outcome, progress)?,
-            How::Only { column, by, words } => only_where(columns, *column, *by, words, role, &mut outcome, progress)?,
-            How::Date { year, month, day } => {
+            Derivation::Side { side, words } => side_of(columns, *side, words, &mut outcome, progress)?,
+            Derivation::Kilograms { weight, unit } => {
+                to_kilograms(columns, *weight, *unit, role, &mut outcome, progress)?
+            }
+            Derivation::Only { column, by, words } => {
+                only_where(columns, *column, *by, words, role, &mut outcome, progress)?
+            }
+            Derivation::Date { year, month, day } => {
                 day_of(columns, [Some(*year), *month, *day], rows, &mut outcome, progress)?
             }
         };

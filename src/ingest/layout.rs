@@ -8,11 +8,11 @@ use serde::Deserialize;
 pub use super::chosen::Chosen;
 use super::content::Sample;
 use super::options::Options;
-use super::recipe::{Cut, End, How, Recipe};
+use super::recipe::{Cut, Derivation, End, Recipe};
 use super::{caveats, recognise};
 use crate::error::{Error, Result};
 use crate::ingest::words;
-use crate::store::{Assigned, FlowWords, Role, Stated, closest, currency, folded};
+use crate::store::{Assigned, FlowWords, Role, SourceCurrency, closest, currency, folded};
 
 /// A known source. Column names are compared without case, blanks, punctuation and accents. If an entry holds several
 /// names separated by `|`, the first one that exists is taken.
@@ -272,8 +272,8 @@ fn by_layout(layout: &Layout, columns: &[String], sample: &[Vec<Option<String>>]
     }
     let value = chosen.roles.iter().find(|(r, _)| *r == Role::Value).map(|(_, a)| a.column);
     chosen.currency = match &layout.currency {
-        Some(code) => currency::code(code).map_or(Stated::Untold, Stated::Code),
-        None => value.map_or(Stated::Open, |c| words::stated(&columns[c])),
+        Some(code) => currency::code(code).map_or(SourceCurrency::Unknown, SourceCurrency::Code),
+        None => value.map_or(SourceCurrency::Open, |c| words::stated(&columns[c])),
     };
     chosen
 }
@@ -288,7 +288,7 @@ fn assign(
 ) {
     let recipe = |how| Recipe { role: role.name().to_owned(), factor: entry.factor, how };
     if let Some(text) = &entry.constant {
-        chosen.recipes.push(recipe(How::Constant { text: text.clone() }));
+        chosen.recipes.push(recipe(Derivation::Constant { text: text.clone() }));
         return;
     }
     let Some(column) = entry.column.as_ref().and_then(|c| find(columns, c)) else { return };
@@ -296,7 +296,7 @@ fn assign(
     if let Some(cut) = entry.cut.as_ref().and_then(|c| Cut::parse(c)) {
         let splits = cells.distinct().iter().any(|c| cut.splits(c));
         if splits {
-            chosen.recipes.push(recipe(How::Cut { column, cut }));
+            chosen.recipes.push(recipe(Derivation::Cut { column, cut }));
         } else if !cut.is_rest() {
             chosen.roles.push((role, Assigned { column, factor: entry.factor }));
         }
@@ -304,7 +304,7 @@ fn assign(
     }
     if let Some(unit) = &entry.unit {
         if let Some(unit) = find(columns, unit) {
-            chosen.recipes.push(recipe(How::Kilograms { weight: column, unit }));
+            chosen.recipes.push(recipe(Derivation::Kilograms { weight: column, unit }));
             chosen.numbers.push(column);
         }
         return;
@@ -315,7 +315,7 @@ fn assign(
         let kinds = Sample::of(sample, by);
         let same = |cell: &str| only.words.iter().any(|w| folded(w) == folded(cell));
         if kinds.distinct().iter().all(|c| same(c)) {
-            chosen.recipes.push(recipe(How::Only { column, by, words: only.words.clone() }));
+            chosen.recipes.push(recipe(Derivation::Only { column, by, words: only.words.clone() }));
             chosen.numbers.push(column);
         } else {
             let also = only.also.as_ref().and_then(|a| find(columns, a)).unwrap_or(by);
@@ -327,7 +327,7 @@ fn assign(
     }
     // The store has the usual words for a direction. The source's own words are changed to these.
     if role == Role::ReportedBy && !words.import.is_empty() {
-        chosen.recipes.push(recipe(How::Side { side: column, words: words.clone() }));
+        chosen.recipes.push(recipe(Derivation::Side { side: column, words: words.clone() }));
         return;
     }
     chosen.roles.push((role, Assigned { column, factor: entry.factor }));

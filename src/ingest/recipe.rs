@@ -11,11 +11,11 @@ pub struct Recipe {
     pub role: String,
     /// The factor to the unit of the role.
     pub factor: f64,
-    pub how: How,
+    pub how: Derivation,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum How {
+pub enum Derivation {
     /// The same text in every row.
     Constant { text: String },
     /// A part of each cell.
@@ -105,20 +105,20 @@ fn minguo(cell: &str) -> Option<String> {
     }
 }
 
-impl How {
+impl Derivation {
     /// The columns of the source that it needs.
     pub fn columns(&self) -> Vec<usize> {
         let end = |end: &End| if let End::Column(c) = end { Some(*c) } else { None };
         match self {
-            How::Constant { .. } => Vec::new(),
-            How::Cut { column, .. } => vec![*column],
-            How::Flow { side, on_import, on_export, .. } => {
+            Derivation::Constant { .. } => Vec::new(),
+            Derivation::Cut { column, .. } => vec![*column],
+            Derivation::Flow { side, on_import, on_export, .. } => {
                 [Some(*side), end(on_import), end(on_export)].into_iter().flatten().collect()
             }
-            How::Side { side, .. } => vec![*side],
-            How::Kilograms { weight, unit } => vec![*weight, *unit],
-            How::Only { column, by, .. } => vec![*column, *by],
-            How::Date { year, month, day } => [Some(*year), *month, *day].into_iter().flatten().collect(),
+            Derivation::Side { side, .. } => vec![*side],
+            Derivation::Kilograms { weight, unit } => vec![*weight, *unit],
+            Derivation::Only { column, by, .. } => vec![*column, *by],
+            Derivation::Date { year, month, day } => [Some(*year), *month, *day].into_iter().flatten().collect(),
         }
     }
 
@@ -126,7 +126,7 @@ impl How {
     pub fn describe(&self, columns: &[String]) -> String {
         let names: Vec<&str> = self.columns().iter().filter_map(|c| columns.get(*c)).map(String::as_str).collect();
         match self {
-            How::Constant { text } => format!("{text} in every row"),
+            Derivation::Constant { text } => format!("{text} in every row"),
             _ => names.join(" and "),
         }
     }
@@ -153,17 +153,17 @@ mod tests {
     #[test]
     fn recipes_survive_being_written_down() {
         for how in [
-            How::Constant { text: "BR".into() },
-            How::Cut { column: 2, cut: Cut::Before("-".into()) },
-            How::Cut { column: 2, cut: Cut::Minguo },
-            How::Flow {
+            Derivation::Constant { text: "BR".into() },
+            Derivation::Cut { column: 2, cut: Cut::Before("-".into()) },
+            Derivation::Cut { column: 2, cut: Cut::Minguo },
+            Derivation::Flow {
                 side: 0,
                 on_import: End::Column(1),
                 on_export: End::Text("JP".into()),
                 words: FlowWords::default(),
             },
-            How::Kilograms { weight: 1, unit: 2 },
-            How::Date { year: 0, month: Some(1), day: None },
+            Derivation::Kilograms { weight: 1, unit: 2 },
+            Derivation::Date { year: 0, month: Some(1), day: None },
         ] {
             let recipe = Recipe { role: "date".into(), factor: 1.0, how };
             let text = toml::to_string(&recipe).unwrap();

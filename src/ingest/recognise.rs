@@ -8,7 +8,7 @@ use super::caveats;
 use super::chosen::{Chosen, only_years};
 use super::content::Sample;
 use super::names::{factor, weight_unit};
-use super::recipe::{End, How, Recipe};
+use super::recipe::{Derivation, End, Recipe};
 use super::words::InName;
 use crate::ingest::words;
 use crate::store::{Assigned, FlowWords, Role, folded};
@@ -112,7 +112,7 @@ fn weight_units(columns: &[String], sample: &[Vec<Option<String>>], chosen: &mut
         chosen.recipes.push(Recipe {
             role: role.name().to_owned(),
             factor: 1.0,
-            how: How::Kilograms { weight: column, unit },
+            how: Derivation::Kilograms { weight: column, unit },
         });
         chosen.numbers.push(column);
     }
@@ -304,7 +304,7 @@ mod tests {
         assert_eq!(name_of(&[("TOTALGROSS_WEIGHT", values)], Role::NetWeight), None);
         assert_eq!(name_of(&[("TOTALGROSS_WEIGHT", values)], Role::GrossWeight).as_deref(), Some("TOTALGROSS_WEIGHT"));
         let (_, with_units) = chosen(&[("NET_WEIGHT", values), ("WEIGHT UNIT", &["LB", "K"])]);
-        assert!(with_units.recipes.iter().any(|r| r.how == How::Kilograms { weight: 0, unit: 1 }));
+        assert!(with_units.recipes.iter().any(|r| r.how == Derivation::Kilograms { weight: 0, unit: 1 }));
     }
 
     #[test]

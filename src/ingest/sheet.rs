@@ -125,10 +125,14 @@ fn open_book(path: &Path, bytes: Vec<u8>, options: &Options) -> Result<Sheet> {
     records(path, &name, &range, options, notes, why)
 }
 
-type Book = Sheets<Cursor<Vec<u8>>>;
+type Workbook = Sheets<Cursor<Vec<u8>>>;
 
 /// The sheet that the user named, or the one with the most cells.
-fn choose(path: &Path, book: &mut Book, options: &Options) -> Result<(String, Range<Data>, Vec<String>, &'static str)> {
+fn choose(
+    path: &Path,
+    book: &mut Workbook,
+    options: &Options,
+) -> Result<(String, Range<Data>, Vec<String>, &'static str)> {
     let names = book.sheet_names();
     let fail = |name: &str, e: calamine::Error| Error::Format {
         path: path.to_owned(),

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
-use crate::store::{Currency, Stated, currency, folded};
+use crate::store::{Currency, SourceCurrency, currency, folded};
 
 pub use crate::store::tokens;
 
@@ -147,10 +147,10 @@ pub fn currency_of(name: &str) -> Option<InName> {
 }
 
 /// The same for the column of the value.
-pub fn stated(name: &str) -> Stated {
+pub fn stated(name: &str) -> SourceCurrency {
     match currency_of(name) {
-        None | Some(InName::Mixed) => Stated::Open,
-        Some(told) => told.code().map_or(Stated::Untold, Stated::Code),
+        None | Some(InName::Mixed) => SourceCurrency::Open,
+        Some(told) => told.code().map_or(SourceCurrency::Unknown, SourceCurrency::Code),
     }
 }
 

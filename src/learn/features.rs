@@ -41,7 +41,7 @@ fn described(ships: &Shipments, history: Option<&Shipments>, progress: &Progress
     progress.begin("describing", 6);
     for role in [Role::Value, Role::NetWeight, Role::Quantity].into_iter().filter(|r| has(*r)) {
         let values = ships.store.role_numbers(role, progress)?;
-        let logs = progress.each(0..ships.len(), SHARE, |at| log(values[ships.rows.row(at)]))?;
+        let logs = progress.each(0..ships.len(), PARALLEL_ROWS, |at| log(values[ships.rows.row(at)]))?;
         made.put(&format!("log_{}", role.name()), logs);
     }
     progress.advance(1);
@@ -109,7 +109,7 @@ const PRICES: [Price; 3] = [
 ];
 
 /// The smallest number of rows for a thread.
-const SHARE: usize = 1 << 12;
+const PARALLEL_ROWS: usize = 1 << 12;
 
 fn log(x: f64) -> f64 {
     if (f64::MIN_POSITIVE..=f64::MAX).contains(&x) { ln(x) } else { f64::NAN }
@@ -178,7 +178,7 @@ impl Features<'_> {
                 let row = ships.rows.row(at);
                 log(over[row] / under[row])
             };
-            self.put(&format!("log_{}", price.name), progress.each(0..ships.len(), SHARE, ratio)?);
+            self.put(&format!("log_{}", price.name), progress.each(0..ships.len(), PARALLEL_ROWS, ratio)?);
             for (name, values) in columns {
                 self.put(&name, values);
             }
@@ -256,7 +256,7 @@ impl Features<'_> {
     /// The first digit of the value, the number of zeros at its end, and whether it is a whole number.
     fn digits(&mut self, progress: &Progress) -> Result<()> {
         let values = self.ships.store.role_numbers(Role::Value, progress)?;
-        let all = progress.each(0..self.ships.len(), SHARE, |at| digits_of(values[self.ships.rows.row(at)]))?;
+        let all = progress.each(0..self.ships.len(), PARALLEL_ROWS, |at| digits_of(values[self.ships.rows.row(at)]))?;
         for (k, name) in ["value_first_digit", "value_zeros", "value_whole"].into_iter().enumerate() {
             self.put(name, all.iter().map(|d| d[k]).collect());
         }

@@ -10,7 +10,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::errors::raise;
-use super::whole::Whole;
+use super::whole::WholeNumber;
 use crate::error::{Error, Result, panic_text};
 use crate::progress::Progress;
 use crate::threads;
@@ -113,6 +113,6 @@ fn attached<T: Send>(
 /// Sets the number of threads for later computations; 0 is one for each core. Results do not
 /// depend on it.
 #[pyfunction]
-pub fn set_threads(py: Python<'_>, threads: Whole) -> PyResult<()> {
+pub fn set_threads(py: Python<'_>, threads: WholeNumber) -> PyResult<()> {
     threads.count("threads").and_then(threads::set).map_err(|e| raise(py, e))
 }

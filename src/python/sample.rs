@@ -6,15 +6,15 @@ use super::errors::raise;
 use super::run::run;
 use super::shipments::Shipments;
 use super::table::Table;
-use super::whole::Whole;
+use super::whole::WholeNumber;
 
 /// Shipments and the planted truth (row, pattern).
 #[pyfunction]
 #[pyo3(signature = (n, seed, plant, progress=None))]
 pub fn sample(
     py: Python<'_>,
-    n: Whole,
-    seed: Whole,
+    n: WholeNumber,
+    seed: WholeNumber,
     plant: bool,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<(Shipments, Table)> {
@@ -25,7 +25,7 @@ pub fn sample(
     })
 }
 
-fn counted(py: Python<'_>, n: Whole, seed: Whole) -> PyResult<(usize, u64)> {
+fn counted(py: Python<'_>, n: WholeNumber, seed: WholeNumber) -> PyResult<(usize, u64)> {
     n.count("n").and_then(|n| Ok((n, seed.seed()?))).map_err(|e| raise(py, e))
 }
 
@@ -36,9 +36,9 @@ pub fn inject(
     py: Python<'_>,
     ships: &Shipments,
     pattern: &str,
-    n: Whole,
+    n: WholeNumber,
     strength: f64,
-    seed: Whole,
+    seed: WholeNumber,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<(Shipments, Table)> {
     let (n, seed) = counted(py, n, seed)?;

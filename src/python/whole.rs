@@ -9,23 +9,23 @@ use crate::error::{Error, Result};
 
 /// The number as given. A number beyond 128 bits becomes the nearest limit, which no parameter allows.
 #[derive(Clone, Copy)]
-pub struct Whole(i128);
+pub struct WholeNumber(i128);
 
-impl<'py> FromPyObject<'_, 'py> for Whole {
+impl<'py> FromPyObject<'_, 'py> for WholeNumber {
     type Error = PyErr;
 
-    fn extract(given: Borrowed<'_, 'py, PyAny>) -> PyResult<Whole> {
+    fn extract(given: Borrowed<'_, 'py, PyAny>) -> PyResult<WholeNumber> {
         match given.extract::<i128>() {
-            Ok(number) => Ok(Whole(number)),
+            Ok(number) => Ok(WholeNumber(number)),
             Err(error) if error.is_instance_of::<PyOverflowError>(given.py()) => {
-                Ok(Whole(if given.lt(0)? { i128::MIN } else { i128::MAX }))
+                Ok(WholeNumber(if given.lt(0)? { i128::MIN } else { i128::MAX }))
             }
             Err(error) => Err(error),
         }
     }
 }
 
-impl Whole {
+impl WholeNumber {
     fn within(self, name: &str, range: RangeInclusive<i128>) -> Result<i128> {
         if range.contains(&self.0) {
             return Ok(self.0);

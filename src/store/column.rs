@@ -12,7 +12,7 @@ use super::codes::Codes;
 use super::encode;
 use super::number::{Decimal, NumberFormat};
 use super::numeric::Numbers;
-use super::whole::Whole;
+use super::whole::ScaledIntegers;
 use crate::error::Result;
 use crate::progress::Progress;
 use crate::store::numeric;
@@ -38,7 +38,7 @@ pub struct Column {
     looks: AtomicUsize,
     codes: OnceLock<Arc<Codes>>,
     numbers: OnceLock<Arc<Numbers>>,
-    whole: OnceLock<Option<Arc<Whole>>>,
+    whole: OnceLock<Option<Arc<ScaledIntegers>>>,
     /// How its text spells numbers, once it is decided.
     pub(super) number_format: OnceLock<NumberFormat>,
     /// The decimal sign of the other columns, used if its own text does not show one.
@@ -169,11 +169,11 @@ impl Column {
     }
 
     /// The column as whole numbers, if doubles would round them.
-    pub fn whole(&self, progress: &Progress) -> Result<Option<Arc<Whole>>> {
+    pub fn whole(&self, progress: &Progress) -> Result<Option<Arc<ScaledIntegers>>> {
         if let Some(whole) = self.whole.get() {
             return Ok(whole.clone());
         }
-        let made = Whole::read(self.value_kind(), self.chunks(progress)?, progress)?;
+        let made = ScaledIntegers::read(self.value_kind(), self.chunks(progress)?, progress)?;
         Ok(self.whole.get_or_init(|| made.map(Arc::new)).clone())
     }
 

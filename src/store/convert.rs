@@ -16,7 +16,7 @@ use self::note::told;
 use self::pricing::{Outcome, Pricing, Tally};
 use self::value_currencies::{Currencies, STEP};
 use super::column::Column;
-use super::currency::Stated;
+use super::currency::SourceCurrency;
 use super::fault::RowList;
 use super::memory::{Assigned, Notes, Store};
 use super::mixed::is_caution;
@@ -111,8 +111,8 @@ impl Store {
         }
         let before = self.role(Role::Value).map(|a| a.column);
         store.numbers.extend(before.filter(|c| *c < at && !self.numbers.contains(c)));
-        store.currency = Stated::Code(to);
-        store.earlier.currency = Some(Stated::Code(to));
+        store.currency = SourceCurrency::Code(to);
+        store.earlier.currency = Some(SourceCurrency::Code(to));
         store.currencies_told = OnceLock::from(());
         let mut notes = self.notes();
         notes.retain(|note| !is_caution(note));

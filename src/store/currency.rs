@@ -56,31 +56,31 @@ impl Word {
 
 /// The currency that a source gives for its values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Stated {
+pub enum SourceCurrency {
     /// None, or a separate currency for each record.
     #[default]
     Open,
     /// One unknown currency: that of the country, or one of several that share a word.
-    Untold,
+    Unknown,
     /// ISO 4217.
     Code(&'static str),
 }
 
-impl Stated {
+impl SourceCurrency {
     /// As text, for copies.
     pub fn written(&self) -> String {
         match self {
-            Stated::Open => "",
-            Stated::Untold => "?",
-            Stated::Code(code) => code,
+            SourceCurrency::Open => "",
+            SourceCurrency::Unknown => "?",
+            SourceCurrency::Code(code) => code,
         }
         .to_owned()
     }
 
-    pub fn from_written(text: &str) -> Stated {
+    pub fn from_written(text: &str) -> SourceCurrency {
         match text {
-            "" => Stated::Open,
-            other => code(other).map_or(Stated::Untold, Stated::Code),
+            "" => SourceCurrency::Open,
+            other => code(other).map_or(SourceCurrency::Unknown, SourceCurrency::Code),
         }
     }
 }

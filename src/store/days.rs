@@ -16,7 +16,7 @@ use super::codes::Codes;
 use super::codes::{label_texts, rows_of};
 use super::column::Column;
 use super::date::{CALENDAR, DateOrder, Grain, OUTSIDE, Spelled, read as read_label, within};
-use super::digits::{DateFormat, Told};
+use super::digits::{DateFormat, DateNote};
 use super::period::Every;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
@@ -36,14 +36,14 @@ pub struct Days {
     pub grains: Option<Arc<Vec<Grain>>>,
     /// How texts and numbers were read; `None` for columns of dates.
     pub format: Option<DateFormat>,
-    pub told: Vec<Told>,
+    pub told: Vec<DateNote>,
     /// Labels of whole years or quarters, with their rows, if other labels are parts of these periods.
-    pub wider: Vec<Wider>,
+    pub coarse_periods: Vec<CoarsePeriod>,
 }
 
 /// A label of a whole year or quarter, with its rows.
 #[derive(Clone)]
-pub struct Wider {
+pub struct CoarsePeriod {
     pub label: String,
     pub every: Every,
     pub rows: Vec<u32>,
@@ -95,7 +95,15 @@ fn dates(column: &Column, progress: &Progress) -> Result<Days> {
         })
         .collect();
     let faults = parts.concat();
-    Ok(Days { values, faults, grain: Grain::Day, grains: None, format: None, told: Vec::new(), wider: Vec::new() })
+    Ok(Days {
+        values,
+        faults,
+        grain: Grain::Day,
+        grains: None,
+        format: None,
+        told: Vec::new(),
+        coarse_periods: Vec::new(),
+    })
 }
 
 /// A date that exists but lies outside the calendar.
@@ -171,18 +179,18 @@ fn labels(column: &Column, order: Option<DateOrder>, format: Option<DateFormat>,
         Arc::new(codes.ids.par_iter().with_min_len(1 << 14).map(of).collect())
     });
     let values = codes.ids.par_iter().with_min_len(1 << 14).map(|&id| days[id as usize]).collect();
-    let wider = wider(&cells, &texts, &codes);
-    Ok(Days { values, faults, grain, grains, format: Some(format), told: sentences, wider })
+    let coarse_periods = coarse_periods(&cells, &texts, &codes);
+    Ok(Days { values, faults, grain, grains, format: Some(format), told: sentences, coarse_periods })
 }
 
 /// Labels of whole periods, if other labels are parts of them.
-fn wider(cells: &[Option<Spelled>], texts: &[Option<String>], codes: &Codes) -> Vec<Wider> {
+fn coarse_periods(cells: &[Option<Spelled>], texts: &[Option<String>], codes: &Codes) -> Vec<CoarsePeriod> {
     let known = || cells.iter().enumerate().filter_map(|(at, cell)| Some((at, cell.as_ref()?.ok()?)));
     let of = |grain: Grain, day: i32| match grain {
         Grain::Year => Every::Year.start(day),
         _ => Every::Quarter.start(day),
     };
-    let mut found: Vec<Wider> = Vec::new();
+    let mut found: Vec<CoarsePeriod> = Vec::new();
     for grain in [Grain::Year, Grain::Quarter] {
         let split: BTreeSet<i32> =
             known().filter(|(_, (_, g))| *g > grain).map(|(_, (day, _))| of(grain, day)).collect();
@@ -190,7 +198,7 @@ fn wider(cells: &[Option<Spelled>], texts: &[Option<String>], codes: &Codes) -> 
             let rows =
                 (0..codes.ids.len() as u32).into_par_iter().filter(|row| codes.ids[*row as usize] as usize == at);
             let every = if grain == Grain::Year { Every::Year } else { Every::Quarter };
-            found.push(Wider { label: texts[at].clone().unwrap_or_default(), every, rows: rows.collect() });
+            found.push(CoarsePeriod { label: texts[at].clone().unwrap_or_default(), every, rows: rows.collect() });
         }
     }
     found

@@ -1,7 +1,7 @@
 //! How the columns of roles were read, as a copy of a part of the source needs it.
 
 use super::country::CountryFormat;
-use super::currency::Stated;
+use super::currency::SourceCurrency;
 use super::digits::DateFormat;
 use super::hs::LostZeros;
 use super::number::{Decimal, NumberFormat};
@@ -14,7 +14,7 @@ pub struct Decisions {
     /// For origin and destination.
     pub countries: [Option<CountryFormat>; 2],
     /// The currency of the values; none if it was not determined yet.
-    pub currency: Option<Stated>,
+    pub currency: Option<SourceCurrency>,
     /// By column name.
     pub numbers: Vec<(String, NumberFormat)>,
 }
@@ -43,7 +43,7 @@ impl Decisions {
             match what.as_str() {
                 "date" => made.date = DateFormat::from_written(said),
                 "hs" => made.lost_zeros = Some(LostZeros::from_written(said)),
-                "currency" => made.currency = Some(Stated::from_written(said)),
+                "currency" => made.currency = Some(SourceCurrency::from_written(said)),
                 "origin" => made.countries[0] = Some(country()),
                 "destination" => made.countries[1] = Some(country()),
                 other => {

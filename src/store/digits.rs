@@ -54,7 +54,7 @@ impl DateFormat {
     }
 
     /// The format that the texts of a column show. The notes say what was assumed. `order` is given by the user.
-    pub fn of<'a>(texts: impl IntoIterator<Item = &'a str>, order: Option<DateOrder>) -> (DateFormat, Vec<Told>) {
+    pub fn of<'a>(texts: impl IntoIterator<Item = &'a str>, order: Option<DateOrder>) -> (DateFormat, Vec<DateNote>) {
         let mut pairs: Vec<(u32, u32)> = Vec::new();
         let mut digits: [Vec<&str>; LONGEST] = Default::default();
         for text in texts {
@@ -78,7 +78,7 @@ impl DateFormat {
         (format, told)
     }
 
-    fn choose(&mut self, length: usize, digits: &[Vec<&str>; LONGEST], fixed: bool, told: &mut Vec<Told>) {
+    fn choose(&mut self, length: usize, digits: &[Vec<&str>; LONGEST], fixed: bool, told: &mut Vec<DateNote>) {
         let numbers = &digits[length];
         if numbers.is_empty() {
             return;
@@ -106,7 +106,7 @@ impl DateFormat {
         let usual = matches!(meaning, "YYYY" | "YYYYMM" | "YYYYMMDD" | "0YYYYMM" | "YYYYM");
         if !usual && let Some(example) = numbers.iter().filter(|n| by_meaning(n, meaning).is_ok()).min() {
             let tie = !fixed && day_and_month(meaning) && counts.iter().filter(|&&c| c == most).count() > 1;
-            told.push(Told::Digits { example: (*example).to_owned(), meaning, tie });
+            told.push(DateNote::Digits { example: (*example).to_owned(), meaning, tie });
         }
     }
 
@@ -180,7 +180,7 @@ fn by_meaning(digits: &str, meaning: &str) -> Spelled {
 
 /// The order that the pairs show. 13/1 has the day first. If every second number is 1 and the first numbers run from 1
 /// to 12, months were dated by their first day.
-fn vote(pairs: &[(u32, u32)]) -> (DateOrder, Option<Told>) {
+fn vote(pairs: &[(u32, u32)]) -> (DateOrder, Option<DateNote>) {
     let day_first = pairs.iter().filter(|(a, b)| *a > 12 && *b <= 12).count();
     let month_first = pairs.iter().filter(|(a, b)| *a <= 12 && *b > 12).count();
     let order = if month_first > day_first { DateOrder::MonthFirst } else { DateOrder::DayFirst };
@@ -191,19 +191,19 @@ fn vote(pairs: &[(u32, u32)]) -> (DateOrder, Option<Told>) {
             firsts.sort_unstable();
             firsts.dedup();
             if firsts.len() >= 3 && pairs.iter().all(|p| p.1 == 1) {
-                (DateOrder::MonthFirst, Some(Told::FirstOfMonth))
+                (DateOrder::MonthFirst, Some(DateNote::FirstOfMonth))
             } else {
-                (order, Some(Told::Assumed))
+                (order, Some(DateNote::Assumed))
             }
         }
-        (0, _, _) | (_, 0, _) => (order, Some(Told::Shown(order))),
-        _ => (order, Some(Told::Mixed(day_first, month_first))),
+        (0, _, _) | (_, 0, _) => (order, Some(DateNote::Shown(order))),
+        _ => (order, Some(DateNote::Mixed(day_first, month_first))),
     }
 }
 
 /// A decision on the dates of a column that is not obvious.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Told {
+pub enum DateNote {
     Assumed,
     FirstOfMonth,
     Shown(DateOrder),
@@ -211,29 +211,29 @@ pub enum Told {
     Digits { example: String, meaning: &'static str, tie: bool },
 }
 
-impl Told {
+impl DateNote {
     /// The sentence for the column `name`.
     pub fn sentence(&self, name: &str) -> String {
         match self {
-            Told::Assumed => format!(
+            DateNote::Assumed => format!(
                 "dates in {name:?} such as 3/1/2023 are read as day/month: nothing in the column shows the order; \
                  pass date_order=\"mdy\" if the month comes first"
             ),
-            Told::FirstOfMonth => format!(
+            DateNote::FirstOfMonth => format!(
                 "dates in {name:?} are read as month/day: the second number is always 1, the first of the month; pass \
                  date_order=\"dmy\" if the day comes first"
             ),
-            Told::Shown(DateOrder::MonthFirst) => {
+            DateNote::Shown(DateOrder::MonthFirst) => {
                 format!("dates in {name:?} are read as month/day, as its days above 12 show")
             }
-            Told::Shown(DateOrder::DayFirst) => {
+            DateNote::Shown(DateOrder::DayFirst) => {
                 format!("dates in {name:?} are read as day/month, as its days above 12 show")
             }
-            Told::Mixed(day_first, month_first) => format!(
+            DateNote::Mixed(day_first, month_first) => format!(
                 "dates in {name:?} mix day/month ({day_first} spellings) and month/day ({month_first}); the more frequent \
                  order was used and the rest are faults; pass date_order= to decide"
             ),
-            Told::Digits { example, meaning, tie } => {
+            DateNote::Digits { example, meaning, tie } => {
                 let read = by_meaning(example, meaning).map_or_else(
                     |e| e.to_owned(),
                     |(d, grain)| {
@@ -301,9 +301,9 @@ mod tests {
     #[test]
     fn months_dated_by_their_first_day_show_the_order() {
         let (format, told) = DateFormat::of(["1/1/2023", "2/1/2023", "12/1/2023"], None);
-        assert_eq!((format.order, &told[..]), (DateOrder::MonthFirst, &[Told::FirstOfMonth][..]));
+        assert_eq!((format.order, &told[..]), (DateOrder::MonthFirst, &[DateNote::FirstOfMonth][..]));
         let (format, told) = DateFormat::of(["1/1/2023", "1/2/2023", "1/12/2023"], None);
-        assert_eq!((format.order, &told[..]), (DateOrder::DayFirst, &[Told::Assumed][..]));
+        assert_eq!((format.order, &told[..]), (DateOrder::DayFirst, &[DateNote::Assumed][..]));
         let (format, told) = DateFormat::of(["1/1/2023", "2/1/2023", "12/1/2023"], Some(DateOrder::DayFirst));
         assert_eq!((format.order, told.len()), (DateOrder::DayFirst, 0));
     }

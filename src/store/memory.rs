@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use arrow::buffer::ScalarBuffer;
 
 use super::column::Column;
-use super::currency::Stated;
+use super::currency::SourceCurrency;
 use super::date::{DateOrder, Grain};
 use super::days::Days;
 use super::decisions::Decisions;
@@ -39,7 +39,7 @@ pub struct Store {
     /// The finest that dates made of a year and a month can tell.
     pub(super) made_grain: Option<Grain>,
     /// What the source says of the currency of its values.
-    pub(super) currency: Stated,
+    pub(super) currency: SourceCurrency,
     /// The user's word on how numbers are spelled.
     pub(super) number_format: Option<NumberFormat>,
     /// What was decided when these rows were part of others.
@@ -109,7 +109,7 @@ impl Store {
             read_repairs: Vec::new(),
             date_order: None,
             made_grain: None,
-            currency: Stated::default(),
+            currency: SourceCurrency::default(),
             number_format: None,
             earlier: Decisions::default(),
             hs_digits: None,
@@ -221,7 +221,7 @@ impl Store {
     }
 
     /// What the source says of the currency of its values.
-    pub fn with_currency(mut self, currency: Stated) -> Store {
+    pub fn with_currency(mut self, currency: SourceCurrency) -> Store {
         self.currency = currency;
         self
     }

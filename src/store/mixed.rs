@@ -8,7 +8,7 @@ use arrow::datatypes::DataType;
 use rayon::prelude::*;
 
 use super::codes::label_texts;
-use super::currency::{Named, Stated, named};
+use super::currency::{Named, SourceCurrency, named};
 use super::encode::dictionary_values;
 use super::fault::RowList;
 use super::memory::Store;
@@ -32,7 +32,7 @@ fn name(cell: &str) -> Option<String> {
 
 impl Store {
     /// What is known of the currency of the values.
-    pub(super) fn stated(&self) -> &Stated {
+    pub(super) fn stated(&self) -> &SourceCurrency {
         self.earlier.currency.as_ref().unwrap_or(&self.currency)
     }
 
@@ -51,7 +51,7 @@ impl Store {
     /// A sentence, if the rows with a value have several currencies.
     pub fn caution(&self, rows: &RowList, progress: &Progress) -> Result<Option<String>> {
         let (Some(_), Some(currency)) = (self.role(Role::Value), self.role(Role::Currency)) else { return Ok(None) };
-        if *self.stated() != Stated::Open {
+        if *self.stated() != SourceCurrency::Open {
             return Ok(None);
         }
         let column = &self.columns[currency.column];

@@ -46,7 +46,7 @@ pub use codes::{Codes, day_labels, label_texts, text_labels};
 pub use column::{Column, Loader};
 pub use content::{contents, contents_of, text_hash};
 pub use convert::{Conversion, convert, currencies};
-pub use currency::{Currency, Stated, note as currency_note};
+pub use currency::{Currency, SourceCurrency, note as currency_note};
 pub use date::{CALENDAR, DateCell, DateOrder, Grain, parse_date};
 
 pub use days::NULL_DAY;
@@ -69,5 +69,5 @@ pub use shipments::Shipments;
 pub use short::{mix, short};
 pub use spelling::{folded, tokens};
 pub use totals::Totals;
-pub use vote::{Ballot, Elected};
-pub use whole::Whole;
+pub use vote::{DecimalChoice, DecimalVotes};
+pub use whole::ScaledIntegers;

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::encode::{dictionary_values, is_text};
 use super::number::{Decimal, NumberCell, NumberFormat, parse_number};
-use super::vote::Ballot;
+use super::vote::DecimalVotes;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
@@ -42,9 +42,9 @@ pub fn read(
     let format = match format {
         Some(format) => format,
         None => {
-            let ballot = ballot(chunks, progress)?;
-            let own = Decimal::elect(&[ballot])[0].decimal;
-            NumberFormat::from(if ballot.point == ballot.comma { others } else { own })
+            let decimal_votes = decimal_votes(chunks, progress)?;
+            let own = Decimal::elect(&[decimal_votes])[0].decimal;
+            NumberFormat::from(if decimal_votes.point == decimal_votes.comma { others } else { own })
         }
     };
     read_text(chunks, format, progress)
@@ -58,17 +58,17 @@ pub fn nullable(values: Vec<f64>) -> ArrayRef {
 }
 
 /// The votes of the texts of a column on its decimal sign, one for each row.
-pub fn ballot(chunks: &[ArrayRef], progress: &Progress) -> Result<Ballot> {
-    let parts: Result<Vec<Ballot>> = chunks
+pub fn decimal_votes(chunks: &[ArrayRef], progress: &Progress) -> Result<DecimalVotes> {
+    let parts: Result<Vec<DecimalVotes>> = chunks
         .par_iter()
         .map(|chunk| {
             progress.check()?;
-            let mut ballot = Ballot::default();
-            used_texts(chunk, |text, times| ballot.add(text, times))?;
-            Ok(ballot)
+            let mut decimal_votes = DecimalVotes::default();
+            used_texts(chunk, |text, times| decimal_votes.add(text, times))?;
+            Ok(decimal_votes)
         })
         .collect();
-    Ok(parts?.into_iter().fold(Ballot::default(), Ballot::plus))
+    Ok(parts?.into_iter().fold(DecimalVotes::default(), DecimalVotes::plus))
 }
 
 /// Every text of a chunk, with its number of rows. A text may come more than once.

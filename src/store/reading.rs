@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::codes::Codes;
 use super::codes::label_texts;
 use super::date::Grain;
-use super::days::{self, Wider};
+use super::days::{self, CoarsePeriod};
 use super::fault::{Fault, Repair};
 use super::hs::Stored;
 use super::memory::Store;
@@ -108,12 +108,12 @@ impl Store {
     }
 
     /// Labels of whole years or quarters beside labels of their parts, with their rows.
-    pub fn wider_dates(&self, progress: &Progress) -> Result<&[Wider]> {
+    pub fn wider_dates(&self, progress: &Progress) -> Result<&[CoarsePeriod]> {
         if self.role(Role::Date).is_none() {
             return Ok(&[]);
         }
         self.days(progress)?;
-        Ok(self.days.get().map_or(&[], |d| &d.1.wider))
+        Ok(self.days.get().map_or(&[], |d| &d.1.coarse_periods))
     }
 
     /// The finest precision of all dates: the day, month, quarter or year.

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 
 use super::memory::Store;
 use super::number::Decimal;
-use super::numeric::{ballot, used_texts};
+use super::numeric::{decimal_votes, used_texts};
 use super::role::{Role, RoleKind};
-use super::vote::Ballot;
+use super::vote::DecimalVotes;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::store::currency;
@@ -64,8 +64,8 @@ impl Store {
             }
         }
         columns.retain(|&c| self.columns[c].number_format.get().is_none());
-        let ballots: Result<Vec<Ballot>> =
-            columns.iter().map(|&c| ballot(self.columns[c].chunks(progress)?, progress)).collect();
+        let ballots: Result<Vec<DecimalVotes>> =
+            columns.iter().map(|&c| decimal_votes(self.columns[c].chunks(progress)?, progress)).collect();
         let ballots = ballots?;
         let elected = Decimal::elect(&ballots);
         let open: Vec<&str> =
@@ -73,7 +73,7 @@ impl Store {
         if !open.is_empty() {
             self.note(Decimal::default().open_note(&open));
         }
-        let together = ballots.iter().fold(Ballot::default(), |a, &b| a.plus(b));
+        let together = ballots.iter().fold(DecimalVotes::default(), |a, &b| a.plus(b));
         let others = Decimal::elect(&[together])[0].decimal;
         self.columns.iter().filter(|c| c.is_text()).for_each(|c| {
             c.others.get_or_init(|| others);

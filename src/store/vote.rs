@@ -5,14 +5,14 @@ use super::number::{Decimal, NumberCell, parse_number};
 
 /// The votes of the texts of one column. Votes of parts of a column add up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Ballot {
+pub struct DecimalVotes {
     pub point: u64,
     pub comma: u64,
     /// Texts that both signs can read, as different numbers.
     pub open: u64,
 }
 
-impl Ballot {
+impl DecimalVotes {
     /// Counts a text `times` times.
     pub fn add(&mut self, text: &[u8], times: u64) {
         if !text.iter().any(|b| matches!(b, b'.' | b',')) {
@@ -33,14 +33,14 @@ impl Ballot {
         }
     }
 
-    pub fn of<'a>(texts: impl IntoIterator<Item = &'a [u8]>) -> Ballot {
-        let mut ballot = Ballot::default();
-        texts.into_iter().for_each(|text| ballot.add(text, 1));
-        ballot
+    pub fn of<'a>(texts: impl IntoIterator<Item = &'a [u8]>) -> DecimalVotes {
+        let mut decimal_votes = DecimalVotes::default();
+        texts.into_iter().for_each(|text| decimal_votes.add(text, 1));
+        decimal_votes
     }
 
-    pub fn plus(self, other: Ballot) -> Ballot {
-        Ballot { point: self.point + other.point, comma: self.comma + other.comma, open: self.open + other.open }
+    pub fn plus(self, other: DecimalVotes) -> DecimalVotes {
+        DecimalVotes { point: self.point + other.point, comma: self.comma + other.comma, open: self.open + other.open }
     }
 
     fn winner(self) -> Option<Decimal> {
@@ -67,7 +67,7 @@ fn plain_fraction(text: &[u8]) -> Option<Decimal> {
 
 /// The sign of one column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Elected {
+pub struct DecimalChoice {
     pub decimal: Decimal,
     /// Nothing in the whole source decides the column's numbers.
     pub open: bool,
@@ -76,31 +76,31 @@ pub struct Elected {
 impl Decimal {
     /// The decimal sign that the clear ones of `texts` show; the point if none does.
     pub fn vote<'a>(texts: impl IntoIterator<Item = &'a [u8]>) -> Decimal {
-        Decimal::elect(&[Ballot::of(texts)])[0].decimal
+        Decimal::elect(&[DecimalVotes::of(texts)])[0].decimal
     }
 
     /// The decimal signs of all number columns of one source, which vote together. A column whose own clear texts agree
     /// decides for itself; the others follow the clear texts of all.
-    pub fn vote_columns<'a, C>(columns: impl IntoIterator<Item = C>) -> Vec<Elected>
+    pub fn vote_columns<'a, C>(columns: impl IntoIterator<Item = C>) -> Vec<DecimalChoice>
     where
         C: IntoIterator<Item = &'a [u8]>,
     {
-        Decimal::elect(&columns.into_iter().map(Ballot::of).collect::<Vec<_>>())
+        Decimal::elect(&columns.into_iter().map(DecimalVotes::of).collect::<Vec<_>>())
     }
 
     /// The same from counted votes, one set for each column.
-    pub fn elect(ballots: &[Ballot]) -> Vec<Elected> {
-        let together = ballots.iter().fold(Ballot::default(), |a, &b| a.plus(b));
+    pub fn elect(ballots: &[DecimalVotes]) -> Vec<DecimalChoice> {
+        let together = ballots.iter().fold(DecimalVotes::default(), |a, &b| a.plus(b));
         let of_all = together.winner();
-        let one = |ballot: &Ballot| {
-            let own = match (ballot.point, ballot.comma) {
+        let one = |decimal_votes: &DecimalVotes| {
+            let own = match (decimal_votes.point, decimal_votes.comma) {
                 (0, 0) => None,
                 (_, 0) => Some(Decimal::Point),
                 (0, _) => Some(Decimal::Comma),
-                _ => of_all.or(ballot.winner()),
+                _ => of_all.or(decimal_votes.winner()),
             };
             let decided = own.or(of_all);
-            Elected { decimal: decided.unwrap_or_default(), open: decided.is_none() && ballot.open > 0 }
+            DecimalChoice { decimal: decided.unwrap_or_default(), open: decided.is_none() && decimal_votes.open > 0 }
         };
         ballots.iter().map(one).collect()
     }
@@ -151,9 +151,9 @@ mod tests {
 
     #[test]
     fn ballots_add_up() {
-        let all = Ballot::of([&b"1.5"[..], b"1,5", b"1.234", b"7"]);
-        let parts = Ballot::of([&b"1.5"[..], b"7"]).plus(Ballot::of([&b"1,5"[..], b"1.234"]));
+        let all = DecimalVotes::of([&b"1.5"[..], b"1,5", b"1.234", b"7"]);
+        let parts = DecimalVotes::of([&b"1.5"[..], b"7"]).plus(DecimalVotes::of([&b"1,5"[..], b"1.234"]));
         assert_eq!(all, parts);
-        assert_eq!(all, Ballot { point: 1, comma: 1, open: 1 });
+        assert_eq!(all, DecimalVotes { point: 1, comma: 1, open: 1 });
     }
 }

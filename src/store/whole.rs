@@ -17,7 +17,7 @@ const EXACT: u64 = 1 << 53;
 const TENS: i32 = 22;
 
 /// Each value is a whole number divided by ten to the power `scale`. The number in the place of a null has no meaning.
-pub struct Whole {
+pub struct ScaledIntegers {
     values: Values,
     scale: i32,
 }
@@ -27,9 +27,9 @@ enum Values {
     Wide(Vec<i128>),
 }
 
-impl Whole {
+impl ScaledIntegers {
     /// `None` if doubles hold every value, or if 128 bits do not.
-    pub fn read(kind: &DataType, chunks: &[ArrayRef], progress: &Progress) -> Result<Option<Whole>> {
+    pub fn read(kind: &DataType, chunks: &[ArrayRef], progress: &Progress) -> Result<Option<ScaledIntegers>> {
         let scale = match kind {
             DataType::Int64 | DataType::UInt64 => 0,
             DataType::Decimal32(_, s) | DataType::Decimal64(_, s) => i32::from(*s),
@@ -60,7 +60,7 @@ impl Whole {
             DataType::Decimal128(_, _) => wide::<Decimal128Type>(&plain, Some),
             _ => wide::<Decimal256Type>(&plain, i256::to_i128),
         };
-        Ok(values.map(|values| Whole { values, scale }))
+        Ok(values.map(|values| ScaledIntegers { values, scale }))
     }
 
     pub fn value(&self, row: usize) -> i128 {
@@ -140,9 +140,9 @@ mod tests {
     use super::*;
     use arrow::array::{Decimal128Array, Int64Array, UInt64Array};
 
-    fn whole(array: impl Array + 'static) -> Option<Whole> {
+    fn whole(array: impl Array + 'static) -> Option<ScaledIntegers> {
         let array: ArrayRef = Arc::new(array);
-        Whole::read(&array.data_type().clone(), &[array], &Progress::default()).unwrap()
+        ScaledIntegers::read(&array.data_type().clone(), &[array], &Progress::default()).unwrap()
     }
 
     #[test]

@@ -12,7 +12,7 @@ use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch};
 use crate::detect::{Detector, Fit, Parameters, Registered, SharedFit};
 use crate::error::{Error, Result};
 use crate::evidence::wording::figure;
-use crate::evidence::{Evidence, Reader, SHARE, ScoreColumn, SharedScores, Verdicts};
+use crate::evidence::{Evidence, PARALLEL_ROWS, Reader, ScoreColumn, SharedScores, Verdicts};
 use crate::group::{GroupIndex, GroupKeys, IndexCache, resolve};
 use crate::progress::Progress;
 use crate::state::checked;
@@ -202,7 +202,7 @@ impl Fit for Model {
         }
         let pairs = self.counts.len();
         columns.push(("n".into(), Arc::new(Int64Array::from_iter_values(self.counts.iter().map(|&n| n as i64)))));
-        let probability = progress.each(0..pairs, SHARE, |pair| {
+        let probability = progress.each(0..pairs, PARALLEL_ROWS, |pair| {
             let place = Place {
                 group: Some(self.group_of[pair]),
                 partner: Some(self.partner_of[pair]),

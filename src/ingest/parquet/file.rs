@@ -21,7 +21,7 @@ use parquet::file::statistics::Statistics;
 use parquet::schema::types::SchemaDescriptor;
 
 use super::footer;
-use super::promote::{Bounds, bounds, is_text, wider};
+use super::promote::{Bounds, bounds, coarse_periods, is_text};
 use crate::error::{Error, Result};
 use crate::ingest::guard::guarded;
 use crate::ingest::handle::{Handle, Reader};
@@ -204,7 +204,7 @@ impl ParquetFile {
         let mut all = Some(None);
         for group in self.metadata.metadata().row_groups() {
             all = match (all, said(group, &self.leaves[column], self.field(column).data_type())) {
-                (Some(all), Some(said)) => Some(wider(all, Some(said))),
+                (Some(all), Some(said)) => Some(coarse_periods(all, Some(said))),
                 _ => None,
             };
         }
@@ -214,7 +214,7 @@ impl ParquetFile {
         let mut all = None;
         for group in 0..self.groups() {
             for chunk in self.chunks(group, column)? {
-                all = wider(all, bounds(&chunk)?);
+                all = coarse_periods(all, bounds(&chunk)?);
             }
         }
         Ok(all)

@@ -14,7 +14,7 @@ use crate::error::Result;
 /// The smallest and largest of some whole numbers, if there are any.
 pub type Bounds = Option<(i128, i128)>;
 
-pub fn wider(a: Bounds, b: Bounds) -> Bounds {
+pub fn coarse_periods(a: Bounds, b: Bounds) -> Bounds {
     match (a, b) {
         (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
         (one, other) => one.or(other),

@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Int64Type};
 use hashbrown::{HashMap, HashSet};
 use rayon::prelude::*;
 
-use super::super::recipe::{End, How, Recipe};
+use super::super::recipe::{Derivation, End, Recipe};
 use super::super::words;
 use super::found::Found;
 use super::trade::{Key, TOLERANCE, Trade, figures};
@@ -19,7 +19,7 @@ use crate::store::{Codes, Column, Role, Store, dictionary_values, folded, is_tex
 
 /// What a label stands for: a part, several of the parts, or all of them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Reach {
+enum Coverage {
     One,
     Several,
     All,
@@ -29,11 +29,11 @@ pub fn totals(store: &Store, recipes: &[Recipe], progress: &Progress) -> Result<
     let ends = ends(store, recipes);
     let mut found = Found::new();
     for (at, column) in store.own_columns().iter().enumerate() {
-        let reach = |label: &str| reach(label, store, at, ends.contains(&at));
+        let coverage = |label: &str| coverage(label, store, at, ends.contains(&at));
         let may = ends.contains(&at)
             || store.role(Role::Hs).is_some_and(|a| a.column == at)
             || words::breakdown(column.name()).is_some();
-        if !may || !could(column, &reach, progress)? {
+        if !may || !could(column, &coverage, progress)? {
             continue;
         }
         let codes = match column.codes(progress) {
@@ -42,7 +42,7 @@ pub fn totals(store: &Store, recipes: &[Recipe], progress: &Progress) -> Result<
             Err(error) => return Err(error),
         };
         let trade = trade(store, at, &ends, progress)?;
-        found.extend(of_column(store, column.name(), &codes, &reach, &trade, progress)?);
+        found.extend(of_column(store, column.name(), &codes, &coverage, &trade, progress)?);
     }
     Ok(found)
 }
@@ -52,7 +52,7 @@ fn ends(store: &Store, recipes: &[Recipe]) -> Vec<usize> {
     let mut ends: Vec<usize> =
         [Role::Origin, Role::Destination].into_iter().filter_map(|r| store.role(r)).map(|a| a.column).collect();
     for recipe in recipes {
-        if let How::Flow { on_import, on_export, .. } = &recipe.how {
+        if let Derivation::Flow { on_import, on_export, .. } = &recipe.how {
             let columns = [on_import, on_export].into_iter();
             ends.extend(columns.filter_map(|end| if let End::Column(column) = end { Some(*column) } else { None }));
         }
@@ -71,7 +71,7 @@ fn trade(store: &Store, column: usize, ends: &[usize], progress: &Progress) -> R
     Trade::new(store, codes?, progress)
 }
 
-fn reach(label: &str, store: &Store, column: usize, is_end: bool) -> Reach {
+fn coverage(label: &str, store: &Store, column: usize, is_end: bool) -> Coverage {
     let folded = folded(label);
     let listed = words::breakdown(store.columns[column].name()).is_some_and(|totals| totals.contains(&folded));
     let zeros = !folded.is_empty() && folded.bytes().all(|b| b == b'0');
@@ -79,17 +79,17 @@ fn reach(label: &str, store: &Store, column: usize, is_end: bool) -> Reach {
     let number =
         zeros && ((is_end && store.counts_by_m49()) || (folded == "00" && store.role_of(column) == Some(Role::Hs)));
     if words::is_total(label) || listed || number {
-        Reach::All
+        Coverage::All
     } else if is_end && words::is_region(label) {
-        Reach::Several
+        Coverage::Several
     } else {
-        Reach::One
+        Coverage::One
     }
 }
 
 /// Whether the texts of a chunk contain a total. Most columns have none and need no codes.
-fn could(column: &Column, reach: &(impl Fn(&str) -> Reach + Sync), progress: &Progress) -> Result<bool> {
-    let total = |text: &str| reach(text) > Reach::One;
+fn could(column: &Column, coverage: &(impl Fn(&str) -> Coverage + Sync), progress: &Progress) -> Result<bool> {
+    let total = |text: &str| coverage(text) > Coverage::One;
     for chunk in column.chunks(progress)? {
         progress.check()?;
         let held = any_text(&dictionary_values(chunk), &total)?;
@@ -135,48 +135,48 @@ fn of_column(
     store: &Store,
     name: &str,
     codes: &Codes,
-    reach: &impl Fn(&str) -> Reach,
+    coverage: &impl Fn(&str) -> Coverage,
     trade: &Trade,
     progress: &Progress,
 ) -> Result<Found> {
     let texts = label_texts(codes)?;
-    let reaches: Vec<Reach> = texts.iter().map(|t| t.as_deref().map_or(Reach::One, reach)).collect();
-    let of_row = |row: usize| reaches.get(codes.ids[row] as usize).copied();
-    let wide = |row: &u32| of_row(*row as usize).is_some_and(|r| r > Reach::One);
+    let coverages: Vec<Coverage> = texts.iter().map(|t| t.as_deref().map_or(Coverage::One, coverage)).collect();
+    let of_row = |row: usize| coverages.get(codes.ids[row] as usize).copied();
+    let wide = |row: &u32| of_row(*row as usize).is_some_and(|r| r > Coverage::One);
     let rows: Vec<u32> = (0..codes.ids.len() as u32).into_par_iter().filter(wide).collect();
     if rows.is_empty() {
         return Ok(Vec::new());
     }
     progress.check()?;
     let value = figures(store, progress)?;
-    let mut groups: HashMap<Key, Figures> = HashMap::new();
+    let mut groups: HashMap<Key, CoverageSums> = HashMap::new();
     rows.iter().for_each(|row| {
         groups.entry(trade.key(*row as usize)).or_default();
     });
     let parts = (0..codes.ids.len()).into_par_iter().filter_map(|row| {
-        let reach = of_row(row)?;
+        let coverage = of_row(row)?;
         let key = trade.key(row);
-        groups.contains_key(&key).then(|| (key, reach, value.as_ref().map_or(f64::NAN, |v| v[row]).to_bits()))
+        groups.contains_key(&key).then(|| (key, coverage, value.as_ref().map_or(f64::NAN, |v| v[row]).to_bits()))
     });
     // In a fixed order, so that sums do not depend on the order of rows.
-    let mut parts: Vec<(Key, Reach, u64)> = parts.collect();
+    let mut parts: Vec<(Key, Coverage, u64)> = parts.collect();
     parts.par_sort_unstable();
-    for (key, reach, value) in parts {
+    for (key, coverage, value) in parts {
         if let Some(figures) = groups.get_mut(&key) {
-            figures.add(reach, f64::from_bits(value));
+            figures.add(coverage, f64::from_bits(value));
         }
     }
     let (split, all) = groups
         .values()
-        .filter_map(Figures::countries_alone)
+        .filter_map(CoverageSums::countries_alone)
         .fold((0, 0), |(yes, all), alone| (yes + usize::from(alone), all + 1));
     let regions = all > 0 && 2 * split >= all;
-    if !regions && reaches.contains(&Reach::Several) && reaches.contains(&Reach::One) {
-        store.note(told_regions(name, &texts, &reaches));
+    if !regions && coverages.contains(&Coverage::Several) && coverages.contains(&Coverage::One) {
+        store.note(told_regions(name, &texts, &coverages));
     }
     let total = |row: &u32| match (of_row(*row as usize), groups.get(&trade.key(*row as usize))) {
-        (Some(Reach::All), Some(figures)) => figures.rows[0] + figures.rows[1] > 0,
-        (Some(Reach::Several), Some(figures)) => regions && figures.rows[0] > 0,
+        (Some(Coverage::All), Some(figures)) => figures.rows[0] + figures.rows[1] > 0,
+        (Some(Coverage::Several), Some(figures)) => regions && figures.rows[0] > 0,
         _ => false,
     };
     let mut by_label: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
@@ -187,8 +187,8 @@ fn of_column(
     Ok(by_label.into_iter().map(|(id, rows)| (reason(id), rows)).collect())
 }
 
-fn told_regions(name: &str, texts: &[Option<String>], reaches: &[Reach]) -> String {
-    let named = texts.iter().zip(reaches).filter(|(_, r)| **r == Reach::Several).filter_map(|(t, _)| t.as_deref());
+fn told_regions(name: &str, texts: &[Option<String>], coverages: &[Coverage]) -> String {
+    let named = texts.iter().zip(coverages).filter(|(_, r)| **r == Coverage::Several).filter_map(|(t, _)| t.as_deref());
     let named: Vec<String> = named.take(4).map(|t| format!("{t:?}")).collect();
     format!(
         "{name:?} holds groups of countries ({}), and nothing shows whether they are sums of other rows: if they are, leave \
@@ -199,15 +199,15 @@ fn told_regions(name: &str, texts: &[Option<String>], reaches: &[Reach]) -> Stri
 
 /// The rows and sums of one group, by reach.
 #[derive(Default)]
-struct Figures {
+struct CoverageSums {
     rows: [usize; 3],
     sums: [f64; 3],
 }
 
-impl Figures {
-    fn add(&mut self, reach: Reach, value: f64) {
-        self.rows[reach as usize] += 1;
-        self.sums[reach as usize] += if value.is_nan() { 0.0 } else { value };
+impl CoverageSums {
+    fn add(&mut self, coverage: Coverage, value: f64) {
+        self.rows[coverage as usize] += 1;
+        self.sums[coverage as usize] += if value.is_nan() { 0.0 } else { value };
     }
 
     /// Whether the single countries add up to the total, if there are a total, countries and groups of countries.

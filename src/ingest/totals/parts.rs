@@ -8,7 +8,7 @@ use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use rayon::prelude::*;
 
-use super::super::recipe::{How, Recipe};
+use super::super::recipe::{Derivation, Recipe};
 use super::found::Found;
 use super::trade::{Key, TOLERANCE, Trade, adds_up, figures};
 use crate::error::Result;
@@ -56,8 +56,8 @@ fn entries(
 
 /// Rows of years or quarters whose months exist for the same trade and add up to them.
 pub fn of_periods(store: &Store, progress: &Progress) -> Result<Found> {
-    let wider = store.wider_dates(progress)?;
-    if wider.is_empty() {
+    let coarse_periods = store.wider_dates(progress)?;
+    if coarse_periods.is_empty() {
         return Ok(Vec::new());
     }
     let column = store.require(Role::Date)?.0.name();
@@ -65,7 +65,7 @@ pub fn of_periods(store: &Store, progress: &Progress) -> Result<Found> {
     for every in [Every::Year, Every::Quarter] {
         // 0: parts, 1: the periods, 2: other periods that have parts themselves.
         let mut kind = vec![0u32; store.rows];
-        for period in wider {
+        for period in coarse_periods {
             period.rows.iter().for_each(|row| kind[*row as usize] = if period.every == every { 1 } else { 2 });
         }
         let part = |row: usize| Some(kind[row]).filter(|k| *k < 2);
@@ -78,7 +78,7 @@ pub fn of_periods(store: &Store, progress: &Progress) -> Result<Found> {
                 periods.iter().for_each(|e| total[e.row as usize] = true);
             }
         }
-        for period in wider.iter().filter(|p| p.every == every) {
+        for period in coarse_periods.iter().filter(|p| p.every == every) {
             let rows = period.rows.iter().copied().filter(|row| total[*row as usize]).collect();
             found.push((format!("{column:?} is {:?}, and its parts add up to it", period.label), rows));
         }
@@ -240,7 +240,8 @@ pub fn of_flows(store: &Store, recipes: &[Recipe], progress: &Progress) -> Resul
 
 /// The source's own words for the directions.
 fn own_words(recipes: &[Recipe]) -> FlowWords {
-    let own =
-        recipes.iter().find_map(|r| if let How::Flow { words, .. } = &r.how { Some(words.clone()) } else { None });
+    let own = recipes
+        .iter()
+        .find_map(|r| if let Derivation::Flow { words, .. } = &r.how { Some(words.clone()) } else { None });
     own.unwrap_or_default()
 }

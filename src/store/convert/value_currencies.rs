@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::codes::Codes;
 use super::super::codes::label_texts;
-use super::super::currency::{self, Named, Stated};
+use super::super::currency::{self, Named, SourceCurrency};
 use super::super::memory::Store;
 use super::super::period::{Every, Period};
 use super::super::role::Role;
@@ -52,9 +52,9 @@ impl Currencies {
         };
         match (from, store.stated()) {
             (Some(code), _) => return Ok(one(code)),
-            (None, Stated::Code(code)) => return Ok(one(code)),
-            (None, Stated::Untold) => return unknown("its name says that it is one, but not which"),
-            (None, Stated::Open) => {}
+            (None, SourceCurrency::Code(code)) => return Ok(one(code)),
+            (None, SourceCurrency::Unknown) => return unknown("its name says that it is one, but not which"),
+            (None, SourceCurrency::Open) => {}
         }
         let Some(role) = store.role(Role::Currency) else {
             return unknown("no column has the role \"currency\", and no layout or name of the column says it");

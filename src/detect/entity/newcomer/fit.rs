@@ -6,7 +6,7 @@ use super::cohorts::Cohorts;
 use super::first_seen::{EntityStatus, FirstSeen};
 use super::model::{Model, Newcomer, SEEN};
 use crate::error::{Error, Result};
-use crate::evidence::SHARE;
+use crate::evidence::PARALLEL_ROWS;
 use crate::flows::Flows;
 use crate::group::GroupKeys;
 use crate::progress::Progress;
@@ -44,7 +44,7 @@ impl Newcomer {
         if self.founded.is_empty() {
             return Ok(vec![None; entities.groups()]);
         }
-        progress.each(0..entities.groups(), SHARE, |entity| {
+        progress.each(0..entities.groups(), PARALLEL_ROWS, |entity| {
             let name = entities.value(entity, 0);
             let found = self.founded.binary_search_by(|f| f.0.as_str().cmp(&name));
             found.ok().map(|i| self.founded[i].1)

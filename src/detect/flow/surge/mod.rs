@@ -93,9 +93,9 @@ impl Fit for Model {
         columns.push(("shift".into(), Arc::new(shift.collect::<Date32Array>())));
         let form = self.series.iter().map(|s| {
             Some(match s.form {
-                series::Form::Log { .. } => "log",
-                series::Form::Root { .. } => "root",
-                series::Form::Plain => "plain",
+                series::Transform::Log { .. } => "log",
+                series::Transform::Root { .. } => "root",
+                series::Transform::Plain => "plain",
             })
         });
         columns.push(("form".into(), Arc::new(form.collect::<StringViewArray>())));

@@ -11,7 +11,7 @@ use super::model::{CHUNK_GROUPS, LevelShift, Model};
 use super::series::Series;
 use crate::error::Result;
 use crate::evidence::wording::{as_much, figure};
-use crate::evidence::{Cautions, Evidence, Reader, SHARE, ScoreColumn, Verdicts};
+use crate::evidence::{Cautions, Evidence, PARALLEL_ROWS, Reader, ScoreColumn, Verdicts};
 use crate::flows::{Flows, lay_out};
 use crate::progress::Progress;
 
@@ -261,9 +261,9 @@ impl Verdicts for SurgeScores {
         progress: &Progress,
     ) -> Result<Option<Vec<f64>>> {
         Ok(match column {
-            ScoreColumn::Score => Some(progress.each(range, SHARE, |at| self.z(at).abs())?),
-            ScoreColumn::Direction => Some(progress.each(range, SHARE, |at| self.z(at))?),
-            ScoreColumn::Observed => Some(progress.each(range, SHARE, |at| self.observed(at))?),
+            ScoreColumn::Score => Some(progress.each(range, PARALLEL_ROWS, |at| self.z(at).abs())?),
+            ScoreColumn::Direction => Some(progress.each(range, PARALLEL_ROWS, |at| self.z(at))?),
+            ScoreColumn::Observed => Some(progress.each(range, PARALLEL_ROWS, |at| self.observed(at))?),
             _ => None,
         })
     }

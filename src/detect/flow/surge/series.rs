@@ -17,25 +17,25 @@ const FEW: usize = 4;
 const LEAST: f64 = 1e-6;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Form {
+pub enum Transform {
     Log { offset: f64 },
     Root { unit: f64 },
     Plain,
 }
 
-impl Form {
+impl Transform {
     fn of(self, y: f64) -> f64 {
         match self {
-            Form::Log { offset } => ln(y + offset),
-            Form::Root { unit } => 2.0 * ((y / unit).max(0.0) + 0.375).sqrt(),
-            Form::Plain => y,
+            Transform::Log { offset } => ln(y + offset),
+            Transform::Root { unit } => 2.0 * ((y / unit).max(0.0) + 0.375).sqrt(),
+            Transform::Plain => y,
         }
     }
 
     /// The same for many values in place, in a form that vectorises.
     fn of_all(self, values: &mut [f64]) {
         match self {
-            Form::Log { offset } => values.iter_mut().for_each(|y| *y = ln(*y + offset)),
+            Transform::Log { offset } => values.iter_mut().for_each(|y| *y = ln(*y + offset)),
             _ => values.iter_mut().for_each(|y| *y = self.of(*y)),
         }
     }
@@ -44,16 +44,16 @@ impl Form {
     /// records.
     fn least(self, facts: &Facts) -> f64 {
         match self {
-            Form::Root { .. } => (1.0 + if facts.counts { 0.0 } else { facts.size_variance }).sqrt(),
+            Transform::Root { .. } => (1.0 + if facts.counts { 0.0 } else { facts.size_variance }).sqrt(),
             _ => LEAST,
         }
     }
 
     fn back(self, x: f64) -> f64 {
         match self {
-            Form::Log { offset } => (libm::exp(x) - offset).max(0.0),
-            Form::Root { unit } => ((0.25 * x.max(0.0) * x - 0.375) * unit).max(0.0),
-            Form::Plain => x,
+            Transform::Log { offset } => (libm::exp(x) - offset).max(0.0),
+            Transform::Root { unit } => ((0.25 * x.max(0.0) * x - 0.375) * unit).max(0.0),
+            Transform::Plain => x,
         }
     }
 }
@@ -61,7 +61,7 @@ impl Form {
 /// A flow's baseline.
 #[derive(Clone, Debug)]
 pub struct Series {
-    pub form: Form,
+    pub form: Transform,
     /// It has records in less than half of the periods.
     pub sparse: bool,
     pub base: Baseline,
@@ -103,7 +103,7 @@ impl Series {
         let sparse = facts.additive && 2 * cells.iter().filter(|c| c.value != 0.0).count() < until;
         let form = form(cells, sparse, facts, keys);
         // A sparse flow has no season, and a shift only if it was once less sparse.
-        let rests = sparse && matches!(form, Form::Root { .. });
+        let rests = sparse && matches!(form, Transform::Root { .. });
         if rests && (active < FEW || !once_busy(cells, until)) {
             let still = Baseline::still(form.of(0.0), form.least(facts));
             return Series { form, sparse, base: still, active, before: 0.0, after: 0.0 };
@@ -112,11 +112,11 @@ impl Series {
         x.extend_from_slice(y);
         form.of_all(x);
         let mut base = match form {
-            Form::Log { .. } if facts.additive => baseline(x, facts.season, |t| y[t] != 0.0, scratch),
+            Transform::Log { .. } if facts.additive => baseline(x, facts.season, |t| y[t] != 0.0, scratch),
             _ => baseline(x, if rests { 1 } else { facts.season }, |_| true, scratch),
         };
         let least = match form {
-            Form::Plain => LEAST * base.before.abs().max(f64::MIN_POSITIVE),
+            Transform::Plain => LEAST * base.before.abs().max(f64::MIN_POSITIVE),
             form => form.least(facts),
         };
         if base.scale.is_nan() || base.scale < least {
@@ -168,7 +168,7 @@ impl Series {
     /// Replaces the values of some periods by their [`Series::z`].
     pub fn standardise(&self, periods: impl Iterator<Item = usize>, values: &mut [f64], facts: &Facts) {
         match self.form {
-            Form::Log { .. } if !facts.counts => {
+            Transform::Log { .. } if !facts.counts => {
                 self.form.of_all(values);
                 for (x, t) in values.iter_mut().zip(periods) {
                     *x = (*x - self.base.at(t)) / self.base.scale;
@@ -194,12 +194,12 @@ fn quantile(p: f64) -> f64 {
     normal_quantile(p.clamp(1e-300, 0.5))
 }
 
-fn form(cells: &[Cell], sparse: bool, facts: &Facts, keys: &mut Vec<i64>) -> Form {
+fn form(cells: &[Cell], sparse: bool, facts: &Facts, keys: &mut Vec<i64>) -> Transform {
     if facts.counts {
-        return Form::Root { unit: 1.0 };
+        return Transform::Root { unit: 1.0 };
     }
     if cells.iter().any(|c| c.value < 0.0) {
-        return Form::Plain;
+        return Transform::Plain;
     }
     let mut middle = |values: &mut dyn Iterator<Item = f64>| {
         keys.clear();
@@ -207,7 +207,7 @@ fn form(cells: &[Cell], sparse: bool, facts: &Facts, keys: &mut Vec<i64>) -> For
         OrderStatistics::new(keys, false).median().unwrap_or(1.0)
     };
     if sparse {
-        return Form::Root { unit: middle(&mut cells.iter().map(|c| c.value / f64::from(c.records))) };
+        return Transform::Root { unit: middle(&mut cells.iter().map(|c| c.value / f64::from(c.records))) };
     }
-    Form::Log { offset: OFFSET * middle(&mut cells.iter().map(|c| c.value)) }
+    Transform::Log { offset: OFFSET * middle(&mut cells.iter().map(|c| c.value)) }
 }
