@@ -308,7 +308,7 @@ mod tests {
             }
             let end = high.as_deref().map_or(Literal::Null, literal);
             let pair = Wanted(vec![Choice::Between(literal(&low), end)]);
-            let under = |text: &str| high.as_ref().is_none_or(|h| text <= h || (prefix && text.starts_with(h.as_str())));
+            let under = |text: &str| high.as_ref().is_none_or(|h| text <= h.as_str() || (prefix && text.starts_with(h.as_str())));
             if !under(&low) {
                 prop_assert!(texts_wanted("t", &array, by, &pair).is_err());
                 return Ok(());
