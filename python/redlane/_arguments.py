@@ -87,3 +87,15 @@ def index(name: str, value: Any, length: int) -> int:
         counted = f"counted from 0, or from -1 backwards; there are {length:,}"
         raise ArgumentError(f"there is no {name} {number}; they are {counted}")
     return number % length
+
+
+def rate(name: str, value: Any) -> float:
+    """A share between 0 and 1, both left out.
+
+    >>> rate("fdr", 0.05)
+    0.05
+    """
+    share = number(name, value)
+    if not 0 < share < 1:
+        raise ArgumentError(f"{name}={value}: the share of false findings lies between 0 and 1, such as 0.05")
+    return share

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from redlane import _core
-from redlane._arguments import count, index, number
+from redlane._arguments import count, index, rate
 from redlane.charts import strip, timeline
 from redlane.detectors import Detector, UnitValue
 from redlane.errors import ArgumentError
@@ -54,9 +54,7 @@ def screen(
     >>> findings.table.column_names[:4]
     ['finding', 'detector', 'subject', 'score']
     """
-    fdr = number("fdr", fdr)
-    if not 0 < fdr < 1:
-        raise ArgumentError(f"fdr={fdr}: the share of false findings lies between 0 and 1, such as 0.05")
+    fdr = rate("fdr", fdr)
     ships = shipments_of(ships, "ships")
     history = None if history is None else shipments_of(history, "history")
     chosen: list[Detector] = [UnitValue()] if detectors is None else list(detectors)

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from redlane import _core
+from redlane._arguments import rate
 from redlane.detectors.parameters import plain
 from redlane.errors import ArgumentError, NotFittedError
 from redlane.progress import Report, reporting
@@ -140,8 +141,7 @@ class Detector:
         """
         import numpy as np
 
-        if not 0 < fdr < 1:
-            raise ArgumentError(f"fdr={fdr}: the share of false findings lies between 0 and 1, such as 0.05")
+        fdr = rate("fdr", fdr)
         p = np.asarray(self._scores(ships).values("p_value"))
         known = np.sort(p[~np.isnan(p)])
         if not len(known):
