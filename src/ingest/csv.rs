@@ -17,12 +17,11 @@ use super::decision::Decision;
 use super::encoding::Letters;
 use super::input::Input;
 use super::inspect::{TextPlan, inspect, named};
-use super::layout;
 use super::options::Options;
 use super::records::{Finished, LONG, Parsed, SHORT, parse_block};
 use super::united::{United, unite};
 use crate::error::{Error, Result};
-use crate::ingest::{column_decisions, columnar, encoding};
+use crate::ingest::{column_decisions, columnar, encoding, layout};
 use crate::progress::Progress;
 use crate::store::{
     Decimal, DecimalChoice, DecimalVotes, Fault, NumberCell, Repair, RoleKind, Store, currency_note, is_number,
