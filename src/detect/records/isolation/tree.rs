@@ -11,7 +11,7 @@ const ABREAST: usize = 8;
 #[derive(Clone)]
 enum Cut {
     /// Values above the number go right.
-    ScoreColumn(f64),
+    Above(f64),
     /// The categories that go right, and the direction of categories not met.
     Category(Vec<bool>, bool),
 }
@@ -63,7 +63,7 @@ pub fn grow(pool: &Pool, sample: Vec<u32>, seed: u64) -> Tree {
         tree.column[node] = column as u32;
         tree.null_right[node] = null_right;
         match cut {
-            Cut::ScoreColumn(bound) => tree.bound[node] = bound,
+            Cut::Above(bound) => tree.bound[node] = bound,
             Cut::Category(right, new) => {
                 tree.bound[node] = f64::NAN;
                 tree.categories[node] = Some((right, new));
@@ -98,13 +98,13 @@ fn cut(pool: &Pool, rows: &[u32], random: &mut Random) -> Option<(usize, Cut, bo
                 continue;
             }
             // The only difference is whether the value is missing. Missing values go right.
-            return Some((column, Cut::ScoreColumn(f64::INFINITY), true));
+            return Some((column, Cut::Above(f64::INFINITY), true));
         }
         let Some(labels) = &feature.labels else {
             let span = unit(random);
             // Infinite values have no middle, and a cut above the largest double would divide nothing.
             let bound = low.max(-f64::MAX) * (1.0 - span) + high.min(f64::MAX) * span;
-            return Some((column, Cut::ScoreColumn(bound.clamp(low, high.next_down())), coin));
+            return Some((column, Cut::Above(bound.clamp(low, high.next_down())), coin));
         };
         let mut met: Vec<usize> = known().map(|v| v as usize).collect();
         met.sort_unstable();
