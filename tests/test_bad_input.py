@@ -107,7 +107,7 @@ def test_columns(tmp_path):
         ships.aggregate("hs", "value.medain")
     with pytest.raises(errors.ArgumentError, match="distinct"):
         ships.aggregate("OTHER", "hs.mean")
-    with pytest.raises(errors.ArgumentError, match="twice"):
+    with pytest.raises(errors.ArgumentError, match="are the same key"):
         ships.aggregate(["hs", "HS_CODE"])
 
 

@@ -212,7 +212,7 @@ def test_findings_of_a_part_pickle_with_their_rows():
 
 
 def test_findings_of_flows_have_many_rows_each():
-    found = rl.screen(rl.samples.shipments(40_000, seed=2).ships, [rl.Surge()])
+    found = rl.screen(rl.samples.shipments(40_000, seed=2).ships, [rl.Surge(by=("hs2", "destination"))], fdr=0.9)
     counts = found.table["n_rows"].to_pylist()
     assert max(counts) > 1
     for i, count in list(enumerate(counts))[:5]:

@@ -34,7 +34,7 @@ def ships(n):
 
 def halves(n):
     made = ships(n)
-    return made.where(date=(None, "2021")), made.where(date=("2022", None))
+    return made.where(date=rl.between(None, "2021")), made.where(date=rl.between("2022", None))
 
 
 def csv(n):

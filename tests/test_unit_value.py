@@ -192,8 +192,8 @@ def test_p_values_follow_the_tails_of_the_state(sample):
     for row in rows:
         group = groups[row["peer"]]
         side = "above" if row["direction"] == "high" else "below"
-        u = u_of(row["score"] / group["stretch"], group, side)
-        if group["stretch"] < 1:
+        u = u_of(row["score"] / group["tail_scale"], group, side)
+        if group["tail_scale"] < 1:
             # At least that of the normal, or that without the tail scale.
             u = min(u, max(u_of(row["score"], group, side), row["score"]))
         assert stats.norm.isf(row["p_value"] / 2) == pytest.approx(u, rel=1e-6)
@@ -218,13 +218,13 @@ def test_groups_with_loose_prices_claim_less():
     p = np.array(scores["p_value"].to_pylist()).reshape(40, n)
     loose = np.arange(40) % 4 == 0
     assert p[~loose, 0].max() < 1e-4 < 0.01 < p[loose, 0].min()
-    stretch = np.array([r["stretch"] for r in detector.state().to_pylist()])
-    assert stretch[loose].min() > 2
-    assert stretch[~loose] == pytest.approx(1, abs=0.3)
+    tail_scale = np.array([r["tail_scale"] for r in detector.state().to_pylist()])
+    assert tail_scale[loose].min() > 2
+    assert tail_scale[~loose] == pytest.approx(1, abs=0.3)
     assert "outer prices lie" in scores.slice(0, 1).to_pylist()[0]["reason"]
     # With prices of one kind all groups are alike, and the tail scale is 1.
     even = rl.read(frame.with_columns(value=pl.lit(np.exp(rng.normal(0, 0.1, 40 * n)))))
-    assert {r["stretch"] for r in detector.fit(even).state().to_pylist()} == {1.0}
+    assert {r["tail_scale"] for r in detector.fit(even).state().to_pylist()} == {1.0}
 
 
 def test_a_score_of_two_is_no_proof_where_most_peers_have_nearly_one_price():
@@ -242,7 +242,7 @@ def test_a_score_of_two_is_no_proof_where_most_peers_have_nearly_one_price():
     )
     detector = rl.UnitValue(by=("hs",), backoff=())
     scores = detector.fit_score(rl.read(frame)).to_polars()
-    assert min(r["stretch"] for r in detector.state().to_pylist()) < 0.1
+    assert min(r["tail_scale"] for r in detector.state().to_pylist()) < 0.1
     z, p = (scores[name].to_numpy()[31:33] for name in ("score", "p_value"))
     assert z[0] < 3
     assert p == pytest.approx(2 * stats.norm.sf(z), rel=0.3)

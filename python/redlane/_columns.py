@@ -59,7 +59,7 @@ def like(given: Any, made: Any) -> Any:
     if kind == "polars":
         import polars
 
-        return polars.Series(given.name, made)
+        return polars.Series(made).alias(given.name)
     if kind == "pandas" and name == "Series":
         return _pandas_series(given, made)
     if kind in ("numpy", "pandas"):

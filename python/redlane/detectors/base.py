@@ -214,7 +214,11 @@ class Detector:
             known = dict(label["parameters"]) if label["detector"] == cls._name else {}
         except (TypeError, ValueError, KeyError):
             return {}
-        return {name: value for name, value in known.items() if name in cls._parameters()}
+        # A parameter that is the default one stays as the class writes it.
+        given = inspect.signature(cls.__init__).parameters
+        defaults = {name: p.default for name, p in given.items() if p.default is not inspect.Parameter.empty}
+        same = {name for name in known if name in defaults and _alike(cls._plain(name, defaults[name]), known[name])}
+        return {name: value for name, value in known.items() if name in given and name not in same}
 
     def __sklearn_is_fitted__(self) -> bool:
         return self._fit is not None
@@ -262,3 +266,8 @@ class Detector:
 
 def _rebuild(cls: type[Detector], params: dict[str, Any], state: Table | None) -> Detector:
     return cls(**params) if state is None else cls.from_state(state, **params)
+
+
+def _alike(default: Any, known: Any) -> bool:
+    """Whether a default and a parameter of a state are the same: a name alone is a list of one name."""
+    return bool(default == known or [default] == known)
