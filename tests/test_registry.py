@@ -1,7 +1,9 @@
 """The list of detectors, their parameters, and what their states say of them."""
 
 import inspect
+import json
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -40,8 +42,6 @@ def test_exports_follow_the_list():
 def test_the_class_and_the_core_have_the_same_parameters(cls):
     assert made(cls)._settings().label.startswith('{"detector":"' + cls.__name__)
     names = set(inspect.signature(cls.__init__).parameters) - {"self"}
-    import json
-
     assert set(json.loads(made(cls)._settings().label)["parameters"]) == names
 
 
@@ -50,6 +50,15 @@ def test_every_class_is_documented(cls):
     text = inspect.getdoc(cls)
     for section in ("Parameters", "Examples"):
         assert section in text, f"{cls.__name__} has no section {section}"
+
+
+@pytest.mark.parametrize("cls", rl.detectors.ALL, ids=lambda cls: cls.__name__)
+def test_every_class_has_its_row_and_its_section(cls):
+    root = Path(__file__).parent.parent
+    rows = [line for line in (root / "README.md").read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    assert any(f"`{cls.__name__}`" in row for row in rows)
+    methods = (root / "docs" / "methods.md").read_text(encoding="utf-8")
+    assert any(line.startswith("#") and cls.__name__ in line for line in methods.splitlines())
 
 
 def test_an_unknown_detector_or_parameter_is_named():
