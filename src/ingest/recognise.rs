@@ -206,7 +206,7 @@ fn last_resorts(columns: &[String], chosen: &mut Chosen) {
             && weak.contains(&folded(&columns[column]).as_str())
         {
             let text = format!(
-                "{} is {:?} for want of a plainer name; in some files such a column names the other end",
+                "{} is {:?}, because no column has a clearer name; in some files such a column is the other end",
                 role.name(),
                 columns[column]
             );

@@ -235,7 +235,7 @@ fn code(name: &str, digits: Option<usize>, literal: &Literal) -> Result<String> 
     let text = written(name, literal)?.replace(['.', ' '], "");
     if matches!(literal, Literal::Number(_)) && text.len() % 2 == 1 && text.bytes().all(|b| b.is_ascii_digit()) {
         return Err(Error::Argument(format!(
-            "{name}={text}: as a number an HS code has lost the zero in front; write \"0{text}\", or \"{text}\" for all \
+            "{name}={text}: an HS code as a number loses its leading zero; write \"0{text}\", or \"{text}\" for all \
              codes that begin with {text}"
         )));
     }
