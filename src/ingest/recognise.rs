@@ -195,7 +195,7 @@ fn rivals(columns: &[String], chosen: &mut Chosen) {
     }
 }
 
-/// Names that say the country of a side but not which country: taken last, and told.
+/// Names of the country of one side that do not state the side: taken last, with a note.
 fn last_resorts(columns: &[String], chosen: &mut Chosen) {
     for (role, weak) in [
         (Role::Origin, ["exportcountry", "exportingcountry", "countryofexport"]),
