@@ -76,7 +76,7 @@ mod tests {
         #[test]
         fn they_are_the_sums(values in prop::collection::vec((-9..9i32, -9..9i32), 0..50)) {
             let (x, y): (Vec<f64>, Vec<f64>) = values.iter().map(|&(x, y)| (f64::from(x), f64::from(y))).unzip();
-            // One more than the product, so that a NaN changes the sum.
+            // One more than the product, so that the padding would change the sum.
             let [sum, product] = sums!([x, y], |[x, y]| [x, x * y + 1.0]);
             prop_assert_eq!(sum, x.iter().sum::<f64>());
             prop_assert_eq!(product, x.iter().zip(&y).map(|(x, y)| x * y + 1.0).sum::<f64>());

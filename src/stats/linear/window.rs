@@ -19,9 +19,10 @@ const GAIN: f64 = 1e-9;
 /// The remaining steps almost never gain more than this multiple of the last one.
 const AHEAD: f64 = 3.0;
 
-/// Steps from `line` until there is no gain, or until the search cannot end below `known`, the lowest sum of squares
-/// so far. Returns the line, the sum of squares of its window and an estimate of its h-th smallest square. `threshold`
-/// is this estimate for `line`. Both arguments are NaN if they are unknown.
+/// Steps from `line` until there is no gain, until the sum of squares equals `known` (a minimum that was reached
+/// before), or until it is very unlikely to end below `known`. Returns the line, the sum of squares of its window and
+/// an estimate of its h-th smallest square. `threshold`
+/// is this estimate for `line`. `threshold` and `known` are NaN if they are unknown.
 pub fn descend(scratch: &mut Scratch, line: &Linear, h: usize, threshold: f64, known: f64) -> Option<Candidate> {
     let mut best = step(scratch, line, h, threshold)?;
     for _ in 0..STEPS {
