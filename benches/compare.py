@@ -143,7 +143,7 @@ print(peak(), before)
 
 
 def again(frame, rows):
-    """The same questions to shipments that are loaded."""
+    """The same computations on loaded shipments."""
     loaded = rl.read(frame)
     categorical = frame.with_columns(pl.col("hs", "origin", "destination", "importer").cast(pl.Categorical))
     loaded.aggregate(KEYS, ASK)

@@ -127,7 +127,7 @@ def study(name, ships, keys, unit, strengths, share=0.01):
 
 
 def others(name, ships, keys, unit, patterns, share=0.01):
-    """Patterns that are no prices: all shipments count, and the detector is the one that asks for them."""
+    """Patterns other than prices: all shipments count, each pattern with its own detector."""
     print(f"\n{name}, patterns other than prices, {share:.0%} planted\n")
     print("| pattern | strength | detector | by score | best of PyOD | times |")
     print("| --- | --- | --- | --- | --- | --- |")

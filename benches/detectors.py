@@ -40,7 +40,7 @@ NOTES = [
 
 
 def line(work, ours, others, wanted):
-    """`others`: a peer's seconds and the ratio wanted of it."""
+    """`others`: the seconds of a peer and the required ratio."""
     for name, seconds in others.items():
         LINES.append((work, f"{ours:.3g} s", f"{name} {seconds:.4g} s", f"{seconds / ours:.1f} x", wanted[name]))
         print(f"{work:58} redlane {ours:8.3f} s | {name} {seconds:.3f} s | {seconds / ours:.1f} x", flush=True)

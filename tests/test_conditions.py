@@ -56,7 +56,7 @@ def test_both_ends_are_included_and_none_is_open():
 @pytest.mark.parametrize("end", [float("nan"), np.float32("nan"), Decimal("nan"), pd.NaT, pd.NA, np.datetime64("NaT")])
 def test_an_end_that_is_no_value_is_told(end):
     for pair in ((end, 5), (5, end)):
-        with pytest.raises(ArgumentError, match="write None for an end that is open"):
+        with pytest.raises(ArgumentError, match="write None for an open end"):
             rl.between(*pair)
 
 

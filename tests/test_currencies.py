@@ -360,7 +360,7 @@ def test_what_has_no_rate_is_null_and_told():
     rates = pa.table({"currency": ["EUR"], "rate": [2.0], "date": [days(5)]})
     converted = dated.convert("USD", rates)
     assert made(converted) == [None, None, 2.0]
-    assert told(converted, "no date says which rate is meant (EUR 1 row)")
+    assert told(converted, "no date for a choice of rate (EUR 1 row)")
     assert told(converted, "EUR 1 row, whose rates are of 2023-01-06 to 2023-01-06")
 
 

@@ -313,7 +313,7 @@ def test_a_firm_that_sleeps_and_wakes_counts_again():
     assert sleeper["p_value"] < 0.01
     assert sleeper["slept_since"] == dt.date(2018, 5, 5)
     assert sleeper["observed"] == 20 * 2e6
-    assert "after a sleep" in sleeper["reason"]
+    assert "after a pause" in sleeper["reason"]
     assert "founded on 2010-01-01" in sleeper["caution"]
     assert scores["Old hand"]["score"] is None
     assert "may be older" in scores["Old hand"]["reason"]
@@ -413,8 +413,8 @@ def test_bad_input():
         (rl.Surge(by=("hs6", "month")), "cannot hold the period"),
         (rl.Surge(mode="both"), "mode"),
         (rl.Divergence(current="2023", base="2023-Q1"), "overlap"),
-        (rl.Divergence(measure="shipments"), "no sum of a column"),
-        (rl.Newcomer(measure="value.median"), "no sum"),
+        (rl.Divergence(measure="shipments"), "not a sum of a column"),
+        (rl.Newcomer(measure="value.median"), "not a sum"),
     ]:
         with pytest.raises(rl.RedlaneError, match=words):
             detector.fit(ships)

@@ -158,7 +158,7 @@ def test_countries_are_no_firms_and_ambiguous_names_come_last(tmp_path):
     assert pairs(ships) == {("VU", "FJ"), ("AU", "VU")}
     assert (total(ships), total(ships, "net_weight")) == (1_200, 30)
     ships = read(tmp_path, "HS,EXPORT COUNTRY,Value\n0901,FJ,1\n")
-    assert any("for want of a plainer name" in note for note in ships.notes)
+    assert any("no column has a clearer name" in note for note in ships.notes)
 
 
 def test_other_classifications_have_no_hs(tmp_path):

@@ -155,7 +155,7 @@ def test_the_plan_says_what_and_why_and_how_to_decide_otherwise(tmp_path):
     assert lines["decimal sign"]["decision"] == ","
     assert all(line["why"] for line in lines.values())
     assert plan(path, decimal=".")["decimal sign"]["decision"] == "."
-    assert plan(path, delimiter=";")["delimiter"]["why"] == "you said so"
+    assert plan(path, delimiter=";")["delimiter"]["why"] == "given as an argument"
     ships = rl.read(path)
     for role, column in ships.roles.items():
         if role in lines:

@@ -221,7 +221,7 @@ def test_groups_with_loose_prices_claim_less():
     tail_scale = np.array([r["tail_scale"] for r in detector.state().to_pylist()])
     assert tail_scale[loose].min() > 2
     assert tail_scale[~loose] == pytest.approx(1, abs=0.3)
-    assert "outer prices lie" in scores.slice(0, 1).to_pylist()[0]["reason"]
+    assert "with outer prices" in scores.slice(0, 1).to_pylist()[0]["reason"]
     # With prices of one kind all groups are alike, and the tail scale is 1.
     even = rl.read(frame.with_columns(value=pl.lit(np.exp(rng.normal(0, 0.1, 40 * n)))))
     assert {r["tail_scale"] for r in detector.fit(even).state().to_pylist()} == {1.0}
@@ -293,6 +293,6 @@ def test_tokens_are_pointed_out():
     weight[1], value[1] = 1.0, 900.0
     ships = rl.read(pl.DataFrame({"hs": ["690912"] * 60, "value": value, "net_weight": weight}))
     cautions = rl.UnitValue(by=("hs6",), backoff=()).fit_score(ships)["caution"].to_pylist()
-    assert cautions[0] == "a value of 1 looks like a token: the price hangs on it"
-    assert cautions[1] == "a weight of 1 kg looks like a token: the price hangs on it"
+    assert cautions[0] == "a value of 1 looks like a placeholder: the price depends on it"
+    assert cautions[1] == "a weight of 1 kg looks like a placeholder: the price depends on it"
     assert cautions[2:] == [None] * 58

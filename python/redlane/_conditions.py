@@ -70,7 +70,7 @@ def between(first: Any, last: Any) -> Between:
         if isinstance(end, Between) or _several(end):
             raise ArgumentError(f"between({first!r}, {last!r}): an end is one value, not several")
         if end is not None and (_missing(end) or _not_a_number(end)):
-            raise ArgumentError(f"between({first!r}, {last!r}): {end!r} is no end; write None for an end that is open")
+            raise ArgumentError(f"between({first!r}, {last!r}): {end!r} is not an end; write None for an open end")
     return Between(first, last)
 
 

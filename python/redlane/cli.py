@@ -139,7 +139,7 @@ def _read(
     if money.currency is not None:
         ships = ships.convert(money.currency, money.rates)
     elif money.rates is not None:
-        raise ArgumentError(f"--rates {money.rates}: say with --currency which currency the rates are in")
+        raise ArgumentError(f"--rates {money.rates}: give the currency of the rates with --currency")
     for note in ships.notes if tell else ():
         print(visible(f"redlane: {note}"), file=sys.stderr)
     for option in where or []:

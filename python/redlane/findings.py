@@ -74,7 +74,7 @@ def price_notes(ships: Shipments) -> list[str]:
     roles = ships.roles
     if "net_weight" in roles or "quantity" not in roles:
         return []
-    unit = "within one unit" if "quantity_unit" in roles else "whatever its unit, which no column tells"
+    unit = "within one unit" if "quantity_unit" in roles else "in any unit: no column states it"
     return [f"no column has the role net_weight: prices are values by quantity, {unit}"]
 
 
@@ -89,7 +89,7 @@ class Findings:
         caution, reason."""
         self.fdr = fdr
         self.notes = list(notes)
-        """What was decided for want of a column."""
+        """What was decided because a column is missing."""
 
     def __len__(self) -> int:
         return len(self.table)
@@ -110,8 +110,8 @@ class Findings:
         line = self.table.slice(self._check(i), 1).to_pylist()[0]
         parts = [f"{line['detector']}, {line['subject']}: {line['reason']}."]
         parts.append(
-            f"By chance alone it would look this odd with probability {line['p_value']:.2g}; among findings "
-            f"as strong as this one no more than {max(line['q_value'], 1e-300):.2g} are expected to be false."
+            f"The probability of such a score by chance is {line['p_value']:.2g}; among findings at least as strong, "
+            f"the expected share of false ones is at most {max(line['q_value'], 1e-300):.2g}."
         )
         if line["caution"]:
             parts.append(f"Caution: {line['caution']}.")

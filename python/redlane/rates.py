@@ -72,8 +72,8 @@ def _stretch(ships: Shipments, window: tuple[str, str] | None) -> tuple[datetime
     dates = window or (ships._core.dates() if "date" in ships.roles else None)
     if dates is None:
         raise ArgumentError(
-            'the rates of the ECB change from day to day and the shipments have no dates; say with date="2023-06" of '
-            "when the rates are to be, or pass rates="
+            "the rates of the ECB change from day to day and the shipments have no dates; give the day of the "
+            'rates with date="2023-06", or pass rates='
         )
     years = [int(text[:4]) if text[:4].isdecimal() else year for text, year in zip(dates, (1999, 2100), strict=True)]
     return datetime.date(years[0] - 1, 12, 1), datetime.date(years[1], 12, 31)

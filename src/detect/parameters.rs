@@ -19,7 +19,7 @@ impl Parameters {
     /// From the text of a JSON object.
     pub fn parse(text: &str) -> Result<Parameters> {
         let value = serde_json::from_str(text);
-        Parameters::of(value.map_err(|error| Error::Argument(format!("parameters are no JSON: {error}")))?)
+        Parameters::of(value.map_err(|error| Error::Argument(format!("parameters are not JSON: {error}")))?)
     }
 
     /// From a JSON object.

@@ -174,11 +174,11 @@ pub struct Price {
 pub fn caution(group: &GroupFacts, data: &GroupFacts, price: Price) -> Option<String> {
     let Price { value, weight, z } = price;
     if value == Some(1.0) && z < -TOKEN_SCORE {
-        return Some("a value of 1 looks like a token: the price hangs on it".into());
+        return Some("a value of 1 looks like a placeholder: the price depends on it".into());
     }
     if let Some(weight) = weight {
         if z > TOKEN_SCORE && TOKENS.contains(&weight) {
-            return Some(format!("a weight of {weight} kg looks like a token: the price hangs on it"));
+            return Some(format!("a weight of {weight} kg looks like a placeholder: the price depends on it"));
         }
         let ratio = group.low_ratio;
         let same = |a: f64, b: f64| (a / b - 1.0).abs() < 1e-6;

@@ -82,7 +82,7 @@ impl Flows {
             return Ok(());
         }
         Err(Error::Argument(format!(
-            "measure={measure:?} is no sum, such as \"value\", \"net_weight\" or \"shipments\""
+            "measure={measure:?} is not a sum, such as \"value\", \"net_weight\" or \"shipments\""
         )))
     }
 

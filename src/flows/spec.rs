@@ -106,7 +106,7 @@ impl FlowSpec {
         if self.squares {
             let numbers = summands(ships, &measure, progress)?.ok_or_else(|| {
                 Error::Argument(format!(
-                    "measure={:?} is no sum of a column, such as \"value\" or \"net_weight\"",
+                    "measure={:?} is not a sum of a column, such as \"value\" or \"net_weight\"",
                     self.measure
                 ))
             })?;

@@ -8,8 +8,9 @@ use crate::error::Result;
 use crate::progress::Progress;
 use crate::store::Shipments;
 
-/// The index last built over one `Shipments`, kept so that the next question by the same keys does
-/// not sort again. Nobody waits for the lock: who finds it taken does without the cache. A process that was
+/// The index last built over one `Shipments`, kept so that the next call with the same keys does
+/// not sort again. No thread waits for the lock: if it is taken, the thread works without the cache. A process that
+/// was
 /// forked while another thread held it finds it taken for ever.
 #[derive(Default)]
 pub struct IndexCache {

@@ -1,5 +1,5 @@
-//! Groups known by the labels of their keys alone, apart from any rows: what a fit keeps, finds
-//! again among new shipments, and coarsens to its back-off levels.
+//! Groups identified by the labels of their keys, without rows. A fit keeps them, finds them among new shipments and
+//! coarsens them to the levels of `backoff`.
 
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -22,7 +22,7 @@ pub struct GroupKeys {
     labels: Vec<ArrayRef>,
     codes: Vec<Vec<u32>>,
     groups: usize,
-    /// The number of each group by its packed codes, made when groups are first looked for.
+    /// The number of each group by its packed codes, made at the first search.
     numbers: OnceLock<HashMap<u128, u32>>,
 }
 
@@ -252,7 +252,7 @@ fn digits(key: &str) -> Option<usize> {
     key.strip_prefix("hs")?.parse().ok()
 }
 
-/// Whether the coarser key can be told from the finer one.
+/// Whether the finer key determines the coarser one.
 fn follows(finer: &str, coarser: &str) -> bool {
     if let Some(few) = digits(coarser) {
         return finer == "hs" || digits(finer).is_some_and(|many| many >= few);

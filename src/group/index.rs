@@ -60,7 +60,7 @@ impl GroupIndex {
             (order, starts, Keys::Wide(keys))
         };
         let labels = columns.iter().map(|c| c.labels.clone()).collect();
-        // No keys: one group of everything, even where there is nothing.
+        // No keys: one group of all rows, even if there are none.
         let (starts, keys) =
             if columns.is_empty() && order.is_empty() { (vec![0, 0], Keys::Narrow(vec![0])) } else { (starts, keys) };
         let keys = Arc::new(IndexKeys::new(keys, strides, labels));

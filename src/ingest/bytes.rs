@@ -36,7 +36,7 @@ impl Kind {
             b"PAR1" => return Ok(Kind::Parquet),
             b"PARE" => ENCRYPTED,
             _ if named && compressed::is_compressed(&start) => {
-                "is a compressed file although it is called Parquet; unpack it first, and name it by what it holds"
+                "is a compressed file although it is called Parquet; unpack it first, and correct its name"
             }
             _ if named => "is not a Parquet file although it is called one; if it is text, rename it to .csv",
             _ if is_workbook(&start) => return Ok(Kind::Workbook),

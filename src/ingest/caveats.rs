@@ -95,7 +95,7 @@ pub fn nothing_known(chosen: &mut Chosen, columns: &[String]) {
         let names: Vec<String> = columns.iter().take(8).map(|c| format!("{c:?}")).collect();
         let more = if columns.len() > names.len() { ", ..." } else { "" };
         chosen.notes.push(format!(
-            "no column has a role: say what they are with columns={{\"value\": ..., \"hs\": ...}}; there are {}{more}",
+            "no column has a role: name the roles with columns={{\"value\": ..., \"hs\": ...}}; there are {}{more}",
             names.join(", ")
         ));
     }
@@ -110,7 +110,7 @@ pub fn open_side(chosen: &mut Chosen, columns: &[String], sample: &[Vec<Option<S
         (0..columns.len()).find(|c| words::is_some_country(&columns[*c]) && Sample::of(sample, *c).holds_countries());
     if let Some(name) = open.map(|c| &columns[c]) {
         chosen.notes.push(format!(
-            "{name:?} holds countries, and nothing says of which side: pass columns={{\"origin\": {name:?}}} or \
+            "{name:?} holds countries of an unknown side: pass columns={{\"origin\": {name:?}}} or \
              columns={{\"destination\": {name:?}}}"
         ));
     }

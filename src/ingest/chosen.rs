@@ -222,7 +222,7 @@ impl Chosen {
                 (true, ..) => "the user named it".to_owned(),
                 (false, false, _) => remarks.join("; "),
                 (false, true, "auto") => "by its name and its first cells".to_owned(),
-                (false, true, layout) => format!("the layout {layout} says so"),
+                (false, true, layout) => format!("by the layout {layout}"),
             };
             let rivals = self.rivals.iter().filter(|(r, c)| *r == role && assigned.is_none_or(|a| a.column != *c));
             let alternatives = rivals.map(|(_, c)| columns[*c].clone()).collect();

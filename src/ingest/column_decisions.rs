@@ -27,7 +27,7 @@ pub fn of_columns(
         && date.column < names.len()
     {
         let (why, first) = match options.date_order {
-            Some(order) => ("you said so".to_owned(), Some(order)),
+            Some(order) => ("given as an argument".to_owned(), Some(order)),
             None => date_spelling(&names[date.column], texts(date.column)),
         };
         let order = match first {
@@ -44,7 +44,7 @@ pub fn of_columns(
 fn decimal_sign(ballots: &[DecimalVotes], options: &Options) -> Decision {
     let elected = Decimal::elect(ballots);
     let (format, why): (NumberFormat, &str) = match options.number_format {
-        Some(format) => (format, "you said so"),
+        Some(format) => (format, "given as an argument"),
         None if elected.iter().any(|e| e.open) => {
             (elected[0].decimal.into(), "nothing in the first rows shows it; the point was assumed")
         }

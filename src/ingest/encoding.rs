@@ -50,10 +50,10 @@ pub fn detect(sample: &[u8], asked: Option<&'static Encoding>, whole: bool) -> F
     if let Some((encoding, mark)) = marked
         && asked.is_none_or(|a| a == encoding || a == UTF_16LE)
     {
-        return Found { encoding, mark, why: "the mark at its beginning says so" };
+        return Found { encoding, mark, why: "byte order mark at the beginning" };
     }
     if let Some(encoding) = asked {
-        return Found { encoding, mark: 0, why: "you said so" };
+        return Found { encoding, mark: 0, why: "given as an argument" };
     }
     if let Some(encoding) = utf16_without_mark(sample) {
         return Found { encoding, mark: 0, why: "every second byte is zero" };

@@ -39,8 +39,8 @@ pub fn inspect(path: &Path, sample: &[u8], whole: bool, options: &Options) -> Re
     }
     let (start, stated) = separator_line(sample, end);
     let (delimiter, why) = match (options.delimiter, stated) {
-        (Some(asked), _) => (asked, "you said so"),
-        (None, Some(stated)) => (stated, "the line sep= says so"),
+        (Some(asked), _) => (asked, "given as an argument"),
+        (None, Some(stated)) => (stated, "by the line sep="),
         (None, None) => (delimiter(&sample[start..], end, whole), "it splits most lines into the same number of cells"),
     };
     let rule = Rule::new(delimiter, end, usize::MAX);
@@ -84,7 +84,7 @@ pub fn inspect(path: &Path, sample: &[u8], whole: bool, options: &Options) -> Re
             if asked == Asked::Nothing {
                 "the first line with as many filled cells as the records"
             } else {
-                "you said so"
+                "given as an argument"
             },
             "header= (its line number, 0 for none) or skip=",
         ),
@@ -125,7 +125,7 @@ fn refuse_binary(path: &Path, sample: &[u8]) -> Result<()> {
     let start = sample.trim_ascii_start();
     let begins = |with: &str| start.get(..with.len()).is_some_and(|s| s.eq_ignore_ascii_case(with.as_bytes()));
     let other = if ["<html", "<!doctype html", "<table"].iter().any(|with| begins(with)) {
-        Some(("an HTML page, whatever its name says", "pandas.read_html"))
+        Some(("an HTML page, despite its name", "pandas.read_html"))
     } else if begins("{\"") || begins("[{") {
         Some(("JSON", "pandas.read_json or polars.read_ndjson"))
     } else {

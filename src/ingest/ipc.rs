@@ -77,7 +77,7 @@ fn walk(bytes: &[u8]) -> Result<()> {
             size = take_length(&mut left)?.ok_or_else(|| wrong("they end within a message"))?;
         }
         if size == 0 {
-            return if left.is_empty() { Ok(()) } else { Err(wrong("there is something behind their end")) };
+            return if left.is_empty() { Ok(()) } else { Err(wrong("there are bytes after their end")) };
         }
         let header = take(&mut left, u64::from(size))?;
         let message = ipc::root_as_message(header).map_err(|e| wrong(format!("a message header is broken ({e})")))?;

@@ -84,7 +84,7 @@ pub fn inspect_files(sources: &[PathBuf], options: &Options, progress: &Progress
     let inputs = inputs?;
     let kind = kind(&inputs)?;
     options.check(Some(kind))?;
-    let mut all = vec![Decision::new("format", kind.name(), "its first bytes say so", "")];
+    let mut all = vec![Decision::new("format", kind.name(), "by its first bytes", "")];
     all.extend(match kind {
         Kind::Text => csv::decisions(&inputs, options)?,
         Kind::Workbook => sheet::decisions(&inputs, options, progress)?,

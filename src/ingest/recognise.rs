@@ -195,7 +195,7 @@ fn rivals(columns: &[String], chosen: &mut Chosen) {
     }
 }
 
-/// Names that say the country of a side but not which country: taken last, and told.
+/// Names of the country of one side that do not state the side: taken last, with a note.
 fn last_resorts(columns: &[String], chosen: &mut Chosen) {
     for (role, weak) in [
         (Role::Origin, ["exportcountry", "exportingcountry", "countryofexport"]),
@@ -206,7 +206,7 @@ fn last_resorts(columns: &[String], chosen: &mut Chosen) {
             && weak.contains(&folded(&columns[column]).as_str())
         {
             let text = format!(
-                "{} is {:?} for want of a plainer name; in some files such a column names the other end",
+                "{} is {:?}, because no column has a clearer name; in some files such a column is the other end",
                 role.name(),
                 columns[column]
             );

@@ -149,7 +149,7 @@ fn choose(
             )));
         };
         let range = book.worksheet_range(name).map_err(|e| fail(name, e))?;
-        return Ok((name.clone(), range, Vec::new(), "you said so"));
+        return Ok((name.clone(), range, Vec::new(), "given as an argument"));
     }
     let hidden: Vec<bool> = book.sheets_metadata().iter().map(|s| s.visible != SheetVisible::Visible).collect();
     let mut best: Option<((bool, usize), String, Range<Data>)> = None;
@@ -242,7 +242,7 @@ fn records(
             if asked == Asked::Nothing {
                 "the first row with as many filled cells as the records"
             } else {
-                "you said so"
+                "given as an argument"
             },
             "header= (its row number) or skip=",
         ),

@@ -204,7 +204,7 @@ fn check_view(view: u128, buffers: &[Texts], text: bool) -> Result<(), &'static 
     if length <= INLINE {
         let content = view >> 32;
         if length < INLINE && content >> (8 * length) != 0 {
-            return Err("has something behind a short text");
+            return Err("has bytes after a short text");
         }
         let bytes = &view.to_le_bytes()[4..4 + length as usize];
         return if !text || std::str::from_utf8(bytes).is_ok() { Ok(()) } else { Err("") };
@@ -212,7 +212,7 @@ fn check_view(view: u128, buffers: &[Texts], text: bool) -> Result<(), &'static 
     let (buffer, from) = ((view >> 64) as u32 as usize, (view >> 96) as u32 as usize);
     let to = from + length as usize;
     let found = buffers.get(buffer).and_then(|texts| Some((texts, texts.bytes.get(from..to)?)));
-    let Some((texts, bytes)) = found else { return Err("leads out of the column's texts") };
+    let Some((texts, bytes)) = found else { return Err("points outside the column's texts") };
     if bytes[..4] != ((view >> 32) as u32).to_le_bytes() {
         return Err("does not begin like the text it leads to");
     }

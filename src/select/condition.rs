@@ -99,7 +99,7 @@ impl Condition {
         Vec::new()
     }
 
-    /// `test` says `None` of a value that is no value.
+    /// `test` returns `None` for a missing value.
     fn pick<T: ArrowPrimitiveType>(
         &self,
         cells: &dyn Array,

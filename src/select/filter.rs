@@ -1,4 +1,4 @@
-//! Choosing rows by what their keys hold.
+//! Selects rows by the values of their keys.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::select::number_text::read_number;
 use crate::select::spans::Spans;
 use crate::store::{NULL_DAY, Role, RoleKind, RowList, Shipments, counted, country};
 
-/// Rows looked at in one go.
+/// Rows examined in one step.
 const CHUNK_ROWS: usize = 1 << 16;
 
 /// The shipments for which every condition holds.
@@ -32,7 +32,7 @@ pub fn filter(ships: &Shipments, conditions: &[(String, Wanted)], progress: &Pro
         chosen = match Key::named(store, name)? {
             Key::Role(Role::Date) => by_day(&chosen, name, wanted, progress)?,
             Key::Role(role) if role.kind() == RoleKind::Number => by_number(&chosen, name, role, wanted, progress)?,
-            // Ids that are numbers are texts as keys, but what lies between two numbers is no matter of texts.
+            // Ids that are numbers are texts as keys, but a range of numbers is compared as numbers.
             Key::Role(role) if role.kind() == RoleKind::Text && between_numbers(role, wanted) => match store.role(role)
             {
                 Some(assigned) if own(assigned.column) => by_value(&chosen, name, assigned.column, wanted, progress)?,
@@ -130,7 +130,7 @@ fn by_day(ships: &Shipments, name: &str, wanted: &Wanted, progress: &Progress) -
     if matches!(column.kind(), DataType::Timestamp(..)) && instants(wanted) {
         let condition = Condition::new(name, column.kind(), wanted)?;
         let mut rows = passing(ships, column.chunks(progress)?, &condition, progress)?;
-        // A cell outside the calendar is null in the role, whatever it holds.
+        // A cell outside the calendar is null in the role.
         rows.retain(|&row| nulls || days[row as usize] != NULL_DAY);
         if nulls {
             return Ok(keep(ships, |r| days[r] == NULL_DAY || rows.binary_search(&(r as u32)).is_ok()));
@@ -174,7 +174,7 @@ fn by_label(ships: &Shipments, name: &str, key: Key, wanted: &Wanted, progress: 
     Ok(keep(ships, |r| allowed[column.code(r) as usize]))
 }
 
-/// When a text is the one asked for.
+/// When a text matches.
 #[derive(Clone, Copy)]
 enum Likeness {
     /// Where it is the same.
@@ -235,7 +235,7 @@ fn code(name: &str, digits: Option<usize>, literal: &Literal) -> Result<String> 
     let text = written(name, literal)?.replace(['.', ' '], "");
     if matches!(literal, Literal::Number(_)) && text.len() % 2 == 1 && text.bytes().all(|b| b.is_ascii_digit()) {
         return Err(Error::Argument(format!(
-            "{name}={text}: as a number an HS code has lost the zero in front; write \"0{text}\", or \"{text}\" for all \
+            "{name}={text}: an HS code as a number loses its leading zero; write \"0{text}\", or \"{text}\" for all \
              codes that begin with {text}"
         )));
     }

@@ -4,7 +4,7 @@ use arrow::datatypes::i256;
 
 use crate::error::Result;
 
-/// A value of a condition, before anybody knows what column it meets.
+/// A value of a condition, before its column is known.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Literal {
     Null,
@@ -29,7 +29,7 @@ pub struct Instant {
     pub utc: Option<i128>,
 }
 
-/// One of the things asked for.
+/// One value or range of a condition.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Choice {
     /// Equal to it. HS codes are prefixes; a date may be a whole month or year.
@@ -38,7 +38,7 @@ pub enum Choice {
     Between(Literal, Literal),
 }
 
-/// What a condition asks for: any of these.
+/// The values of a condition: any of these.
 #[derive(Clone, Debug)]
 pub struct Wanted(pub Vec<Choice>);
 
@@ -85,7 +85,7 @@ pub struct DecimalLiteral {
     pub float: f64,
 }
 
-/// Digits that a number is written out with in full at the most.
+/// The largest number of digits that are written in full.
 const LONGEST: i64 = 400;
 
 impl DecimalLiteral {

@@ -1,4 +1,4 @@
-//! Which shipments are asked for: conditions on columns, roles and derived keys.
+//! Selection of shipments: conditions on columns, roles and derived keys.
 
 mod condition;
 mod filter;

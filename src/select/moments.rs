@@ -103,9 +103,9 @@ fn instants(name: &str, zone: Option<&str>, literal: &Literal) -> Result<(i128, 
     let (first, last) = days(name, literal)?;
     let (first, after) = (i128::from(first), i128::from(last) + 1);
     let Some(zone) = zone else { return Ok((first * DAY, after * DAY - 1)) };
-    let zone: Tz = zone.parse().map_err(|_| {
-        Error::Argument(format!("{name:?} holds times in {zone:?}, which is no time zone that is known here"))
-    })?;
+    let zone: Tz = zone
+        .parse()
+        .map_err(|_| Error::Argument(format!("{name:?} holds times in {zone:?}, which is not a known time zone")))?;
     Ok((midnight(first, zone), midnight(after, zone) - 1))
 }
 

@@ -2,7 +2,7 @@
 
 use crate::select::literal::DecimalLiteral;
 
-/// Why a text is no number.
+/// Why a text is not a number.
 #[derive(Debug, PartialEq)]
 pub enum NumberMisread {
     NotANumber,
@@ -41,7 +41,7 @@ enum Digits {
     Either(String, String),
 }
 
-/// Digits with a point at the most.
+/// The largest number of digits with a point.
 fn plain_digits(text: &str) -> Option<Digits> {
     let text = without_underscores(text)?;
     let points = text.matches('.').count();

@@ -46,7 +46,7 @@ pub fn sums_of<S: Simd, const K: usize, const M: usize>(
     totals.map(|total| (total[0] + total[1]) + (total[2] + total[3]))
 }
 
-/// The numbers, or zero where they are not meant.
+/// The numbers, or 0 where the mask is false.
 #[inline(always)]
 pub fn where_true<S: Simd>(mask: mask64x4<S>, x: f64x4<S>) -> f64x4<S> {
     mask.select(x, f64x4::splat(x.token(), 0.0))
@@ -76,7 +76,7 @@ mod tests {
         #[test]
         fn they_are_the_sums(values in prop::collection::vec((-9..9i32, -9..9i32), 0..50)) {
             let (x, y): (Vec<f64>, Vec<f64>) = values.iter().map(|&(x, y)| (f64::from(x), f64::from(y))).unzip();
-            // One more than the product, so that what is no number at all would show.
+            // One more than the product, so that the padding would change the sum.
             let [sum, product] = sums!([x, y], |[x, y]| [x, x * y + 1.0]);
             prop_assert_eq!(sum, x.iter().sum::<f64>());
             prop_assert_eq!(product, x.iter().zip(&y).map(|(x, y)| x * y + 1.0).sum::<f64>());

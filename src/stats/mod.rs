@@ -1,5 +1,5 @@
-//! Numeric kernels over slices. Nothing here knows about Arrow, files or shipments, and every
-//! function gives the same bits whatever the order of its input.
+//! Numeric kernels over slices. They use no Arrow, files or shipments, and every
+//! function gives the same bits for every order of its input.
 
 mod lanes;
 pub mod linear;

@@ -1,7 +1,7 @@
 //! Order statistics by selection: medians, quantiles and the median absolute deviation.
 
 /// A double as an integer that sorts the same way (IEEE total order), so that selection compares
-/// integers and never meets a partial order.
+/// integers and needs no partial order.
 pub fn encode(x: f64) -> i64 {
     let bits = x.to_bits() as i64;
     bits ^ (((bits >> 63) as u64) >> 1) as i64
@@ -12,7 +12,7 @@ pub fn decode(key: i64) -> f64 {
     f64::from_bits((key ^ (((key >> 63) as u64) >> 1) as i64) as u64)
 }
 
-/// A group's values, reordered in place as questions are asked of them.
+/// The values of a group. Each method may reorder them in place.
 ///
 /// Values must not be NaN. Everything returns `None` for an empty group.
 pub struct OrderStatistics<'a> {
@@ -24,7 +24,7 @@ pub struct OrderStatistics<'a> {
 const SORT_BELOW: usize = 24;
 
 impl<'a> OrderStatistics<'a> {
-    /// Takes over `keys`, made by [`encode`]. `many` says that several quantiles will be asked,
+    /// Takes over `keys`, made by [`encode`]. `many` means that several quantiles will be computed,
     /// which makes sorting once the better choice.
     pub fn new(keys: &'a mut [i64], many: bool) -> Self {
         let sorted = many || keys.len() <= SORT_BELOW;
@@ -34,7 +34,7 @@ impl<'a> OrderStatistics<'a> {
         OrderStatistics { keys, sorted }
     }
 
-    /// The values as they lie now.
+    /// The values in their present order.
     pub fn keys(&self) -> &[i64] {
         self.keys
     }
@@ -96,7 +96,7 @@ impl<'a> OrderStatistics<'a> {
 }
 
 /// The median of the distances of sorted values from `centre`: those on either side are sorted
-/// already, so the middle ones are met by walking outwards.
+/// already, so the middle ones are found from the centre outwards.
 fn median_deviation(keys: &[i64], centre: f64) -> Option<f64> {
     let n = keys.len();
     let last = n.checked_sub(1)?;

@@ -1,4 +1,4 @@
-//! The generalised Pareto tail of a sample: how seldom a value so large is, beyond what was seen.
+//! The generalised Pareto tail of a sample: the probability of a value beyond the largest ones observed.
 
 use super::{decode, encode};
 

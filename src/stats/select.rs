@@ -1,5 +1,5 @@
-//! Selection among numbers that are not negative, where about is known how large the answer is: one
-//! pass puts aside the few numbers near it, and only those are looked at further.
+//! Selection among numbers of 0 or more, with an estimate of the result: one pass collects the few numbers near it,
+//! and only these are compared.
 
 use std::ops::Range;
 

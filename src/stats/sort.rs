@@ -1,8 +1,8 @@
-//! Sorting whole numbers that know whose they are: a handful of them, and some hundreds that are spread over their
-//! range, as the logarithms of traded weights are: each is put where its size lets expect it, and then moved past the
-//! few neighbours that are larger.
+//! Sorts whole numbers that carry their place in the last bits. Few numbers are sorted by counting. Some hundreds,
+//! spread over their range like the logarithms of weights, are put at the place expected from their size and then
+//! moved past the few larger neighbours.
 
-/// Puts places below so many into the last bits of numbers that are to be sorted, which keep their other bits.
+/// Puts the place of each number into its last bits. The other bits stay.
 #[derive(Clone, Copy, Default)]
 pub struct Places(u64);
 
@@ -26,7 +26,7 @@ impl Places {
 
 /// Fewer numbers, or more, are sorted by comparing them.
 const NUMBERS: (usize, usize) = (24, 1 << 12);
-/// So are those of which more than this many are expected at one place.
+/// So are numbers with more than this many expected at one place.
 const CROWD: u32 = 24;
 
 /// Working memory, kept from sort to sort.
@@ -80,8 +80,7 @@ impl Sorter {
 /// Up to so many numbers are sorted by counting.
 const FEW: usize = 16;
 
-/// Sorts numbers that all differ; few of them by counting for each how many are smaller, which takes no turn that the
-/// machine could guess wrongly.
+/// Sorts numbers that all differ; few of them by counting the smaller ones for each, without branches.
 pub fn sort_few(numbers: &mut [u64]) {
     let n = numbers.len();
     if n > FEW {

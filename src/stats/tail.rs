@@ -48,7 +48,7 @@ pub fn student_t_two_sided(t: f64, df: f64) -> f64 {
 }
 
 /// The standard normal that has about as much beyond it as `t` has for Student's t with `df` degrees of freedom
-/// (Wallace 1959): with three degrees or more it is off by three parts in a hundred at the most.
+/// (Wallace 1959): with three degrees or more its error is at most 3 %.
 pub fn normal_of_student(t: f64, df: f64) -> f64 {
     (8.0 * df + 1.0) / (8.0 * df + 3.0) * (df * ln(1.0 + t * t / df)).sqrt()
 }

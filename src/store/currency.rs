@@ -177,8 +177,8 @@ pub fn note<'a>(column: &str, texts: impl IntoIterator<Item = &'a [u8]>) -> Opti
     (found.len() > 1).then(|| {
         let found: Vec<&str> = found.into_iter().collect();
         format!(
-            "the amounts in {column:?} are in several currencies ({}): they were read as they stand, not converted, so their \
-             sums mean little",
+            "the amounts in {column:?} are in several currencies ({}): they were not converted, so their \
+             sums mix currencies",
             found.join(", ")
         )
     })

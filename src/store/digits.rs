@@ -224,10 +224,10 @@ impl DateNote {
                  date_order=\"dmy\" if the day comes first"
             ),
             DateNote::Shown(DateOrder::MonthFirst) => {
-                format!("dates in {name:?} are read as month/day, as its days above 12 show")
+                format!("dates in {name:?} are read as month/day, because some days are above 12")
             }
             DateNote::Shown(DateOrder::DayFirst) => {
-                format!("dates in {name:?} are read as day/month, as its days above 12 show")
+                format!("dates in {name:?} are read as day/month, because some days are above 12")
             }
             DateNote::Mixed(day_first, month_first) => format!(
                 "dates in {name:?} mix day/month ({day_first} spellings) and month/day ({month_first}); the more frequent \

@@ -44,7 +44,7 @@ impl FlowWords {
 impl Direction {
     /// The direction that a cell names: `X`, `E`, `export`, `2`, `2-EXPORT`, `Gross Exports`, `экспорт`. The
     /// source's own words come first, and its own numbers replace the usual ones. The whole cell is tried
-    /// before its words; numbers count only where no word does, and words that disagree say nothing.
+    /// before its words; numbers count only if no word does, and words that disagree give no direction.
     pub fn parse(text: &str, own: &FlowWords) -> Option<Direction> {
         let whole = folded(text);
         let tokens = tokens(text);

@@ -61,7 +61,7 @@ pub fn is_text(kind: &DataType) -> bool {
 
 fn texts(chunks: &[ArrayRef], progress: &Progress) -> Result<Codes> {
     let (mut ids, sizes, values) = number_runs(chunks, progress, number_texts)?;
-    // Few texts of a long column are copied: labels must not hold on to all its bytes.
+    // Few texts of a long column are copied: the labels must not keep all its bytes in memory.
     let held: usize = values.iter().flatten().map(Value::held).sum();
     let Some(places) = Places::of(chunks).filter(|places| 2 * held >= places.bytes()) else {
         let (maps, labels) = rank(values, |v| v, Some);

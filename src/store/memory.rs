@@ -36,7 +36,7 @@ pub struct Store {
     pub(super) read_faults: Vec<Fault>,
     pub(super) read_repairs: Vec<Repair>,
     pub(super) date_order: Option<DateOrder>,
-    /// The finest that dates made of a year and a month can tell.
+    /// The finest period of dates that are made of a year and a month.
     pub(super) made_grain: Option<Grain>,
     /// What the source says of the currency of its values.
     pub(super) currency: SourceCurrency,
@@ -61,7 +61,7 @@ pub struct Store {
     pub(super) notes: Notes,
     /// The files it was read from, which must stay as they are.
     pub files: Vec<PathBuf>,
-    /// Whether it was told that the values are in several currencies.
+    /// Whether there is a note that the values are in several currencies.
     pub(super) currencies_told: OnceLock<()>,
     pub(super) codes: [OnceLock<RoleReading>; Role::ALL.len()],
     pub(super) days: OnceLock<(Arc<Vec<i32>>, Days)>,
@@ -214,7 +214,7 @@ impl Store {
         self
     }
 
-    /// The finest that its dates tell, where they were made of columns that tell no days.
+    /// The finest period of its dates, if they are made of columns without days.
     pub fn with_made_grain(mut self, grain: Option<Grain>) -> Store {
         self.made_grain = grain;
         self
@@ -341,7 +341,7 @@ impl Store {
         }
     }
 
-    /// The cells that faults are about, as texts: the columns are walked once.
+    /// The cells of the faults, as texts, in one pass over the columns.
     pub fn raws(&self, faults: &[Fault], progress: &Progress) -> Result<Vec<Option<String>>> {
         let mut texts: Vec<Option<String>> = faults.iter().map(|f| f.raw.as_ref().map(ToString::to_string)).collect();
         let mut asked: Vec<usize> = (0..faults.len()).filter(|&i| faults[i].raw.is_none()).collect();

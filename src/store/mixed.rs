@@ -18,7 +18,7 @@ use crate::progress::Progress;
 
 /// The number of currencies that are named with their rows; the others are counted.
 const SHOWN: usize = 4;
-const REMEDY: &str = "sums add them up as they stand; .convert(\"USD\") brings them to one";
+const REMEDY: &str = "sums add them without conversion; .convert(\"USD\") converts them to one";
 const BEGIN: &str = "the values are in ";
 
 /// The name under which a cell is counted: a code, or the word itself.

@@ -108,12 +108,12 @@ impl Decimal {
     /// The note on columns whose decimal sign is not shown.
     pub fn open_note(self, columns: &[&str]) -> String {
         let (mark, meant, other) = match self {
-            Decimal::Point => (",", "1,234 is a thousand and 1.234 is one and a bit", ","),
-            Decimal::Comma => (".", "1.234 is a thousand and 1,234 is one and a bit", "."),
+            Decimal::Point => (",", "1,234 is more than a thousand, 1.234 is less than two", ","),
+            Decimal::Comma => (".", "1.234 is more than a thousand, 1,234 is less than two", "."),
         };
         format!(
-            "nothing shows the decimal sign of {}: all their signs stand before three digits; {mark:?} was taken for the mark \
-             between thousands ({meant}); pass decimal={other:?} if it is otherwise",
+            "the decimal sign of {} is uncertain: each sign is before three digits; {mark:?} was taken as the mark \
+             between thousands ({meant}); pass decimal={other:?} if that is wrong",
             columns.iter().map(|c| format!("{c:?}")).collect::<Vec<_>>().join(", ")
         )
     }

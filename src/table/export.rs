@@ -107,7 +107,7 @@ fn failed(error: ArrowError) -> Error {
     }
 }
 
-/// Stretches of rows; one that is empty where there are none, if the header hangs on it.
+/// Ranges of rows; one empty range if there are no rows and the header must be written.
 fn pieces(rows: Range<usize>, always: bool) -> impl Iterator<Item = Range<usize>> {
     let none = (always && rows.is_empty()).then(|| rows.clone());
     none.into_iter().chain(rows.clone().step_by(BATCH).map(move |start| start..(start + BATCH).min(rows.end)))

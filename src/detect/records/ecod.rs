@@ -319,7 +319,7 @@ impl Verdicts for EcodScores {
             return "not scored: every column is null".into();
         }
         format!(
-            "{}; together {} where the middle shipment has {}",
+            "{}; the score is {}, that of the median shipment {}",
             most.join(", "),
             figure(verdict.score),
             figure(verdict.middle)

@@ -65,10 +65,7 @@ impl Rarity {
 
     fn check(&self) -> Result<()> {
         if self.given.contains(&self.of) {
-            return Err(Error::Argument(format!(
-                "of={:?} is among the keys of given; a partner is never a surprise given itself",
-                self.of
-            )));
+            return Err(Error::Argument(format!("of={:?} is among the keys of given; leave it out of given", self.of)));
         }
         Ok(())
     }

@@ -241,7 +241,7 @@ fn rows(input: &Input, metadata: &ArrowReaderMetadata) -> Result<Vec<usize>> {
     let columns = metadata.file_metadata().schema_descr().num_columns();
     let mut rows = Vec::new();
     for group in metadata.row_groups() {
-        rows.push(usize::try_from(group.num_rows()).map_err(|_| damaged("a row group has less than no rows"))?);
+        rows.push(usize::try_from(group.num_rows()).map_err(|_| damaged("a row group has a negative number of rows"))?);
         if group.num_columns() != columns {
             return Err(damaged("a row group does not have the columns of the file"));
         }
@@ -256,7 +256,7 @@ fn rows(input: &Input, metadata: &ArrowReaderMetadata) -> Result<Vec<usize>> {
     }
     let all = rows.iter().try_fold(0, |all: usize, n| all.checked_add(*n));
     if all.and_then(|n| i64::try_from(n).ok()) != Some(metadata.file_metadata().num_rows()) {
-        return Err(damaged("its row groups do not have as many rows as it says"));
+        return Err(damaged("its row groups do not have the stated number of rows"));
     }
     Ok(rows)
 }

@@ -226,7 +226,7 @@ pub fn convert(array: &ArrayRef, kind: &DataType) -> Result<ArrayRef, ArrowError
     if kind == &DataType::Float64 && whole.is_integer() && bits(whole) == 64 {
         let exact = bounds(array)?.is_none_or(|(a, b)| a >= -EXACT && b <= EXACT);
         if !exact {
-            return Err(ArrowError::CastError("whole numbers beyond those that the footer tells of".into()));
+            return Err(ArrowError::CastError("whole numbers outside the range in the footer".into()));
         }
     }
     cast_with_options(array, kind, &CastOptions { safe: false, ..CastOptions::default() })

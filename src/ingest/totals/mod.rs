@@ -42,7 +42,7 @@ fn notes(totals: &Totals) -> Vec<String> {
     if let Some((_, n)) = lines.first() {
         let (are, their) = if *n == 1 { ("row is a line", "its") } else { ("rows are lines", "their") };
         notes.push(format!(
-            "{n} {are} of totals ({their} {}): {their} figures are null and told in ships.faults, so that sums are right",
+            "{n} {are} of totals ({their} {}): {their} figures are null and listed in ships.faults, so sums are right",
             line::REASON
         ));
     }

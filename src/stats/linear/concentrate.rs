@@ -7,10 +7,10 @@ use super::{Linear, Scratch, weighted};
 use crate::stats::lanes::sums;
 use crate::stats::select;
 
-/// Steps at the most; it converges in finitely many, mostly under ten.
+/// The largest number of steps. Most searches need fewer than ten.
 const STEPS: usize = 60;
 
-/// Nothing to go by: all squares are looked at.
+/// No estimate: all squares are examined.
 pub const UNKNOWN: Range<f64> = 0.0..f64::INFINITY;
 
 /// A fit, the largest of its h smallest squares, and their sum. A step's come from the fit it started from.
@@ -22,13 +22,13 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// What squares count up to when starts are screened: two and a half standard deviations, or so.
+    /// The bound of squares when starts are screened: about two and a half standard deviations.
     pub fn bound(&self, h: usize) -> f64 {
         6.0 * self.objective / h as f64
     }
 }
 
-/// Where the next fit's largest square is looked for.
+/// The range in which the next fit's largest square is searched.
 pub fn near(threshold: f64) -> Range<f64> {
     0.7 * threshold..1.2 * threshold
 }
@@ -82,7 +82,7 @@ fn kept_line(scratch: &Scratch, h: usize) -> Option<Linear> {
     line_of(h as f64, u, v, uu, uv)
 }
 
-/// The least squares line from plain sums; `None` where all u are the same.
+/// The least squares line from plain sums; `None` if all u are the same.
 pub fn line_of(n: f64, u: f64, v: f64, uu: f64, uv: f64) -> Option<Linear> {
     let squares = uu - u * u / n;
     let slope = (uv - u * v / n) / squares;

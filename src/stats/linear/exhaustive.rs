@@ -10,7 +10,7 @@ const ONE_SLOPE: f64 = 1e-12;
 /// The optimum itself. At any slope the best h points are a run of the points in the order of
 /// v - slope u. As the slope grows, two points change places at the slope of the line through them,
 /// and only the runs that hold one of the two become another subset. So all subsets that can be
-/// optimal are met by going through the slopes of all pairs.
+/// optimal are found from the slopes of all pairs.
 pub fn optimum(scratch: &mut Scratch, h: usize) -> Candidate {
     let n = scratch.y.len();
     let (u, v) = (&scratch.x[0], &scratch.y);

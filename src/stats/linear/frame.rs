@@ -1,10 +1,9 @@
-//! The points moved to their medians and scaled to their spreads, so that plain sums keep their digits
-//! whatever the currency.
+//! The points, centred at their medians and divided by their scales: sums keep their digits in every currency.
 
 use super::{Linear, MOST, Points, Scratch};
 use crate::stats::{decode, encode};
 
-/// The middle and the spread of one column.
+/// The centre and the scale of one column.
 #[derive(Clone, Copy, Default)]
 struct Place {
     middle: f64,
@@ -54,10 +53,10 @@ impl Frame {
     }
 }
 
-/// A spread is at least this share of the range: most of the values may be the same.
+/// The scale is at least this share of the range, because most of the values may be the same.
 const LEAST: f64 = 1e-9;
 
-/// Values that a middle and a spread are made from, at the most: any will do that are of the right size.
+/// The largest number of values for a centre and a scale: their order of magnitude is sufficient.
 const PART: usize = 25;
 
 impl Place {
@@ -80,7 +79,7 @@ impl Place {
         Place { middle, unit: (high - low).max(LEAST * (range.1 - range.0)) }
     }
 
-    /// Values without a spread stay zero, which no slope can be told from.
+    /// Values with scale 0 stay 0: they give no slope.
     fn fill(self, values: &[f64], out: &mut Vec<f64>) {
         let unit = if self.unit > 0.0 { self.unit } else { 1.0 };
         out.clear();

@@ -1,17 +1,17 @@
-//! Weighted least squares, and how well it knows what it predicts.
+//! Weighted least squares, and the variance of its predictions.
 
 use super::{Linear, MOST, Points};
 use crate::stats::lanes::sums;
 
-/// A regressor that the others explain but for so small a share of its squares says nothing of its own.
+/// A regressor is redundant if the others leave a smaller share of its sum of squares unexplained.
 const NOTHING_OF_ITS_OWN: f64 = 1e-12;
 
-/// Weighted least squares; `None` where the points do not tell the slopes apart.
+/// Weighted least squares; `None` if the points do not separate the slopes.
 pub fn weighted(points: &Points, weights: &[f64]) -> Option<Linear> {
     Moments::of(points, weights).solve().map(|(linear, _)| linear)
 }
 
-/// The same, and how well it knows what it predicts.
+/// The same, with the variance of its predictions.
 pub fn weighted_with_leverage(points: &Points, weights: &[f64]) -> Option<(Linear, Leverage)> {
     let moments = Moments::of(points, weights);
     let (linear, factor) = moments.solve()?;
@@ -106,7 +106,7 @@ impl Factor {
     }
 }
 
-/// How uncertain a fit is at a place: its variance there, over that of a point of weight one.
+/// The variance of a fit at a place, divided by that of a point of weight one.
 #[derive(Clone, Copy, Debug)]
 pub struct Leverage {
     total: f64,
@@ -115,12 +115,12 @@ pub struct Leverage {
 }
 
 impl Leverage {
-    /// That of a fit known perfectly.
+    /// That of a fit without error.
     pub const NONE: Leverage =
         Leverage { total: f64::INFINITY, mean: [0.0; MOST], factor: Factor { slopes: 0, lower: [[0.0; MOST]; MOST] } };
 
-    /// The largest variance inflation: by how much a slope is less certain for what the regressors before it
-    /// tell of its own, 1 / (1 - R²). 1 where they say nothing of each other.
+    /// The largest variance inflation factor of a slope, 1 / (1 - R²), given the regressors before it. 1 if the
+    /// regressors are not correlated.
     pub fn inflation(&self) -> f64 {
         let rows = self.factor.lower.iter().zip(0..).take(self.factor.slopes);
         rows.map(|(row, i)| row[..=i].iter().map(|l| l * l).sum::<f64>() / (row[i] * row[i])).fold(1.0, f64::max)

@@ -8,16 +8,16 @@ use crate::stats::{decode, encode};
 
 /// Pairs of points tried as starting lines: for groups of a few hundred points, and for larger ones.
 const PAIRS: (usize, usize) = (32, 100);
-/// How many of them are followed down.
+/// How many of them are refined.
 const FINALISTS: (usize, usize) = (2, 4);
-/// From here on the larger numbers apply.
+/// From this number of points on, the larger numbers apply.
 const LARGE: usize = 600;
-/// Points that the first line is made from, at the most.
+/// The largest number of points for the first line.
 const PART: usize = 100;
 /// Lines steeper and less steep than the best one that are followed down in the end, and how many
 /// sqrt(mean square / Σ (u - mean)²) they turn.
 const TURNS: [f64; 2] = [-4.0, 4.0];
-/// Mean squares, in units of the spread of y, that differences of sums tell no more.
+/// Mean squares, in units of the scale of y, below the precision of differences of sums.
 const LOST: f64 = 1e-6;
 
 /// The best of: a robust first line; lines through pairs of points, screened by their truncated squares; and
@@ -65,8 +65,8 @@ fn pair_lines(scratch: &Scratch, pairs: usize) -> Vec<Linear> {
     lines.collect()
 }
 
-/// The line through the middle slope of points half the range of x apart: good where fewer than a quarter
-/// of the points are off. A part of the points, all along x, is enough to begin with.
+/// The line through the middle slope of points half the range of x apart: good if fewer than a quarter of the points
+/// are outliers. A sample of the points, spread over x, is sufficient.
 fn middle_line(scratch: &mut Scratch) -> Linear {
     let Scratch { x, y, keys, .. } = scratch;
     let (u, n) = (&x[0], y.len());

@@ -1,9 +1,9 @@
 //! Least trimmed squares of y on one or a few regressors with an intercept, and the steps after it.
 //!
 //! Minimises the sum of the h = (n + p + 1) div 2 smallest squared residuals, p the number of coefficients
-//! (Rousseeuw 1984), so that up to half of the points may be anything. A line through up to [`EXACT`]
-//! points is found by going through every subset that some slope can select; longer ones by steps from a
-//! robust first line and from lines through pairs of points ([`window`]); fits on several regressors by
+//! (Rousseeuw 1984), so up to half of the points may be outliers. A line through up to [`EXACT`]
+//! points is found by an exact search over all subsets that a slope can select. Lines through more points are found by
+//! steps from a robust first line and from lines through pairs of points ([`window`]), fits on several regressors by
 //! FAST-LTS (Rousseeuw and Van Driessen 2006): exact fits to as many points as there are coefficients,
 //! screened, then concentrated. Reweighting keeps the points within the 98.75 % point of the normal, as R's
 //! robustbase does.
@@ -29,16 +29,16 @@ use frame::Frame;
 pub use least::{Leverage, weighted, weighted_with_leverage};
 pub use mm::mm;
 
-/// Up to this many points the exact search for a line is the quicker one too.
+/// Up to this many points the exact search for a line is also the faster one.
 const EXACT: usize = 24;
-/// Φ⁻¹(0.9875): points farther out than this many scales are left out when reweighting.
+/// Φ⁻¹(0.9875): the reweighting leaves out points with larger standardised residuals.
 pub const CUTOFF: f64 = 2.241_402_727_604_947;
-/// Residuals below this share of the spread of y count as none.
+/// Residuals below this share of the scale of y count as 0.
 const NOTHING: f64 = 1e-10;
-/// Regressors there can be.
+/// The largest number of regressors.
 pub const MOST: usize = 4;
 
-/// intercept + Σ slope x; slopes of regressors that there are not are zero.
+/// intercept + Σ slope x; the slopes of missing regressors are 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Linear {
     pub intercept: f64,
@@ -127,16 +127,15 @@ pub struct Fit {
 /// Why there is no fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoFit {
-    /// Fewer points than coefficients and a spread need.
+    /// Too few points for the coefficients and a scale.
     Few,
-    /// Half of the points or more do not tell the slopes apart: one and the same x, or regressors that
-    /// go with each other exactly.
+    /// Half of the points or more do not separate the slopes: they have the same x, or exactly collinear regressors.
     Tied,
-    /// At least half of the points lie on one line or plane exactly, so there is no spread to measure by.
+    /// At least half of the points lie exactly on one line or plane, so the scale is 0.
     Exact,
 }
 
-/// Fewest points for a fit with so many regressors: three for each coefficient.
+/// The smallest number of points for this many regressors: three for each coefficient.
 pub fn fewest(slopes: usize) -> usize {
     3 * (slopes + 1)
 }

@@ -8,13 +8,13 @@ use crate::stats::lanes::sums;
 
 /// Fits to few points that are tried (robustbase's number).
 pub const SUBSETS: usize = 500;
-/// So many of them are concentrated twice, to know which squares are large.
+/// This many of them are concentrated twice, to learn which squares are large.
 const FIRST: usize = 20;
 /// How many are concentrated to the end.
 const FINALISTS: usize = 12;
 
-/// Exact fits to a few points, screened by their truncated squares, the best of them concentrated. `None`
-/// where no few points tell the slopes apart.
+/// Exact fits to a few points, screened by their truncated squares, the best of them concentrated. `None` if no few
+/// points separate the slopes.
 pub fn search(scratch: &mut Scratch, h: usize) -> Option<Candidate> {
     let starts = subsets::fits(&scratch.points(), SUBSETS);
     let of_all = weighted(&scratch.points(), &vec![1.0; scratch.y.len()]);

@@ -1,5 +1,5 @@
-//! Lines are told apart, slid nearer to where they belong, and their middle squares guessed, with seven digits: twice
-//! as many points fit into a register, and what comes of it is only where the search begins.
+//! Comparison and improvement of starting lines, and estimates of their h-th squares, in single precision. Twice as
+//! many points fit into a register. The results are only starts of the search.
 
 use fearless_simd::prelude::*;
 use fearless_simd::{Level, Simd, dispatch, f32x8};
@@ -52,7 +52,7 @@ fn total<S: Simd>(lanes: f32x8<S>) -> f64 {
 const TOGETHER: usize = 4;
 
 /// The sums of squared residuals of each line, none counted as more than `bound`: half of the work of [`Within`], for
-/// the many lines of which no more is asked.
+/// the lines of which only this sum is needed.
 pub fn truncated(points: &Short, lines: &[Linear], bound: f64) -> Vec<f64> {
     let [bound] = short([bound.max(LEAST)]);
     let mut sums = Vec::with_capacity(lines.len().next_multiple_of(TOGETHER));
@@ -84,7 +84,7 @@ const SQUARES: (u32, u32) = ((127 - 42) << 23, (127 + 20) << 23);
 /// Passes until those are at most half as much again.
 const PASSES: u32 = 3;
 
-/// About how large the h-th smallest squared residual is. Bits of squares sort as the squares do: each pass counts
+/// An estimate of the h-th smallest squared residual. Bits of squares sort as the squares do: each pass counts
 /// how many are up to some bounds, evenly between bits up to which there are too few and bits up to which there are
 /// enough.
 pub fn about(points: &Short, line: &Linear, h: usize) -> f64 {
@@ -120,12 +120,12 @@ fn counts_on<S: Simd>(
     counts.map(total)
 }
 
-/// Steps that slide a line through a pair of points nearer to where it belongs.
+/// The number of steps that improve a line through a pair of points.
 const SLIDES: usize = 3;
 
 /// `line` after a few steps down the sum of squares, none counted as more than `bound`. The fit to the points
 /// within the bound cannot make that larger, and twice as far is mostly better still (over-relaxation). Such a
-/// step is one pass, with nothing to look for.
+/// step is one pass without a search.
 pub fn slide(points: &Short, line: &Linear, bound: f64) -> Linear {
     let mut at = (*line, Within::of(points, line, bound));
     for _ in 0..SLIDES {
@@ -143,8 +143,8 @@ pub fn slide(points: &Short, line: &Linear, bound: f64) -> Linear {
     at.0
 }
 
-/// What one pass tells of a line: its sum of squares, none counted as more than the bound; and of the points
-/// within the bound the least squares fit, the mean of u and the sum of squares about that.
+/// The results of one pass for a line: its sum of squares, each at most the bound; and for the points within the
+/// bound, the least squares fit, the mean of u and the sum of squares about this mean.
 pub struct Within {
     sum: f64,
     fit: Option<Linear>,

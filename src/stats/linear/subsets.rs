@@ -3,11 +3,11 @@
 use super::{Linear, MOST, Points, weighted};
 use crate::stats::Random;
 
-/// Coefficients at the most.
+/// The largest number of coefficients.
 const P: usize = MOST + 1;
 
-/// The fits through all subsets of so many points if there are no more than `most`, and through `most` random
-/// ones otherwise; without those that do not tell the slopes apart.
+/// The fits through all subsets of this size if there are at most `most`, otherwise through `most` random subsets.
+/// Subsets that do not separate the slopes are left out.
 pub fn fits(points: &Points, most: usize) -> Vec<Linear> {
     subsets(points.count(), points.coefficients(), most).iter().filter_map(|few| through(points, few)).collect()
 }

@@ -1,7 +1,7 @@
-//! The step of the search for a line. In the order of residuals, any h points that follow each other are those
-//! nearest to some parallel of it. A concentration step takes the window of points that lies about the line
-//! itself; this one looks at those that begin a little before and behind it as well, each by the squares about
-//! its own least squares line. It costs the same and comes to rest later and lower.
+//! The step of the search for a line. In the order of residuals, any h successive points are the h points nearest to a
+//! parallel line. A concentration step takes the window around the line itself. This step also tries the windows that
+//! begin a little before or after it. It compares them by the sum of squares about their own least squares lines. It
+//! costs the same and reaches a lower minimum.
 
 use fearless_simd::{Level, Simd, SimdBase, SimdMask, dispatch};
 
@@ -11,17 +11,18 @@ use super::{Linear, Scratch};
 use crate::stats::lanes::{WIDTH, sums_of, where_true};
 use crate::stats::{Places, select, sort_few};
 
-/// Windows begin and end at points whose squares are so many times the h-th smallest one.
+/// Windows begin and end at points with squares between these multiples of the h-th smallest one.
 const EDGE: (f64, f64) = (0.8, 1.25);
-/// Steps at the most, and what a step must gain to be followed by another.
+/// The largest number of steps, and the gain below which they end.
 const STEPS: usize = 60;
 const GAIN: f64 = 1e-9;
-/// The steps to come gain no more than so many times the last one, as good as always.
+/// The remaining steps almost never gain more than this multiple of the last one.
 const AHEAD: f64 = 3.0;
 
-/// Steps from `line` until nothing is gained, or the way leads to `known`, a sum of squares that has been reached
-/// already, or not below it: a line, its window's sum of squares, and about how large its h-th smallest
-/// square is. `threshold` says that of `line`, as well as it is known. Either is NaN where nothing is known.
+/// Steps from `line` until there is no gain, until the sum of squares equals `known` (a minimum that was reached
+/// before), or until it is very unlikely to end below `known`. Returns the line, the sum of squares of its window and
+/// an estimate of its h-th smallest square. `threshold`
+/// is this estimate for `line`. `threshold` and `known` are NaN if they are unknown.
 pub fn descend(scratch: &mut Scratch, line: &Linear, h: usize, threshold: f64, known: f64) -> Option<Candidate> {
     let mut best = step(scratch, line, h, threshold)?;
     for _ in 0..STEPS {
@@ -41,7 +42,7 @@ pub fn descend(scratch: &mut Scratch, line: &Linear, h: usize, threshold: f64, k
     Some(best)
 }
 
-/// The best window's line; `None` where all its points have one x.
+/// The line of the best window; `None` if all its points have one x.
 fn step(scratch: &mut Scratch, line: &Linear, h: usize, threshold: f64) -> Option<Candidate> {
     let found = Edges::find(scratch, line, h, threshold).or_else(|| {
         let threshold = about(&scratch.short, line, h);
@@ -110,7 +111,7 @@ impl Edges {
         let (columns, along) = ([u.as_slice(), v], [line.intercept, line.slopes[0]]);
         let bounds = [edges.low, EDGE.1 * threshold];
         let sums = dispatch!(Level::new(), simd => sum_and_mark(simd, columns, along, bounds, &mut edges.marks));
-        // What fills up the last four is no point.
+        // The padding of the last four is not a point.
         for last in edges.marks.iter_mut().filter_map(|marks| marks.get_mut(y.len() / WIDTH)) {
             *last &= (1 << (y.len() % WIDTH)) - 1;
         }
@@ -139,7 +140,7 @@ impl Edges {
                 let at = (word * 8 + bit / 8) * WIDTH + bit % 8;
                 let r = v[at] - (line.intercept + line.slopes[0] * u[at]);
                 let edge = self.places.put(r.abs().to_bits(), at);
-                // Which side it is cannot be foretold: written to both, it stays on one.
+                // The side is not predictable, so the point is written to both and counted on one: no branch.
                 (self.below[below], self.above[above]) = (edge, edge);
                 let side = usize::from(r < 0.0);
                 below += side;
@@ -181,7 +182,7 @@ fn sum_and_mark<S: Simd>(
     )
 }
 
-/// The plain sums of h points.
+/// The sums of h points.
 #[derive(Clone, Copy)]
 pub struct Window {
     /// 1 / h.

@@ -11,7 +11,7 @@ use crate::stats::{MAD_K, ln};
 const COST: f64 = 4.0;
 
 /// Fits a baseline. `period` is the length of the season, used if the series has two seasons or more. `weigh` says
-/// which values the spread is estimated from.
+/// which values the scale is estimated from.
 pub fn baseline(x: &[f64], period: usize, weigh: impl Fn(usize) -> bool, scratch: &mut Scratch) -> Baseline {
     let n = x.len();
     let mut flat = Baseline { middle: (n as f64 - 1.0) / 2.0, ..Baseline::default() };
@@ -65,7 +65,7 @@ fn settle(x: &[f64], base: &mut Baseline, scratch: &mut Scratch) -> f64 {
     size(before, base.before) + size(after, base.after)
 }
 
-/// Estimates the spread of the residuals, and the z of a shift.
+/// Estimates the scale of the residuals, and the z of a shift.
 fn measure(x: &[f64], base: &mut Baseline, weigh: &impl Fn(usize) -> bool, scratch: &mut Scratch) {
     let n = x.len();
     scratch.take_off(x, base);

@@ -7,7 +7,7 @@ use super::scratch::Scratch;
 use super::season::{centre, shrink};
 use crate::stats::MAD_K;
 
-/// Values within this many spreads of the baseline are used.
+/// Values within this many scales of the baseline are used.
 const CUTOFF: f64 = 2.5;
 const ROUNDS: usize = 2;
 

@@ -1,8 +1,8 @@
 //! Where two levels fit best, by the sum of absolute deviations from the medians on either side, exactly.
 //!
 //! With each value more, that sum grows by the value's distance from the median of those before it, or
-//! from their two middle values. The medians of all beginnings and of all ends are met by taking the
-//! values out of the sorted whole one by one: each time the median moves to a neighbour at most.
+//! from their two middle values. The medians of all beginnings and all ends are found by removing the values from the
+//! sorted series one by one: each time, the median moves to a neighbour or stays.
 
 use crate::stats::{decode, encode};
 
@@ -125,7 +125,7 @@ impl<'a> Taker<'a> {
             self.links[below as usize].1 = above;
             self.links[above as usize].0 = below;
             // An odd number's middle is the upper of the two that are left, or one of them goes. The way
-            // is not to be guessed, so it is chosen by bits rather than branched on.
+            // is not predictable, so it is chosen by bits, without a branch.
             let (down, up) = self.links[self.low as usize];
             let odd = self.held % 2 == 1;
             let (other, moves) = if odd { (down, place >= self.low) } else { (up, place <= self.low) };

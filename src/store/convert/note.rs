@@ -52,7 +52,7 @@ pub fn told(
         text.push_str(&format!(", {when}"));
     }
     if same > 0 {
-        text.push_str(&format!("; {} in {to} as they stood", rows(same)));
+        text.push_str(&format!("; {} in {to} unchanged", rows(same)));
     }
     notes.push(text);
 
@@ -128,12 +128,12 @@ fn missing(
     let unknown = currencies.labels.iter().zip(tallies).filter(|(_, t)| t.unknown > 0);
     let unknown: Vec<String> = unknown.map(|((text, _), t)| format!("{text:?} {}", rows(t.unknown))).collect();
     if !unknown.is_empty() {
-        all.push(format!("{of:?} holds what names no one currency ({})", some(unknown)));
+        all.push(format!("{of:?} holds texts that name no single currency ({})", some(unknown)));
     }
     let undated: Vec<String> =
         lines.iter().filter(|(_, t)| t.no_date > 0).map(|(code, t)| format!("{code} {}", rows(t.no_date))).collect();
     if !undated.is_empty() {
-        all.push(format!("no date says which rate is meant ({})", some(undated)));
+        all.push(format!("no date for a choice of rate ({})", some(undated)));
     }
     let unrated = lines.iter().filter(|(_, t)| t.no_rate > 0);
     let unrated: Vec<String> = unrated

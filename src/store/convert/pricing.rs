@@ -191,8 +191,8 @@ impl Dates {
         let store = &*ships.store;
         if store.role(Role::Date).is_none() {
             return Err(Error::MissingColumn(
-                "the rates have dates and the shipments have none: no column has the role \"date\"; say with \
-                 date=\"2023-06\" of when the rates are to be, or name a column of dates with columns={\"date\": ...} \
+                "the rates have dates and the shipments have none: no column has the role \"date\"; give the \
+                 day of the rates with date=\"2023-06\", or name a column of dates with columns={\"date\": ...} \
                  when reading"
                     .into(),
             ));

@@ -45,7 +45,7 @@ impl Currencies {
         let (value, _) = store.require(Role::Value)?;
         let unknown = |why: &str| {
             Err(Error::MissingColumn(format!(
-                "the currency of {:?} is not known: {why}; say it with currency=\"EUR\", or read the source with \
+                "the currency of {:?} is not known: {why}; give it with currency=\"EUR\", or read the source with \
                  columns={{\"currency\": ...}} where a column names it",
                 value.name()
             )))
@@ -53,11 +53,11 @@ impl Currencies {
         match (from, store.stated()) {
             (Some(code), _) => return Ok(one(code)),
             (None, SourceCurrency::Code(code)) => return Ok(one(code)),
-            (None, SourceCurrency::Unknown) => return unknown("its name says that it is one, but not which"),
+            (None, SourceCurrency::Unknown) => return unknown("its name states a currency, but not which one"),
             (None, SourceCurrency::Open) => {}
         }
         let Some(role) = store.role(Role::Currency) else {
-            return unknown("no column has the role \"currency\", and no layout or name of the column says it");
+            return unknown("no column has the role \"currency\", and no layout or name of the column states it");
         };
         let codes = store.role_codes(Role::Currency, progress)?;
         let labels = label_texts(&codes)?.into_iter().map(|text| {

@@ -1,4 +1,4 @@
-//! One thread's numbering of the distinct values it meets.
+//! The numbers that one thread gives to distinct values.
 
 use std::cmp::Ordering;
 use std::hash::BuildHasher;

@@ -55,7 +55,7 @@ impl Digits {
     pub(super) fn check(&self) -> Result<()> {
         if self.min_values < 50 {
             return Err(Error::Argument(format!(
-                "min_values={}: fewer than 50 values say nothing about digits",
+                "min_values={}: the tests of digits need 50 values or more",
                 self.min_values
             )));
         }

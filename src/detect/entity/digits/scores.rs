@@ -75,7 +75,7 @@ impl Verdicts for DigitScores {
                 settings.min_values
             ),
             Some(d) if d.p.is_nan() => format!(
-                "not scored: {} HS chapters, fewer than min_products={}: the digits of one product need not be Benford's",
+                "not scored: {} HS chapters, fewer than min_products={}: one product may not follow Benford's law",
                 d.products, settings.min_products
             ),
             Some(d) => format!(

@@ -41,7 +41,7 @@ impl Newcomer {
             return wrong("entity is empty; name a key such as \"importer\"");
         }
         if self.window < SEEN {
-            return wrong(&format!("window={}: a first window of fewer than {SEEN} days says nothing", self.window));
+            return wrong(&format!("window={}: the window must have {SEEN} days or more", self.window));
         }
         if self.burn_in < 0 || self.dormant < 1 {
             return wrong("burn_in must be 0 days or more, and dormant 1 or more");

@@ -122,7 +122,7 @@ impl Verdicts for NewcomerScores {
             let c = verdict.as_ref().ok()?;
             if let Some(day) = self.founded[at].filter(|day| c.first - day > OLD) {
                 return Some(format!(
-                    "it was founded on {}, {} years before it was first seen: these data may begin late for it",
+                    "it was founded on {}, {} years before its first record: the data may lack its earlier records",
                     iso(day),
                     (c.first - day) / 365
                 ));
@@ -160,7 +160,7 @@ impl Verdicts for NewcomerScores {
             Err(NotScored::TooFewNewcomers(_)) => return "not scored: too few newcomers to compare it with".into(),
         };
         let seen = match c.slept {
-            Some(day) => format!("seen again on {} after a sleep since {}", iso(c.first), iso(day)),
+            Some(day) => format!("seen again on {} after a pause since {}", iso(c.first), iso(day)),
             None => format!("first seen on {}", iso(c.first)),
         };
         let age = match self.founded[at] {
@@ -169,7 +169,7 @@ impl Verdicts for NewcomerScores {
             None => String::new(),
         };
         format!(
-            "{seen}{age}; {measure} {} in {} records over {} days, {} as the middle one of the {} {}",
+            "{seen}{age}; {measure} {} in {} records over {} days, {} as the median of the {} {}",
             figure(c.volume),
             figure(c.records as f64),
             c.days,

@@ -147,7 +147,7 @@ impl Verdicts for PairScores {
             let few = p.base.worth().min(p.current.worth());
             (few < 3.0).then(|| {
                 format!(
-                    "one window rests on few records: {} before and {} after",
+                    "one window has few records: {} before and {} after",
                     figure(p.base.records as f64),
                     figure(p.current.records as f64)
                 )
@@ -187,8 +187,8 @@ impl Verdicts for PairScores {
             )
         });
         format!(
-            "{} to {} {own} (from {} to {}){}; what the product did elsewhere and the {} in other products makes one expect {} \
-             ({} spreads)",
+            "{} to {} {own} (from {} to {}){}; the product elsewhere and the {} in other products give \
+             an expected value of {} (robust z {})",
             settings.measure,
             self.destination(verdict.pair),
             figure(p.base.value),

@@ -167,13 +167,13 @@ impl Verdicts for TriangleScores {
             }
             if !t.onward_reported {
                 return Some(format!(
-                    "the data hold no trade from {} to the target: only two of the three legs are seen",
+                    "the data hold no trade from {} to the target: only two of the three legs are known",
                     self.through(at)
                 ));
             }
             if t.world_growth.is_none() {
                 return Some(
-                    "too few other destinations to tell the product's growth in the world: none is assumed".into(),
+                    "too few other destinations for the product's growth in the world: none is assumed".into(),
                 );
             }
             None
@@ -192,14 +192,14 @@ impl Verdicts for TriangleScores {
             figure(verdict.direct.1)
         );
         let inward = format!(
-            "to {} from {} to {} where the world's growth makes one expect {}",
+            "to {} from {} to {} where {} is expected from the world's growth",
             self.through(at),
             figure(verdict.inward.0),
             figure(verdict.inward.1),
             figure(verdict.expected)
         );
         let onward = if self.triangle(at).onward_reported {
-            format!(", and from there on from {} to {}", figure(verdict.onward.0), figure(verdict.onward.1))
+            format!(", and onward from {} to {}", figure(verdict.onward.0), figure(verdict.onward.1))
         } else {
             String::new()
         };

@@ -33,7 +33,7 @@ impl MirrorGap {
     pub(super) fn check(&self) -> Result<()> {
         for key in ["origin", "destination"] {
             if !self.by.iter().any(|k| k == key) {
-                return Err(Error::Argument(format!("by must hold {key:?}: a mirrored flow has two ends")));
+                return Err(Error::Argument(format!("by must hold {key:?}: a mirrored flow needs both countries")));
             }
         }
         if !(0..=366).contains(&self.max_lag) {
@@ -157,7 +157,7 @@ impl MirrorGap {
             let (sides, _) = flows.group_keys.project(&["reported_by".to_owned()])?.distinct()?;
             let there: Vec<String> = (0..sides.groups()).map(|g| sides.value(g, 0)).collect();
             return Err(Error::Argument(format!(
-                "reported_by must say \"exporter\" and \"importer\", and both must be there; it holds {}",
+                "reported_by must hold both \"exporter\" and \"importer\"; it holds {}",
                 there.join(", ")
             )));
         }

@@ -185,7 +185,7 @@ impl Verdicts for GapScores {
             let days = &self.flows.periods;
             let end = self.model.settings.every.next(s.period) + self.model.settings.max_lag;
             if s.class == Class::Lost && end > days[days.len() - 1] {
-                return Some("the data end before the importer's report would be late".into());
+                return Some("the data end too early: the importer may still report".into());
             }
             if s.class == Class::Orphan && s.period - self.model.settings.max_lag < days[0] {
                 return Some("the data may begin after the exporter's report".into());
@@ -201,8 +201,8 @@ impl Verdicts for GapScores {
             Finding::OneSilent { missed } => missed,
             Finding::BothReport { z } => {
                 return format!(
-                    "the importer reports {} of {measure} in {} where the exporter reports {}, {}; {} is usual on this route and \
-                     for this product ({} spreads)",
+                    "the importer reports {} of {measure} in {} where the exporter reports {}, {}; a ratio of {} is usual on this \
+                     route and for this product (robust z {})",
                     figure(s.import),
                     self.when(at),
                     figure(s.export),
@@ -222,7 +222,7 @@ impl Verdicts for GapScores {
         match missed {
             None => format!("not scored: {said}, and the {silent}'s country never reports"),
             Some(share) => format!(
-                "{said}, the {silent} none within {} days, whose country misses {} % of such records",
+                "{said}, the {silent} reports none within {} days; its country misses {} % of such records",
                 self.model.settings.max_lag,
                 figure((1000.0 * share).round() / 10.0)
             ),

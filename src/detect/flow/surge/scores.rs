@@ -281,7 +281,7 @@ impl Verdicts for SurgeScores {
             let series = self.series(f);
             if series.sparse && !f.shifted {
                 return Some(format!(
-                    "the flow rests in most {}s: only {} of {} have records",
+                    "the flow has no records in most {}s: only {} of {} have some",
                     self.model.settings.spec.every.name(),
                     series.active,
                     self.model.facts.periods
@@ -325,7 +325,7 @@ impl Verdicts for SurgeScores {
         };
         let by = if self.model.settings.expanding { "from the periods before" } else { "from its level and season" };
         format!(
-            "{measure} {} in {} where {} was expected {by}{ratio} ({} spreads)",
+            "{measure} {} in {} where {} was expected {by}{ratio} (robust z {})",
             figure(observed),
             self.when(at),
             figure(f.expected),

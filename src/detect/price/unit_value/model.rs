@@ -51,10 +51,7 @@ impl UnitValue {
     pub(super) fn check(&self) -> Result<()> {
         self.roles()?;
         if self.min_peers < 3 {
-            return Err(Error::Argument(format!(
-                "min_peers={} is too few to know a spread; use 3 or more",
-                self.min_peers
-            )));
+            return Err(Error::Argument(format!("min_peers={} is too few for a scale; use 3 or more", self.min_peers)));
         }
         Ok(())
     }
@@ -78,8 +75,7 @@ impl UnitValue {
         let mut suited = self.clone();
         if self.measure == "value/net_weight" && !has(Role::NetWeight) && has(Role::Quantity) {
             suited.measure = "value/quantity".into();
-            let unit =
-                if has(Role::QuantityUnit) { "within one unit" } else { "whatever its unit, which no column tells" };
+            let unit = if has(Role::QuantityUnit) { "within one unit" } else { "in any unit: no column states it" };
             ships.store.note(format!("no column has the role net_weight: UnitValue takes prices by quantity, {unit}"));
         }
         suited

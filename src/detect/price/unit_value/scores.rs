@@ -114,7 +114,7 @@ impl UnitValueScores {
     fn caution(&self, verdict: &Verdict, facts: &[&[GroupFacts]], whole: &GroupFacts) -> Option<String> {
         let peers = verdict.peers.ok()?;
         if self.fitted.level(peers).1.one_price {
-            return Some("all or most peers have one price: the spread is borrowed from the wider group".into());
+            return Some("all or most peers have one price: the scale is that of the parent group".into());
         }
         let (over, under) = self.sides();
         if under == "quantity" && self.ships.store.role(Role::QuantityUnit).is_none() {
@@ -236,9 +236,9 @@ impl Verdicts for UnitValueScores {
                     figure(f64::from(group.n)),
                     name(peers),
                     verdict.z,
-                    if group.one_price { "; the peers have one price, so the spread is the wider group's" } else { "" },
+                    if group.one_price { "; the peers have one price: the scale is the parent group's" } else { "" },
                     if group.tail_scale >= LOOSE {
-                        format!(", in a group whose outer prices lie {} as far out as usual", times(group.tail_scale))
+                        format!(", in a group with outer prices {} as far out as usual", times(group.tail_scale))
                     } else {
                         String::new()
                     },
@@ -255,7 +255,7 @@ impl Verdicts for UnitValueScores {
                 self.fitted.settings.min_peers
             ),
             Err(NoScore::OnePrice(peers)) => format!(
-                "not scored: all {} peers ({}) have the same price, so there is no spread to measure by",
+                "not scored: all {} peers ({}) have the same price, so the scale is zero",
                 self.fitted.level(peers).1.n,
                 name(peers)
             ),

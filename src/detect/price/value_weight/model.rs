@@ -84,7 +84,7 @@ impl ValueWeight {
         let fewest = linear::fewest(self.on.len());
         if self.min_peers < fewest {
             return wrong(format!(
-                "min_peers={} is too few for {} and a spread; use {fewest} or more",
+                "min_peers={} is too few for {} and a scale; use {fewest} or more",
                 self.min_peers,
                 if self.on.len() == 1 { "a line".into() } else { format!("{} coefficients", self.on.len() + 1) },
             ));

@@ -93,7 +93,7 @@ impl LineScores {
             text += &format!(" {sign} {}{times}{ln}{name}", figure(slope.abs()));
         }
         if fit.leverage.inflation() > INFLATED {
-            text += &format!("; {} go together here, so one slope alone says little", settings.on.join(" and "));
+            text += &format!("; {} are correlated here, so a single slope is uncertain", settings.on.join(" and "));
         }
         text
     }
@@ -187,7 +187,7 @@ impl Verdicts for LineScores {
         let n = self.model.size(g) as f64;
         let bonferroni = (verdict.p * n).min(1.0);
         format!(
-            "value {} for {}, where the {} of {} shipments ({}) gives {} ({}); {:.1} spreads off, {}",
+            "value {} for {}, where the {} of {} shipments ({}) gives {} ({}); robust z {:.1}, {}",
             figure(verdict.observed),
             self.size_of(at),
             if settings.on.len() == 1 { "line" } else { "fit" },
@@ -199,7 +199,7 @@ impl Verdicts for LineScores {
             if bonferroni <= 0.01 {
                 format!("an outlier among them at 1 % (Bonferroni p {bonferroni:.1e})")
             } else {
-                "no outlier among so many".into()
+                "not an outlier among them at 1 %".into()
             }
         )
     }

@@ -99,14 +99,14 @@ pub fn no_line(reason: NoFit, n: usize, settings: &ValueWeight) -> String {
         (NoFit::Few, None) => {
             format!("{n} shipments with a value, {} are too few for a fit", settings.on.join(", "))
         }
-        (NoFit::Tied, Some(x)) => format!("at least half of the {n} shipments have one and the same {x}"),
+        (NoFit::Tied, Some(x)) => format!("at least half of the {n} shipments have the same {x}"),
         (NoFit::Tied, None) => format!(
-            "in at least half of the {n} shipments {} do not vary apart from each other, so their slopes cannot be \
-             told apart",
+            "in at least half of the {n} shipments {} depend on each other, so their slopes cannot be \
+             separated",
             settings.on.join(", ")
         ),
         (NoFit::Exact, _) => format!(
-            "at least half of the {n} shipments lie on one {} exactly, so there is no spread to measure by",
+            "at least half of the {n} shipments lie exactly on one {}, so the scale is zero",
             if one.is_some() { "line" } else { "plane" }
         ),
     }

@@ -98,7 +98,7 @@ impl Verdicts for ForestScores {
                 let value = match &feature.labels {
                     _ if x.is_nan() => "(none)".to_owned(),
                     Some(labels) => {
-                        labels.get(x as usize).filter(|_| x.is_finite()).cloned().unwrap_or("(not met before)".into())
+                        labels.get(x as usize).filter(|_| x.is_finite()).cloned().unwrap_or("(new value)".into())
                     }
                     None => figure(x),
                 };
@@ -106,7 +106,7 @@ impl Verdicts for ForestScores {
             })
             .collect();
         format!(
-            "random cuts isolate it with a score of {:.3} where the middle shipment has {:.3}; most by {}",
+            "random cuts isolate it with a score of {:.3}, the median shipment with {:.3}; most by {}",
             verdict.score,
             verdict.middle,
             shown.join(", ")

@@ -107,7 +107,7 @@ impl Verdicts for RepeatScores {
         let chance = format!("{} expected by chance", figure(repeat.rate * repeat.among as f64));
         match repeat.kind {
             Kind::Duplicate => format!(
-                "{others} on {} have the very same value {} and weight; {chance}",
+                "{others} on {} have the same value {} and the same weight; {chance}",
                 iso(record.day),
                 figure(record.value)
             ),
@@ -117,7 +117,7 @@ impl Verdicts for RepeatScores {
                 figure(record.value)
             ),
             Kind::Split => format!(
-                "{others} within {days} days lie like this one ({}) just under {}, which together they exceed; {chance}",
+                "{others} within {days} days are, like this one ({}), just under {}; together they exceed it; {chance}",
                 figure(record.value),
                 figure(self.model.settings.threshold.unwrap_or(f64::NAN))
             ),
