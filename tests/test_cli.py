@@ -243,3 +243,14 @@ def test_a_hyphen_with_an_ending_is_a_file(file, tmp_path):
 def test_the_demo_writes_a_table_by_the_ending(capsys, tmp_path):
     run(capsys, "demo", "--shipments", "5000", "-o", tmp_path / "d.parquet")
     assert "finding" in pl.read_parquet(tmp_path / "d.parquet").columns
+
+
+def test_a_number_with_a_comma_beside_a_range_is_an_error(tmp_path, capsys):
+    path = tmp_path / "x.csv"
+    path.write_text("hs,value\n010121,5000\n010129,10\n")
+    for condition in ("value=1,000..", "value=1,000.50..", "value=..5,000.50", "value=1e3..1,000.50"):
+        with pytest.raises(SystemExit):
+            main(["summary", str(path), "--where", condition])
+        assert "double quotes" in capsys.readouterr().err
+    main(["aggregate", str(path), "--measures", "shipments", "--where", 'value="1,000.50"..'])
+    assert "1" in capsys.readouterr().out

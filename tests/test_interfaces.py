@@ -371,3 +371,23 @@ def test_what_another_library_refuses_is_an_error_of_redlane(monkeypatch):
     with pytest.raises(errors.RedlaneError, match="handed over to pyarrow: what is that") as raised:
         table.to_arrow()
     assert isinstance(raised.value.__cause__, pa.ArrowNotImplementedError)
+
+
+def test_truth_values_of_another_length_are_an_error():
+    scores = [float(i) for i in range(10)]
+    for truth in (np.array([True, False] * 4), [1, 0, 0, 0, 0, 1, 0, 0, 0], np.zeros(20, dtype=bool)):
+        with pytest.raises(errors.ArgumentError, match="one truth value for each score"):
+            rl.evaluate(scores, truth)
+    assert len(rl.evaluate(scores, [1, 0])) > 0  # two rows
+
+
+def test_a_state_of_lists_is_no_csv(planted):
+    with pytest.raises(errors.ArgumentError, match="to_parquet"):
+        rl.UnitValue().fit(planted.ships).state().to_csv()
+
+
+def test_a_table_is_no_frame(planted):
+    table = planted.ships.aggregate("hs2", "value")
+    assert table != table.to_pandas()
+    assert table != table.to_polars()
+    assert table != table.to_arrow()

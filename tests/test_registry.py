@@ -129,6 +129,30 @@ def test_a_state_of_other_parameters_is_refused(ships):
         rl.UnitValue.from_state(other)
 
 
+def test_a_part_of_a_state_is_refused(ships):
+    state = rl.UnitValue(min_peers=30).fit(ships).state().to_polars()
+    for part in (state[:10], state[::2], pl.concat([state, state])):
+        with pytest.raises(ArgumentError, match="pass each state whole"):
+            rl.UnitValue.from_state(part)
+    # The order of rows is of no matter.
+    rl.UnitValue.from_state(state[::-1])
+
+
+def test_fit_predict_compares_the_fitted_shipments_with_each_other(ships):
+    detector = rl.Repeats()
+    found = detector.fit_predict(ships)
+    q = rl.fdr(detector.fit_score(ships)["p_value"].to_pylist())
+    np.testing.assert_array_equal(found == -1, [value is not None and value <= 0.05 for value in q])
+
+
+def test_a_screen_takes_one_detector_and_says_what_else_to_pass(ships):
+    one = rl.screen(ships, rl.UnitValue())
+    assert bits(one.table).equals(bits(rl.screen(ships, [rl.UnitValue()]).table))
+    for wrong in ("UnitValue", [rl.UnitValue], ["UnitValue"], 5):
+        with pytest.raises(rl.errors.WrongTypeError, match=r"rl\.UnitValue\(\)"):
+            rl.screen(ships, wrong)
+
+
 def test_a_state_without_its_label_takes_what_is_passed(ships):
     detector = rl.UnitValue(min_peers=30).fit(ships)
     bare = detector.state().to_polars().drop("fitted_by")
@@ -175,7 +199,7 @@ def test_scores_as_scikit_learn_gives_them(cls, ships):
         decision = detector.decision_function(ships, fdr=fdr)
         assert decision.shape == labels.shape
         assert np.isnan(decision[~known]).all()
-    assert detector.fit_predict(ships).shape == labels.shape
+    assert set(detector.fit_predict(ships)) <= {-1, 1}
 
 
 def test_a_derived_class_is_the_detector_it_derives_from(ships):

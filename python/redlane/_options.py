@@ -14,6 +14,9 @@ from redlane.shipments import Shipments
 # As in CSV files: a quote within quotes is written twice.
 _QUOTED = re.compile(r'\s*"((?:[^"]|"")*)"\s*')
 
+# A number with marks between its thousands, beside a range.
+_SPLIT = re.compile(r"(?:^|\.\.)\s*-?\d{1,3}(?:,\d{3})+(?:\.\d+)?\s*(?:\.\.|$)")
+
 Token = tuple[str | None, str | None]
 
 
@@ -84,6 +87,11 @@ def wanted(flag: str, option: str) -> tuple[str, Any]:
     told = f"{flag} {option}"
     if not sign or not name or not text:
         raise ArgumentError(f"{told}: write it as name=value")
+    if ".." in text and '"' not in text and _SPLIT.search(text):
+        raise ArgumentError(
+            f"{told}: a comma stands between values; put a number with a comma in double quotes, such as "
+            f"{name}='\"1,000\"..', or write it without one"
+        )
     items: list[Any] = []
     ends: list[str | None] = []
     for value, behind in _tokens(told, text, (",", "..")):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import html
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from redlane import _core
-from redlane._arguments import count, index, rate
+from redlane._arguments import count, described, index, rate
 from redlane.charts import strip, timeline
 from redlane.detectors import Detector, UnitValue
-from redlane.errors import ArgumentError
+from redlane.errors import ArgumentError, WrongTypeError
 from redlane.progress import Report, reporting
 from redlane.report import page
 from redlane.shipments import Shipments, shipments_of
@@ -21,7 +21,7 @@ from redlane.writing import write_text
 
 def screen(
     ships: Shipments,
-    detectors: Sequence[Detector] | None = None,
+    detectors: Sequence[Detector] | Detector | None = None,
     *,
     history: Shipments | None = None,
     fdr: float = 0.05,
@@ -57,9 +57,7 @@ def screen(
     fdr = rate("fdr", fdr)
     ships = shipments_of(ships, "ships")
     history = None if history is None else shipments_of(history, "history")
-    chosen: list[Detector] = [UnitValue()] if detectors is None else list(detectors)
-    if not chosen:
-        raise ArgumentError("no detectors given; leave detectors out for the default ones")
+    chosen = _chosen(detectors)
     scores = [detector._screen(ships, history, progress) for detector in chosen]
     with reporting(progress) as report:
         core = _core.screen(ships._core, scores, fdr, report)
@@ -67,6 +65,24 @@ def screen(
     caution = ships._core.caution()
     told = [*(price_notes(ships) if detectors is None else []), *([] if caution is None else [caution])]
     return Findings(ships, core, fdr, told)
+
+
+def _chosen(detectors: Sequence[Detector] | Detector | None) -> list[Detector]:
+    """The detectors of a screen: one, several, or the default."""
+    if detectors is None:
+        return [UnitValue()]
+    if isinstance(detectors, Detector):
+        return [detectors]
+    if isinstance(detectors, str) or not isinstance(detectors, Iterable):
+        raise WrongTypeError(f"detectors is {described(detectors)}; pass a list such as [rl.UnitValue(), rl.Surge()]")
+    chosen = list(detectors)
+    if not chosen:
+        raise ArgumentError("no detectors given; leave detectors out for the default ones")
+    for one in chosen:
+        if not isinstance(one, Detector):
+            name = one.__name__ if isinstance(one, type) else "UnitValue"
+            raise WrongTypeError(f"detectors holds {described(one)}; pass a detector such as rl.{name}()")
+    return chosen
 
 
 def price_notes(ships: Shipments) -> list[str]:

@@ -134,8 +134,8 @@ def evaluate(
         shipment; larger is more unusual: a list, a NumPy array, a pandas or polars Series, an Arrow array. Null and NaN
         come last.
     truth
-        The `truth` of a sample or of `inject`, a list of rows, or one truth value for each shipment; any column, as for
-        `scores`.
+        The `truth` of a sample or of `inject`, a list of rows, or one truth value for each score, in the order of the
+        scores (an index is not looked at); any column, as for `scores`.
     value
         The worth of finding each shipment, one number for each; any column. Null and NaN are worth nothing.
     order

@@ -98,7 +98,7 @@ class Table:
         return len(self), len(self.column_names)
 
     def __getitem__(self, name: str) -> arro3.core.ChunkedArray:
-        """One column as an Arrow array with `to_pylist` and `to_numpy`.
+        """One column as an Arrow array with `to_pylist` and, where nothing is null, `to_numpy`.
 
         Raises `MissingColumnError` where there is no column of that name.
         """
@@ -175,13 +175,15 @@ class Table:
 
     def __iter__(self) -> Iterator[Any]:
         raise WrongTypeError(
-            "a table is not iterated over; use column_names, to_batches() or to_pylist(), which is a list of rows"
+            "a table is not iterated over; use to_pandas(), to_polars(), to_pylist() (a list of rows), to_batches() or "
+            "column_names"
         )
 
     def __eq__(self, other: object) -> bool:
         """Whether both have the same names, types and values in the same order; NaN is equal to NaN."""
+        # A frame would compare cell by cell, or iterate.
         if not isinstance(other, Table):
-            return NotImplemented
+            return False
         return self is other or self._core.equals(other._core)
 
     # What can be compared by its values, and is as large as a table, makes no key.

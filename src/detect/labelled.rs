@@ -1,5 +1,6 @@
 //! A detector whose states name the detector, its parameters and the version of the state.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch, StringViewArray, UInt32Array};
@@ -27,14 +28,20 @@ pub struct Labelled {
 
 struct Label {
     name: &'static str,
-    /// The name, the version and the parameters as JSON.
+    /// The name, the version and the parameters.
+    content: Map<String, Value>,
+    /// The same as JSON.
     text: String,
 }
 
 impl Labelled {
     pub fn new(name: &'static str, detector: Box<dyn Detector>, parameters: &Map<String, Value>) -> Labelled {
-        let text = json!({"detector": name, "version": VERSION, "parameters": parameters}).to_string();
-        Labelled { detector: SkipTotals(detector), label: Arc::new(Label { name, text }) }
+        let mut content = Map::new();
+        content.insert("detector".into(), json!(name));
+        content.insert("version".into(), json!(VERSION));
+        content.insert("parameters".into(), json!(parameters));
+        let text = Value::Object(content.clone()).to_string();
+        Labelled { detector: SkipTotals(detector), label: Arc::new(Label { name, content, text }) }
     }
 
     /// The name, the version and the parameters as JSON. Equal detectors have equal labels.
@@ -75,57 +82,58 @@ impl Detector for Labelled {
 }
 
 impl Label {
-    /// An error unless every row was made by this detector with these parameters.
+    /// Every row must be of this detector with these parameters, and each state must be whole.
     fn check(&self, column: &ArrayRef) -> Result<()> {
         let texts = cast(column, &DataType::Utf8View)
             .map_err(|_| Error::Argument(format!("the column {LABEL:?} of the state holds no texts")))?;
-        let texts = texts.as_string_view();
-        let mut last = self.text.as_str();
-        for text in texts.iter().flatten() {
-            if text != last && text != self.text {
-                self.compare(text)?;
-            }
-            last = text;
+        let mut rows: BTreeMap<&str, usize> = BTreeMap::new();
+        for text in texts.as_string_view().iter().flatten() {
+            *rows.entry(text).or_default() += 1;
         }
-        Ok(())
+        rows.into_iter().try_for_each(|(text, rows)| self.compare(text, rows))
     }
 
-    /// An error that names the difference between a label and this one; nothing if only the spelling differs.
-    fn compare(&self, text: &str) -> Result<()> {
+    /// What differs between a label of so many rows and this one, as an error.
+    fn compare(&self, text: &str, rows: usize) -> Result<()> {
         let name = self.name;
         let bad = |what: String| Error::Argument(format!("{what}; pass tables that state() of a {name} returned"));
         let theirs: Value = serde_json::from_str(text).map_err(|_| bad(format!("{LABEL:?} holds {text:?}")))?;
-        let ours: Value = serde_json::from_str(&self.text).unwrap_or_default();
         match theirs["detector"].as_str() {
             Some(other) if other == name => {}
             Some(other) => return Err(bad(format!("the state is one of {other}"))),
             None => return Err(bad(format!("{LABEL:?} holds {text:?}"))),
         }
-        if theirs["version"] != ours["version"] {
+        if theirs["version"] != self.content["version"] {
             return Err(Error::Argument(format!(
                 "the state has version {}, and this redlane reads version {VERSION}; fit {name} again",
                 theirs["version"]
             )));
         }
-        let (Some(theirs), Some(ours)) = (theirs["parameters"].as_object(), ours["parameters"].as_object()) else {
+        let (Some(given), Some(own)) = (theirs["parameters"].as_object(), self.content["parameters"].as_object())
+        else {
             return Err(bad(format!("{LABEL:?} holds {text:?}")));
         };
-        let mut names: Vec<&String> = ours.keys().chain(theirs.keys()).collect();
+        let mut names: Vec<&String> = own.keys().chain(given.keys()).collect();
         names.sort_unstable();
         names.dedup();
         let shown = |value: Option<&Value>| value.map_or("nothing".to_owned(), Value::to_string);
         let differing: Vec<String> = names
             .into_iter()
-            .filter(|key| ours.get(*key) != theirs.get(*key))
-            .map(|key| format!("{key}={}, not {}", shown(theirs.get(key)), shown(ours.get(key))))
+            .filter(|key| own.get(*key) != given.get(*key))
+            .map(|key| format!("{key}={}, not {}", shown(given.get(key)), shown(own.get(key))))
             .collect();
-        if differing.is_empty() {
-            return Ok(());
+        if !differing.is_empty() {
+            return Err(Error::Argument(format!(
+                "the state was fitted by {name} with {}; pass the same parameters",
+                differing.join("; ")
+            )));
         }
-        Err(Error::Argument(format!(
-            "the state was fitted by {name} with {}; pass the same parameters",
-            differing.join("; ")
-        )))
+        match theirs["rows"].as_u64() {
+            Some(whole) if whole != rows as u64 => {
+                Err(Error::Argument(format!("the state has {rows} rows of {whole}; pass each state whole and once")))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

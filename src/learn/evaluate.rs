@@ -32,6 +32,13 @@ pub fn truths(marks: &[f64], rows: Option<&[f64]>, scores: usize, named: bool) -
     if !named && marks.len() == scores && marks.iter().all(|&m| m == 0.0 || m == 1.0) {
         return Ok(marks.iter().map(|&m| m == 1.0).collect());
     }
+    // A row is named once, so so many zeros and ones are truth values of other scores.
+    if !named && marks.len() > 2 && marks.iter().all(|&m| m == 0.0 || m == 1.0) {
+        return Err(Error::Argument(format!(
+            "truth has {} values and there are {scores} scores; give one truth value for each score",
+            marks.len()
+        )));
+    }
     if let Some(odd) = marks.iter().find(|m| m.fract() != 0.0) {
         let what = if odd.is_nan() { "null".into() } else { odd.to_string() };
         return Err(Error::Argument(format!(

@@ -61,6 +61,12 @@ pub fn write_csv(
     escape: bool,
     progress: &Progress,
 ) -> Result<()> {
+    if let Some(field) = table.schema().fields().iter().find(|field| field.data_type().is_nested()) {
+        return Err(Error::Argument(format!(
+            "the column {:?} holds lists, which CSV cannot; write the table with to_parquet, or select other columns",
+            field.name()
+        )));
+    }
     let mut writer = arrow::csv::WriterBuilder::new().with_header(true).build(out);
     table.expect(rows.clone(), progress)?;
     progress.begin("writing", rows.len() as u64);

@@ -7,9 +7,9 @@ import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from redlane import _core
-from redlane._arguments import rate
+from redlane._arguments import described, rate
 from redlane.detectors.parameters import plain
-from redlane.errors import ArgumentError, NotFittedError
+from redlane.errors import ArgumentError, NotFittedError, WrongTypeError
 from redlane.progress import Report, reporting
 from redlane.shipments import Shipments, shipments_of
 from redlane.table import Table
@@ -26,7 +26,8 @@ class Detector:
     Constructor arguments are keyword-only and kept as attributes. Setting one clears the fit. A fitted detector
     pickles. `screen`, `history=` and scoring never change a detector that is passed in.
 
-    `score` returns a Table with the reasons. `score_samples`, `decision_function` and `predict` return NumPy arrays
+    `score` takes shipments as new ones; `fit_score` compares the fitted shipments with each other. `score` returns a
+    Table with the reasons. `score_samples`, `decision_function` and `predict` return NumPy arrays
     with the signs of scikit-learn.
 
     Raises
@@ -142,15 +143,7 @@ class Detector:
         import numpy as np
 
         fdr = rate("fdr", fdr)
-        p = np.asarray(self._scores(ships).values("p_value"))
-        known = np.sort(p[~np.isnan(p)])
-        if not len(known):
-            return p
-        limits = fdr * np.arange(1, len(known) + 1) / len(known)
-        found = np.flatnonzero(known <= limits)
-        limit = limits[found[-1] if len(found) else 0]
-        with np.errstate(divide="ignore"):
-            return np.asarray(np.log10(p) - np.log10(np.nextafter(limit, 1)))
+        return _decision(np.asarray(self._scores(ships).values("p_value")), fdr)
 
     def predict(self, ships: Shipments, *, fdr: float = 0.05) -> NDArray[np.int64]:
         """-1 for what is found at a false discovery rate of `fdr`, 1 for the rest, as in scikit-learn.
@@ -162,8 +155,17 @@ class Detector:
         return np.where(self.decision_function(ships, fdr=fdr) < 0, -1, 1)
 
     def fit_predict(self, ships: Shipments, y: Any = None, *, fdr: float = 0.05) -> NDArray[np.int64]:
-        """Fit, then `predict` the same shipments."""
-        return self.fit(ships).predict(ships, fdr=fdr)
+        """Fit, and -1 for what is found among the same shipments, 1 for the rest: `predict` from `fit_score`.
+
+        `predict` takes shipments as new ones. For detectors that compare a record with the fitted ones (`Repeats`,
+        `Rarity`) a fitted record would then meet itself.
+        """
+        import numpy as np
+
+        fdr, core, settings = rate("fdr", fdr), shipments_of(ships, "ships")._core, self._settings()
+        with reporting(None) as report:
+            self._fit, scores = settings.fit_score(core, report)
+        return np.where(_decision(np.asarray(scores.values("p_value")), fdr) < 0, -1, 1)
 
     def state(self, *, progress: bool | Report | None = None) -> Table:
         """What was fitted, as a table: enough to restore the fit and to merge it with others.
@@ -193,7 +195,7 @@ class Detector:
         The result has the same bits as a fit on all the data at once, in whatever order fits are merged.
         """
         if not isinstance(other, Detector):
-            raise ArgumentError(f"only a {type(self).__name__} can be merged into this one, not {other!r}")
+            raise WrongTypeError(f"other is {described(other)}; pass a fitted {type(self).__name__}")
         settings = self._settings()
         if type(other) is not type(self) or other._settings().label != settings.label:
             both = f"{self!r} and {other!r}"
@@ -266,6 +268,20 @@ class Detector:
 
 def _rebuild(cls: type[Detector], params: dict[str, Any], state: Table | None) -> Detector:
     return cls(**params) if state is None else cls.from_state(state, **params)
+
+
+def _decision(p: NDArray[np.float64], fdr: float) -> NDArray[np.float64]:
+    """Below zero for the p-values that the procedure of Benjamini and Hochberg accepts; NaN stays NaN."""
+    import numpy as np
+
+    known = np.sort(p[~np.isnan(p)])
+    if not len(known):
+        return p
+    limits = fdr * np.arange(1, len(known) + 1) / len(known)
+    found = np.flatnonzero(known <= limits)
+    limit = limits[found[-1] if len(found) else 0]
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log10(p) - np.log10(np.nextafter(limit, 1)))
 
 
 def _alike(default: Any, known: Any) -> bool:
