@@ -361,3 +361,14 @@ def test_what_is_no_value_is_told():
     for wanted in (object(), b"1", {"a": 1}, 1j, [[1, 2]], np.array([[1]]), [b"1"], pd.DataFrame({"n": [1]})):
         with pytest.raises(ArgumentError):
             s.where(n=wanted)
+
+
+@pytest.mark.parametrize("wrong", ["69*", "69-09", "ABC", "６９", True, 69.5])
+def test_what_is_no_hs_code_is_an_error(wrong):
+    with pytest.raises(errors.ArgumentError, match="HS code"):
+        ships(hs=["690912", "880622"]).where(hs=wrong)
+
+
+def test_a_text_that_is_no_unicode_is_an_error():
+    with pytest.raises(errors.ArgumentError, match="Unicode"):
+        ships(origin=["CN"]).where(origin="\ud800")

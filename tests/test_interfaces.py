@@ -391,3 +391,17 @@ def test_a_table_is_no_frame(planted):
     assert table != table.to_pandas()
     assert table != table.to_polars()
     assert table != table.to_arrow()
+
+
+def test_nulls_of_polars_and_runs_of_values_are_taken():
+    frame = pl.DataFrame({"hs": ["690912"], "value": [1.0], "empty": [None]})
+    assert rl.read(frame).to_table().to_pylist()[0]["empty"] is None
+    runs = pa.RunEndEncodedArray.from_arrays([2, 3], ["a", "b"])
+    table = pa.table({"hs": ["690912"] * 3, "value": [1.0, 2.0, 3.0], "runs": runs})
+    assert [row["runs"] for row in rl.read(table).to_table().to_pylist()] == ["a", "a", "b"]
+    assert "a" in repr(rl.Table(table))
+
+
+def test_two_columns_of_one_name_are_no_dictionary():
+    with pytest.raises(errors.ArgumentError, match="two columns"):
+        rl.Table(pa.table([[1], [2]], names=["a", "a"])).to_pylist()

@@ -153,6 +153,60 @@ def test_a_screen_takes_one_detector_and_says_what_else_to_pass(ships):
             rl.screen(ships, wrong)
 
 
+def test_a_state_without_one_of_its_columns_is_refused(ships):
+    state = rl.Repeats().fit(ships).state().to_polars()
+    with pytest.raises(ArgumentError, match="no column"):
+        rl.Repeats.from_state(state.drop("exporter"))
+    with pytest.raises(ArgumentError, match="one of Repeats"):
+        rl.Diversion.from_state(state)
+    with pytest.raises(ArgumentError, match="target"):
+        rl.Diversion.from_state(state.drop("fitted_by"))
+
+
+def test_a_parameter_that_can_be_read_once_is_kept(ships):
+    detector = rl.UnitValue(by=(name for name in ("hs6", "origin")))
+    first = detector.fit_score(ships)
+    assert detector.fit_score(ships) == first
+    assert rl.UnitValue().fit_score(ships) == first
+
+
+def test_a_parameter_changed_in_place_is_told(ships):
+    by = ["hs6"]
+    detector = rl.UnitValue(by=by, backoff=()).fit(ships)
+    by[0] = "hs2"
+    for use in (lambda: detector.score(ships), detector.state, lambda: pickle.dumps(detector)):
+        with pytest.raises(NotFittedError, match="changed after the fit"):
+            use()
+
+
+def test_a_derived_class_may_have_other_parameters(ships):
+    class More(rl.UnitValue):
+        """More parameters."""
+
+        def __init__(self, *, extra=3, **kw):
+            super().__init__(**kw)
+            self.extra = extra
+
+    class Fewer(rl.UnitValue):
+        """Fewer parameters."""
+
+        def __init__(self, *, min_peers=7):
+            super().__init__(min_peers=min_peers)
+
+    assert More(min_peers=7).fit_score(ships) == Fewer().fit_score(ships) == rl.UnitValue(min_peers=7).fit_score(ships)
+    assert "extra=3" in repr(More())
+
+
+def test_a_p_value_at_the_limit_is_found_by_all():
+    n = 119
+    known = rl.read(pl.DataFrame({"hs": ["690912"] * n, "value": [float(i + 1) for i in range(n)]}))
+    new = rl.read(pl.DataFrame({"hs": ["690912"] * 2, "value": [1e9, n / 2]}))
+    detector = rl.Ecod(columns=["value"]).fit(known)
+    assert detector.score(new)["p_value"].to_pylist()[0] == 0.025
+    assert (detector.predict(new) == -1).sum() == len(rl.screen(new, [detector])) == 1
+    assert detector.decision_function(new)[0] < 0 < detector.decision_function(new)[1]
+
+
 def test_a_state_without_its_label_takes_what_is_passed(ships):
     detector = rl.UnitValue(min_peers=30).fit(ships)
     bare = detector.state().to_polars().drop("fitted_by")

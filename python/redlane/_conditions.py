@@ -152,6 +152,8 @@ def _edge(item: Any, side: str) -> Any:
 
 def _value(name: str, item: Any) -> Value:
     if isinstance(item, str):
+        if any("\ud800" <= sign <= "\udfff" for sign in item):
+            raise ArgumentError(f"{name}={item!r}: the text is not valid Unicode")
         return str(item)
     if _missing(item):
         return None

@@ -241,8 +241,11 @@ class Table:
             return pyarrow.table(self._core.written())
 
     def to_pylist(self) -> list[dict[str, Any]]:
-        """As a list of dictionaries, a row each."""
+        """As a list of dictionaries, a row each; two columns of one name are an `ArgumentError`."""
         names = self.column_names
+        twice = next((name for at, name in enumerate(names) if name in names[:at]), None)
+        if twice is not None:
+            raise ArgumentError(f"two columns are called {twice!r}, and a dictionary holds one; select by position")
         return [dict(zip(names, row, strict=True)) for row in _rows(self)]
 
     @overload

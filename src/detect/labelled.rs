@@ -74,7 +74,7 @@ impl Detector for Labelled {
         for state in states {
             progress.check()?;
             if let Some(column) = state.column_by_name(LABEL) {
-                self.label.check(column)?;
+                self.label.check(column, state)?;
             }
         }
         Ok(self.labelled(self.detector.restore(states, progress)?))
@@ -83,18 +83,18 @@ impl Detector for Labelled {
 
 impl Label {
     /// Every row must be of this detector with these parameters, and each state must be whole.
-    fn check(&self, column: &ArrayRef) -> Result<()> {
+    fn check(&self, column: &ArrayRef, state: &RecordBatch) -> Result<()> {
         let texts = cast(column, &DataType::Utf8View)
             .map_err(|_| Error::Argument(format!("the column {LABEL:?} of the state holds no texts")))?;
         let mut rows: BTreeMap<&str, usize> = BTreeMap::new();
         for text in texts.as_string_view().iter().flatten() {
             *rows.entry(text).or_default() += 1;
         }
-        rows.into_iter().try_for_each(|(text, rows)| self.compare(text, rows))
+        rows.into_iter().try_for_each(|(text, rows)| self.compare(text, rows, state))
     }
 
     /// What differs between a label of so many rows and this one, as an error.
-    fn compare(&self, text: &str, rows: usize) -> Result<()> {
+    fn compare(&self, text: &str, rows: usize, state: &RecordBatch) -> Result<()> {
         let name = self.name;
         let bad = |what: String| Error::Argument(format!("{what}; pass tables that state() of a {name} returned"));
         let theirs: Value = serde_json::from_str(text).map_err(|_| bad(format!("{LABEL:?} holds {text:?}")))?;
@@ -127,6 +127,10 @@ impl Label {
                 "the state was fitted by {name} with {}; pass the same parameters",
                 differing.join("; ")
             )));
+        }
+        let columns = theirs["columns"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        if let Some(missing) = columns.into_iter().find(|name| state.column_by_name(name).is_none()) {
+            return Err(bad(format!("the state has no column {missing:?}")));
         }
         match theirs["rows"].as_u64() {
             Some(whole) if whole != rows as u64 => {

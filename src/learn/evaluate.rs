@@ -32,10 +32,12 @@ pub fn truths(marks: &[f64], rows: Option<&[f64]>, scores: usize, named: bool) -
     if !named && marks.len() == scores && marks.iter().all(|&m| m == 0.0 || m == 1.0) {
         return Ok(marks.iter().map(|&m| m == 1.0).collect());
     }
-    // A row is named once, so so many zeros and ones are truth values of other scores.
-    if !named && marks.len() > 2 && marks.iter().all(|&m| m == 0.0 || m == 1.0) {
+    // A row is named once: numbers that repeat are classes, or truth values of other scores.
+    let distinct: HashSet<u64> = marks.iter().map(|m| (m + 0.0).to_bits()).collect();
+    if !named && distinct.len() < marks.len() {
         return Err(Error::Argument(format!(
-            "truth has {} values and there are {scores} scores; give one truth value for each score",
+            "truth has {} values that repeat, and there are {scores} scores; give one truth value for each score, or the \
+             row of each wrong record once",
             marks.len()
         )));
     }

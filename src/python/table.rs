@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{Array, RecordBatch, StructArray};
-use arrow::datatypes::{Field, FieldRef, SchemaRef};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule};
 use pyo3_arrow::ffi::{ArrayIterator, to_schema_pycapsule, to_stream_pycapsule};
@@ -158,7 +159,15 @@ impl Table {
         let content = self.content.clone();
         let batch = run(py, None, move |progress| content.batch(Some(at), progress))?;
         let (name, kind) = (field.name().clone(), field.data_type().clone());
-        let hand = || PyChunkedArray::try_new(vec![batch.column(0).clone()], field.into())?.into_arro3(py);
+        // arro3 cannot show runs: their values are written out.
+        let (field, column) = match &kind {
+            DataType::RunEndEncoded(_, values) => {
+                let plain = run(py, None, |_| Ok(cast(batch.column(0), values.data_type())?))?;
+                (field.with_data_type(values.data_type().clone()), plain)
+            }
+            _ => (field, batch.column(0).clone()),
+        };
+        let hand = || PyChunkedArray::try_new(vec![column], field.into())?.into_arro3(py);
         let made: PyResult<Bound<'py, PyAny>> = hand();
         made.map_err(|e| {
             caused(py, Error::HandOver(format!("arro3 does not take the column {name:?} of the type {kind}: {e}")), e)

@@ -232,7 +232,14 @@ fn texts_wanted(name: &str, texts: &StringViewArray, by: Likeness, wanted: &Want
 
 /// An HS code or the beginning of one, without its dots.
 fn code(name: &str, digits: Option<usize>, literal: &Literal) -> Result<String> {
-    let text = written(name, literal)?.replace(['.', ' '], "");
+    let given = written(name, literal)?;
+    let text = given.replace(['.', ' '], "");
+    let fraction = matches!(literal, Literal::Number(_)) && given.contains('.');
+    if fraction || !text.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(Error::Argument(format!(
+            "{name}={given:?} is not an HS code; write a text of digits, with or without dots"
+        )));
+    }
     if matches!(literal, Literal::Number(_)) && text.len() % 2 == 1 && text.bytes().all(|b| b.is_ascii_digit()) {
         return Err(Error::Argument(format!(
             "{name}={text}: an HS code as a number loses its leading zero; write \"0{text}\", or \"{text}\" for all \

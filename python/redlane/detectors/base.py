@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from redlane import _core
@@ -55,21 +56,30 @@ class Detector:
     """
 
     _name: ClassVar[str]
+    _kind: ClassVar[type[Detector]]
     _fit: _core.Fit | None = None
+    # The parameters of the fit.
+    _label: str | None = None
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         # A class that somebody derives from a detector is that detector.
         if Detector in cls.__bases__:
-            cls._name = cls.__name__
+            cls._name, cls._kind = cls.__name__, cls
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, Iterator):
+            # It would be empty when it is needed again.
+            value = Table(value) if hasattr(value, "__arrow_c_stream__") else list(value)
         object.__setattr__(self, name, value)
-        if name != "_fit" and self._fit is not None:
-            object.__setattr__(self, "_fit", None)
+        if name == "_fit":
+            object.__setattr__(self, "_label", None if value is None else self._settings().label)
+        elif self._fit is not None:
+            self._fit = None
 
     def _settings(self) -> _core.Detector:
-        given = {name: self._plain(name, getattr(self, name)) for name in self._parameters()}
+        # A derived class may have other parameters; the core takes those of the detector.
+        given = {name: self._plain(name, getattr(self, name)) for name in self._kind._parameters()}
         return _core.detector(self._name, json.dumps(given))
 
     @staticmethod
@@ -79,7 +89,8 @@ class Detector:
 
     @classmethod
     def _parameters(cls) -> list[str]:
-        return [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
+        given = inspect.signature(cls.__init__).parameters.values()
+        return [one.name for one in given if one.name != "self" and one.kind is not inspect.Parameter.VAR_KEYWORD]
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The constructor's arguments, by name."""
@@ -183,7 +194,10 @@ class Detector:
         The state knows its parameters; those that are passed must be the same. A state that has lost its column
         `fitted_by` takes the parameters that are passed, or their defaults.
         """
-        made = cls(**{**cls._fitted_by(state), **params})
+        try:
+            made = cls(**{**cls._fitted_by(state), **params})
+        except TypeError as error:
+            raise ArgumentError(f"{error}; the state does not say all parameters, pass them") from None
         settings = made._settings()
         with reporting(progress) as report:
             made._fit = settings.restore([state], report)
@@ -213,9 +227,11 @@ class Detector:
             return {}
         try:
             label = json.loads(table.head(1)[_core.STATE_LABEL].to_pylist()[0])
-            known = dict(label["parameters"]) if label["detector"] == cls._name else {}
+            known, name = dict(label["parameters"]), label["detector"]
         except (TypeError, ValueError, KeyError):
             return {}
+        if name != cls._name:
+            raise ArgumentError(f"the state is one of {name}; pass tables that state() of a {cls._name} returned")
         # A parameter that is the default one stays as the class writes it.
         given = inspect.signature(cls.__init__).parameters
         defaults = {name: p.default for name, p in given.items() if p.default is not inspect.Parameter.empty}
@@ -236,8 +252,13 @@ class Detector:
         )
 
     def _fitted(self) -> _core.Fit:
+        name = type(self).__name__
         if self._fit is None:
-            raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call fit(ships) or fit_score(ships)")
+            raise NotFittedError(f"this {name} is not fitted yet; call fit(ships) or fit_score(ships)")
+        if self._settings().label != self._label:
+            raise NotFittedError(
+                f"a parameter of this {name} was changed in place after the fit; call fit(ships) again"
+            )
         return self._fit
 
     def _scores(self, ships: Shipments, progress: bool | Report | None = None) -> _core.Scores:
@@ -281,7 +302,10 @@ def _decision(p: NDArray[np.float64], fdr: float) -> NDArray[np.float64]:
     found = np.flatnonzero(known <= limits)
     limit = limits[found[-1] if len(found) else 0]
     with np.errstate(divide="ignore"):
-        return np.asarray(np.log10(p) - np.log10(np.nextafter(limit, 1)))
+        decision = np.log10(p) - np.log10(limit)
+    # Logarithms round: the p-value itself decides on which side of zero it is.
+    tiny = np.finfo(float).tiny
+    return np.asarray(np.where(p <= limit, np.minimum(decision, -tiny), np.maximum(decision, tiny)))
 
 
 def _alike(default: Any, known: Any) -> bool:

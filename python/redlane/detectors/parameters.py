@@ -36,6 +36,8 @@ def plain(name: str, value: Any) -> Any:
         number = float(value)
         # JSON has no such numbers; the core reads them from texts.
         return number if math.isfinite(number) else str(number)
+    if hasattr(value, "as_py"):
+        return plain(name, value.as_py())
     if isinstance(value, Mapping):
         return [[plain(name, key), plain(name, item)] for key, item in value.items()]
     if isinstance(value, (set, frozenset)):
