@@ -365,10 +365,10 @@ def test_what_is_no_value_is_told():
 
 @pytest.mark.parametrize("wrong", ["69*", "69-09", "ABC", "６９", True, 69.5])
 def test_what_is_no_hs_code_is_an_error(wrong):
-    with pytest.raises(errors.ArgumentError, match="HS code"):
+    with pytest.raises(ArgumentError, match="HS code"):
         ships(hs=["690912", "880622"]).where(hs=wrong)
 
 
 def test_a_text_that_is_no_unicode_is_an_error():
-    with pytest.raises(errors.ArgumentError, match="Unicode"):
+    with pytest.raises(ArgumentError, match="Unicode"):
         ships(origin=["CN"]).where(origin="\ud800")

@@ -256,9 +256,7 @@ class Detector:
         if self._fit is None:
             raise NotFittedError(f"this {name} is not fitted yet; call fit(ships) or fit_score(ships)")
         if self._settings().label != self._label:
-            raise NotFittedError(
-                f"a parameter of this {name} was changed in place after the fit; call fit(ships) again"
-            )
+            raise NotFittedError(f"a parameter of this {name} changed after the fit; call fit(ships) again")
         return self._fit
 
     def _scores(self, ships: Shipments, progress: bool | Report | None = None) -> _core.Scores:
