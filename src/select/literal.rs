@@ -44,7 +44,7 @@ pub struct Wanted(pub Vec<Choice>);
 
 impl Wanted {
     pub fn asks_for_nulls(&self) -> bool {
-        self.0.iter().any(|choice| *choice == Choice::One(Literal::Null))
+        self.0.contains(&Choice::One(Literal::Null))
     }
 
     /// All values and ends.
