@@ -154,8 +154,12 @@ impl Fit for LabelledFit {
     /// The state with the label as its last column.
     fn state(&self, progress: &Progress) -> Result<RecordBatch> {
         let state = self.fit.state(progress)?;
+        let mut content = self.label.content.clone();
+        content.insert("rows".into(), json!(state.num_rows()));
+        let names: Vec<&String> = state.schema_ref().fields().iter().map(|field| field.name()).collect();
+        content.insert("columns".into(), json!(names));
         // The text is stored once for all rows.
-        let one = StringViewArray::from(vec![self.label.text.as_str()]);
+        let one = StringViewArray::from(vec![Value::Object(content).to_string().as_str()]);
         let label = take(&one, &UInt32Array::from(vec![0; state.num_rows()]), None)?;
         let mut fields = state.schema().fields().to_vec();
         fields.push(Arc::new(Field::new(LABEL, DataType::Utf8View, true)));
