@@ -299,9 +299,9 @@ mod tests {
         /// The same as looking at every text for every value asked for.
         #[test]
         fn sorted_texts_give_what_a_search_gives(
-            mut texts in prop::collection::vec("[ab]{0,3}", 0..12),
-            asked in prop::collection::vec("[ab]{0,3}", 0..5),
-            (low, high) in ("[ab]{0,3}", prop::option::of("[ab]{0,3}")),
+            mut texts in prop::collection::vec("[12]{0,3}", 0..12),
+            asked in prop::collection::vec("[12]{0,3}", 0..5),
+            (low, high) in ("[12]{0,3}", prop::option::of("[12]{0,3}")),
             prefix in any::<bool>(),
         ) {
             texts.sort();
