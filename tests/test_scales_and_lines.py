@@ -102,7 +102,7 @@ def test_degenerate_groups_have_a_reason_and_no_effect():
     rows = rl.ValueWeight(by=("hs",)).fit_score(rl.read(frame)).to_pylist()
     assert all(r["score"] is not None for r in rows[:60])
     assert "the same weight" in rows[60]["reason"]
-    assert "one line exactly" in rows[90]["reason"]
+    assert "exactly on one line" in rows[90]["reason"]
     assert "too few" in rows[120]["reason"]
     assert "negative" in rows[123]["reason"]
     assert all(r["score"] is None and r["p_value"] is None for r in rows[60:])
