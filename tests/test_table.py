@@ -224,7 +224,7 @@ def test_tables_are_equal_by_names_types_and_values(small):
 
 def test_a_table_is_not_iterated_over(small):
     for iterate in (iter, list, set, dict):
-        with pytest.raises(TypeError, match="to_pandas.*column_names"):
+        with pytest.raises(TypeError, match=r"to_pandas.*column_names"):
             iterate(small)
 
 
