@@ -1,5 +1,6 @@
 //! The errors, as texts for the user: what is wrong, where, and how to correct it.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -105,6 +106,12 @@ impl Class {
 }
 
 impl Error {
+    /// A whole number that is too small or too large.
+    pub fn outside(name: &str, number: impl std::fmt::Display, range: &RangeInclusive<i128>) -> Error {
+        let (least, most) = (range.start(), range.end());
+        Error::Argument(format!("{name}={number}: give a whole number from {least} to {most}"))
+    }
+
     pub fn class(&self) -> Class {
         match self {
             Error::MissingFile(_) | Error::DanglingLink { .. } => Class::MissingFile,

@@ -77,6 +77,8 @@ def test_parameters_are_normalised():
     labels = {rl.UnitValue(by=by, backoff=[["hs4"]])._settings().label for by in ways}
     assert len(labels) == 1
     assert rl.UnitValue(min_peers=np.int64(20))._settings().label == rl.UnitValue(min_peers=20.0)._settings().label
+    short = rl.Repeats(tolerance=np.float32(0.01))
+    assert short._settings().label == rl.Repeats(tolerance=0.01)._settings().label
     year = rl.Divergence(current=2023, base=("2022-01-01", "2022-12-31"))
     assert year._settings().label == rl.Divergence(current="2023", base="2022")._settings().label
     assert rl.Surge(every="month")._settings().label != rl.Surge(every="year")._settings().label

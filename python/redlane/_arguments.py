@@ -50,11 +50,6 @@ def count(name: str, value: Any, least: int = 0) -> int:
     return whole(name, value, least, 2**63 - 1)
 
 
-def days(name: str, value: Any) -> int:
-    """A number of days; the core says which make sense."""
-    return whole(name, value, -(2**31), 2**31 - 1)
-
-
 def seed(value: Any) -> int:
     """A seed: 64 bits without a sign."""
     return whole("seed", value, 0, 2**64 - 1)

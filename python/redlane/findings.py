@@ -13,7 +13,7 @@ from redlane.charts import strip, timeline
 from redlane.detectors import Detector, UnitValue
 from redlane.errors import ArgumentError, WrongTypeError
 from redlane.progress import Report, reporting
-from redlane.report import page
+from redlane.report import Article, page
 from redlane.shipments import Shipments, shipments_of
 from redlane.table import Table
 from redlane.writing import write_text
@@ -123,7 +123,10 @@ class Findings:
 
     def explain(self, i: int) -> str:
         """Finding `i` in a few sentences."""
-        line = self.table.slice(self._check(i), 1).to_pylist()[0]
+        return self._explained(self.table.slice(self._check(i), 1).to_pylist()[0])
+
+    @staticmethod
+    def _explained(line: dict[str, Any]) -> str:
         parts = [f"{line['detector']}, {line['subject']}: {line['reason']}."]
         parts.append(
             f"The probability of such a score by chance is {line['p_value']:.2g}; among findings at least as strong, "
@@ -157,7 +160,15 @@ class Findings:
 
         `progress` as in `read`. Raises `WriteError` as `Table.to_csv` does.
         """
-        return write_text(path, page(self, count("limit", limit), progress), self.table._files)
+        shown = self.top(count("limit", limit)).to_pylist()
+        part = "" if len(shown) == len(self) else f"; the first {len(shown):,} are shown"
+        summary = (
+            f"{len(self):,} findings among {len(self.ships):,} shipments at a false discovery rate of {self.fdr}{part}."
+        )
+        articles = (
+            Article(line["subject"], self._explained(line), self.rows(i).to_table()) for i, line in enumerate(shown)
+        )
+        return write_text(path, page(self.ships, summary, articles, progress), self.table._files)
 
     def to_csv(
         self,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from redlane._visible import visible
 from redlane.progress import Report
-from redlane.table import html_table
-
-if TYPE_CHECKING:
-    from redlane.findings import Findings
+from redlane.shipments import Shipments
+from redlane.table import Table, html_table
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: #1f2933 }
@@ -27,27 +26,36 @@ def _shown(text: str) -> str:
     return html.escape(visible(text))
 
 
-def page(findings: Findings, limit: int, progress: bool | Report | None = None) -> str:
-    """The HTML of a report on the first `limit` findings."""
-    ships = findings.ships
-    # It reads the columns whole, of which the findings then take their rows.
+class Article(NamedTuple):
+    """A finding as the page shows it."""
+
+    title: str
+    text: str
+    rows: Table
+
+
+def page(
+    ships: Shipments,
+    summary: str,
+    articles: Iterable[Article],
+    progress: bool | Report | None = None,
+) -> str:
+    """The HTML of a report: a line of summary, the findings, and the columns of the shipments."""
+    # The summary of the columns loads them whole; the rows of the articles are then taken from memory.
     columns = html_table(ships.summary(progress=progress), 200)
-    shown = findings.top(limit).to_pylist()
     parts = [
         "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Findings</title>",
         f"<style>{STYLE}</style></head><body><h1>Shipments that deserve a second look</h1>",
-        f"<p>{len(findings):,} findings among {len(ships):,} shipments at a false discovery rate of {findings.fdr}"
-        f"{'' if len(shown) == len(findings) else f'; the first {len(shown):,} are shown'}.</p>",
+        f"<p>{summary}</p>",
         "<p class='small'>A finding is a reason to look, not proof of wrongdoing.</p>",
     ]
     if ships.notes:
         parts.append("<ul>" + "".join(f"<li>{_shown(note)}</li>" for note in ships.notes) + "</ul>")
-    for line in shown:
-        number = line["finding"]
+    for number, article in enumerate(articles, 1):
         parts.append(
-            f"<article><h3>{number + 1}. {_shown(line['subject'])}</h3>"
-            f"<p>{_shown(findings.explain(number))}</p>"
-            f"{html_table(findings.rows(number).to_table(), 20)}</article>"
+            f"<article><h3>{number}. {_shown(article.title)}</h3>"
+            f"<p>{_shown(article.text)}</p>"
+            f"{html_table(article.rows, 20)}</article>"
         )
     parts.append("<h2>Columns</h2>" + columns + "</body></html>")
     return "\n".join(parts)

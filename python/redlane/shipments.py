@@ -53,11 +53,6 @@ def day_text(value: Any) -> str:
     return value.isoformat()[:10] if isinstance(value, datetime.date) else str(value)
 
 
-def optional_window(name: str, value: Window | None) -> tuple[str, str] | None:
-    """A window as the core takes it, where one is given."""
-    return None if value is None else _window(name, value)
-
-
 def row_number(row: Any) -> int:
     """A row of the source as the core counts them."""
     number = whole("row", row)

@@ -8,7 +8,7 @@ use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Field, Schema};
 use serde_json::{Map, Value, json};
 
-use super::skip_totals::SkipTotals;
+use super::skip_totals;
 use super::traits::{Detector, Fit, SharedFit};
 use crate::error::{Error, Result};
 use crate::evidence::SharedScores;
@@ -22,7 +22,7 @@ const VERSION: u64 = 1;
 pub const LABEL: &str = "fitted_by";
 
 pub struct Labelled {
-    detector: SkipTotals,
+    detector: Box<dyn Detector>,
     label: Arc<Label>,
 }
 
@@ -30,8 +30,6 @@ struct Label {
     name: &'static str,
     /// The name, the version and the parameters.
     content: Map<String, Value>,
-    /// The same as JSON.
-    text: String,
 }
 
 impl Labelled {
@@ -40,13 +38,12 @@ impl Labelled {
         content.insert("detector".into(), json!(name));
         content.insert("version".into(), json!(VERSION));
         content.insert("parameters".into(), json!(parameters));
-        let text = Value::Object(content.clone()).to_string();
-        Labelled { detector: SkipTotals(detector), label: Arc::new(Label { name, content, text }) }
+        Labelled { detector, label: Arc::new(Label { name, content }) }
     }
 
     /// The name, the version and the parameters as JSON. Equal detectors have equal labels.
-    pub fn label(&self) -> &str {
-        &self.label.text
+    pub fn label(&self) -> String {
+        Value::Object(self.label.content.clone()).to_string()
     }
 
     fn labelled(&self, fit: SharedFit) -> SharedFit {
@@ -56,7 +53,7 @@ impl Labelled {
 
 impl Detector for Labelled {
     fn fit(&self, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedFit> {
-        Ok(self.labelled(self.detector.fit(ships, cache, progress)?))
+        Ok(self.labelled(skip_totals::fit(&*self.detector, ships, cache, progress)?))
     }
 
     fn fit_score(
@@ -65,7 +62,7 @@ impl Detector for Labelled {
         cache: &IndexCache,
         progress: &Progress,
     ) -> Result<(SharedFit, SharedScores)> {
-        let (fit, scores) = self.detector.fit_score(ships, cache, progress)?;
+        let (fit, scores) = skip_totals::fit_score(&*self.detector, ships, cache, progress)?;
         Ok((self.labelled(fit), scores))
     }
 
@@ -148,7 +145,7 @@ struct LabelledFit {
 
 impl Fit for LabelledFit {
     fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedScores> {
-        self.fit.clone().score(ships, cache, progress)
+        skip_totals::score(self.fit.clone(), ships, cache, progress)
     }
 
     /// The state with the label as its last column.

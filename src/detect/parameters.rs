@@ -60,6 +60,13 @@ impl Parameters {
         Error::Argument(format!("{name}={value}: {what} is expected"))
     }
 
+    fn optional<T>(&self, name: &str, read: fn(&Parameters, &str) -> Result<T>) -> Result<Option<T>> {
+        match self.value(name)? {
+            Value::Null => Ok(self.keep(name, Value::Null, None)),
+            _ => read(self, name).map(Some),
+        }
+    }
+
     pub fn text(&self, name: &str) -> Result<String> {
         let value = self.value(name)?;
         let text = value.as_str().ok_or_else(|| Parameters::expected(name, value, "a text"))?;
@@ -80,10 +87,7 @@ impl Parameters {
 
     /// The same, or none.
     pub fn optional_names(&self, name: &str) -> Result<Option<Vec<String>>> {
-        match self.value(name)? {
-            Value::Null => Ok(self.keep(name, Value::Null, None)),
-            _ => Ok(Some(self.names(name)?)),
-        }
+        self.optional(name, Parameters::names)
     }
 
     /// Lists of names, each of which may be a single name.
@@ -114,8 +118,7 @@ impl Parameters {
             _ => return Err(expected()),
         };
         if !range.contains(&whole) {
-            let (least, most) = (range.start(), range.end());
-            return Err(Error::Argument(format!("{name}={number}: give a whole number from {least} to {most}")));
+            return Err(Error::outside(name, number, &range));
         }
         Ok(whole)
     }
@@ -147,10 +150,7 @@ impl Parameters {
     }
 
     pub fn optional_number(&self, name: &str) -> Result<Option<f64>> {
-        match self.value(name)? {
-            Value::Null => Ok(self.keep(name, Value::Null, None)),
-            _ => Ok(Some(self.number(name)?)),
-        }
+        self.optional(name, Parameters::number)
     }
 
     /// A kind of period, such as `"month"`.

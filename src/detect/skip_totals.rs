@@ -1,63 +1,44 @@
-//! A wrapper of a detector. It leaves out rows that are totals of other rows, so they are in no peer group and have no
-//! score.
+//! Fits and scores leave out rows that are totals of other rows. These rows are in no peer group and have no score.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringViewArray, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, StringViewArray, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::Field;
 
-use crate::detect::{Detector, Fit, SharedFit};
+use crate::detect::{Detector, SharedFit};
 use crate::error::Result;
 use crate::evidence::{Account, Column, ScoreColumn, Scores, SharedScores};
 use crate::group::{GroupKeys, IndexCache};
 use crate::progress::Progress;
 use crate::store::Shipments;
 
-/// The detector, without totals.
-pub struct SkipTotals(pub Box<dyn Detector>);
-
-impl Detector for SkipTotals {
-    fn fit(&self, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedFit> {
-        let fit = match parts(ships, cache) {
-            Some((kept, cache)) => self.0.fit(&kept, &cache, progress)?,
-            None => self.0.fit(ships, cache, progress)?,
-        };
-        Ok(Arc::new(SkipTotalsFit(fit)))
-    }
-
-    fn fit_score(
-        &self,
-        ships: &Shipments,
-        cache: &IndexCache,
-        progress: &Progress,
-    ) -> Result<(SharedFit, SharedScores)> {
-        let Some((kept, cache)) = parts(ships, cache) else {
-            let (fit, scores) = self.0.fit_score(ships, cache, progress)?;
-            return Ok((Arc::new(SkipTotalsFit(fit)), scores));
-        };
-        let (fit, scores) = self.0.fit_score(&kept, &cache, progress)?;
-        Ok((Arc::new(SkipTotalsFit(fit)), widened(ships, &kept, scores)))
-    }
-
-    fn restore(&self, states: &[RecordBatch], progress: &Progress) -> Result<SharedFit> {
-        Ok(Arc::new(SkipTotalsFit(self.0.restore(states, progress)?)))
+/// Fits a detector without the totals.
+pub fn fit(detector: &dyn Detector, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedFit> {
+    match parts(ships, cache) {
+        Some((kept, cache)) => detector.fit(&kept, &cache, progress),
+        None => detector.fit(ships, cache, progress),
     }
 }
 
-struct SkipTotalsFit(SharedFit);
+/// Fits and scores the same shipments without the totals.
+pub fn fit_score(
+    detector: &dyn Detector,
+    ships: &Shipments,
+    cache: &IndexCache,
+    progress: &Progress,
+) -> Result<(SharedFit, SharedScores)> {
+    let Some((kept, cache)) = parts(ships, cache) else { return detector.fit_score(ships, cache, progress) };
+    let (fit, scores) = detector.fit_score(&kept, &cache, progress)?;
+    Ok((fit, widened(ships, &kept, scores)))
+}
 
-impl Fit for SkipTotalsFit {
-    fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedScores> {
-        match parts(ships, cache) {
-            Some((kept, cache)) => Ok(widened(ships, &kept, self.0.clone().score(&kept, &cache, progress)?)),
-            None => self.0.clone().score(ships, cache, progress),
-        }
-    }
-
-    fn state(&self, progress: &Progress) -> Result<RecordBatch> {
-        self.0.state(progress)
+/// Scores shipments without the totals.
+pub fn score(fit: SharedFit, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedScores> {
+    match parts(ships, cache) {
+        Some((kept, cache)) => Ok(widened(ships, &kept, fit.score(&kept, &cache, progress)?)),
+        None => fit.score(ships, cache, progress),
     }
 }
 

@@ -176,8 +176,9 @@ impl<S: Verdicts> Scores for S {
                     Some(values) => Cells::Made(array_of(column, values)),
                     None => Cells::Values(column, Vec::with_capacity(range.len())),
                 },
-                Column::Peer | Column::Reason => Cells::Texts(StringViewBuilder::with_capacity(range.len())),
-                Column::Caution => Cells::Texts(StringViewBuilder::with_capacity(range.len())),
+                Column::Peer | Column::Caution | Column::Reason => {
+                    Cells::Texts(StringViewBuilder::with_capacity(range.len()))
+                }
                 Column::Evidence(at) => match evidence[at].read {
                     Reader::Number(_) => Cells::Numbers(Vec::with_capacity(range.len())),
                     Reader::Text(_) => Cells::Texts(StringViewBuilder::with_capacity(range.len())),

@@ -12,6 +12,7 @@ use rayon::prelude::*;
 
 use super::index::{GroupIndex, gather};
 use super::key::{period_labels, prefix_labels};
+use super::strides::strides;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::store::{Every, encode};
@@ -102,7 +103,7 @@ impl GroupKeys {
     /// The distinct groups in key order, and for each of the old ones its number among them.
     pub fn distinct(&self) -> Result<(GroupKeys, Vec<u32>)> {
         let mut packed = vec![0u128; self.groups];
-        for (stride, codes) in self.strides()?.into_iter().zip(&self.codes) {
+        for (stride, codes) in strides(self.labels.iter())?.0.into_iter().zip(&self.codes) {
             packed.iter_mut().zip(codes).for_each(|(p, &code)| *p += u128::from(code) * stride);
         }
         let mut order: Vec<u32> = (0..self.groups as u32).collect();
@@ -160,7 +161,7 @@ impl GroupKeys {
 
     /// The number here of each group there, found by its labels, if it is known.
     pub fn find(&self, there: &GroupKeys, progress: &Progress) -> Result<Vec<Option<u32>>> {
-        let strides = self.strides()?;
+        let (strides, _) = strides(self.labels.iter())?;
         let packed = |g: usize, codes: &[Vec<u32>]| {
             codes.iter().zip(&strides).fold(0, |packed, (codes, stride)| packed + u128::from(codes[g]) * stride)
         };
@@ -181,19 +182,6 @@ impl GroupKeys {
             let known = codes.iter().all(|codes| codes[g] != UNKNOWN);
             known.then(|| numbers.get(&packed(g, &codes)).copied()).flatten()
         })
-    }
-
-    /// What each code is multiplied by in a number that stands for the codes of all keys.
-    fn strides(&self) -> Result<Vec<u128>> {
-        let mut strides = vec![1u128; self.labels.len()];
-        let mut range = 1u128;
-        for (stride, labels) in strides.iter_mut().zip(&self.labels).rev() {
-            *stride = range;
-            range = range.checked_mul(labels.len() as u128 + 1).ok_or_else(|| {
-                Error::Argument("these keys have more combinations than 128 bits hold; group by fewer keys".into())
-            })?;
-        }
-        Ok(strides)
     }
 }
 

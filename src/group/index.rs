@@ -16,6 +16,7 @@ use rayon::prelude::*;
 use self::keys::Keys;
 use self::sort::{pack, sort};
 use super::key::{Key, KeyColumn};
+use super::strides::strides;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::store::{RowList, Shipments};
@@ -36,14 +37,7 @@ impl GroupIndex {
     pub fn build(ships: &Shipments, keys: &[Key], progress: &Progress) -> Result<GroupIndex> {
         let columns: Result<Vec<KeyColumn>> = keys.iter().map(|k| k.load(&ships.store, progress)).collect();
         let columns = columns?;
-        let mut strides = vec![1u128; columns.len()];
-        let mut range = 1u128;
-        for (stride, column) in strides.iter_mut().zip(&columns).rev() {
-            *stride = range;
-            range = range.checked_mul(u128::from(column.radix())).ok_or_else(|| {
-                Error::Argument("these keys have more combinations than 128 bits hold; group by fewer keys".into())
-            })?;
-        }
+        let (strides, range) = strides(columns.iter().map(|column| &column.labels))?;
         let rows = ships.store.rows as u64;
         let row_bits = u64::BITS - rows.leading_zeros();
         let key_bits = if range <= 1 { 0 } else { u128::BITS - (range - 1).leading_zeros() };

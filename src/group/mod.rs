@@ -5,6 +5,7 @@ mod cache;
 mod group_keys;
 mod index;
 pub mod key;
+mod strides;
 
 pub use cache::IndexCache;
 pub use group_keys::{GroupKeys, finest};

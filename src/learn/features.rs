@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::detect::{self, Detector, Parameters};
 use crate::error::{Error, Result};
-use crate::evidence::{ScoreColumn, SharedScores};
+use crate::evidence::{PARALLEL_ROWS, ScoreColumn, SharedScores};
 use crate::group::{GroupKeys, IndexCache, resolve};
 use crate::progress::Progress;
 use crate::stats::ln;
@@ -107,9 +107,6 @@ const PRICES: [Price; 3] = [
     Price { over: Role::Value, under: Role::Quantity, name: "price" },
     Price { over: Role::NetWeight, under: Role::Quantity, name: "unit_weight" },
 ];
-
-/// The smallest number of rows for a thread.
-const PARALLEL_ROWS: usize = 1 << 12;
 
 fn log(x: f64) -> f64 {
     if (f64::MIN_POSITIVE..=f64::MAX).contains(&x) { ln(x) } else { f64::NAN }

@@ -42,11 +42,6 @@ impl Findings {
         Table::of(self.found.table.clone())
     }
 
-    /// How many shipments are behind a finding.
-    fn n_rows(&self, py: Python<'_>, i: usize) -> PyResult<usize> {
-        Ok(self.of(py, i)?.len())
-    }
-
     /// The source row of the first of them.
     fn first_row(&self, py: Python<'_>, i: usize) -> PyResult<Option<u32>> {
         Ok(self.of(py, i)?.first().copied())

@@ -70,7 +70,7 @@ impl Detector {
 
     /// The name, the version of states and the parameters as JSON. Equal detectors have equal labels.
     #[getter]
-    fn label(&self) -> &str {
+    fn label(&self) -> String {
         self.detector.label()
     }
 

@@ -31,11 +31,11 @@ impl WholeNumber {
             return Ok(self.0);
         }
         let number = match self.0 {
-            i128::MIN => "a number below -2^127".into(),
+            i128::MIN => "a number below -2^127".to_owned(),
             i128::MAX => "a number above 2^127".into(),
             number => number.to_string(),
         };
-        Err(Error::Argument(format!("{name}={number}: give a whole number from {} to {}", range.start(), range.end())))
+        Err(Error::outside(name, number, &range))
     }
 
     /// A number of things, limited by the possible number of rows.

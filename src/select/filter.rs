@@ -13,8 +13,7 @@ use crate::group::key::{Key, KeyColumn};
 use crate::progress::Progress;
 use crate::select::condition::{Condition, reversed, spans};
 use crate::select::literal::{Choice, Literal, Wanted};
-use crate::select::moments;
-use crate::select::moments::words;
+use crate::select::moments::{self, words};
 use crate::select::number_text::read_number;
 use crate::select::spans::Spans;
 use crate::store::{NULL_DAY, Role, RoleKind, RowList, Shipments, counted, country};
@@ -240,14 +239,14 @@ fn code(name: &str, digits: Option<usize>, literal: &Literal) -> Result<String> 
             "{name}={given:?} is not an HS code; write a text of digits, with or without dots"
         )));
     }
-    if matches!(literal, Literal::Number(_)) && text.len() % 2 == 1 && text.bytes().all(|b| b.is_ascii_digit()) {
+    if matches!(literal, Literal::Number(_)) && text.len() % 2 == 1 {
         return Err(Error::Argument(format!(
             "{name}={text}: an HS code as a number loses its leading zero; write \"0{text}\", or \"{text}\" for all \
              codes that begin with {text}"
         )));
     }
     match digits {
-        Some(most) if text.chars().count() > most => Err(Error::Argument(format!(
+        Some(most) if text.len() > most => Err(Error::Argument(format!(
             "{name}={text:?}: the code is longer than the {most} digits of {name}; write hs={text:?} for all codes that \
              begin with it"
         ))),

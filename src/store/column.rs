@@ -62,17 +62,7 @@ impl Column {
 
     /// A column that `loader` loads at first use.
     pub fn lazy(field: FieldRef, loader: Box<dyn Loader>) -> Column {
-        Column {
-            field,
-            chunks: OnceLock::new(),
-            loader: Some(loader),
-            looks: AtomicUsize::new(0),
-            codes: OnceLock::new(),
-            numbers: OnceLock::new(),
-            whole: OnceLock::new(),
-            number_format: OnceLock::new(),
-            others: OnceLock::new(),
-        }
+        Column { chunks: OnceLock::new(), loader: Some(loader), ..Column::new(field, Vec::new()) }
     }
 
     /// The same column with other values, read in the same way.

@@ -12,8 +12,7 @@ use arrow::temporal_conversions::as_datetime_with_timezone;
 use chrono::Datelike;
 use rayon::prelude::*;
 
-use super::codes::Codes;
-use super::codes::{label_texts, rows_of};
+use super::codes::{Codes, label_texts, rows_of};
 use super::column::Column;
 use super::date::{CALENDAR, DateOrder, Grain, OUTSIDE, Spelled, read as read_label, within};
 use super::digits::{DateFormat, DateNote};

@@ -6,8 +6,7 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::codes::Codes;
-use super::codes::rows_of;
+use super::codes::{Codes, rows_of};
 use super::number::is_missing;
 use super::spelling::{folded, tokens};
 

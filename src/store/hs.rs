@@ -1,7 +1,6 @@
 //! Harmonized System codes.
 
-use super::codes::Codes;
-use super::codes::rows_of;
+use super::codes::{Codes, rows_of};
 
 /// The result of reading a label.
 #[derive(Debug, PartialEq, Eq)]

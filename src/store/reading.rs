@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::codes::Codes;
-use super::codes::label_texts;
+use super::codes::{Codes, label_texts};
 use super::date::Grain;
 use super::days::{self, CoarsePeriod};
 use super::fault::{Fault, Repair};

@@ -72,10 +72,12 @@ class Detector:
             # It would be empty when it is needed again.
             value = Table(value) if hasattr(value, "__arrow_c_stream__") else list(value)
         object.__setattr__(self, name, value)
-        if name == "_fit":
-            object.__setattr__(self, "_label", None if value is None else self._settings().label)
-        elif self._fit is not None:
+        if not name.startswith("_") and self._fit is not None:
             self._fit = None
+
+    def _keep(self, fit: _core.Fit, settings: _core.Detector) -> None:
+        """Keep what was fitted, and by which parameters."""
+        self._fit, self._label = fit, settings.label
 
     def _settings(self) -> _core.Detector:
         # A derived class may have other parameters; the core takes those of the detector.
@@ -111,19 +113,16 @@ class Detector:
         """Learn from shipments; `y` is there for scikit-learn and not looked at."""
         core, settings = shipments_of(ships, "ships")._core, self._settings()
         with reporting(progress) as report:
-            self._fit = settings.fit(core, report)
+            self._keep(settings.fit(core, report), settings)
         return self
 
     def score(self, ships: Shipments, *, progress: bool | Report | None = None) -> Table:
         """Score shipments by what was fitted; they need not be those that were fitted."""
-        return Table._of(self._scores(ships, progress).table(), shipments_of(ships, "ships")._files)
+        return Table._of(self._scores(ships, progress).table(), ships._files)
 
     def fit_score(self, ships: Shipments, *, progress: bool | Report | None = None) -> Table:
         """Fit and score the same shipments."""
-        core, settings = shipments_of(ships, "ships")._core, self._settings()
-        with reporting(progress) as report:
-            self._fit, scores = settings.fit_score(core, report)
-        return Table._of(scores.table(), ships._files)
+        return Table._of(self._fit_scores(ships, progress).table(), ships._files)
 
     def score_samples(self, ships: Shipments) -> NDArray[np.float64]:
         """The scores as scikit-learn gives them: the lower, the stranger.
@@ -151,10 +150,8 @@ class Detector:
         >>> bool(((detector.decision_function(ships) < 0) == (detector.predict(ships) == -1)).all())
         True
         """
-        import numpy as np
-
         fdr = rate("fdr", fdr)
-        return _decision(np.asarray(self._scores(ships).values("p_value")), fdr)
+        return _decision(self._scores(ships).values("p_value"), fdr)
 
     def predict(self, ships: Shipments, *, fdr: float = 0.05) -> NDArray[np.int64]:
         """-1 for what is found at a false discovery rate of `fdr`, 1 for the rest, as in scikit-learn.
@@ -173,10 +170,8 @@ class Detector:
         """
         import numpy as np
 
-        fdr, core, settings = rate("fdr", fdr), shipments_of(ships, "ships")._core, self._settings()
-        with reporting(None) as report:
-            self._fit, scores = settings.fit_score(core, report)
-        return np.where(_decision(np.asarray(scores.values("p_value")), fdr) < 0, -1, 1)
+        fdr = rate("fdr", fdr)
+        return np.where(_decision(self._fit_scores(ships).values("p_value"), fdr) < 0, -1, 1)
 
     def state(self, *, progress: bool | Report | None = None) -> Table:
         """What was fitted, as a table: enough to restore the fit and to merge it with others.
@@ -200,7 +195,7 @@ class Detector:
             raise ArgumentError(f"{error}; the state does not say all parameters, pass them") from None
         settings = made._settings()
         with reporting(progress) as report:
-            made._fit = settings.restore([state], report)
+            made._keep(settings.restore([state], report), settings)
         return made
 
     def merge(self, other: Self, *, progress: bool | Report | None = None) -> Self:
@@ -216,7 +211,7 @@ class Detector:
             raise ArgumentError(f"only detectors of one kind with the same parameters can be merged, not {both}")
         made = type(self)(**self.get_params())
         with reporting(progress) as report:
-            made._fit = settings.restore([self.state(), other.state()], report)
+            made._keep(settings.restore([self.state(), other.state()], report), settings)
         return made
 
     @classmethod
@@ -264,6 +259,13 @@ class Detector:
         with reporting(progress) as report:
             return fitted.score(core, report)
 
+    def _fit_scores(self, ships: Shipments, progress: bool | Report | None = None) -> _core.Scores:
+        core, settings = shipments_of(ships, "ships")._core, self._settings()
+        with reporting(progress) as report:
+            fit, scores = settings.fit_score(core, report)
+        self._keep(fit, settings)
+        return scores
+
     def _screen(
         self, ships: Shipments, history: Shipments | None, progress: bool | Report | None = None
     ) -> _core.Scores:
@@ -289,21 +291,18 @@ def _rebuild(cls: type[Detector], params: dict[str, Any], state: Table | None) -
     return cls(**params) if state is None else cls.from_state(state, **params)
 
 
-def _decision(p: NDArray[np.float64], fdr: float) -> NDArray[np.float64]:
+def _decision(p_values: Any, fdr: float) -> NDArray[np.float64]:
     """Below zero for the p-values that the procedure of Benjamini and Hochberg accepts; NaN stays NaN."""
     import numpy as np
 
-    known = np.sort(p[~np.isnan(p)])
-    if not len(known):
-        return p
-    limits = fdr * np.arange(1, len(known) + 1) / len(known)
-    found = np.flatnonzero(known <= limits)
-    limit = limits[found[-1] if len(found) else 0]
+    p, q = np.asarray(p_values), np.asarray(_core.fdr(p_values, "bh", True))
+    found = q <= fdr
+    limit = fdr * max(1, int(found.sum())) / max(1, int((~np.isnan(p)).sum()))
     with np.errstate(divide="ignore"):
         decision = np.log10(p) - np.log10(limit)
-    # Logarithms round: the p-value itself decides on which side of zero it is.
+    # Logarithms round: the q-value itself decides on which side of zero it is.
     tiny = np.finfo(float).tiny
-    return np.asarray(np.where(p <= limit, np.minimum(decision, -tiny), np.maximum(decision, tiny)))
+    return np.asarray(np.where(found, np.minimum(decision, -tiny), np.maximum(decision, tiny)))
 
 
 def _alike(default: Any, known: Any) -> bool:

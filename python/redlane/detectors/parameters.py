@@ -8,6 +8,7 @@ import numbers
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from redlane._arguments import number
 from redlane._conditions import Between, window_ends
 from redlane.errors import ArgumentError
 from redlane.shipments import day_text
@@ -19,12 +20,14 @@ def plain(name: str, value: Any) -> Any:
     >>> plain("by", ("hs6", "origin"))
     ['hs6', 'origin']
     """
-    if value is None or isinstance(value, (str, bool)):
-        return value if value is None or isinstance(value, bool) else str(value)
-    kind = getattr(getattr(value, "dtype", None), "kind", "")
-    if getattr(value, "ndim", 1) == 0 and kind == "b":
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str(value)
+    kind = getattr(getattr(value, "dtype", None), "kind", "") if getattr(value, "ndim", 1) == 0 else ""
+    if kind == "b":
         return bool(value)
-    if getattr(value, "ndim", 1) == 0 and kind == "M":
+    if kind == "M":
         return str(value)[:10]
     if isinstance(value, Between):
         return [day_text(end) for end in window_ends(name, value)]
@@ -33,9 +36,9 @@ def plain(name: str, value: Any) -> Any:
     if isinstance(value, numbers.Integral):
         return int(value)
     if isinstance(value, numbers.Real) or (hasattr(value, "__float__") and not isinstance(value, Iterable)):
-        number = float(value)
-        # JSON has no such numbers; the core reads them from texts.
-        return number if math.isfinite(number) else str(number)
+        real = number(name, value)
+        # JSON has no NaN and no infinity; the core reads them from texts.
+        return real if math.isfinite(real) else str(real)
     if hasattr(value, "as_py"):
         return plain(name, value.as_py())
     if isinstance(value, Mapping):

@@ -12,6 +12,7 @@ use arrow::array::RecordBatch;
 use arrow::buffer::ScalarBuffer;
 use rayon::prelude::*;
 
+use crate::detect::records::conformal::{Conformal, PEER};
 use crate::detect::records::matrix::{self, Feature};
 use crate::detect::{Detector, Fit, Parameters, Registered, SharedFit};
 use crate::error::{Error, Result};
@@ -252,16 +253,8 @@ struct EcodScores {
     scores: Vec<f64>,
 }
 
-/// A score compared with those of the fitted shipments.
-struct Verdict {
-    score: f64,
-    /// The median score of the fitted shipments.
-    middle: f64,
-    p: f64,
-}
-
 impl Verdicts for EcodScores {
-    type Verdict = Verdict;
+    type Verdict = Conformal;
 
     fn detector(&self) -> &'static str {
         "Ecod"
@@ -271,32 +264,23 @@ impl Verdicts for EcodScores {
         Some(&self.ships)
     }
 
-    fn verdict(&self, at: usize) -> Verdict {
+    fn verdict(&self, at: usize) -> Conformal {
         let (calibration, score) = (&self.model.calibration, self.scores[at]);
         let n = calibration.len();
         let less = calibration.partition_point(|&s| s < score);
-        Verdict {
-            score,
-            middle: calibration.get(n / 2).copied().unwrap_or(f64::NAN),
-            p: (1 + n - less) as f64 / (n + 1) as f64,
-        }
+        let median = calibration.get(n / 2).copied().unwrap_or(f64::NAN);
+        Conformal::new(score, median, less as u64, n as u64)
     }
 
-    fn value(&self, column: ScoreColumn, _at: usize, verdict: &Verdict) -> f64 {
-        match column {
-            ScoreColumn::Score | ScoreColumn::Observed => verdict.score,
-            ScoreColumn::PValue => verdict.p,
-            ScoreColumn::Direction => f64::NAN,
-            ScoreColumn::Expected => verdict.middle,
-            ScoreColumn::Peers => self.model.calibration.len() as f64,
-        }
+    fn value(&self, column: ScoreColumn, _at: usize, verdict: &Conformal) -> f64 {
+        verdict.value(column, self.model.calibration.len() as u64)
     }
 
-    fn peer(&self, _at: usize, _verdict: &Verdict) -> Option<String> {
-        Some("all shipments fitted".into())
+    fn peer(&self, _at: usize, _verdict: &Conformal) -> Option<String> {
+        Some(PEER.into())
     }
 
-    fn reason(&self, at: usize, verdict: &Verdict) -> String {
+    fn reason(&self, at: usize, verdict: &Conformal) -> String {
         let mut parts: Vec<(f64, String)> = self
             .model
             .margins
@@ -322,11 +306,11 @@ impl Verdicts for EcodScores {
             "{}; the score is {}, that of the median shipment {}",
             most.join(", "),
             figure(verdict.score),
-            figure(verdict.middle)
+            figure(verdict.median)
         )
     }
 
-    fn at_stake(&self, _at: usize, _verdict: &Verdict) -> f64 {
+    fn at_stake(&self, _at: usize, _verdict: &Conformal) -> f64 {
         f64::NAN
     }
 }

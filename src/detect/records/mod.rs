@@ -1,5 +1,6 @@
 //! Detectors of single records: rare, repeated, or unusual in several columns.
 
+mod conformal;
 mod ecod;
 mod isolation;
 mod matrix;

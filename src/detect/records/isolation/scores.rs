@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::buffer::ScalarBuffer;
 
 use super::model::Model;
+use crate::detect::records::conformal::{Conformal, PEER};
 use crate::evidence::wording::figure;
 use crate::evidence::{ScoreColumn, Verdicts};
 use crate::store::Shipments;
@@ -41,16 +42,8 @@ impl ForestScores {
     }
 }
 
-/// A score compared with those of the fitted shipments.
-pub struct Verdict {
-    score: f64,
-    /// The median score of the fitted shipments.
-    middle: f64,
-    p: f64,
-}
-
 impl Verdicts for ForestScores {
-    type Verdict = Verdict;
+    type Verdict = Conformal;
 
     fn detector(&self) -> &'static str {
         "Isolation"
@@ -60,33 +53,24 @@ impl Verdicts for ForestScores {
         Some(&self.ships)
     }
 
-    fn verdict(&self, at: usize) -> Verdict {
+    fn verdict(&self, at: usize) -> Conformal {
         let (calibration, score) = (&self.model.calibration, self.scores[at]);
         let held = calibration.last().map_or(0, |c| c.1);
         let step = calibration.partition_point(|c| c.0 < score);
         let less = if step == 0 { 0 } else { calibration[step - 1].1 };
-        Verdict {
-            score,
-            middle: calibration.get(calibration.len() / 2).map_or(f64::NAN, |c| c.0),
-            p: (1 + held - less) as f64 / (held + 1) as f64,
-        }
+        let median = calibration.get(calibration.len() / 2).map_or(f64::NAN, |c| c.0);
+        Conformal::new(score, median, less, held)
     }
 
-    fn value(&self, column: ScoreColumn, _at: usize, verdict: &Verdict) -> f64 {
-        match column {
-            ScoreColumn::Score | ScoreColumn::Observed => verdict.score,
-            ScoreColumn::PValue => verdict.p,
-            ScoreColumn::Direction => f64::NAN,
-            ScoreColumn::Expected => verdict.middle,
-            ScoreColumn::Peers => self.model.n as f64,
-        }
+    fn value(&self, column: ScoreColumn, _at: usize, verdict: &Conformal) -> f64 {
+        verdict.value(column, self.model.n)
     }
 
-    fn peer(&self, _at: usize, _verdict: &Verdict) -> Option<String> {
-        Some("all shipments fitted".into())
+    fn peer(&self, _at: usize, _verdict: &Conformal) -> Option<String> {
+        Some(PEER.into())
     }
 
-    fn reason(&self, at: usize, verdict: &Verdict) -> String {
+    fn reason(&self, at: usize, verdict: &Conformal) -> String {
         let mut parts: Vec<(f64, usize)> = self.shares(at).into_iter().zip(0..).collect();
         parts.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         let shown: Vec<String> = parts
@@ -108,12 +92,12 @@ impl Verdicts for ForestScores {
         format!(
             "random cuts isolate it with a score of {:.3}, the median shipment with {:.3}; most by {}",
             verdict.score,
-            verdict.middle,
+            verdict.median,
             shown.join(", ")
         )
     }
 
-    fn at_stake(&self, _at: usize, _verdict: &Verdict) -> f64 {
+    fn at_stake(&self, _at: usize, _verdict: &Conformal) -> f64 {
         f64::NAN
     }
 }

@@ -1,0 +1,32 @@
+//! Conformal p-values: a score compared with the scores of the fitted shipments.
+
+use crate::evidence::ScoreColumn;
+
+/// The peer group of every shipment.
+pub const PEER: &str = "all shipments fitted";
+
+/// A score, the median score of the fitted shipments, and the share of these with at least this score, with the shipment
+/// itself added.
+pub struct Conformal {
+    pub score: f64,
+    pub median: f64,
+    p: f64,
+}
+
+impl Conformal {
+    /// `less` of the `fitted` shipments have a lower score.
+    pub fn new(score: f64, median: f64, less: u64, fitted: u64) -> Conformal {
+        Conformal { score, median, p: (1 + fitted - less) as f64 / (fitted + 1) as f64 }
+    }
+
+    /// A column of the score table; `peers` is the number of fitted shipments.
+    pub fn value(&self, column: ScoreColumn, peers: u64) -> f64 {
+        match column {
+            ScoreColumn::Score | ScoreColumn::Observed => self.score,
+            ScoreColumn::PValue => self.p,
+            ScoreColumn::Direction => f64::NAN,
+            ScoreColumn::Expected => self.median,
+            ScoreColumn::Peers => peers as f64,
+        }
+    }
+}
