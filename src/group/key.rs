@@ -26,8 +26,8 @@ impl Key {
             return Ok(Key::Role(role));
         }
         if let Some(column) = store.find(name) {
-            // Under its own name, a column keeps its own units and texts. A role may convert the units, and replaces the
-            // texts of countries, directions and missing values.
+            // Under its own name, a column keeps its own units and texts. A role may convert the units and replace
+            // texts, such as those of countries, directions and missing values.
             let same = store
                 .role_of(column)
                 .filter(|&role| !role.rewrites() && store.role(role).is_some_and(|a| a.factor == 1.0));

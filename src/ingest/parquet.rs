@@ -111,8 +111,8 @@ impl Read {
         Ok(chunks)
     }
 
-    /// The first rows of some files, for layouts that use values. The choice of files does not depend on their order. Every
-    /// column is in at least one of them.
+    /// The first rows of some files, for layouts that use values. The choice of files does not depend on their order.
+    /// Every column is in at least one of them.
     fn shown(&self) -> Result<Vec<Vec<Option<String>>>> {
         let order = by_path(&self.files);
         let mut chosen: Vec<usize> = order.iter().copied().take(SHOWN_FILES).collect();

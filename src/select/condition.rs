@@ -148,7 +148,7 @@ pub fn spans<T: Ord + Copy + Bounded>(
             Choice::Between(low, high) => {
                 let first = if *low == Literal::Null { (least, least) } else { range(low)? };
                 let last = if *high == Literal::Null { (T::MOST, T::MOST) } else { range(high)? };
-                // No value is equal to an end that lies between two values. For this check both values count as the end.
+                // An end may lie between two values and be equal to none. In this check both values count as the end.
                 if first.0.min(first.1) > last.0.max(last.1) || surely_above(low, high) {
                     return Err(reversed(name, low, high));
                 }

@@ -29,8 +29,8 @@ impl Codes {
         self.labels.as_string_view_opt()
     }
 
-    /// The same rows with new texts. `relabel` returns the new text of a label, or `None` for null. Labels with equal new
-    /// texts get one code.
+    /// The same rows with new texts. `relabel` returns the new text of a label, or `None` for null. Labels with equal
+    /// new texts get one code.
     pub fn relabelled(mut self, relabel: &[Option<String>]) -> Codes {
         if self.text().is_some_and(|texts| texts.iter().eq(relabel.iter().map(Option::as_deref))) {
             return self; // nothing to do, as in most files
