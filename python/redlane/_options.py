@@ -108,7 +108,7 @@ def wanted(flag: str, option: str) -> tuple[str, Any]:
 
 
 def against(ships: Shipments, options: list[str] | None) -> dict[str, Any] | None:
-    """The conditions of `--against`, one for each name. They are tested on zero rows, so that errors name the option."""
+    """The conditions of `--against`, one for each name. A test on zero rows makes errors name the option."""
     chosen: dict[str, Any] = {}
     for option in options or []:
         name, found = wanted("--against", option)

@@ -33,9 +33,9 @@ def shipments(n: int = 100_000, seed: int = 0, *, plant: bool = True, progress: 
     Parameters
     ----------
     n
-            The number of shipments, 0 or more.
-        seed
-            The seed of the random numbers, from 0 to 2^64 - 1.
+        The number of shipments.
+    seed
+        The seed of the random numbers, from 0 to 2^64 - 1.
     plant
         Whether to plant anomalies: `undervalued` and `overvalued` (5 to 12 times), `mislabelled` (body armour declared
         as airsoft gear), `newcomer` (a new firm that grows large within a year), `divergence` (exports of ceramics rise

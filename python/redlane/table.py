@@ -29,8 +29,8 @@ class Table:
 
     Libraries that read Arrow take it without a copy: `polars.DataFrame(table)`,
     `pandas.DataFrame.from_arrow(table)`, `pyarrow.table(table)`, `duckdb.sql("from result")`. Long texts such as
-    reasons are computed when they are read. `Table(data)` takes an object with `__arrow_c_stream__`, otherwise it raises
-    `WrongTypeError`.
+    reasons are computed when they are read. `Table(data)` takes an object with `__arrow_c_stream__`. Any other object
+    is a `WrongTypeError`.
 
     >>> import redlane as rl
     >>> ships = rl.samples.shipments(1_000).ships
@@ -364,7 +364,7 @@ def _rows(table: Table) -> list[Sequence[Any]]:
 
 @contextmanager
 def handed_to(whom: str) -> Iterator[None]:
-    """Turns an exception of another library that takes a table into a `RedlaneError`, with the exception as its cause."""
+    """Converts an exception of another library that takes a table to a `RedlaneError` with this cause."""
     try:
         yield
     except (RedlaneError, ImportError, MemoryError):
