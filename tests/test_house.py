@@ -1,4 +1,4 @@
-"""The map in CONTRIBUTING.md is true: rooms use what it allows, files are short, and no files import each other in a circle."""
+"""The map in CONTRIBUTING.md is correct: folders use only what it allows, files are short, and imports have no cycle."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SRC = ROOT / "src"
-# What every room may use.
+# Every folder may use these.
 SERVICES = {"error", "progress", "threads"}
 LONGEST = 400
 
@@ -46,7 +46,7 @@ def code(file):
 
 
 def absolute(module, path):
-    """The path from the root of the crate; None for another crate's."""
+    """The path from the root of the crate; None for a path in another crate."""
     parts = path.split("::")
     if parts[0] == "crate":
         return parts[1:]
@@ -79,7 +79,7 @@ REEXPORTS = {
 
 
 def defined_in(path):
-    """The file that defines what a path names."""
+    """The file that defines the item of a path."""
     for length in range(len(path), -1, -1):
         module = tuple(path[:length])
         if module in FILES:
@@ -90,7 +90,7 @@ def defined_in(path):
 
 
 def rooms():
-    """The rooms of the map, in order, and what each may use."""
+    """The folders of the map, in order, and which folders each may use."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     lines = re.findall(r"^\| `src/(\w+)/` \| .* \| (.*) \|$", text, re.MULTILINE)
     allowed, above = {}, []
@@ -144,14 +144,14 @@ def test_no_file_is_longer_without_a_reason():
 
 def test_no_files_import_each_other_in_a_circle():
     arrows = {module: {defined_in(path) for path in paths(module)} - {None, module} for module in FILES}
-    # A folder's mod.rs names its files only to show them.
+    # The mod.rs of a folder names its files only to export them.
     for module, file in FILES.items():
         if file.name in ("mod.rs", "lib.rs") and not re.search(
             r"^(impl|fn|pub fn|pub\(\w+\) fn) ?", code(file), re.MULTILINE
         ):
             arrows[module] = set()
     circles, left = [], dict(arrows)
-    # Files without an arrow into what is left are no part of a circle.
+    # A file that uses none of the remaining files is not in a cycle.
     while free := [module for module, to in left.items() if not to & set(left)]:
         for module in free:
             del left[module]

@@ -1,4 +1,4 @@
-"""What other libraries, Python and users may rely on: columns in and out, findings, progress, errors."""
+"""The interfaces to users and other libraries: columns in and out, findings, progress, errors."""
 
 import inspect
 import pickle
@@ -42,7 +42,7 @@ def test_fdr_of_a_numpy_array_is_a_numpy_array():
     assert isinstance(found, np.ndarray)
     assert found.dtype == np.float64
     np.testing.assert_array_equal(found, np.array(Q, dtype=float))
-    found[0] = 1  # it is the caller's own
+    found[0] = 1  # the array is writable
     assert rl.fdr(np.array([0.5, 0.25], dtype=np.float32)).tolist() == [0.5, 0.5]
     assert rl.fdr(np.array([0.01, 9, 0.04])[::2]).tolist() == [0.02, 0.04]
     assert rl.fdr(np.ma.array([0.01, 0.9, 0.04], mask=[0, 1, 0])).tolist()[::2] == [0.02, 0.04]
@@ -156,7 +156,7 @@ def test_evaluate_says_what_does_not_fit():
         rl.evaluate([1.0, 2.0, 3.0], [1, None, 0])
     with pytest.raises(errors.ArgumentError, match=r"truth holds 0\.5"):
         rl.evaluate([1.0, 2.0, 3.0], [0.5])
-    # A table names rows, even where they look like truth values.
+    # A table holds rows, even if they look like truth values.
     truth = rl.Table(pl.DataFrame({"row": [0, 1]}))
     assert rl.evaluate([3.0, 2.0], truth)["value"].to_pylist()[0] == 1.0
 

@@ -1,4 +1,4 @@
-"""NumPy's scalars wherever Python's are taken."""
+"""NumPy scalars are accepted like Python values."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The list of detectors, their parameters, and what their states say of them."""
+"""The list of detectors, their parameters, and the labels of their states."""
 
 import inspect
 import json
@@ -107,7 +107,7 @@ def test_a_state_knows_its_parameters(cls, ships):
     detector = made(cls).fit(ships)
     state = detector.state()
     assert state.column_names[-1] == "fitted_by"
-    # Through other hands: pandas and polars keep the column.
+    # pandas and polars keep the column.
     for given in (state, state.to_polars(), state.to_arrow()):
         again = cls.from_state(given)
         assert again._settings().label == detector._settings().label
@@ -136,7 +136,7 @@ def test_a_part_of_a_state_is_refused(ships):
     for part in (state[:10], state[::2], pl.concat([state, state])):
         with pytest.raises(ArgumentError, match="pass each state whole"):
             rl.UnitValue.from_state(part)
-    # The order of rows is of no matter.
+    # The order of rows does not matter.
     rl.UnitValue.from_state(state[::-1])
 
 

@@ -1,4 +1,4 @@
-"""Ten times the data takes less than twenty times as long: every detector, and every verb."""
+"""Ten times the data takes less than twenty times as long, for every detector and method."""
 
 import io
 import itertools
@@ -11,9 +11,9 @@ import redlane as rl
 
 FACTOR = 10
 MOST = 20
-# A time below this is mostly overhead, and the clock's own jumps are as large.
+# A shorter time is mostly overhead and errors of the clock.
 LEAST = 0.02
-# Shipments enough for any test; what takes less than `LEAST` even so counts as if it took that.
+# Enough shipments for any test. A time below `LEAST` counts as `LEAST`.
 LARGEST = 64_000
 RATES = {"EUR": 1.1, "GBP": 1.3, "CNY": 0.14, "INR": 0.012, "JPY": 0.007, "TRY": 0.03, "RUB": 0.011}
 
@@ -21,7 +21,7 @@ _tables = {}
 
 
 def table(n):
-    """The same sample every time, as a table: shipments made of it have read nothing of it yet."""
+    """The same sample for every call, as a table, so that shipments made from it have no cached columns."""
     if n not in _tables:
         made = pa.table(rl.samples.shipments(n, seed=5).ships)
         _tables[n] = made.append_column("marked", pa.array([i % 7 == 0 for i in range(n)]).cast(pa.int8()))
@@ -95,7 +95,7 @@ VERBS = {
 def seconds(work, n):
     prepare, run = work
     made = prepare(n)
-    # Seconds of processors, not of the clock on the wall: other processes take turns with this one.
+    # CPU time, not wall time, because other processes run at the same time.
     begun = time.process_time()
     run(made)
     return time.process_time() - begun

@@ -1,4 +1,4 @@
-"""scikit-learn's habits: its own checks that apply, by name, and pipelines."""
+"""The conventions of scikit-learn: those of its checks that apply, and pipelines."""
 
 import pickle
 
@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils import estimator_checks, get_tags
 from sklearn.utils.validation import check_is_fitted
 
-# The others feed matrices without names or sample weights.
+# The other checks use matrices without names, or sample weights.
 CHECKS = [
     "check_do_not_raise_errors_in_init_or_set_params",
     "check_estimator_cloneable",

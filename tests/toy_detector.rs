@@ -1,7 +1,7 @@
-//! A detector written by a stranger: it uses nothing but what the crate shows, and has all that a detector has.
+//! A complete detector in another crate. It uses only public items.
 //!
-//! `RoundWeight` asks how round the net weight is. Its score is the number of zeros at the end of the weight in
-//! kilograms, its p-value the share of fitted shipments with as many zeros or more.
+//! `RoundWeight` measures how round the net weight is. The score is the number of zeros at the end of the weight in
+//! kilograms. The p-value is the share of fitted shipments with at least the same number of zeros.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use redlane::state::checked;
 use redlane::store::{Role, Shipments};
 use redlane::table::{TableSource, table};
 
-/// Zeros beyond which all counts are one.
+/// The largest number of zeros that is counted.
 const MOST: usize = 9;
 
 struct RoundWeight {
@@ -67,7 +67,7 @@ impl Detector for RoundWeight {
     }
 }
 
-/// Shipments by the zeros of their weights.
+/// The number of shipments for each number of zeros.
 struct Model {
     least: f64,
     counts: [u64; MOST + 1],
@@ -94,7 +94,7 @@ struct WeightScores {
 
 struct Verdict {
     weight: f64,
-    /// The zeros and the p-value of a weight that is scored.
+    /// The zeros and the p-value of a scored weight.
     scored: Option<(usize, f64)>,
 }
 
@@ -155,7 +155,7 @@ impl Verdicts for WeightScores {
     }
 }
 
-/// How many zeros a weight ends in.
+/// The number of zeros at the end of a weight.
 fn zeros(weight: f64) -> usize {
     let (mut zeros, mut rest) = (0, weight);
     while zeros < MOST && rest.fract() == 0.0 && (rest / 10.0).fract() == 0.0 {
@@ -173,7 +173,7 @@ fn read(scores: &SharedScores, rows: Range<usize>) -> RecordBatch {
 fn a_stranger_adds_a_detector() {
     let (progress, cache) = (Progress::default(), IndexCache::default());
     let (ships, _) = made(3_000);
-    // The line in the registry, and what follows from it.
+    // The line in the registry.
     let entry = Entry::of::<RoundWeight>();
     assert_eq!(entry.name, "RoundWeight");
     let detector = entry.detector(&Parameters::parse(r#"{"least": 0}"#).unwrap()).unwrap();
@@ -189,7 +189,7 @@ fn a_stranger_adds_a_detector() {
     let zeros = table.column_by_name("zeros").unwrap().as_primitive::<Int64Type>().clone();
     assert!(score.iter().zip(zeros.iter()).all(|(s, z)| s == z.map(|z| z as f64)));
 
-    // States add up, say what made them, and refuse other parameters.
+    // States can be merged, name their detector, and reject other parameters.
     let (a, b) = (ships.subset((0..1_000).collect()), ships.subset((1_000..3_000).collect()));
     let state = |ships: &Shipments| {
         let fit = detector.fit(ships, &IndexCache::default(), &progress).unwrap();
@@ -201,7 +201,7 @@ fn a_stranger_adds_a_detector() {
     let other = entry.detector(&Parameters::parse(r#"{"least": 5}"#).unwrap()).unwrap();
     assert!(other.restore(&[state(&a)], &progress).is_err());
 
-    // A screen takes it as it takes the others.
+    // A screen accepts it like other detectors.
     let found = screen(&ships, &[scores], 0.5, &progress).unwrap();
     assert_eq!(found.table.num_rows(), found.rows.len());
 }

@@ -1,7 +1,7 @@
 """redlane finds the shipments that deserve a second look.
 
-It reads customs declarations, bills of lading and trade statistics, aggregates them and scores anomalies in a
-Rust core, and hands the results over as Arrow tables.
+It reads customs declarations, bills of lading and trade statistics. A Rust core aggregates them and scores anomalies.
+Results are Arrow tables.
 
 >>> import redlane as rl
 >>> ships = rl.samples.shipments(10_000).ships          # or rl.read("imports_*.csv.gz")
@@ -55,14 +55,14 @@ if _core.DEBUG_BUILD:
 
 
 def set_threads(threads: int) -> None:
-    """Set how many threads later computations use; 0 is one for each core. Results never depend on it.
+    """Set the number of threads for later computations; 0 means one for each core. Results do not depend on it.
 
-    Without a call, the environment variable `REDLANE_THREADS` sets the number, 1 to 1024.
+    If it is not set, the environment variable `REDLANE_THREADS` gives the number, 1 to 1024.
 
     Raises
     ------
     ArgumentError
-        Fewer than 0 or more than 1024 threads. With a wrong `REDLANE_THREADS`, the first computation raises it.
+        Fewer than 0 or more than 1024 threads. If `REDLANE_THREADS` is wrong, the first computation raises the error.
 
     Examples
     --------

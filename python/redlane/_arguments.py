@@ -1,4 +1,4 @@
-"""Numbers given as arguments."""
+"""Checks of arguments, mostly numbers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from redlane.errors import ArgumentError
 
 
 def described(value: Any) -> str:
-    """What a value is, in words.
+    """The type of a value in words, as errors write it.
 
     >>> described(5), described(None), described("a")
     ('an int', 'None', "the text 'a'")
@@ -25,7 +25,7 @@ def described(value: Any) -> str:
 
 
 def whole(name: str, value: Any, least: int | None = None, most: int | None = None) -> int:
-    """A whole number, NumPy's too, or a float without a fraction, between two ends that are in it.
+    """A whole number from `least` to `most`, both included. A float without a fraction and NumPy numbers are accepted.
 
     >>> whole("n", 3.0, 0)
     3
@@ -34,7 +34,7 @@ def whole(name: str, value: Any, least: int | None = None, most: int | None = No
         value = int(value)
     try:
         if isinstance(value, bool):
-            raise TypeError  # a mask is no list of numbers
+            raise TypeError  # True and False are not numbers here
         number = operator.index(value)
     except TypeError:
         raise ArgumentError(f"{name}={value!r}: a whole number is expected") from None
@@ -46,24 +46,24 @@ def whole(name: str, value: Any, least: int | None = None, most: int | None = No
 
 
 def count(name: str, value: Any, least: int = 0) -> int:
-    """How many of something."""
+    """A count: a whole number of `least` or more."""
     return whole(name, value, least, 2**63 - 1)
 
 
 def seed(value: Any) -> int:
-    """A seed: 64 bits without a sign."""
+    """A seed: an unsigned integer of 64 bits."""
     return whole("seed", value, 0, 2**64 - 1)
 
 
 def _is_float(value: Any) -> bool:
-    """A float of Python or NumPy, whatever its length, but no list of them."""
+    """Whether `value` is a single float of Python or NumPy, of any precision."""
     return isinstance(value, float) or (
         getattr(getattr(value, "dtype", None), "kind", "") == "f" and getattr(value, "shape", None) == ()
     )
 
 
 def number(name: str, value: Any) -> float:
-    """Any number; a short float of NumPy is the decimal it prints as.
+    """Any number. A NumPy float is read from its printed decimal.
 
     >>> import numpy as np
     >>> number("fdr", np.float32(0.05))
@@ -76,7 +76,7 @@ def number(name: str, value: Any) -> float:
 
 
 def index(name: str, value: Any, length: int) -> int:
-    """A place among `length`, from 0 on, or from -1 backwards from the end."""
+    """A position below `length`, counted from 0, or from the end with -1 for the last."""
     number = whole(name, value)
     if not -length <= number < length:
         counted = f"counted from 0, or from -1 backwards; there are {length:,}"
@@ -85,7 +85,7 @@ def index(name: str, value: Any, length: int) -> int:
 
 
 def rate(name: str, value: Any) -> float:
-    """A share between 0 and 1, both left out.
+    """A share above 0 and below 1.
 
     >>> rate("fdr", 0.05)
     0.05

@@ -1,4 +1,4 @@
-"""Columns of numbers: from lists, NumPy, pandas, polars and Arrow, and back."""
+"""Converts columns of numbers from lists, NumPy, pandas, polars and Arrow, and back."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ NAN = float("nan")
 
 
 def numbers(name: str, values: Any) -> Any:
-    """The argument `name`, any column of numbers, as an Arrow object that the core reads; None is null.
+    """The argument `name`, any column of numbers, as an Arrow object for the core; None is null.
 
-    Whatever speaks Arrow is handed on as it is. A list or another iterable is read number by number.
+    Arrow objects are returned unchanged. The numbers of a list or another iterable are converted one by one.
     """
     if is_table(values):
         raise WrongTypeError(f"{name} is {described(values)}; pass one of its columns")
@@ -24,7 +24,7 @@ def numbers(name: str, values: Any) -> Any:
     if kind == "numpy":
         return _of_numpy(name, values)
     if kind == "pandas":
-        # Without pyarrow a Series has no way into Arrow but this one.
+        # Without pyarrow, this is the only conversion of a Series to Arrow.
         return values if _arrow_backed(values) else _of_pandas(name, values)
     if _speaks_arrow(values):
         return values
@@ -38,12 +38,12 @@ def numbers(name: str, values: Any) -> Any:
 
 
 def table_of(values: Any) -> Table | None:
-    """A table of any library as a `Table`; nothing where it is none."""
+    """A table of any library as a `Table`; `None` if `values` is not a table."""
     return values if isinstance(values, Table) else Table(values) if is_table(values) else None
 
 
 def is_table(values: Any) -> bool:
-    """Whether these are several columns with names."""
+    """Whether `values` is a table: an Arrow stream of columns with names."""
     named = hasattr(values, "column_names") or hasattr(values, "columns")
     return named and hasattr(values, "__arrow_c_stream__")
 
@@ -54,7 +54,7 @@ def library(values: Any) -> str:
 
 
 def like(given: Any, made: Any) -> Any:
-    """The arro3 array `made` as what `given` is: an array or column of the same library, else a list."""
+    """The arro3 array `made` in the type of `given`: an array or column of the same library, otherwise a list."""
     kind, name = library(given), type(given).__name__
     if kind == "polars":
         import polars
@@ -130,5 +130,5 @@ def _pandas_series(given: Any, made: Any) -> Any:
 
     pandas = sys.modules["pandas"]
     series = pandas.Series(np.array(made), index=given.index, name=given.name)
-    # Columns that tell null from NaN go on doing so.
+    # These types distinguish null from NaN.
     return series.astype(given.dtype) if str(given.dtype) in ("Float64", "double[pyarrow]") else series

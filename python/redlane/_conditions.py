@@ -1,4 +1,4 @@
-"""Conditions of `Shipments.where` as the core takes them: nothing is rounded on the way."""
+"""Converts conditions of `Shipments.where` for the core, without rounding."""
 
 from __future__ import annotations
 
@@ -22,38 +22,38 @@ _MICROSECOND = datetime.timedelta(microseconds=1)
 
 @dataclass(frozen=True, repr=False)
 class Between:
-    """A range with both ends in it; made by `between`."""
+    """A range that includes both ends; made by `between`."""
 
     first: Any
-    """The lower end; `None` where it is open."""
+    """The lower end; `None` if it is open."""
     last: Any
-    """The upper end; `None` where it is open."""
+    """The upper end; `None` if it is open."""
 
     def __repr__(self) -> str:
         return f"between({self.first!r}, {self.last!r})"
 
 
 def between(first: Any, last: Any) -> Between:
-    """A range for `Shipments.where`, with both ends in it.
+    """A range for `Shipments.where`. It includes both ends.
 
     Parameters
     ----------
     first, last
-        Numbers, dates, times or texts, as `where` takes them. `None` leaves an end open; with both open it asks for
-        everything but nulls. A period such as ``"2023-Q2"`` counts from its first day or to its last, and an HS code
-        as an end covers all codes that begin with it.
+        Numbers, dates, times or texts, as in `where`. `None` is an open end. If both ends are open, all values except
+        nulls are in the range. A period such as ``"2023-Q2"`` begins with its first day and ends with its last day. An
+        HS code as `last` includes all codes that begin with it.
 
     Returns
     -------
     Between
-        It does not change, can be compared by ``==`` and be a member of a set, and stands wherever a value does: by
-        itself, in a list, or as a window of `compare` and of detectors.
+        It is immutable and hashable, and ``==`` compares the ends. Use it as a condition of `where`, in a list of
+        values, or as a window of `compare`, `convert` and detectors.
 
     Raises
     ------
     ArgumentError
-        A list as an end; NaN, NaT or NA, which are no ends. `where` tells of an end that does not fit the column, and
-        of ends in the wrong order.
+        An end is a list, NaN, NaT or NA. An end that does not fit the column, or ends in the wrong order, are errors
+        of `where`.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def between(first: Any, last: Any) -> Between:
 
 
 def condition(name: str, wanted: Any) -> Condition:
-    """A name with what `where` was given for it."""
+    """A name and its condition, as the core takes them."""
     if isinstance(wanted, (bytes, Mapping)) or getattr(wanted, "ndim", 1) > 1:
         raise _stranger(name, wanted)
     if not _several(wanted):
@@ -89,19 +89,19 @@ def condition(name: str, wanted: Any) -> Condition:
     if isinstance(wanted, (set, frozenset)):
         wanted = sorted(wanted, key=str)
     elif hasattr(wanted, "to_pylist"):
-        wanted = wanted.to_pylist()  # of Arrow, whose own items are not Python's
+        wanted = wanted.to_pylist()  # items of Arrow as Python values
     return name, [_item(name, item) for item in wanted]
 
 
 def window_ends(name: str, value: Between) -> tuple[Any, Any]:
-    """The ends of a range that is a window, which has both."""
+    """The ends of a range that is used as a window. Open ends are an `ArgumentError`."""
     if value.first is None or value.last is None:
         raise ArgumentError(f"{name}={value!r}: a window has two ends; write both")
     return value.first, value.last
 
 
 def _several(value: Any) -> bool:
-    """Whether it is a list of values in any dress."""
+    """Whether `value` is a collection of values, of any library."""
     alone = isinstance(value, (str, bytes, Mapping, Between))
     several = isinstance(value, Iterable) or hasattr(value, "to_pylist")
     return several and not alone and getattr(value, "ndim", 1) > 0
@@ -127,7 +127,7 @@ def _stranger(name: str, item: Any) -> ArgumentError:
 
 
 def _item(name: str, item: Any) -> Item:
-    """A value or a range; a period of pandas is a range too."""
+    """A value or a range for the core. A pandas period is a range."""
     if isinstance(item, Between):
         first, last = item.first, item.last
     elif _is_period(item):
@@ -142,7 +142,7 @@ def _is_period(item: Any) -> bool:
 
 
 def _edge(item: Any, side: str) -> Any:
-    """The first or last day of a period of pandas, or its instant where it is a part of a day."""
+    """The first or last day of a pandas period, or the first or last instant if the period is a part of a day."""
     if not _is_period(item):
         return item
     time = getattr(item, side)
@@ -160,7 +160,7 @@ def _value(name: str, item: Any) -> Value:
     if isinstance(item, (bytes, Mapping)) or _several(item):
         raise _stranger(name, item)
     if getattr(item, "shape", None) == () and hasattr(item, "dtype"):
-        item = item[()] if hasattr(item, "__getitem__") else item  # an array of no dimension holds one value
+        item = item[()] if hasattr(item, "__getitem__") else item  # an array with 0 dimensions holds one value
         if isinstance(item, str):
             return str(item)
     kind = getattr(getattr(item, "dtype", None), "kind", "")
@@ -178,26 +178,26 @@ def _value(name: str, item: Any) -> Value:
         seconds = (item.hour * 60 + item.minute) * 60 + item.second
         return "clock", str(seconds * 10**9 + item.microsecond * 1000)
     if hasattr(item, "as_py"):
-        return _value(name, item.as_py())  # a scalar of Arrow
+        return _value(name, item.as_py())  # an Arrow scalar
     return "number", _number(name, item)
 
 
 def _number(name: str, item: Any) -> str:
     if isinstance(item, decimal.Decimal):
-        # Decimal writes NaN and Infinity as the core reads them, but for a signalling NaN.
+        # The core reads NaN and Infinity as Decimal writes them, except a signalling NaN.
         return "nan" if item.is_nan() else str(item)
     try:
         if isinstance(item, numbers.Integral):
             return format(decimal.Decimal(int(item)), "f")
         if getattr(getattr(item, "dtype", None), "kind", "") == "f":
-            return str(item)  # the decimal it prints as: a short float of NumPy is not widened
+            return str(item)  # the printed decimal, because a conversion of float32 to float64 adds digits
         return repr(float(item))
     except (TypeError, ValueError, OverflowError):
         raise _stranger(name, item) from None
 
 
 def _instant(item: datetime.datetime) -> str:
-    """Nanoseconds since 1970 on its own clock and, where it has a time zone, in UTC."""
+    """Nanoseconds since 1970 in local time and, if the time zone is known, in UTC."""
     wall = calendar.timegm(item.timetuple()) * 10**9 + item.microsecond * 1000 + getattr(item, "nanosecond", 0)
     offset = item.utcoffset()
     return str(wall) if offset is None else f"{wall} {wall - offset // _MICROSECOND * 1000}"

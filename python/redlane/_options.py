@@ -1,4 +1,4 @@
-"""What is written behind an option of the command line: lists, ranges, and texts in double quotes."""
+"""Reads values of options of the command line: lists, ranges, and texts in double quotes."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from redlane.shipments import Shipments
 # As in CSV files: a quote within quotes is written twice.
 _QUOTED = re.compile(r'\s*"((?:[^"]|"")*)"\s*')
 
-# A number with marks between its thousands, beside a range.
+# A number with marks between thousands, next to `..`.
 _SPLIT = re.compile(r"(?:^|\.\.)\s*-?\d{1,3}(?:,\d{3})+(?:\.\d+)?\s*(?:\.\.|$)")
 
 Token = tuple[str | None, str | None]
 
 
 def _tokens(option: str, text: str, signs: tuple[str, ...]) -> list[Token]:
-    """What stands between signs, and the sign behind each. What is empty without quotes is `None`."""
+    """The values between `signs`, each with the sign after it. An empty value without quotes is `None`."""
     found: list[Token] = []
     at = 0
     while True:
@@ -52,7 +52,7 @@ def _tokens(option: str, text: str, signs: tuple[str, ...]) -> list[Token]:
 
 
 def listed(flag: str, text: str) -> list[str]:
-    """Names separated by commas; a name that holds a comma stands in double quotes.
+    """Names separated by commas. A name with a comma must be in double quotes.
 
     >>> listed("--by", 'hs2,"Item, Price"')
     ['hs2', 'Item, Price']
@@ -76,7 +76,7 @@ def levels(flag: str, text: str) -> list[list[str]]:
 
 
 def wanted(flag: str, option: str) -> tuple[str, Any]:
-    """A name and what `where` takes for it: `name=value`, `name=value,value`, `name=first..last`.
+    """The name and the condition for `where` from `name=value`, `name=value,value` or `name=first..last`.
 
     >>> wanted("--where", 'importer="ACME, Inc",Other')
     ('importer', ['ACME, Inc', 'Other'])
@@ -108,7 +108,7 @@ def wanted(flag: str, option: str) -> tuple[str, Any]:
 
 
 def against(ships: Shipments, options: list[str] | None) -> dict[str, Any] | None:
-    """The conditions of `--against`, one for each name, tried on no shipments so that errors name the option."""
+    """The conditions of `--against`, one for each name. A test on zero rows makes errors name the option."""
     chosen: dict[str, Any] = {}
     for option in options or []:
         name, found = wanted("--against", option)
@@ -122,7 +122,7 @@ def against(ships: Shipments, options: list[str] | None) -> dict[str, Any] | Non
 
 @contextlib.contextmanager
 def told_by(option: str) -> Iterator[None]:
-    """Errors say which option they are about."""
+    """Adds the option to the text of errors."""
     try:
         yield
     except RedlaneError as error:
@@ -130,7 +130,7 @@ def told_by(option: str) -> Iterator[None]:
 
 
 def window(flag: str, text: str) -> Any:
-    """A window: a period, or first..last."""
+    """A window: a period or first..last."""
     tokens = _tokens(f"{flag} {text}", text, ("..",))
     if len(tokens) > 2 or any(value is None for value, _ in tokens):
         raise ArgumentError(f"{flag} {text}: write a window as 2023, 2023-Q2, 2023-03 or first..last")

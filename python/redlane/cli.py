@@ -38,7 +38,7 @@ def _known(_: object, files: Sequence[str]) -> None:
 
 Files = Annotated[
     list[str],
-    # A lone hyphen is the standard input; anything else with a hyphen in front is a mistake.
+    # A single hyphen is the standard input. Any other name with a leading hyphen is an error.
     Parameter(allow_leading_hyphen=True, validator=_known),
 ]
 Layout = Annotated[str, Parameter(help="auto, or a name that redlane.read lists, such as comtrade or comexstat")]
@@ -85,7 +85,7 @@ def _pairs(options: list[str] | None, flag: str) -> dict[str, str]:
 @Parameter(name="*")
 @dataclass
 class Reading:
-    """How the files are read, where the plan of `redlane inspect` is not what is wanted."""
+    """How the files are read, if the plan of `redlane inspect` is wrong."""
 
     layout: Layout = "auto"
     column: Columns = None
@@ -99,7 +99,7 @@ class Reading:
     sheet: Annotated[str | None, Parameter(help="the sheet of a spreadsheet, by name or number")] = None
 
     def arguments(self) -> dict[str, Any]:
-        """As `redlane.read` and `redlane.inspect` take them."""
+        """The arguments of `redlane.read` and `redlane.inspect`."""
         given = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "column"}
         if given["delimiter"] in ("tab", "\\t"):
             given["delimiter"] = "\t"
@@ -109,7 +109,7 @@ class Reading:
 @Parameter(name="*")
 @dataclass
 class Rows(Reading):
-    """How the files are read, and which of their rows are taken."""
+    """How the files are read, and which rows are kept."""
 
     totals: Annotated[Literal["keep", "drop"], Parameter(help="drop leaves rows out that are totals of other rows")] = (
         "keep"
@@ -119,7 +119,7 @@ class Rows(Reading):
 @Parameter(name="*")
 @dataclass
 class Money:
-    """In which currency values are wanted."""
+    """The currency of the values."""
 
     currency: Annotated[
         str | None,
@@ -150,7 +150,7 @@ def _read(
 
 
 def _piped(output: str | None) -> bool:
-    """Whether standard output gets the table alone."""
+    """Whether only the table goes to standard output."""
     return output in STDOUT
 
 
@@ -161,7 +161,7 @@ def _put(table: Table, output: str | None, limit: int, formulas: Literal["keep",
         print(grid(table.column_names, list(zip(*columns, strict=True)), len(table)))
         return
     ending = Path(output).suffix.lower()
-    # Pipes and devices seldom have an ending.
+    # Pipes and devices usually have no ending.
     if ending == ".csv" or (not ending and (output == "-" or output.startswith("/dev/"))):
         table.to_csv(output, formulas)
     elif ending == ".parquet":
@@ -176,7 +176,7 @@ def _put(table: Table, output: str | None, limit: int, formulas: Literal["keep",
 
 @app.command
 def inspect(files: Files, /, *, reading: Reading | None = None, output: Out = None, limit: Limit = 200) -> None:
-    """How the files would be read: every decision, why, and what else it could be.
+    """Show how the files would be read: every decision, its reason, and the alternatives.
 
     Parameters
     ----------
@@ -199,7 +199,7 @@ def summary(
     faults: bool = False,
     limit: Limit = 200,
 ) -> None:
-    """A line for each column: role, type, nulls, faults, repairs, distinct values, min, max and a caution.
+    """Show one row for each column: role, type, nulls, faults, repairs, distinct values, min, max and a caution.
 
     Parameters
     ----------
@@ -240,7 +240,7 @@ def aggregate(
         CSV (plain, .gz, .zst), spreadsheets or Parquet files; - is the standard input.
     by
         Keys, separated by commas: columns, roles, hs2..hs10, day, week, month, quarter, year. Empty for totals. A name
-        with a comma in it stands in double quotes.
+        with a comma must be in double quotes.
     measures
         Measures, separated by commas: shipments, value, value.median, importer.distinct, unit_value, ...
     fill
@@ -270,7 +270,7 @@ def compare(
     formulas: Formulas = "keep",
     limit: Limit = 50,
 ) -> None:
-    """Put two windows side by side.
+    """Compare a measure of each group in two windows.
 
     Parameters
     ----------
@@ -283,7 +283,7 @@ def compare(
     by
         Keys, separated by commas.
     measure
-        What is compared.
+        A measure, as in aggregate.
     """
     windows = _options.window("--current", current), _options.window("--base", base)
     keys = _options.listed("--by", by)
@@ -316,7 +316,7 @@ def screen(
     files
         CSV (plain, .gz, .zst), spreadsheets or Parquet files; - is the standard input.
     fdr
-        The share of findings that may be false.
+        The accepted share of false findings, above 0 and below 1.
     measure
         The price: value/net_weight, value/quantity or net_weight/quantity; without it, value/quantity where there
         is no net weight, else value/net_weight.
@@ -325,7 +325,7 @@ def screen(
     backoff
         Coarser peer groups, separated by semicolons; empty for none.
     min_peers
-        Fewest peers with a price.
+        The smallest number of peers with a price.
     """
     keys, levels = _options.listed("--by", by), _options.levels("--backoff", backoff)
     ships = _read(files, reading, where, money)
@@ -351,11 +351,11 @@ def demo(*, shipments: int = 1_000_000, seed: int = 0, output: Out = None) -> No
     Parameters
     ----------
     shipments
-        How many to generate.
+        The number of generated shipments.
     seed
-        Chooses the sample.
+        The seed of the random numbers.
     """
-    # A pipe gets the findings alone; what is told goes to the other stream.
+    # A pipe gets only the findings. Messages go to standard error.
     piped = _piped(output)
     with contextlib.redirect_stdout(sys.stderr) if piped else contextlib.nullcontext():
         sample = rl.samples.shipments(shipments, seed)
@@ -378,7 +378,7 @@ def demo(*, shipments: int = 1_000_000, seed: int = 0, output: Out = None) -> No
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; bad input ends with one clear line and exit code 2."""
+    """Run the command line. Wrong input ends with an error of one line and exit code 2."""
     try:
         app(arguments, exit_on_error=False, print_error=False)
         if sys.stdout is not None:
@@ -388,7 +388,7 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"redlane: {visible(text) or type(error).__name__}; see redlane --help", file=sys.stderr)
         sys.exit(2)
     except BrokenPipeError:
-        # Nobody reads on. What is left to be written goes nowhere, so that Python's end is quiet too.
+        # The reader has closed the pipe. The rest of the output is discarded, so that Python exits without an error.
         with contextlib.suppress(OSError, AttributeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)

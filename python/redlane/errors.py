@@ -1,8 +1,8 @@
-"""What redlane raises: every class derives from `RedlaneError` and says what, where and how to mend it."""
+"""The exceptions of redlane. A message says what is wrong, where, and how to correct it."""
 
 
 class RedlaneError(Exception):
-    """The base of all errors raised by redlane."""
+    """The base class of all errors of redlane."""
 
 
 class ReadError(RedlaneError):
@@ -10,19 +10,19 @@ class ReadError(RedlaneError):
 
 
 class MissingFileError(ReadError, FileNotFoundError):
-    """There is no file of that name, none that matches the glob, or a link leads to nothing."""
+    """No file has this name or matches the glob, or a link has no target."""
 
 
 class AccessError(ReadError, PermissionError):
-    """A file or its folder may not be read."""
+    """There is no permission to read a file or its folder."""
 
 
 class DirectoryError(ReadError, IsADirectoryError):
-    """A directory was given where a file is expected."""
+    """The path is a directory, but a file is expected."""
 
 
 class EmptyFileError(ReadError):
-    """The file holds nothing, or a header and no record."""
+    """The file is empty, or has a header and no record."""
 
 
 class TruncatedFileError(ReadError, EOFError):
@@ -30,42 +30,42 @@ class TruncatedFileError(ReadError, EOFError):
 
 
 class FormatError(ReadError, ValueError):
-    """The file is not of the format that its name or its first bytes promise."""
+    """The content does not fit the format that the file name or the first bytes show."""
 
 
 class WriteError(RedlaneError, OSError):
-    """A file could not be written; what was there before is still there."""
+    """A file could not be written. An existing file is unchanged."""
 
 
 class SchemaError(RedlaneError):
-    """Columns and roles do not fit together."""
+    """The columns and roles do not fit together."""
 
 
 class MissingColumnError(SchemaError, KeyError):
-    """A column or role that was asked for is not there."""
+    """A requested column or role does not exist."""
 
     __str__ = Exception.__str__
 
 
 class DuplicateRoleError(SchemaError):
-    """Two columns claim one role, or one column two."""
+    """Two columns have the same role, or one column has two roles."""
 
 
 class FaultError(RedlaneError, ValueError):
-    """A cell could not be read, and `on_fault="raise"` was asked for."""
+    """A cell could not be read, with `on_fault="raise"`."""
 
 
 class RaggedRowError(FaultError):
-    """A row has more or fewer cells than the header, and `on_fault="raise"` was asked for."""
+    """A row has more or fewer cells than the header, with `on_fault="raise"`."""
 
 
 class ArgumentError(RedlaneError, ValueError):
-    """An argument has a value that makes no sense; the message says what is expected."""
+    """An argument has an invalid value. The message says what is expected."""
 
 
 class WrongTypeError(ArgumentError, TypeError):
-    """An argument has a type that cannot be used, such as a frame where `Shipments` are expected."""
+    """An argument has the wrong type, such as a data frame instead of `Shipments`."""
 
 
 class NotFittedError(RedlaneError, ValueError, AttributeError):
-    """A detector was asked to score before it was fitted."""
+    """A method needs a fitted detector, but the detector is not fitted."""

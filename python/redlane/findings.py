@@ -29,21 +29,20 @@ def screen(
 ) -> Findings:
     """Find the shipments that deserve a second look.
 
-    Each detector's p-values are turned into q-values (Benjamini and Hochberg 1995); what stays under `fdr`
-    is a finding. Findings are ranked by evidence, -log10 p, times the size of what is at stake, log10(10 +
-    the value out of line).
+    The p-values of each detector are converted to q-values (Benjamini and Hochberg 1995). Subjects with a q-value of at
+    most `fdr` are findings. They are ranked by -log10 p times log10(10 + the value at stake).
 
     Parameters
     ----------
     ships
-        The shipments to look at.
+        The shipments to score.
     detectors
-        `None` is `[UnitValue()]`, by quantity where there is no net weight, which `Findings.notes` then says. A
-        detector that is fitted already scores by what it knows.
+        A detector or a list. `None` is `[UnitValue()]`, by quantity if there is no net weight; `Findings.notes` then
+        says so. Without `history`, a fitted detector scores with its fit.
     history
-        Shipments to fit on; without it, each detector is fitted on `ships`.
+        Shipments to fit on; without it, each unfitted detector is fitted on `ships`.
     fdr
-        The share of findings that may be false, between 0 and 1.
+        The accepted share of false findings, above 0 and below 1.
     progress
         As in `read`.
 
@@ -61,7 +60,7 @@ def screen(
     scores = [detector._screen(ships, history, progress) for detector in chosen]
     with reporting(progress) as report:
         core = _core.screen(ships._core, scores, fdr, report)
-    # Prices in several currencies are compared as they stand.
+    # Prices in several currencies are compared without conversion.
     caution = ships._core.caution()
     told = [*(price_notes(ships) if detectors is None else []), *([] if caution is None else [caution])]
     return Findings(ships, core, fdr, told)
@@ -86,7 +85,7 @@ def _chosen(detectors: Sequence[Detector] | Detector | None) -> list[Detector]:
 
 
 def price_notes(ships: Shipments) -> list[str]:
-    """What is to be said of the prices that `UnitValue` takes by itself."""
+    """A note if `UnitValue` uses the quantity because there is no net weight."""
     roles = ships.roles
     if "net_weight" in roles or "quantity" not in roles:
         return []
@@ -95,7 +94,7 @@ def price_notes(ships: Shipments) -> list[str]:
 
 
 class Findings:
-    """What a screen found, strongest first; made by `screen`."""
+    """The findings of a screen, strongest first; made by `screen`."""
 
     def __init__(self, ships: Shipments, core: _core.Findings, fdr: float, notes: Sequence[str] = ()) -> None:
         self._core = core
@@ -105,24 +104,27 @@ class Findings:
         caution, reason."""
         self.fdr = fdr
         self.notes = list(notes)
-        """What was decided because a column is missing."""
+        """Decisions made because a column is missing, and cautions."""
 
     def __len__(self) -> int:
         return len(self.table)
 
     def top(self, n: int = 20) -> Table:
-        """The first `n` findings; `n` below 0 is an `ArgumentError`."""
+        """The first `n` findings, or all if there are fewer; `n` below 0 is an `ArgumentError`."""
         return self.table.head(n)
 
     def _check(self, i: int) -> int:
         return index("finding", i, len(self))
 
     def rows(self, i: int) -> Shipments:
-        """The shipments behind finding `i`: the proof. Findings are counted from 0, or from -1 backwards."""
+        """The shipments behind finding `i`, counted from 0, or from the end with -1 for the last.
+
+        A number without a finding is an `ArgumentError`, here and in `explain` and `plot`.
+        """
         return Shipments(self._core.rows(self._check(i)))
 
     def explain(self, i: int) -> str:
-        """Finding `i` in a few sentences."""
+        """Finding `i` as text: the reason, the p-value, the q-value and the caution."""
         return self._explained(self.table.slice(self._check(i), 1).to_pylist()[0])
 
     @staticmethod
@@ -137,15 +139,18 @@ class Findings:
         return " ".join(parts)
 
     def by_shipment(self, *, progress: bool | Report | None = None) -> Table:
-        """One row a shipment: `row`, `findings`, `p_value` (Cauchy combination of Liu and Xie 2020) and the reasons.
+        """One row for each shipment with findings, with the reasons. `progress` as in `read`.
 
-        `progress` as in `read`.
+        `row` is the source row (0-based), `findings` their number, `p_value` the Cauchy combination (Liu and Xie 2020).
         """
         with reporting(progress) as report:
             return Table._of(self._core.by_shipment(report), self.table._files)
 
     def plot(self, i: int) -> Any:
-        """A shipment among its peers, or the records behind a flow or firm month by month, as an altair chart."""
+        """An altair chart: a shipment among its peers, or the records of a flow or firm by month.
+
+        A finding without records is an `ArgumentError`.
+        """
         i = self._check(i)
         line = self.table.slice(i, 1).to_pylist()[0]
         first = self._core.first_row(i)
@@ -156,7 +161,7 @@ class Findings:
         return timeline(self.rows(i), line)
 
     def to_html(self, path: str | os.PathLike[str], *, limit: int = 200, progress: bool | Report | None = None) -> str:
-        """Write the first `limit` findings as an HTML page that needs no network; returns the path.
+        """Write the first `limit` findings as an HTML page without external resources, and return the path.
 
         `progress` as in `read`. Raises `WriteError` as `Table.to_csv` does.
         """

@@ -1,4 +1,4 @@
-"""Exchange rates as a table: those of the user, or the reference rates of the European Central Bank."""
+"""Exchange rates as a table: rates of the user, or the reference rates of the European Central Bank."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from redlane.paths import is_path
 from redlane.reading import read
 from redlane.shipments import Shipments
 
-# Days without a rate after which a currency has none. The bank is never closed longer over holidays and weekends.
+# The number of days for which a rate stays valid. Weekends and holidays of the bank are shorter.
 ECB_HOLDS = 10
 _ECB = "the reference rates of the ECB"
 
 
 def given(rates: Any) -> Shipments:
-    """Rates for the core, from a table, the path of one, or a dictionary of constant rates."""
+    """Rates for the core, from a table, the path of a table, or a dictionary of constant rates."""
     if isinstance(rates, Mapping):
         if not rates:
             raise ArgumentError('rates={}: give a rate for each currency, such as {"EUR": 1.1}')
@@ -42,7 +42,7 @@ def given(rates: Any) -> Shipments:
 
 
 def of_ecb(ships: Shipments, to: str, currency: str | None, window: tuple[str, str] | None) -> tuple[Shipments, str]:
-    """The rates of the bank for the currencies and days of the shipments, and a name for them."""
+    """The rates of the bank for the currencies and days of the shipments, and the name of this source."""
     try:
         package = importlib.import_module("currency_converter")
     except ImportError:

@@ -14,12 +14,12 @@ from redlane.table import Table
 
 @dataclass(frozen=True)
 class Sample:
-    """Shipments, and the anomalies planted among them."""
+    """Generated shipments, and the anomalies planted in them."""
 
     ships: Shipments
     """The shipments."""
     truth: Table
-    """`row` and `pattern` of every planted row."""
+    """A row for each planted shipment: `row` (0-based) and `pattern`. Empty without planted anomalies."""
 
 
 def shipments(n: int = 100_000, seed: int = 0, *, plant: bool = True, progress: bool | Report | None = None) -> Sample:
@@ -33,14 +33,14 @@ def shipments(n: int = 100_000, seed: int = 0, *, plant: bool = True, progress: 
     Parameters
     ----------
     n
-        Number of shipments.
+        The number of shipments.
     seed
-        Chooses the sample.
+        The seed of the random numbers, from 0 to 2^64 - 1.
     plant
         Whether to plant anomalies: `undervalued` and `overvalued` (5 to 12 times), `mislabelled` (body armour declared
-        as airsoft gear), `newcomer` (a new firm that grows large within a year), `divergence` (ceramics rise to one
-        country and fall to its neighbour), `diversion` (bearings through a third country), `split` (consignments kept
-        under 10,000) and `duplicate`.
+        as airsoft gear), `newcomer` (a new firm that grows large within a year), `divergence` (exports of ceramics rise
+        to one country and fall to its neighbour), `diversion` (bearings through a third country), `split` (consignments
+        below 10,000) and `duplicate`.
     progress
         As in `read`.
 

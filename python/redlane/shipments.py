@@ -27,9 +27,9 @@ def names(value: str | Iterable[str], what: str) -> list[str]:
     if isinstance(value, str):
         return [str(value)]
     if hasattr(value, "to_pylist"):
-        found = value.to_pylist()  # a column of a table
+        found = value.to_pylist()  # an Arrow column
     elif isinstance(value, Iterable):
-        # An array of no dimension holds one name.
+        # An array with 0 dimensions holds one name.
         found = list(value) if getattr(value, "ndim", 1) else [value[()]]  # type: ignore[index]
     else:
         found = [value]
@@ -49,12 +49,12 @@ def _window(name: str, value: Window) -> tuple[str, str]:
 
 
 def day_text(value: Any) -> str:
-    """A day as the core reads it: a date without its time, or what was written."""
+    """A day as text for the core: a date without its time. Other values are converted by `str`."""
     return value.isoformat()[:10] if isinstance(value, datetime.date) else str(value)
 
 
 def row_number(row: Any) -> int:
-    """A row of the source as the core counts them."""
+    """A row number of the source, counted from 0."""
     number = whole("row", row)
     if not 0 <= number < 2**32:
         raise ArgumentError(f"there is no row {number}; rows are counted from 0")
@@ -62,7 +62,7 @@ def row_number(row: Any) -> int:
 
 
 def shipments_of(value: Any, name: str) -> Shipments:
-    """The argument `name`, which must be `Shipments`; the error says how to make some of what was passed.
+    """The argument `name`, which must be `Shipments`. The error says how to convert other values.
 
     >>> shipments_of("imports.csv", "ships")
     Traceback (most recent call last):
@@ -87,8 +87,8 @@ def shipments_of(value: Any, name: str) -> Shipments:
 class Shipments:
     """Shipment records in memory, or a part of them; made by `read`, `where` and `rl.samples.shipments`.
 
-    It is never changed: every method returns something new. It pickles, and hands its original columns to
-    anything that speaks Arrow (`polars.DataFrame(ships)`).
+    It is immutable: methods return new objects. It can be pickled. Libraries that read Arrow take its original columns
+    (`polars.DataFrame(ships)`).
     """
 
     __slots__ = ("__weakref__", "_core")
@@ -104,7 +104,7 @@ class Shipments:
 
     @property
     def _files(self) -> list[Any]:
-        # Tables made of these shipments are not written over them.
+        # Tables made from these shipments must not overwrite these files.
         return list(self._core.files)
 
     @property
@@ -114,33 +114,33 @@ class Shipments:
 
     @property
     def roles(self) -> dict[str, str]:
-        """Which column plays which role."""
+        """The column of each role, by the name of the role."""
         return dict(self._core.roles)
 
     @property
     def layout(self) -> str:
-        """The layout that was used, `auto` where the names alone decided."""
+        """The layout that was used; `auto` if only the names of the columns were used."""
         return self._core.layout
 
     @property
     def notes(self) -> list[str]:
-        """What was decided about the data while reading it: units, dates, columns made."""
+        """The decisions made while the data were read, as sentences: units, dates, derived columns."""
         return self._core.notes
 
     @property
     def faults(self) -> Table:
         """Cells that could not be read: `row` (0-based, in the source), `column`, `raw`, `reason`.
 
-        The cells are null, the rows are all there. Cells that were mended are in `repairs`.
+        These cells are null. All rows are kept. Corrected cells are in `repairs`.
         """
         return Table._of(self._core.faults(), self._files)
 
     @property
     def repairs(self) -> Table:
-        """Cells that were mended: `row` (0-based, in the source), `column`, `raw`, `value`, `reason`.
+        """Cells that were corrected: `row` (0-based, in the source), `column`, `raw`, `value`, `reason`.
 
-        `raw` is the text of the source and `value` what it is read as. An HS code stored as a number gets back the
-        zero it lost in front.
+        `raw` is the text of the source, and `value` the corrected text. For example, an HS code stored as a number has
+        lost a leading zero, which is added.
 
         >>> import pyarrow as pa, redlane as rl
         >>> ships = rl.read(pa.table({"hs": [10121, 854231], "value": [1.0, 2.0]}))
@@ -153,11 +153,11 @@ class Shipments:
     def totals(self) -> Table:
         """Rows that are totals of other rows: `row` (0-based, in the source), `reason`.
 
-        Tables of statistics hold them: all partners ("World"), all goods ("TOTAL"), chapters beside their codes, years
-        beside their months, all modes of transport, lines of totals. A cell says so and its parts are there, or the
-        figures add up; `docs/reading.md` has the rules. Sums count such rows like others. Only the figures of lines of
-        totals are null. Detectors leave totals out of peer groups and give them no score; `without_totals` leaves
-        them out of everything.
+        Statistical tables have such rows: all partners ("World"), all goods ("TOTAL"), chapters next to their codes,
+        years next to their months, all modes of transport, lines of totals. A row is a total if a cell says so and its
+        parts are in the table, or if the figures add up; `docs/reading.md` has the rules. Sums include these rows. Only
+        the figures of lines of totals are null. Detectors leave totals out of peer groups and give them no score.
+        `without_totals` removes them.
 
         >>> import pyarrow as pa, redlane as rl
         >>> ships = rl.read(pa.table({"origin": ["World", "DE", "FR"], "hs": ["01"] * 3, "value": [30.0, 10.0, 20.0]}))
@@ -179,10 +179,10 @@ class Shipments:
             return Shipments(self._core.without_totals(report))
 
     def summary(self, *, progress: bool | Report | None = None) -> Table:
-        """A line a column: role, type, nulls, faults, repairs, distinct values, min, max and a caution.
+        """One row for each column: role, type, nulls, faults, repairs, distinct values, min, max and a caution.
 
-        The caution says what is wrong with sums of the column, such as values in several currencies; it is null
-        elsewhere. `progress` as in `read`.
+        The caution says why sums of the column are wrong, such as values in several currencies; otherwise it is null.
+        `progress` as in `read`.
 
         >>> import redlane as rl
         >>> rl.samples.shipments(1_000).ships.summary().to_pylist()[0]["role"]
@@ -194,52 +194,51 @@ class Shipments:
     def where(self, **conditions: Any) -> Shipments:
         """The shipments for which every condition holds.
 
-        A condition names a column, a role or a derived key (`year=2023`, `hs2="93"`); column names that are no
-        Python names go in as ``where(**{"Item Price": rl.between(1, None)})``. A single value must be equal. A list,
-        however long, is any of its members; so is a tuple, a set, an array or a column. `rl.between(first, last)` is
-        a range with both ends in it, open at an end that is `None`; a list may hold ranges. `None` (NaT, `pandas.NA`)
-        asks for nulls; NaN is equal to nothing. For several conditions on one column call `where` again.
+        A condition names a column, a role or a derived key (`year=2023`, `hs2="93"`). For other column names write
+        ``where(**{"Item Price": rl.between(1, None)})``. A single value must be equal. With a list, a tuple, a set, an
+        array or a column, any of its members may be equal. `rl.between(first, last)` is a range that includes both
+        ends; an end that is `None` is open. A list may hold ranges. `None` (NaT, `pandas.NA`) selects nulls. NaN is
+        equal to no value. For several conditions on one column call `where` again.
 
         What a value means depends on the column:
 
-        - *HS codes* (the role `hs`): a text is a prefix, with or without dots. A range ends with all codes that begin
-          with its last. `hs2` to `hs10` are the same, up to so many digits: ``hs6="88"`` asks for chapter 88, and
-          ``hs2="8806"`` is an error. A number is written out; one with an odd count of digits has lost a zero and is
-          an error.
-        - *Other texts*: equal letter by letter, and ranges in the order of code points. A number stands for its
-          plain digits, a date for its ISO text, True for ``true``.
-        - *Numbers* (integers, floats, decimals): a number of any type (also NumPy's and `Decimal`) or a text as
-          people write it, such as ``"1e6"``, ``"1_000"``, ``"1,000.50"`` or ``"1.000,50"``; ``"1,000"``, which may be
-          1000 or 1, is an error. Integers and decimals are compared exactly, however large; with a column of floats
-          the nearest float is compared. True is 1. A float means the decimal it prints as.
-        - *Days* (dates, the role `date`): a date is its day; a text or number such as ``2023``, ``"2023-Q2"``,
-          ``"2023-03"``, ``"2023-03-01"``, ``"01.03.2023"`` or ``"3 March 2023"`` is the whole period; ``"3/1/2023"``,
-          which may be two days, is an error. A range begins with the first day of its first value and ends with the
-          last day of its last. A datetime stands for its day.
-        - *Timestamps* of any unit: dates and periods as above, the whole of each day. A datetime, or a text with
-          a time of day, is the instant. A column with a time zone takes datetimes with one, whichever it is, and
-          its days are those of its own zone; a column without takes datetimes without. The role `date` of such
-          a column does the same.
-        - *Periods* (`year`, `quarter`, `month`, `week`, `day`) are known by their first day, which must lie
-          in what is asked for.
+        - *HS codes* (the role `hs`): a text is a prefix, with or without dots. A range includes all codes that begin
+          with its last end. `hs2` to `hs10` take prefixes of at most this number of digits: ``hs6="88"`` is chapter 88,
+          and ``hs2="8806"`` is an error. A number means its digits. A number with an odd count of digits has lost a
+          zero and is an error.
+        - *Other texts*: compared exactly. Ranges are in the order of code points. A number means its plain digits, a
+          date its ISO text, True ``true``.
+        - *Numbers* (integers, floats, decimals): a number of any type (also NumPy and `Decimal`), or a text such as
+          ``"1e6"``, ``"1_000"``, ``"1,000.50"`` or ``"1.000,50"``. ``"1,000"`` may be 1000 or 1 and is an error.
+          Integers and decimals are compared exactly. In a column of floats the nearest float is compared. True is 1. A
+          float means its printed decimal.
+        - *Days* (dates, the role `date`): a date is its day. A text or number such as ``2023``, ``"2023-Q2"``,
+          ``"2023-03"``, ``"2023-03-01"``, ``"01.03.2023"`` or ``"3 March 2023"`` is the whole period. ``"3/1/2023"``
+          may be two days and is an error. A range begins with the first day of its first end and ends with the last
+          day of its last end. A datetime means its day.
+        - *Timestamps* of any unit: dates and periods as above, with whole days. A datetime, or a text with a time of
+          day, is an instant. If the column has a time zone, datetimes must have a time zone (any), and days are in the
+          zone of the column. If the column has no time zone, datetimes must have none. The role `date` of such a column
+          is compared in the same way.
+        - *Periods* (`year`, `quarter`, `month`, `week`, `day`): the first day of the period is compared.
         - *True and false*: True, False, 1, 0 or their names. *Times of day*: a `datetime.time` or ``"14:30"``.
           *Lengths of time*: a `datetime.timedelta`.
 
-        Columns of categories are compared by the type of their values. Rows that hold null pass only where
-        `None` is asked for.
+        Columns of categories are compared by the type of their values. Rows with null pass only if the condition
+        holds `None`.
 
         Returns
         -------
         Shipments
-            As many rows as pass, in their order; none where nothing fits.
+            The rows that pass, in source order. There may be none.
 
         Raises
         ------
         ArgumentError
-            A value that the column cannot hold, such as a word for a number, or that may be read in two ways; a range
-            that ends before it begins; a pair with `None` in it, which was a range once.
+            A value does not fit the column (such as a word for a number) or may be read in two ways; a range ends
+            before it begins; a pair holds `None` (write a range with `rl.between`).
         MissingColumnError
-            A name that is no column, role or key.
+            A name is not a column, a role or a key.
 
         Examples
         --------
@@ -256,10 +255,10 @@ class Shipments:
         return Shipments(self._core.filter([condition(name, value) for name, value in conditions.items()]))
 
     def rows(self, rows: Iterable[int]) -> Shipments:
-        """The shipments at these rows of the source, in the order of the source, none twice.
+        """The shipments at these rows of the source, in source order, without repetition.
 
-        Rows are counted from 0, as `row` of a table of scores does. A negative row is an `ArgumentError`: the rows
-        of a part keep the numbers they have in the source, so that none is the last.
+        Rows are counted from 0, like `row` in a table of scores. A part of the shipments keeps the row numbers of the
+        source. A negative row is therefore an `ArgumentError`.
         """
         if isinstance(rows, (str, bytes)) or not isinstance(rows, Iterable):
             raise ArgumentError(f"rows={rows!r}: a list of row numbers is expected")
@@ -278,29 +277,29 @@ class Shipments:
         Parameters
         ----------
         by
-            A name or a list: any column or role, `hs2 hs4 hs6 hs8 hs10`, `day week month quarter year` (a period
-            is the date of its first day; a week starts on Monday). An empty list gives the one row of totals.
+            A name or a list of names: columns, roles, `hs2 hs4 hs6 hs8 hs10`, `day week month quarter year` (a period
+            is the date of its first day; a week starts on Monday). An empty list gives one row for all shipments.
         measures
-            `shipments` counts rows. `<column>` or `<column>.sum` adds up, correctly rounded; `.mean .std .min .max
-            .median .mad .q05 .q25 .q75 .q95` are the usual ones (`std` with n - 1; quantiles by linear
-            interpolation; MAD not scaled), `.distinct` counts values, `.hhi` is the Herfindahl index of `value`
-            over that column, 0 to 1. `unit_value` is the sum of value over the sum of net weight of the rows that
-            have both (a weight of zero is none), in currency a kilogram; `unit_value.median` and so on take value /
-            net weight row by row. Nulls and NaN are left out; a group without a number has null. Measures are floats,
-            but counts are integers, and the `.min` and `.max` of integers, decimals and dates have the type of their
-            column, so that none is rounded. Integers beyond 2^53 and decimals are added up exactly, and the sum is
-            then rounded once.
+            `shipments` is the number of rows. `<column>` or `<column>.sum` is the sum, correctly rounded. `.mean .std
+            .min .max .median .mad .q05 .q25 .q75 .q95` are the usual statistics (`std` with n - 1; quantiles by linear
+            interpolation; MAD not scaled). `.distinct` is the number of distinct values, `.hhi` the Herfindahl index of
+            `value` over the column, 0 to 1. `unit_value` is the sum of value divided by the sum of net weight, in
+            currency per kilogram, over the rows that have both (a weight of zero does not count). `unit_value.median`
+            and the like use value / net weight of each row. Nulls and NaN are left out. A group without numbers has
+            null. Counts are integers. `.min` and `.max` of integers, decimals and dates have the type of the column, so
+            they are not rounded. Other measures are floats. Integers beyond 2^53 and decimals are added exactly, and
+            the sum is rounded once.
         fill
-            ``"zero"`` completes the periods missing between a key's first and last: counts and sums are 0 there,
-            other measures null.
+            ``"zero"`` adds the missing periods between the first and the last period of the other keys. Their counts
+            and sums are 0, other measures null.
         progress
             As in `read`.
 
         Returns
         -------
         Table
-            The keys, then the measures, named like them with `_` for the dot. Sorted by the keys, nulls last.
-            The same bits whatever the order of rows and the number of threads.
+            One row for each group: the keys, then the measures, with `_` instead of the dot in their names. Sorted by
+            the keys, nulls last. The bits do not depend on the order of rows or the number of threads.
 
         Examples
         --------
@@ -326,7 +325,7 @@ class Shipments:
         against: Mapping[str, Any] | None = None,
         progress: bool | Report | None = None,
     ) -> Table:
-        """Put two windows side by side.
+        """Compare a measure of each group in two windows.
 
         Parameters
         ----------
@@ -334,11 +333,11 @@ class Shipments:
             As in `aggregate`, without periods.
         current, base
             A year, quarter or month as a text (``"2023"``, ``"2023-Q2"``, ``"2023-03"``), a pair (first, last) or
-            `rl.between(first, last)`; both ends are in it.
+            `rl.between(first, last)`. Both ends are included.
         measure
-            What is compared; any measure of `aggregate`.
+            A measure of `aggregate`.
         against
-            Conditions as in `where` that choose a reference, such as ``{"destination": "UA"}``.
+            Conditions as in `where` that select reference shipments, such as ``{"destination": "UA"}``.
         progress
             As in `read`.
 
@@ -380,20 +379,20 @@ class Shipments:
         to
             The currency, by ISO 4217, such as ``"USD"``.
         rates
-            A table (pandas, polars, pyarrow, DuckDB, a `Table`), or the path of one, with the columns `currency` (a
-            code), `rate` (units of `to` for one unit of it, above 0) and, where rates change, `date` (the first day a
-            rate is valid). Or a dictionary of rates that never change, such as ``{"EUR": 1.1, "INR": 0.012}``. Without
-            it the daily reference rates of the European Central Bank (``pip install redlane[rates]``); on days on
-            which the bank has none, the last before holds for 10 days at the most, and rates between two other
-            currencies go through the euro. `to` needs no rate.
+            A table (pandas, polars, pyarrow, DuckDB, a `Table`), or its path, with the columns `currency` (a code),
+            `rate` (units of `to` for one unit of the currency, above 0) and, if rates change, `date` (the first day on
+            which the rate is valid). Or a dictionary of constant rates, such as ``{"EUR": 1.1, "INR": 0.012}``. Without
+            it, the daily reference rates of the European Central Bank are used (``pip install redlane[rates]``): a rate
+            stays valid for at most 10 days if the bank publishes no new one, and conversion between two other
+            currencies uses their rates to the euro. `to` needs no rate.
         currency
-            The currency that all values are in. Without it: the one that the layout or the name of the value's column
-            states; else that of each row, by the role `currency` (codes, signs and usual words).
+            The currency of all values. Without it, the currency that the layout or the name of the value column states;
+            otherwise the currency of each row, from the role `currency` (codes, signs and usual words).
         every
-            The least period whose rates are used. Without it what each date tells. A date that is a day has the latest
-            rate on or before it; a month, quarter or year the mean of the rates of its days.
+            The shortest period of the rates. Without it, the period of each date. A day uses the latest rate on or
+            before it; a month, quarter or year uses the mean of the rates of its days.
         date
-            One day or period whose rates (their mean) hold for all rows, whatever their dates:
+            A day or period whose mean rate is used for all rows, instead of their dates:
             ``"2023"``, ``"2023-06"``, ``"2023-06-30"``, or a pair (first, last).
         progress
             As in `read`.
@@ -401,20 +400,20 @@ class Shipments:
         Returns
         -------
         Shipments
-            As many, in the same order. A new column such as `value_usd` has the role `value`; the column it was made of
-            stays. No column has the role `currency` any more. A value without a rate is null in the new column.
-            `notes` tell how many rows were converted by which rates, and which were not, and why.
+            The same rows in the same order. A new column such as `value_usd` has the role `value`; the original column
+            is kept. No column has the role `currency`. A value without a rate is null in the new column. `notes` state
+            how many rows were converted with which rates, and which were not and why.
 
         Raises
         ------
         ArgumentError
-            An unknown currency; a rate that is no number above 0; two rates of one currency for one day; a rate of
+            An unknown currency; a rate that is not a number above 0; two rates of one currency for one day; a rate of
             `to` other than 1.
         MissingColumnError
-            A table of rates without `currency` or `rate`; shipments without a value, without dates where the rates
-            have dates, or whose currency nothing states.
+            A table of rates without `currency` or `rate`; shipments without values, without dates if the rates have
+            dates, or without a known currency.
         RedlaneError
-            No rates, and the package of those of the bank is not installed.
+            `rates` is missing, and the package with the rates of the bank is not installed.
 
         Examples
         --------
@@ -441,8 +440,8 @@ class Shipments:
     def to_table(self) -> Table:
         """The original columns as a `Table`.
 
-        Columns of a Parquet file are read when they are asked for, and of a few rows, such as those of
-        ``to_table().head()``, no more than these.
+        Columns of a Parquet file are read at first use. For a few rows, such as ``to_table().head()``, only these rows
+        are read.
 
         >>> import redlane as rl
         >>> rl.samples.shipments(1_000).ships.to_table().head(5).shape

@@ -1,4 +1,4 @@
-"""`Table`: what every computation returns."""
+"""`Table`, the result of a computation."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 class Table:
     """A result as an Arrow table: columns of equal length, each with a name and a type.
 
-    Everything that speaks Arrow takes it without a copy: `polars.DataFrame(table)`,
-    `pandas.DataFrame.from_arrow(table)`, `pyarrow.table(table)`, `duckdb.sql("from result")`.
-    Long texts such as reasons are written only when they are read.
+    Libraries that read Arrow take it without a copy: `polars.DataFrame(table)`,
+    `pandas.DataFrame.from_arrow(table)`, `pyarrow.table(table)`, `duckdb.sql("from result")`. Long texts such as
+    reasons are computed when they are read. `Table(data)` takes an object with `__arrow_c_stream__`. Any other object
+    is a `WrongTypeError`.
 
     >>> import redlane as rl
     >>> ships = rl.samples.shipments(1_000).ships
@@ -43,7 +44,7 @@ class Table:
     __slots__ = ("__weakref__", "_core", "_files")
 
     def __init__(self, data: Any) -> None:
-        # The files behind the data: they are not written over.
+        # The files that the data were read from, which must not be overwritten.
         self._files: tuple[Any, ...] = tuple(getattr(data, "_files", ()))
         if isinstance(data, _core.Table):
             self._core = data
@@ -56,7 +57,7 @@ class Table:
 
     @classmethod
     def _of(cls, core: Any, files: Iterable[Any]) -> Self:
-        """A table of the core's and the files it was made from."""
+        """A table from a table of the core and the files that the data were read from."""
         table = cls(core)
         table._files = tuple(files)
         return table
@@ -74,7 +75,7 @@ class Table:
 
     @property
     def schema(self) -> arro3.core.Schema:
-        """The names and types of the columns, as an arro3 Schema, which pyarrow and others take.
+        """The names and types of the columns, as an arro3 Schema. pyarrow and other libraries accept it.
 
         >>> import polars as pl
         >>> Table(pl.DataFrame({"n": [1, 2]})).schema.field("n").type
@@ -84,23 +85,23 @@ class Table:
 
     @property
     def num_rows(self) -> int:
-        """How many rows there are, as `len` tells."""
+        """The number of rows, as `len` returns it."""
         return len(self)
 
     @property
     def num_columns(self) -> int:
-        """How many columns there are."""
+        """The number of columns."""
         return len(self.column_names)
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Rows and columns."""
+        """The numbers of rows and columns."""
         return len(self), len(self.column_names)
 
     def __getitem__(self, name: str) -> arro3.core.ChunkedArray:
-        """One column as an Arrow array with `to_pylist` and, where nothing is null, `to_numpy`.
+        """One column as an Arrow array. It has `to_pylist` and, if it holds no nulls, `to_numpy`.
 
-        Raises `MissingColumnError` where there is no column of that name.
+        Raises `MissingColumnError` if no column has this name.
         """
         if not isinstance(name, str):
             raise WrongTypeError(
@@ -109,12 +110,12 @@ class Table:
         return self.column(name)
 
     def column(self, name: str | int) -> arro3.core.ChunkedArray:
-        """One column by its name or its position, counted from 0, or from -1 backwards.
+        """One column by its name or position, counted from 0, or from the end with -1 for the last.
 
         Raises
         ------
         MissingColumnError
-            There is no such column; the message names those there are.
+            There is no such column. The message lists the columns.
 
         Examples
         --------
@@ -136,14 +137,14 @@ class Table:
         return at % len(names)
 
     def select(self, names: str | int | Iterable[str | int]) -> Table:
-        """The columns with these names or positions, in this order.
+        """A table of the columns with these names or positions, in this order, with all rows.
 
         Raises
         ------
         MissingColumnError
-            There is no such column; the message names those there are.
+            There is no such column. The message lists the columns.
         ArgumentError
-            A column is named twice.
+            A column is named twice, or `names` is not a list of names or positions.
 
         Examples
         --------
@@ -160,10 +161,10 @@ class Table:
         return Table._of(self._core.select(places), self._files)
 
     def to_batches(self) -> Iterator[arro3.core.RecordBatch]:
-        """The rows as Arrow batches, one after the other.
+        """The rows as Arrow batches, in order.
 
-        Long texts such as reasons are written batch by batch, some ten thousand rows at a time, so that they never are
-        in memory together; other tables are one batch. A table without rows is one batch without rows.
+        A table with long texts, such as reasons, has batches of some ten thousand rows, so that not all texts are in
+        memory at once. Other tables have one batch. A table without rows has one batch without rows.
 
         >>> import polars as pl
         >>> [batch.num_rows for batch in Table(pl.DataFrame({"n": [1, 2, 3]})).to_batches()]
@@ -180,13 +181,13 @@ class Table:
         )
 
     def __eq__(self, other: object) -> bool:
-        """Whether both have the same names, types and values in the same order; NaN is equal to NaN."""
-        # A frame would compare cell by cell, or iterate.
+        """Whether both have the same names, types and values in the same order. NaN is equal to NaN."""
+        # Data frames would compare cell by cell.
         if not isinstance(other, Table):
             return False
         return self is other or self._core.equals(other._core)
 
-    # What can be compared by its values, and is as large as a table, makes no key.
+    # A hash of all values would be slow.
     __hash__ = None  # type: ignore[assignment]
 
     def __contains__(self, name: object) -> bool:
@@ -199,11 +200,11 @@ class Table:
         return self._core.__arrow_c_schema__()
 
     def head(self, n: int = 10) -> Table:
-        """The first `n` rows, fewer where there are no more; `n` below 0 is an `ArgumentError`."""
+        """The first `n` rows, or all rows if there are fewer; `n` below 0 is an `ArgumentError`."""
         return Table._of(self._core.slice(0, count("n", n)), self._files)
 
     def slice(self, offset: int = 0, length: int | None = None) -> Table:
-        """`length` rows from `offset` on, fewer at the end; all that follow without `length`.
+        """At most `length` rows from row `offset` on, counted from 0. Without `length`, all rows from there on.
 
         An offset below 0 counts from the end: -1 is the last row. `length` below 0, or an offset before the first
         row, is an `ArgumentError`.
@@ -218,7 +219,7 @@ class Table:
         return Table._of(self._core.slice(start, most), self._files)
 
     def to_pandas(self) -> pandas.DataFrame:
-        """As a pandas DataFrame (needs pandas 2.2 or later and, before pandas 3, pyarrow)."""
+        """The table as a pandas DataFrame. Needs pandas 2.2 or later and, before pandas 3, pyarrow."""
         import pandas
 
         with handed_to("pandas"):
@@ -227,21 +228,21 @@ class Table:
             return self.to_arrow().to_pandas()
 
     def to_polars(self) -> polars.DataFrame:
-        """As a polars DataFrame, without a copy."""
+        """The table as a polars DataFrame, without a copy."""
         import polars
 
         with handed_to("polars"):
             return polars.DataFrame(self._core.written())
 
     def to_arrow(self) -> pyarrow.Table:
-        """As a pyarrow Table, without a copy."""
+        """The table as a pyarrow Table, without a copy."""
         import pyarrow
 
         with handed_to("pyarrow"):
             return pyarrow.table(self._core.written())
 
     def to_pylist(self) -> list[dict[str, Any]]:
-        """As a list of dictionaries, a row each; two columns of one name are an `ArgumentError`."""
+        """The rows as dictionaries, with `None` for null. Two columns with one name are an `ArgumentError`."""
         names = self.column_names
         twice = next((name for at, name in enumerate(names) if name in names[:at]), None)
         if twice is not None:
@@ -271,17 +272,17 @@ class Table:
         *,
         progress: bool | Report | None = None,
     ) -> str | None:
-        """Write CSV (UTF-8) to `path`, or return it as a text.
+        """Write CSV (UTF-8) to `path`, or return it as text. Nulls are empty cells.
 
         Parameters
         ----------
         path
-            The file, or ``"-"`` for standard output. The file is replaced once all is written; a pipe or a device gets
-            the bytes directly.
+            The file, or ``"-"`` for standard output. An existing file is replaced after all rows are written. Pipes and
+            devices are written directly.
         formulas
-            ``"keep"`` writes every text as it is. ``"escape"`` puts an apostrophe before texts and names that begin
-            like formulas (=, +, -, @, tab, line break), numbers left out: choose it where somebody will open the file
-            in a spreadsheet, which would run them.
+            ``"keep"`` writes texts unchanged. ``"escape"`` puts an apostrophe before texts and names that begin like
+            formulas (=, +, -, @, tab, line break), except numbers. Use it if the file will be opened in a spreadsheet,
+            which would run the formulas.
         progress
             As in `read`.
 
@@ -315,15 +316,15 @@ class Table:
         compression: Literal["zstd", "snappy", "none"] = "zstd",
         progress: bool | Report | None = None,
     ) -> None:
-        """Write a Parquet file, which is replaced once all is written.
+        """Write a Parquet file. An existing file is replaced after all rows are written.
 
         Parameters
         ----------
         path
             The file, or ``"-"`` for standard output.
         compression
-            ``"zstd"`` (level 3) makes files of about half the size of those of ``"snappy"``, which older programs read
-            too; ``"none"`` leaves columns as they are.
+            ``"zstd"`` (level 3) makes files about half as large as ``"snappy"``, which older programs can read too.
+            ``"none"`` means no compression.
         progress
             As in `read`.
 
@@ -363,7 +364,7 @@ def _rows(table: Table) -> list[Sequence[Any]]:
 
 @contextmanager
 def handed_to(whom: str) -> Iterator[None]:
-    """What another library raises while it takes a table becomes a `RedlaneError` with that as its cause."""
+    """Converts an exception of another library that takes a table to a `RedlaneError` with this cause."""
     try:
         yield
     except (RedlaneError, ImportError, MemoryError):
@@ -377,7 +378,7 @@ def _from_columns(ipc: bytes) -> Table:
 
 
 def html_table(table: Table, limit: int) -> str:
-    """The first `limit` rows as an HTML table, numbers to the right; only texts of several words may break."""
+    """The first `limit` rows as an HTML table. Numbers are right-aligned. Only texts of several words may wrap."""
     shown = table.head(limit)
     names = shown.column_names
     parts = ["<table class='redlane'><thead><tr>"]

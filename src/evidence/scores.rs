@@ -1,5 +1,5 @@
-//! The scores of a detector: a table with one row for each subject. Its columns are computed when they are read. The
-//! reasons of ten million rows would be a gigabyte of text, which few callers need.
+//! The scores of a detector: a table with one row for each subject. Columns are computed when they are read, because
+//! the reasons of ten million rows are a gigabyte of text, and few callers need them.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::progress::Progress;
 use crate::store::Shipments;
 use crate::table::TableSource;
 
-/// The columns of numbers. A direction is the sign of its number; NaN is null.
+/// The columns of numbers. A direction is stored as the sign of a number. NaN is null.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScoreColumn {
     Score,
@@ -37,7 +37,7 @@ pub enum Column {
     Evidence(usize),
 }
 
-/// What a screen needs from one subject.
+/// The values of one subject that a screen needs.
 #[derive(Clone, Debug, Default)]
 pub struct Account {
     pub subject: String,
@@ -55,17 +55,17 @@ pub struct Account {
 
 pub type SharedScores = Arc<dyn Scores>;
 
-/// A column with fewer rows is not divided over threads.
+/// A column with fewer rows is computed in one thread.
 pub const PARALLEL_ROWS: usize = 1 << 12;
 
 /// The scores of a detector of any kind.
 pub trait Scores: Send + Sync {
     fn detector(&self) -> &'static str;
 
-    /// The shipments scored, if the subjects are single shipments in their order.
+    /// The scored shipments, if the subjects are single shipments in the same order.
     fn ships(&self) -> Option<&Shipments>;
 
-    /// The groups scored, if the subjects are groups in their order.
+    /// The scored groups, if the subjects are groups in the same order.
     fn groups(&self) -> Option<&GroupKeys>;
 
     fn len(&self) -> usize;
@@ -74,7 +74,7 @@ pub trait Scores: Send + Sync {
         self.len() == 0
     }
 
-    /// Names and types of the columns before `score`: the row, or the keys.
+    /// Names and types of the columns before `score`, which are the row or the keys.
     fn keys(&self) -> Vec<Field>;
 
     /// Names and types of the evidence columns after `reason`.
@@ -83,10 +83,10 @@ pub trait Scores: Send + Sync {
     /// Columns of a range of subjects.
     fn read(&self, columns: &[Column], range: Range<usize>, progress: &Progress) -> Result<Vec<ArrayRef>>;
 
-    /// One column of numbers; NaN is null.
+    /// One column of numbers, with NaN for null.
     fn values(&self, column: ScoreColumn, range: Range<usize>, progress: &Progress) -> Result<Vec<f64>>;
 
-    /// The accounts of single subjects.
+    /// The accounts of these subjects.
     fn accounts(&self, subjects: &[usize], progress: &Progress) -> Result<Vec<Account>>;
 }
 
@@ -132,7 +132,7 @@ impl TableSource for ScoreTable {
         self.read_some(rows, &chosen, progress)
     }
 
-    /// A verdict is worked out once for all columns.
+    /// A verdict is computed once for all columns.
     fn read_some(&self, rows: Range<usize>, chosen: &[usize], progress: &Progress) -> Result<RecordBatch> {
         let columns = self.columns();
         let asked: Vec<Column> = chosen.iter().map(|&c| columns[c]).collect();
@@ -141,7 +141,7 @@ impl TableSource for ScoreTable {
         Ok(RecordBatch::try_new_with_options(Arc::new(self.schema().project(chosen)?), arrays, &options)?)
     }
 
-    /// Rows written at a time; texts are written in pieces.
+    /// Rows in an exported batch. Texts are computed batch by batch.
     fn portion(&self) -> usize {
         1 << 16
     }

@@ -1,4 +1,4 @@
-//! The group index last built, kept for the next question.
+//! A cache of the group index that was built last.
 
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -8,14 +8,13 @@ use crate::error::Result;
 use crate::progress::Progress;
 use crate::store::Shipments;
 
-/// The index last built over one `Shipments`, kept so that the next call with the same keys does
-/// not sort again. No thread waits for the lock: if it is taken, the thread works without the cache. A process that
-/// was
-/// forked while another thread held it finds it taken for ever.
+/// The index that was built last over one `Shipments`, so that the next call with the same keys does not sort again.
+/// No thread waits for the lock: if it is taken, the thread works without the cache. If a process was forked while
+/// another thread held the lock, it stays taken.
 #[derive(Default)]
 pub struct IndexCache {
     held: Mutex<Option<(Vec<Key>, Arc<GroupIndex>)>>,
-    /// That of the same shipments without the rows that are totals of others.
+    /// The cache of the same shipments without the rows that are totals of others.
     parts: OnceLock<Arc<IndexCache>>,
 }
 

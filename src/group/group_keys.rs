@@ -1,5 +1,5 @@
-//! Groups identified by the labels of their keys, without rows. A fit keeps them, finds them among new shipments and
-//! coarsens them to the levels of `backoff`.
+//! Groups identified by the labels of their keys, without rows. A fit stores them, finds the same groups in new
+//! shipments, and coarsens them to the levels of `backoff`.
 
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -17,13 +17,13 @@ use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::store::{Every, encode};
 
-/// Groups as codes into the sorted labels of each key; the code one past the last label is null.
+/// Groups as codes into the sorted labels of each key. The code after the last label is null.
 pub struct GroupKeys {
     pub keys: Vec<String>,
     labels: Vec<ArrayRef>,
     codes: Vec<Vec<u32>>,
     groups: usize,
-    /// The number of each group by its packed codes, made at the first search.
+    /// The number of each group, by its packed codes. Made at the first search.
     numbers: OnceLock<HashMap<u128, u32>>,
 }
 
@@ -36,7 +36,7 @@ impl GroupKeys {
         GroupKeys::of_some(index, keys, 0..index.groups())
     }
 
-    /// Some groups of an index by the first of its keys.
+    /// Some groups of an index, by its first keys.
     pub fn of_some(
         index: &GroupIndex,
         keys: &[String],
@@ -47,7 +47,7 @@ impl GroupKeys {
         GroupKeys::new(keys, labels, codes, groups.len())
     }
 
-    /// Groups from tables that hold their keys under their names, one group a row.
+    /// Groups from tables with a column for each key and a row for each group.
     pub fn of_columns(
         keys: &[String],
         columns: &[Vec<ArrayRef>],
@@ -72,7 +72,7 @@ impl GroupKeys {
         self.labels_within(column, 0..self.groups)
     }
 
-    /// `hs6 690912, origin CN`.
+    /// The keys of a group as text, such as `hs6 690912, origin CN`.
     pub fn name(&self, group: usize) -> String {
         let part = |(k, key): (usize, &String)| format!("{key} {}", self.value(group, k));
         let parts: Vec<String> = self.keys.iter().enumerate().map(part).collect();
@@ -95,12 +95,12 @@ impl GroupKeys {
         gather(&self.labels[column], groups.len(), |i| self.codes[column][groups[i] as usize])
     }
 
-    /// The value of key `column` of one group, in words.
+    /// The value of key `column` of one group, as text.
     pub fn value(&self, group: usize, column: usize) -> String {
         label(&self.labels[column], self.codes[column][group] as usize)
     }
 
-    /// The distinct groups in key order, and for each of the old ones its number among them.
+    /// The distinct groups in key order, and for each original group its number among them.
     pub fn distinct(&self) -> Result<(GroupKeys, Vec<u32>)> {
         let mut packed = vec![0u128; self.groups];
         for (stride, codes) in strides(self.labels.iter())?.0.into_iter().zip(&self.codes) {
@@ -122,7 +122,7 @@ impl GroupKeys {
         Ok((GroupKeys::new(&self.keys, self.labels.clone(), codes, firsts.len()), number))
     }
 
-    /// The same groups under coarser keys, each a key here or one that follows from a key here.
+    /// The same groups with coarser keys. Each must be one of these keys or follow from one of them.
     pub fn project(&self, keys: &[String]) -> Result<GroupKeys> {
         let mut made = GroupKeys::new(keys, Vec::new(), Vec::new(), self.groups);
         for key in keys {
@@ -159,7 +159,7 @@ impl GroupKeys {
         self.labels[column].data_type()
     }
 
-    /// The number here of each group there, found by its labels, if it is known.
+    /// For each group of `there`, the number of the group with the same labels in `self`, if it exists.
     pub fn find(&self, there: &GroupKeys, progress: &Progress) -> Result<Vec<Option<u32>>> {
         let (strides, _) = strides(self.labels.iter())?;
         let packed = |g: usize, codes: &[Vec<u32>]| {
@@ -185,14 +185,14 @@ impl GroupKeys {
     }
 }
 
-/// The code of a label that is not there.
+/// The code of an unknown label.
 const UNKNOWN: u32 = u32::MAX;
 
-/// For each code of the labels there the code of the same label here; null is null.
+/// For each code of `there`, the code of the same label in `here`. Null maps to null.
 fn code_map(here: &ArrayRef, there: &ArrayRef) -> Result<Vec<u32>> {
     let null = here.len() as u32;
     let mut map: Vec<u32> = if here.data_type() == there.data_type() {
-        // Both ascend: each label is looked for from where the one before it was found, in steps that double.
+        // Both are in ascending order: each search begins at the previous position, in steps that double.
         let compared = make_comparator(here, there, SortOptions::default())?;
         let mut at = 0;
         let found = (0..there.len()).map(|label| {
@@ -211,7 +211,7 @@ fn code_map(here: &ArrayRef, there: &ArrayRef) -> Result<Vec<u32>> {
         });
         found.collect()
     } else {
-        // Another source may hold the same values in another type: their texts are the same.
+        // Another source may hold the same values in another type, so texts are compared.
         let (here, there) = (comparable(here)?, comparable(there)?);
         let codes: HashMap<&str, u32> = here.iter().map(String::as_str).zip(0..).collect();
         there.iter().map(|text| codes.get(text.as_str()).copied().unwrap_or(UNKNOWN)).collect()
@@ -220,7 +220,7 @@ fn code_map(here: &ArrayRef, there: &ArrayRef) -> Result<Vec<u32>> {
     Ok(map)
 }
 
-/// Labels as texts that are the same in any type; a day is the same as its first instant.
+/// Labels as texts that do not depend on the type. A day has the same text as its first instant.
 fn comparable(labels: &ArrayRef) -> Result<Vec<String>> {
     let texts = cast(labels, &DataType::Utf8View)?;
     let days = labels.data_type().is_temporal();
@@ -255,7 +255,7 @@ fn follows(finer: &str, coarser: &str) -> bool {
     }
 }
 
-/// The fewest keys from which all these levels of keys follow.
+/// The smallest list of keys from which all these levels follow.
 pub fn finest(levels: &[Vec<String>]) -> Vec<String> {
     let mut keys: Vec<String> = Vec::new();
     for key in levels.iter().flatten() {
@@ -314,7 +314,7 @@ mod tests {
             texts(&[Some("A"), Some("B"), None, Some("D"), Some("D"), Some("")]),
             Arc::new(Date32Array::from(vec![Some(1), Some(2), Some(3), None, Some(4), Some(5)])),
         ]);
-        // The same days in seconds, other labels between and beyond, and an instant that is no day.
+        // The same days in seconds, with other labels between and after them, and an instant within a day.
         let there = made([
             texts(&[Some("B"), Some("C"), None, Some("D"), Some("E"), Some("A"), Some("A"), Some(""), Some("D")]),
             Arc::new(TimestampSecondArray::from(vec![
@@ -348,7 +348,7 @@ mod tests {
                 GroupKeys::of_columns(&names(&["a", "b"]), &columns, rows.len(), &Progress::default()).unwrap()
             };
             let found = made(&here).find(&made(&there), &Progress::default()).unwrap();
-            // Of equal groups the last one counts.
+            // The last of equal groups is used.
             let wanted: Vec<Option<u32>> =
                 there.iter().map(|row| here.iter().rposition(|r| r == row).map(|g| g as u32)).collect();
             prop_assert_eq!(found, wanted);

@@ -1,7 +1,6 @@
-//! The group index. All keys of a row are packed into one number; the rows are spread by its top
-//! bits into partitions that fit the cache, each partition is sorted by the remaining bits, and
-//! where the number changes a new group begins. Groups come out in key order and rows inside a
-//! group in row order, however many threads took part.
+//! The group index. All keys of a row are packed into one number. Rows are divided by the top bits of this number into
+//! partitions that fit the cache, and each partition is sorted by the other bits. A group ends at each change of the
+//! number. Groups are in key order, and rows in a group are in row order, for any number of threads.
 
 mod keys;
 mod sort;
@@ -25,9 +24,9 @@ pub use keys::{IndexKeys, Packed, gather};
 
 /// Groups of rows in key order.
 pub struct GroupIndex {
-    /// Source rows, group after group.
+    /// Source rows, by group.
     pub order: Vec<u32>,
-    /// Group `g` is `order[starts[g]..starts[g + 1]]`.
+    /// The rows of group `g` are `order[starts[g]..starts[g + 1]]`.
     pub starts: Vec<u32>,
     pub keys: Arc<IndexKeys>,
     columns: Vec<KeyColumn>,
@@ -54,7 +53,7 @@ impl GroupIndex {
             (order, starts, Keys::Wide(keys))
         };
         let labels = columns.iter().map(|c| c.labels.clone()).collect();
-        // No keys: one group of all rows, even if there are none.
+        // Without keys there is one group of all rows, even if there are no rows.
         let (starts, keys) =
             if columns.is_empty() && order.is_empty() { (vec![0, 0], Keys::Narrow(vec![0])) } else { (starts, keys) };
         let keys = Arc::new(IndexKeys::new(keys, strides, labels));
@@ -70,12 +69,12 @@ impl GroupIndex {
         &self.order[self.starts[group] as usize..self.starts[group + 1] as usize]
     }
 
-    /// The group of each position of the rows it was built over.
+    /// The group of each row of `ships`, the shipments that the index was built over.
     pub fn group_of_positions(&self, ships: &Shipments) -> Vec<u32> {
         let strides = &self.keys.strides;
         let range = strides.first().map_or(1, |s| s * u128::from(self.columns[0].radix()));
         match &self.keys.keys {
-            // Few enough keys for a table of all of them: codes are read in row order, once.
+            // With few possible keys, a table maps each to its group, and codes are read once in row order.
             Keys::Narrow(keys) if range <= 1 << 22 => {
                 let mut table = vec![0u32; range as usize];
                 keys.iter().enumerate().for_each(|(g, &key)| table[key as usize] = g as u32);
@@ -89,7 +88,7 @@ impl GroupIndex {
             }
             _ => {
                 let by_row: Vec<AtomicU32> = (0..ships.store.rows).into_par_iter().map(|_| AtomicU32::new(0)).collect();
-                // A row is in one group, so threads never write to the same place.
+                // A row is in one group, so no two threads write to the same element.
                 self.group_chunks(1 << 16).into_par_iter().for_each(|groups| {
                     for g in groups {
                         self.rows(g).iter().for_each(|&row| by_row[row as usize].store(g as u32, Relaxed));
@@ -103,7 +102,7 @@ impl GroupIndex {
         }
     }
 
-    /// Stretches of groups that hold about `rows` rows each, for parallel work.
+    /// Ranges of groups with about `rows` rows each, for parallel work.
     pub fn group_chunks(&self, rows: usize) -> Vec<Range<usize>> {
         let mut group_chunks = Vec::new();
         let mut start = 0;

@@ -1,4 +1,4 @@
-//! What rows are grouped by: a column, a role, a prefix of the HS code, or a period.
+//! Keys of groups: a column, a role, a prefix of the HS code, or a period.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub enum Key {
 }
 
 impl Key {
-    /// Reads a name: a role first, then a column of the source, then a key that follows from a role.
+    /// Finds the key of a name: first a role, then a column of the source, then a key derived from a role.
     pub fn named(store: &Store, name: &str) -> Result<Key> {
         if let Some(role) = Role::named(name)
             && store.role(role).is_some()
@@ -26,8 +26,8 @@ impl Key {
             return Ok(Key::Role(role));
         }
         if let Some(column) = store.find(name) {
-            // A column in other units than its role's keeps its own units under its own name.
-            // So does one whose texts the role reads as others: countries, directions, words for nothing.
+            // Under its own name, a column keeps its own units and texts. A role may convert the units and replace
+            // texts, such as those of countries, directions and missing values.
             let same = store
                 .role_of(column)
                 .filter(|&role| !role.rewrites() && store.role(role).is_some_and(|a| a.factor == 1.0));
@@ -53,13 +53,13 @@ impl Key {
         })
     }
 
-    /// Whether both put the same rows together: dates are read as days.
+    /// Whether both keys make the same groups. Dates are the same as days.
     fn same(self, other: Key) -> bool {
         let plain = |key| if key == Key::Period(Every::Day) { Key::Role(Role::Date) } else { key };
         plain(self) == plain(other)
     }
 
-    /// The key ready for grouping.
+    /// Loads the codes of the key.
     pub fn load(self, store: &Store, progress: &Progress) -> Result<KeyColumn> {
         Ok(match self {
             Key::Column(column) => KeyColumn::codes(store.columns[column].codes(progress)?),
@@ -81,7 +81,7 @@ impl Key {
     }
 }
 
-/// Reads a list of names. A key given twice is an error, under one name or two.
+/// Finds the keys of a list of names. Two names of one key are an error.
 pub fn resolve(store: &Store, names: &[String]) -> Result<Vec<Key>> {
     let mut keys: Vec<Key> = Vec::new();
     for name in names {
@@ -99,13 +99,13 @@ pub fn resolve(store: &Store, names: &[String]) -> Result<Vec<Key>> {
 }
 
 enum Source {
-    /// The column's own codes, through a map to coarser ones where there is one.
+    /// The codes of the column, and a map to coarser codes if there is one.
     Codes(Arc<Codes>, Option<Vec<u32>>),
-    /// Days, with a table from `day - first` to the period's code.
+    /// Days, and a table from `day - first` to the code of the period.
     Days { days: Arc<Vec<i32>>, first: i32, table: Vec<u32> },
 }
 
-/// A key over all rows of the store: a dense code a row, sorted like the labels, null last.
+/// A key over all rows of the store: a dense code for each row, in the order of the labels, with null last.
 pub struct KeyColumn {
     source: Source,
     pub labels: ArrayRef,
@@ -149,7 +149,7 @@ impl KeyColumn {
         KeyColumn { labels, source: Source::Days { days, first, table } }
     }
 
-    /// Codes below this; the last one is null.
+    /// The number of codes. The last code is null.
     pub fn radix(&self) -> u64 {
         self.labels.len() as u64 + 1
     }
@@ -194,14 +194,14 @@ impl KeyColumn {
     }
 }
 
-/// Sorted HS codes cut to so many digits: for each its number among the prefixes, and those. Codes
-/// of fewer digits stay as they are: a heading is not a subheading.
+/// Cuts sorted HS codes to `digits` digits. Returns for each code the number of its prefix, and the prefixes. Shorter
+/// codes are kept, because a heading is not a subheading.
 pub fn prefix_labels(texts: &StringViewArray, digits: usize) -> (Vec<u32>, ArrayRef) {
     let mut distinct: Vec<&str> = Vec::new();
     let mut map = Vec::with_capacity(texts.len() + 1);
     for text in texts.iter().flatten() {
         let prefix = text.get(..digits).unwrap_or(text);
-        // Cutting sorted texts keeps them sorted.
+        // Prefixes of sorted texts are sorted.
         if distinct.last() != Some(&prefix) {
             distinct.push(prefix);
         }
@@ -210,7 +210,7 @@ pub fn prefix_labels(texts: &StringViewArray, digits: usize) -> (Vec<u32>, Array
     (map, text_labels(distinct))
 }
 
-/// Ascending days: for each the number of its period, and the periods' first days.
+/// For days in ascending order, the number of each day's period, and the first days of the periods.
 pub fn period_labels(days: &[i32], every: Every) -> (Vec<u32>, ArrayRef) {
     let mut starts: Vec<i32> = Vec::new();
     let mut map = Vec::with_capacity(days.len() + 1);

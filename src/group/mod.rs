@@ -1,5 +1,4 @@
-//! Group keys and the index that aggregation and scoring share: which rows belong together, in
-//! key order.
+//! Group keys, and the group index, which aggregation and scoring share.
 
 mod cache;
 mod group_keys;

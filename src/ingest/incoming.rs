@@ -28,13 +28,13 @@ pub struct Stream {
     batches: Vec<ArrayData>,
 }
 
-/// What the arrays of a stream are: batches of a table, or pieces of its one column.
+/// The type of the arrays of a stream: batches of a table, or pieces of one column.
 struct Shape {
     schema: SchemaRef,
     column: bool,
 }
 
-/// What a stream held, not checked yet.
+/// The batches of a stream, not checked yet.
 pub struct Incoming {
     schema: SchemaRef,
     batches: Vec<ArrayData>,
@@ -50,7 +50,7 @@ fn guarded<T>(what: &str, read: impl FnOnce() -> Result<T>) -> Result<T> {
 }
 
 impl Shape {
-    /// Of a table, or of a column that is called `column` from here on.
+    /// The shape of a table, or of one column if its new name `column` is given.
     fn of(schema: &FFI_ArrowSchema, column: Option<&str>) -> Result<Shape> {
         check_type(schema, 0)?;
         let read = || match column {
@@ -72,11 +72,11 @@ impl Shape {
         };
         let data = guarded("a batch cannot be read", || {
             check_shape(&mut array, &kind, name)?;
-            // SAFETY: the shape is that of the type; what the buffers hold is checked before it is used.
+            // SAFETY: the shape is that of the type. The content of the buffers is checked before it is used.
             unsafe { from_ffi_and_data_type(array, kind) }.map_err(wrong)
         })?;
         if self.column {
-            // SAFETY: as long as its one column, which is checked before it is used.
+            // SAFETY: the length is that of the column, which is checked before it is used.
             return Ok(unsafe { ArrayData::builder(table).len(data.len()).add_child_data(data).build_unchecked() });
         }
         if data.null_count() > 0 {
@@ -87,14 +87,14 @@ impl Shape {
 }
 
 impl Stream {
-    /// A stream of tables, or of pieces of a column that is called `column` from here on.
+    /// Opens a stream of batches, or of pieces of one column if its new name `column` is given.
     pub fn open(mut stream: FFI_ArrowArrayStream, column: Option<&str>) -> Result<Stream> {
         if stream.release.is_none() {
             return Err(wrong("the stream was read before; make it again"));
         }
         let get = stream.get_schema.ok_or_else(|| wrong("the stream has no schema"))?;
         let mut schema = FFI_ArrowSchema::empty();
-        // SAFETY: a stream that is not released holds functions that take it.
+        // SAFETY: the functions of a stream that is not released take this stream.
         let code = unsafe { get(&mut stream, &mut schema) };
         if code != 0 {
             return Err(failed(&mut stream, code));
@@ -106,7 +106,7 @@ impl Stream {
     pub fn advance(&mut self) -> Result<bool> {
         let get = self.stream.get_next.ok_or_else(|| wrong("the stream has no batches"))?;
         let mut array = FFI_ArrowArray::empty();
-        // SAFETY: as above.
+        // SAFETY: the functions of a stream that is not released take this stream.
         let code = unsafe { get(&mut self.stream, &mut array) };
         if code != 0 {
             return Err(failed(&mut self.stream, code));
@@ -123,7 +123,7 @@ impl Stream {
     }
 }
 
-/// The producer's message about its own error; some give none.
+/// The message of the producer about its error. Some producers give none.
 fn failed(stream: &mut FFI_ArrowArrayStream, code: i32) -> Error {
     // SAFETY: the text belongs to the stream and is valid until its next call.
     let text = stream.get_last_error.and_then(|get| unsafe {
@@ -291,7 +291,7 @@ unsafe fn view_buffers(array: &FFI_ArrowArray) -> Result<(), String> {
 }
 
 impl Incoming {
-    /// A column that is one array.
+    /// A column of one array.
     pub fn column(schema: &FFI_ArrowSchema, array: FFI_ArrowArray, name: &str) -> Result<Incoming> {
         if schema.release.is_none() || array.is_released() {
             return Err(wrong("the array was read before; make it again"));
@@ -300,7 +300,7 @@ impl Incoming {
         Ok(Incoming { batches: vec![shape.batch(array)?], schema: shape.schema })
     }
 
-    /// The batches, once every column of every one of them is known to be sound.
+    /// Checks every column of every batch, and returns the batches.
     pub fn checked(self, progress: &Progress) -> Result<(SchemaRef, Vec<RecordBatch>)> {
         let schema = self.schema;
         // A batch without rows is skipped. Its offsets may begin anywhere.

@@ -26,7 +26,7 @@ use crate::ingest::{column_decisions, columnar};
 use crate::progress::Progress;
 use crate::store::{Loader, Store};
 
-/// The largest number of files whose first rows are read, and the number of rows of each.
+/// The largest number of files whose first rows are read, and the number of these rows in each.
 const SHOWN_FILES: usize = 8;
 const SHOWN_ROWS: usize = 500;
 
@@ -86,7 +86,7 @@ impl Read {
         columns.into_iter().map(joined).collect()
     }
 
-    /// Some rows of a column over all files, in ascending order.
+    /// Some rows of a column over all files. The rows must be in ascending order.
     fn load_rows(&self, column: usize, rows: &[u32], progress: &Progress) -> Result<Vec<ArrayRef>> {
         let United { field, places } = &self.columns[column];
         let kind = field.data_type();
@@ -111,8 +111,8 @@ impl Read {
         Ok(chunks)
     }
 
-    /// The first rows of some files, for layouts that look at values. Which files does not depend on
-    /// the order they are given in; every column is shown by one at least.
+    /// The first rows of some files, for layouts that use values. The choice of files does not depend on their order.
+    /// Every column is in at least one of them.
     fn shown(&self) -> Result<Vec<Vec<Option<String>>>> {
         let order = by_path(&self.files);
         let mut chosen: Vec<usize> = order.iter().copied().take(SHOWN_FILES).collect();
@@ -147,7 +147,7 @@ fn converted(file: &ParquetFile, chunks: Vec<ArrayRef>, kind: &DataType) -> Resu
     each.collect()
 }
 
-/// What the metadata and the first rows of the files show.
+/// The facts from the metadata and the first rows of the files.
 struct Look {
     read: Read,
     notes: Vec<String>,

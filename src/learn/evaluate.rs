@@ -1,4 +1,4 @@
-//! The evaluation of scores against records that are known to be wrong.
+//! Evaluates scores with records that are known to be wrong.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,9 +12,9 @@ use crate::progress::Progress;
 use crate::stats::{exact_sum, normal_quantile};
 use crate::table::table;
 
-/// The shares of shipments that a reviewer may look at.
+/// The shares of shipments that are reviewed.
 const SHARES: [f64; 4] = [0.01, 0.02, 0.05, 0.10];
-/// The false discovery rates that are checked.
+/// The false discovery rates that are evaluated.
 const RATES: [f64; 3] = [0.01, 0.05, 0.10];
 
 pub struct Scored<'a> {
@@ -22,17 +22,17 @@ pub struct Scored<'a> {
     pub score: &'a [f64],
     pub p_value: Option<&'a [f64]>,
     pub truth: &'a [bool],
-    /// The worth of finding each shipment.
+    /// The revenue from finding each shipment.
     pub value: Option<&'a [f64]>,
 }
 
-/// Which scores are of what is wrong: `marks` are truth values, one a score, or the rows that are wrong, which they
-/// must be if `named`. `rows` are those of the scores, counted from 0 without it.
+/// Whether each score belongs to a wrong record. `marks` are truth values, one for each score, or the rows of the wrong
+/// records; with `named` they must be rows. `rows` are the rows of the scores; without it they are counted from 0.
 pub fn truths(marks: &[f64], rows: Option<&[f64]>, scores: usize, named: bool) -> Result<Vec<bool>> {
     if !named && marks.len() == scores && marks.iter().all(|&m| m == 0.0 || m == 1.0) {
         return Ok(marks.iter().map(|&m| m == 1.0).collect());
     }
-    // A row is named once: numbers that repeat are classes, or truth values of other scores.
+    // Rows are distinct. Repeated numbers are classes, or truth values of other scores.
     let distinct: HashSet<u64> = marks.iter().map(|m| (m + 0.0).to_bits()).collect();
     if !named && distinct.len() < marks.len() {
         return Err(Error::Argument(format!(
@@ -47,7 +47,7 @@ pub fn truths(marks: &[f64], rows: Option<&[f64]>, scores: usize, named: bool) -
             "truth holds {what}; give one truth value a score, or the numbers of the rows that are wrong"
         )));
     }
-    // Whole numbers are compared by their bits, for which zero has one sign.
+    // Whole numbers are compared by their bits. Adding 0 makes -0 to 0.
     let bits = |row: &f64| (row + 0.0).to_bits();
     let wrong: HashSet<u64> = marks.iter().map(bits).collect();
     let counted: Vec<f64> = (0..scores).map(|row| row as f64).collect();
@@ -62,9 +62,9 @@ pub fn truths(marks: &[f64], rows: Option<&[f64]>, scores: usize, named: bool) -
     }
 }
 
-/// `measure, at, value, low, high, n`: base rate, average precision, then precision, recall and
-/// revenue among the first shares, then the realised false discovery rate and the recall of what is
-/// found at each rate. Of equal scores each comes first equally often.
+/// A table with `measure, at, value, low, high, n`: the base rate; the average precision; precision, recall and revenue
+/// among the first shares; the realised false discovery rate and the recall at each rate. All orders of equal scores
+/// have the same weight.
 pub fn evaluate(ask: &Scored, progress: &Progress) -> Result<RecordBatch> {
     let n = ask.score.len();
     if n == 0 || ask.truth.len() != n {
@@ -92,7 +92,7 @@ pub fn evaluate(ask: &Scored, progress: &Progress) -> Result<RecordBatch> {
     let mut lines: Vec<Line> = Vec::new();
     let (low, high) = wilson(positives as f64, n as f64);
     lines.push(Line { measure: "base_rate", at: None, value: positives as f64 / n as f64, low, high, n });
-    // Average precision, and the hits in each run of equal scores.
+    // Average precision, with the hits in each run of equal scores.
     let runs: Vec<&[u32]> = order.chunk_by(|&a, &b| key(a) == key(b)).collect();
     let (mut seen, mut hits, mut average) = (0.0, 0.0, 0.0);
     for run in &runs {
@@ -112,7 +112,7 @@ pub fn evaluate(ask: &Scored, progress: &Progress) -> Result<RecordBatch> {
             if left <= 0.0 {
                 break;
             }
-            // Only a part of the last run counts.
+            // The last run counts in part.
             let part = (left / run.len() as f64).min(1.0);
             hits += part * run.iter().filter(|&&i| wrong(i)).count() as f64;
             revenue.extend(run.iter().filter(|&&i| wrong(i)).map(|&i| part * worth(i)));
@@ -178,7 +178,7 @@ fn wilson(hits: f64, n: f64) -> (f64, f64) {
     (((middle - reach) / whole).max(0.0), ((middle + reach) / whole).min(1.0))
 }
 
-/// The number of wrong records among the first by score. Equal scores share their ranks evenly.
+/// The expected number of wrong records among the first by score, averaged over all orders of equal scores.
 pub fn hits_among_first(score: &[f64], truth: &[bool], first: usize) -> f64 {
     let mut order: Vec<u32> = (0..score.len() as u32).collect();
     order.sort_unstable_by(|&a, &b| score[b as usize].total_cmp(&score[a as usize]).then(a.cmp(&b)));
@@ -191,7 +191,7 @@ pub fn hits_among_first(score: &[f64], truth: &[bool], first: usize) -> f64 {
     hits
 }
 
-/// The probability that a wrong record scores above a right one. Equal scores count a half.
+/// The probability that a wrong record scores above a correct one. Equal scores count one half.
 pub fn area_under_curve(score: &[f64], truth: &[bool]) -> f64 {
     let mut order: Vec<u32> = (0..score.len() as u32).collect();
     order.sort_unstable_by(|&a, &b| score[a as usize].total_cmp(&score[b as usize]).then(a.cmp(&b)));

@@ -1,4 +1,4 @@
-//! Core errors as the Python classes of `redlane.errors`.
+//! Converts errors of the core to the Python classes of `redlane.errors`.
 
 use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError};
 use pyo3::prelude::*;
@@ -7,10 +7,10 @@ use pyo3::types::PyType;
 
 use crate::error::{Class, Error};
 
-/// The classes by their numbers. Python defines them, since some have several bases.
+/// The classes, by their numbers. Python defines them, because some have several bases.
 static CLASSES: PyOnceLock<Vec<Py<PyType>>> = PyOnceLock::new();
 
-/// Looks all classes up when the module is imported: one that is not there is found then, not when it is raised.
+/// Looks up all classes when the module is imported, so that a missing class is an error then.
 pub fn resolve(py: Python<'_>) -> PyResult<()> {
     CLASSES
         .get_or_try_init(py, || {
@@ -33,7 +33,7 @@ pub fn raise(py: Python<'_>, error: Error) -> PyErr {
     }
 }
 
-/// An error with the exception that led to it. What is no `Exception`, such as Ctrl-C, stays what it is.
+/// An error with its cause. A cause that is not an `Exception`, such as Ctrl-C, is returned unchanged.
 pub fn caused(py: Python<'_>, error: Error, cause: PyErr) -> PyErr {
     if !cause.is_instance_of::<pyo3::exceptions::PyException>(py) {
         return cause;

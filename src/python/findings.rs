@@ -1,4 +1,4 @@
-//! What a screen found.
+//! The findings of a screen.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::screen;
 use crate::store;
 use crate::table::table;
 
-/// The findings' table, and the shipments behind each finding.
+/// The table of findings, and the shipments behind each finding.
 #[pyclass(module = "redlane._core", frozen)]
 pub struct Findings {
     ships: store::Shipments,
@@ -42,7 +42,7 @@ impl Findings {
         Table::of(self.found.table.clone())
     }
 
-    /// The source row of the first of them.
+    /// The source row of the first shipment behind a finding.
     fn first_row(&self, py: Python<'_>, i: usize) -> PyResult<Option<u32>> {
         Ok(self.of(py, i)?.first().copied())
     }
@@ -59,8 +59,7 @@ impl Findings {
         run(py, progress.as_ref(), |progress| Ok(Table::of(screen::by_shipment(&found.table, &found.rows, progress)?)))
     }
 
-    /// The rows of each finding as a column of lists, for pickling. They are counted as a copy of the shipments
-    /// counts them.
+    /// The rows of each finding as a column of lists, for pickling. They are numbered as in a copy of the shipments.
     fn row_lists(&self, py: Python<'_>) -> PyResult<Table> {
         let (ships, found) = (&self.ships, &self.found);
         run(py, None, |_| {
@@ -71,7 +70,7 @@ impl Findings {
         })
     }
 
-    /// Rebuilds what `table` and `row_lists` took apart.
+    /// Rebuilds the findings from `table` and `row_lists`.
     #[staticmethod]
     fn rebuild(py: Python<'_>, ships: &Shipments, table: Arrow, row_lists: Arrow) -> PyResult<Findings> {
         let found = run(py, None, |progress| {
@@ -93,7 +92,7 @@ fn listed(lists: &LargeListArray) -> Option<Vec<Vec<u32>>> {
     lists.iter().map(rows).collect()
 }
 
-/// Several detectors, one ranked list.
+/// Combines the scores of several detectors into one ranked list.
 #[pyfunction]
 #[pyo3(name = "screen", signature = (ships, scores, fdr, progress=None))]
 pub fn screen_all(

@@ -1,4 +1,4 @@
-//! Arrow objects of other libraries as arguments.
+//! Arguments that are Arrow objects of other libraries.
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::buffer::ScalarBuffer;
@@ -18,12 +18,12 @@ use crate::store;
 pub struct Arrow(Incoming);
 
 impl Arrow {
-    /// The batches, after they are checked.
+    /// Checks and returns the batches.
     pub fn batches(self, progress: &Progress) -> Result<(SchemaRef, Vec<RecordBatch>)> {
         self.0.checked(progress)
     }
 
-    /// All batches as one batch.
+    /// Checks the batches and returns them as one batch.
     pub fn batch(self, progress: &Progress) -> Result<RecordBatch> {
         let (schema, batches) = self.batches(progress)?;
         whole(&schema, &batches)
@@ -50,7 +50,7 @@ pub struct Numbers {
 }
 
 impl Numbers {
-    /// An object with `__arrow_c_array__` or `__arrow_c_stream__`; errors call it `name`.
+    /// Reads an object with `__arrow_c_array__` or `__arrow_c_stream__`. `name` is its name in errors.
     pub fn of(object: &Bound<'_, PyAny>, name: &'static str) -> PyResult<Numbers> {
         let column = match object.hasattr("__arrow_c_array__")? {
             true => array(object, name)?,
@@ -63,7 +63,7 @@ impl Numbers {
         object.map(|object| Numbers::of(object, name)).transpose()
     }
 
-    /// As doubles, NaN for null.
+    /// The numbers as doubles, with NaN for null.
     pub fn doubles(self, progress: &Progress) -> Result<ScalarBuffer<f64>> {
         let name = self.name;
         let (schema, batches) = self.column.checked(progress)?;
@@ -78,18 +78,18 @@ impl Numbers {
     }
 }
 
-/// Reads a stream to its end; `column` is set where it is that of a column, and names it.
+/// Reads a stream to its end. If it is the stream of one column, `column` is the name of the column.
 fn stream(object: &Bound<'_, PyAny>, column: Option<&str>) -> PyResult<Incoming> {
     let py = object.py();
     let capsule = object.call_method0("__arrow_c_stream__").map_err(|e| failed(object, e))?;
     let taken = capsule.cast_into::<PyCapsule>().map_err(PyErr::from);
     let taken = taken.and_then(|capsule| {
         let stream = capsule.pointer_checked(Some(c"arrow_array_stream"))?.cast::<FFI_ArrowArrayStream>();
-        // SAFETY: a capsule of that name holds a stream, which is moved out of it.
+        // SAFETY: a capsule with this name holds a stream, which is moved out of it.
         Ok(unsafe { FFI_ArrowArrayStream::from_raw(stream.as_ptr()) })
     });
     let stream = taken.map_err(|e| failed(object, e))?;
-    // A producer that needs the GIL takes it.
+    // A producer that needs the GIL acquires it.
     let mut stream = py.detach(|| Stream::open(stream, column)).map_err(|e| raise(py, e))?;
     while py.detach(|| stream.advance()).map_err(|e| raise(py, e))? {
         py.check_signals()?;
@@ -102,14 +102,14 @@ fn array(object: &Bound<'_, PyAny>, name: &str) -> PyResult<Incoming> {
         let (schema, array) = pair.extract::<(Bound<'_, PyCapsule>, Bound<'_, PyCapsule>)>()?;
         let pointer = array.pointer_checked(Some(c"arrow_array"))?.cast::<FFI_ArrowArray>();
         let kind = schema.pointer_checked(Some(c"arrow_schema"))?.cast::<FFI_ArrowSchema>();
-        // SAFETY: capsules of these names hold these structures; both are moved out of them.
+        // SAFETY: capsules with these names hold these structures, which are moved out of them.
         Ok(unsafe { (FFI_ArrowSchema::from_raw(kind.as_ptr()), FFI_ArrowArray::from_raw(pointer.as_ptr())) })
     });
     let (schema, array) = given.map_err(|e| failed(object, e))?;
     Incoming::column(&schema, array, name).map_err(|e| raise(object.py(), e))
 }
 
-/// An exception of the producer's, kept as the cause.
+/// An error whose cause is the exception of the producer.
 fn failed(object: &Bound<'_, PyAny>, error: PyErr) -> PyErr {
     let kind = object.get_type().name().map_or_else(|_| "source".into(), |name| name.to_string());
     caused(object.py(), Error::Source(format!("the {kind} failed to hand over its data: {error}")), error)

@@ -18,7 +18,7 @@ use crate::threads;
 /// The interval at which a waiting call checks for Ctrl-C and reports progress.
 const PULSE: Duration = Duration::from_millis(50);
 
-/// `report` is called with (stage, done, total) about every twentieth of a second.
+/// Runs `work`. `report` is called with (stage, done, total) about 20 times a second, and once at the end.
 pub fn run<T: Send>(
     py: Python<'_>,
     report: Option<&Py<PyAny>>,
@@ -31,7 +31,7 @@ pub fn run<T: Send>(
         let (send, receive) = channel();
         scope.spawn(move || {
             let outcome = catch_unwind(AssertUnwindSafe(|| pool.install(|| work(progress))));
-            // The receiver waits until this arrives.
+            // The receiver exists until it gets this message.
             let _ = send.send(outcome);
         });
         let receive = std::sync::Mutex::new(receive);
@@ -44,10 +44,10 @@ pub fn run<T: Send>(
                     if let Some(error) = interrupted {
                         return Err(error);
                     }
-                    // A bare panic would not be caught by `except Exception`.
+                    // `except Exception` does not catch a panic.
                     let outcome = outcome.unwrap_or_else(|panic| Err(Error::Internal(panic_text(&*panic))));
                     let made = outcome.map_err(|e| raise(py, e))?;
-                    // Whoever wants to know is told at least once, however short the computation was.
+                    // At least one report, also for a short computation.
                     if let Some(report) = report {
                         report.call1(py, progress.status())?;
                     }
@@ -74,25 +74,25 @@ pub fn run<T: Send>(
     })
 }
 
-/// The same for a call from outside Python, on any thread, with or without the GIL: a reader of a stream that requests
-/// the next batch. Python raises a Ctrl-C after the reader returns.
+/// The same for a call from foreign code, such as a reader of a stream that requests the next batch. The call may be on
+/// any thread, with or without the GIL. Python raises a Ctrl-C after the reader returns.
 pub fn run_for_reader<T: Send>(work: impl FnOnce(&Progress) -> Result<T> + Send) -> std::result::Result<T, ArrowError> {
     let mut work = Some(work);
     let mut missed = || Error::Argument("the batch was read already".into());
-    // SAFETY: both may be called without the GIL.
+    // SAFETY: both functions may be called without the GIL.
     let known = unsafe { ffi::Py_IsInitialized() != 0 && !ffi::PyGILState_GetThisThreadState().is_null() };
-    // Only a thread registered with Python can hold the GIL, and only such a thread may wait for it.
+    // Only a thread that is registered with Python can hold the GIL or may wait for it.
     let done = known.then(|| Python::try_attach(|py| attached(py, work.take().ok_or_else(&mut missed)))).flatten();
     done.unwrap_or_else(|| {
         let work = work.take().ok_or_else(missed);
-        // A panic must not reach the foreign code that called.
+        // A panic must not reach the foreign caller.
         let done = catch_unwind(AssertUnwindSafe(|| threads::pool()?.install(|| work?(&Progress::default()))));
         let outcome = done.unwrap_or_else(|panic| Err(Error::Internal(panic_text(&*panic))));
         outcome.map_err(|e| ArrowError::ComputeError(plain(&e.to_string())))
     })
 }
 
-/// A message for C, whose strings end at a zero byte.
+/// A message with its zero bytes escaped, because a zero byte ends a C string.
 fn plain(message: &str) -> String {
     message.replace('\0', "\\0")
 }
@@ -103,15 +103,14 @@ fn attached<T: Send>(
 ) -> std::result::Result<T, ArrowError> {
     run(py, None, |progress| work?(progress)).map_err(|error| {
         if error.is_instance_of::<PyKeyboardInterrupt>(py) {
-            // SAFETY: it only sets the signal; Python raises it after the reader returns.
+            // SAFETY: it only sets the signal. Python raises it after the reader returns.
             unsafe { ffi::PyErr_SetInterrupt() };
         }
         ArrowError::ComputeError(plain(&error.value(py).to_string()))
     })
 }
 
-/// Sets the number of threads for later computations; 0 is one for each core. Results do not
-/// depend on it.
+/// Sets the number of threads for later computations; 0 means one thread for each core. Results do not depend on it.
 #[pyfunction]
 pub fn set_threads(py: Python<'_>, threads: WholeNumber) -> PyResult<()> {
     threads.count("threads").and_then(threads::set).map_err(|e| raise(py, e))

@@ -1,4 +1,4 @@
-//! Result tables: batches in memory, or scores whose texts are computed when they are read.
+//! Result tables: batches in memory, or scores with texts that are computed when they are read.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -71,7 +71,7 @@ impl Content {
         Ok(true)
     }
 
-    /// The same rows with every text written, in as many pieces as a stream has.
+    /// The same rows with all texts computed, in the batches of the stream.
     fn written(&self, progress: &Progress) -> Result<SharedTable> {
         let step = self.table.portion().max(1);
         if step >= self.len() {
@@ -82,13 +82,13 @@ impl Content {
         Ok(Arc::new(TablePieces::new(self.schema(), pieces?, step)))
     }
 
-    /// A stream for the Arrow PyCapsule interface, a batch at a time.
+    /// A stream of batches for the Arrow PyCapsule interface.
     pub fn stream<'py>(
         self,
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyCapsule>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
-        // A table that is sent in one piece is computed first, before a reader waits for it while holding the GIL.
+        // A table of one batch is computed now, because a reader may hold the GIL while it waits.
         let whole = self.table.portion() >= self.len();
         let ready =
             if whole { Content::of(Arc::new(run(py, None, |progress| self.batch(None, progress))?)) } else { self };
@@ -105,7 +105,7 @@ impl Content {
     }
 }
 
-/// The table under `redlane.Table`.
+/// The table inside `redlane.Table`.
 #[pyclass(module = "redlane._core", frozen)]
 pub struct Table {
     pub content: Content,
@@ -138,7 +138,7 @@ impl Table {
         made.map_err(|e| caused(py, Error::HandOver(format!("arro3 does not know this schema: {e}")), e))
     }
 
-    /// The place of a column by its name.
+    /// The position of a column, by its name.
     fn place(&self, py: Python<'_>, name: &str) -> PyResult<usize> {
         let schema = self.content.schema();
         if let Some((at, _)) = schema.column_with_name(name) {
@@ -153,13 +153,13 @@ impl Table {
         Err(raise(py, Error::MissingColumn(text)))
     }
 
-    /// The column at a place that is there.
+    /// The column at a valid position.
     fn column<'py>(&self, py: Python<'py>, at: usize) -> PyResult<Bound<'py, PyAny>> {
         let field = self.content.schema().field(at).clone();
         let content = self.content.clone();
         let batch = run(py, None, move |progress| content.batch(Some(at), progress))?;
         let (name, kind) = (field.name().clone(), field.data_type().clone());
-        // arro3 cannot show runs: their values are written out.
+        // arro3 does not support run-end encoding, so the values are expanded.
         let (field, column) = match &kind {
             DataType::RunEndEncoded(_, values) => {
                 let plain = run(py, None, |_| Ok(cast(batch.column(0), values.data_type())?))?;
@@ -174,19 +174,19 @@ impl Table {
         })
     }
 
-    /// The columns at these places, in this order.
+    /// The columns at these positions, in this order.
     fn select(&self, py: Python<'_>, columns: Vec<usize>) -> PyResult<Table> {
         let made = SomeColumns::new(self.content.table.clone(), columns).map_err(|e| raise(py, e))?;
         Ok(Table { content: Content { table: Arc::new(made), rows: self.content.rows.clone() } })
     }
 
-    /// How many rows a batch has.
+    /// The number of rows of a batch.
     #[getter]
     fn portion(&self) -> usize {
         self.content.table.portion().max(1)
     }
 
-    /// Some rows as an arro3 RecordBatch.
+    /// A range of rows as an arro3 RecordBatch.
     fn batch<'py>(&self, py: Python<'py>, offset: usize, length: usize) -> PyResult<Bound<'py, PyAny>> {
         let content = self.content.slice(offset, length);
         let batch = run(py, None, move |progress| content.batch(None, progress))?;
@@ -200,7 +200,7 @@ impl Table {
         run(py, None, |progress| own.equals(other, progress))
     }
 
-    /// The same table with everything computed, so that a reader need not wait.
+    /// The same table with all columns computed, so that a reader does not wait.
     fn written(&self, py: Python<'_>) -> PyResult<Table> {
         Ok(Table::shared(run(py, None, |progress| self.content.written(progress))?))
     }
@@ -277,7 +277,7 @@ fn create(path: &Path) -> Result<BufWriter<File>> {
     Ok(BufWriter::with_capacity(1 << 20, file))
 }
 
-/// A text buffer that returns an error when memory runs out, instead of ending the process.
+/// A text buffer. It returns an error if there is too little memory, instead of ending the process.
 struct Text(Vec<u8>);
 
 impl Write for Text {
@@ -294,7 +294,7 @@ impl Write for Text {
     }
 }
 
-/// Any Arrow object as a table.
+/// A table from any Arrow object.
 #[pyfunction]
 pub fn table(py: Python<'_>, data: Arrow) -> PyResult<Table> {
     run(py, None, move |progress| Ok(Table::of(data.batch(progress)?)))

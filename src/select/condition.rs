@@ -1,4 +1,4 @@
-//! A condition in the terms of one type of column: which of its values pass.
+//! A condition on a column of a given type: which of its values pass.
 
 use arrow::array::{Array, ArrowPrimitiveType, AsArray, PrimitiveArray};
 use arrow::datatypes::*;
@@ -17,15 +17,15 @@ pub struct Condition {
 }
 
 enum Test {
-    /// Whole numbers, decimals without their point, and whatever counts from a beginning.
+    /// Whole numbers, decimals as unscaled integers, dates and times.
     Whole(Spans<i128>),
     Wide(Spans<i256>),
-    /// Doubles, as integers that sort like them; NaN is null.
+    /// Doubles, as integers with the same order. NaN is null.
     Float(Spans<i64>),
 }
 
 impl Condition {
-    /// `name` is what errors call the column.
+    /// `name` is the name of the column in errors.
     pub fn new(name: &str, kind: &DataType, wanted: &Wanted) -> Result<Condition> {
         use DataType::*;
         let spans_of = |scale: i64| -> Result<Spans<i128>> {
@@ -50,7 +50,7 @@ impl Condition {
         Ok(Condition { test, nulls: wanted.asks_for_nulls() })
     }
 
-    /// The rows whose cells pass; the cell of `row` is at `row - start`.
+    /// The rows whose cells pass. The cell of `row` is at `row - start`.
     pub fn choose(&self, cells: &dyn Array, start: usize, rows: impl Iterator<Item = u32>) -> Vec<u32> {
         match &self.test {
             Test::Float(spans) => match cells.data_type() {
@@ -132,8 +132,8 @@ fn float_in(spans: &Spans<i64>, value: f64) -> Option<bool> {
     (!value.is_nan()).then(|| spans.contains(encode(value + 0.0)))
 }
 
-/// The stretches that a condition asks for. `range` gives the first and the last value that a literal
-/// stands for; the two are the wrong way round where no value can be equal to it.
+/// The ranges of values that a condition selects. `range` returns the first and the last value that are equal to a
+/// literal. If no value can be equal to it, the first is larger than the last.
 pub fn spans<T: Ord + Copy + Bounded>(
     name: &str,
     wanted: &Wanted,
@@ -148,7 +148,7 @@ pub fn spans<T: Ord + Copy + Bounded>(
             Choice::Between(low, high) => {
                 let first = if *low == Literal::Null { (least, least) } else { range(low)? };
                 let last = if *high == Literal::Null { (T::MOST, T::MOST) } else { range(high)? };
-                // An end that no value is equal to lies between two values; both count as it here.
+                // An end may lie between two values and be equal to none. In this check both values count as the end.
                 if first.0.min(first.1) > last.0.max(last.1) || surely_above(low, high) {
                     return Err(reversed(name, low, high));
                 }
@@ -159,7 +159,7 @@ pub fn spans<T: Ord + Copy + Bounded>(
     Ok(Spans::new(found))
 }
 
-/// Whether the first of two ends is above the second, whatever the column's unit leaves of them.
+/// Whether the first end is above the second, before they are rounded to the unit of the column.
 fn surely_above(low: &Literal, high: &Literal) -> bool {
     match (low, high) {
         (Literal::Number(a), Literal::Number(b)) => a.float > b.float,
@@ -179,7 +179,7 @@ pub fn reversed(name: &str, low: &Literal, high: &Literal) -> Error {
     ))
 }
 
-/// The greatest value of a type, for ends that are open.
+/// The largest value of a type, for open ends.
 pub trait Bounded {
     const MOST: Self;
 }
@@ -196,7 +196,7 @@ impl Bounded for i256 {
     const MOST: i256 = i256::MAX;
 }
 
-/// A condition on numbers: texts are read as people write numbers.
+/// A condition on numbers. Texts are read with [`read_number`].
 fn numbers(name: &str, wanted: &Wanted) -> Result<Wanted> {
     wanted.map(|literal| Ok(Literal::Number(number(name, literal)?)))
 }
@@ -221,7 +221,7 @@ fn number(name: &str, literal: &Literal) -> Result<DecimalLiteral> {
     })
 }
 
-/// The nearest value of a column of floats, twice; nothing is equal to NaN.
+/// The nearest float of the column, as first and last value. No value is equal to NaN.
 fn float(number: &DecimalLiteral, kind: &DataType) -> (i64, i64) {
     if number.float.is_nan() {
         return (i64::MAX, i64::MIN);
@@ -231,7 +231,7 @@ fn float(number: &DecimalLiteral, kind: &DataType) -> (i64, i64) {
         DataType::Float16 => f64::from(<Float16Type as ArrowPrimitiveType>::Native::from_f64(number.float)),
         _ => number.float,
     };
-    // A number beyond all floats of the column is not their infinity.
+    // A number beyond the largest finite float of the column is not equal to infinity.
     let near = if near.is_finite() { near } else { number.float };
     let key = encode(near + 0.0);
     (key, key)

@@ -1,4 +1,4 @@
-//! Selects rows by the values of their keys.
+//! Selects rows by conditions.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ pub fn filter(ships: &Shipments, conditions: &[(String, Wanted)], progress: &Pro
         chosen = match Key::named(store, name)? {
             Key::Role(Role::Date) => by_day(&chosen, name, wanted, progress)?,
             Key::Role(role) if role.kind() == RoleKind::Number => by_number(&chosen, name, role, wanted, progress)?,
-            // Ids that are numbers are texts as keys, but a range of numbers is compared as numbers.
+            // Numeric ids are texts as keys, but a range of numbers is compared as numbers.
             Key::Role(role) if role.kind() == RoleKind::Text && between_numbers(role, wanted) => match store.role(role)
             {
                 Some(assigned) if own(assigned.column) => by_value(&chosen, name, assigned.column, wanted, progress)?,
@@ -54,7 +54,7 @@ fn keep(ships: &Shipments, test: impl Fn(usize) -> bool + Sync) -> Shipments {
     ships.subset(rows.collect())
 }
 
-/// The rows of `ships` whose cells in these chunks of a whole column pass.
+/// The rows of `ships` whose cells pass. `chunks` hold the whole column.
 fn passing(ships: &Shipments, chunks: &[ArrayRef], condition: &Condition, progress: &Progress) -> Result<Vec<u32>> {
     let mut pieces = Vec::new();
     let mut start = 0;
@@ -81,14 +81,14 @@ fn passing(ships: &Shipments, chunks: &[ArrayRef], condition: &Condition, progre
     Ok(chosen?.concat())
 }
 
-/// A column of the source that is compared in its own type, so that no value is rounded.
+/// Compares a column of the source in its own type, so that no value is rounded.
 fn by_value(ships: &Shipments, name: &str, column: usize, wanted: &Wanted, progress: &Progress) -> Result<Shipments> {
     let column = &ships.store.columns[column];
     let condition = Condition::new(name, column.kind(), wanted)?;
     Ok(ships.subset(passing(ships, column.chunks(progress)?, &condition, progress)?))
 }
 
-/// A role of numbers: the source's own where they are in the role's unit, else doubles.
+/// Compares a role of numbers: the numbers of the source if they are in the unit of the role, otherwise doubles.
 fn by_number(ships: &Shipments, name: &str, role: Role, wanted: &Wanted, progress: &Progress) -> Result<Shipments> {
     let (column, assigned) = ships.store.require(role)?;
     if assigned.factor == 1.0 && counted(column.kind()) {
@@ -121,7 +121,7 @@ fn between_numbers(role: Role, wanted: &Wanted) -> bool {
     role != Role::Hs && wanted.has_ranges() && wanted.literals().all(one)
 }
 
-/// The date role holds days; instants are compared with those of its column, where that has instants.
+/// Compares the role of dates, which holds days. Instants are compared with the column if it has instants.
 fn by_day(ships: &Shipments, name: &str, wanted: &Wanted, progress: &Progress) -> Result<Shipments> {
     let days = ships.store.days(progress)?;
     let nulls = wanted.asks_for_nulls();
@@ -129,7 +129,7 @@ fn by_day(ships: &Shipments, name: &str, wanted: &Wanted, progress: &Progress) -
     if matches!(column.kind(), DataType::Timestamp(..)) && instants(wanted) {
         let condition = Condition::new(name, column.kind(), wanted)?;
         let mut rows = passing(ships, column.chunks(progress)?, &condition, progress)?;
-        // A cell outside the calendar is null in the role.
+        // An instant outside the calendar is null in the role.
         rows.retain(|&row| nulls || days[row as usize] != NULL_DAY);
         if nulls {
             return Ok(keep(ships, |r| days[r] == NULL_DAY || rows.binary_search(&(r as u32)).is_ok()));
@@ -148,7 +148,7 @@ fn instants(wanted: &Wanted) -> bool {
     })
 }
 
-/// Anything else by the distinct values it holds.
+/// Compares any other key, by its distinct values.
 fn by_label(ships: &Shipments, name: &str, key: Key, wanted: &Wanted, progress: &Progress) -> Result<Shipments> {
     let column: KeyColumn = key.load(&ships.store, progress)?;
     let count = column.labels.len();
@@ -173,16 +173,16 @@ fn by_label(ships: &Shipments, name: &str, key: Key, wanted: &Wanted, progress: 
     Ok(keep(ships, |r| allowed[column.code(r) as usize]))
 }
 
-/// When a text matches.
+/// How texts are compared.
 #[derive(Clone, Copy)]
 enum Likeness {
-    /// Where it is the same.
+    /// The text is equal.
     Whole,
-    /// Where it begins with it: an HS code, cut to so many digits where a derived key holds it.
+    /// The HS code begins with the text. A derived key holds codes of this number of digits.
     Code(Option<usize>),
 }
 
-/// Stretches of sorted texts. What begins with a prefix lies together, so that each is found by halving.
+/// Ranges of positions in sorted texts. Texts with one prefix are adjacent, so each range is found by binary search.
 fn texts_wanted(name: &str, texts: &StringViewArray, by: Likeness, wanted: &Wanted) -> Result<Spans<usize>> {
     let prefix = matches!(by, Likeness::Code(_));
     let tidy = |literal: &Literal| match by {
@@ -197,7 +197,7 @@ fn texts_wanted(name: &str, texts: &StringViewArray, by: Likeness, wanted: &Want
         }
         low
     };
-    // From the first text that is not below to the one before the first that is above.
+    // From the first text that is not below `low`, to the last one that is not above `high`.
     let range = |low: &str, high: Option<&str>| {
         let first = below(0, &|t| t < low);
         let after = match high {
@@ -229,7 +229,7 @@ fn texts_wanted(name: &str, texts: &StringViewArray, by: Likeness, wanted: &Want
     Ok(Spans::new(found))
 }
 
-/// An HS code or the beginning of one, without its dots.
+/// An HS code or a prefix of one, without dots.
 fn code(name: &str, digits: Option<usize>, literal: &Literal) -> Result<String> {
     let given = written(name, literal)?;
     let text = given.replace(['.', ' '], "");
@@ -254,7 +254,7 @@ fn code(name: &str, digits: Option<usize>, literal: &Literal) -> Result<String> 
     }
 }
 
-/// Countries by any of their codes and names, beside what the column gives that is no country.
+/// Adds the ISO codes of countries given by other codes or names. The given texts stay, because a column may hold them.
 fn countries(name: &str, wanted: &Wanted) -> Result<Wanted> {
     let mut all = wanted.clone();
     for choice in &wanted.0 {
@@ -268,7 +268,7 @@ fn countries(name: &str, wanted: &Wanted) -> Result<Wanted> {
     Ok(all)
 }
 
-/// A literal the way a text column holds it.
+/// A literal as a text column holds it.
 fn written(name: &str, literal: &Literal) -> Result<String> {
     Ok(match literal {
         Literal::Null => String::new(),
@@ -295,7 +295,7 @@ mod tests {
     }
 
     proptest! {
-        /// The same as looking at every text for every value asked for.
+        /// The same, by comparing every text with every value.
         #[test]
         fn sorted_texts_give_what_a_search_gives(
             mut texts in prop::collection::vec("[12]{0,3}", 0..12),

@@ -1,44 +1,44 @@
-//! Values as a user wrote them in a condition.
+//! Values of a condition as the user wrote them.
 
 use arrow::datatypes::i256;
 
 use crate::error::Result;
 
-/// A value of a condition, before its column is known.
+/// A value of a condition, before the type of its column is known.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Literal {
     Null,
     Text(String),
     Truth(bool),
     Number(DecimalLiteral),
-    /// A day since 1970-01-01.
+    /// A day, counted from 1970-01-01.
     Day(i32),
     Instant(Instant),
-    /// Nanoseconds of a length of time.
+    /// A length of time in nanoseconds.
     Length(i128),
-    /// Nanoseconds since midnight.
+    /// A time of day in nanoseconds since midnight.
     Clock(i128),
 }
 
-/// A day with a time of day.
+/// A date with a time of day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Instant {
-    /// What its own calendar and clock show, as nanoseconds since 1970-01-01.
+    /// The local time, as nanoseconds since 1970-01-01.
     pub wall: i128,
-    /// Nanoseconds since the start of 1970 in UTC, where its time zone is known.
+    /// Nanoseconds since 1970-01-01 in UTC, if the time zone is known.
     pub utc: Option<i128>,
 }
 
-/// One value or range of a condition.
+/// A value or a range of a condition.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Choice {
-    /// Equal to it. HS codes are prefixes; a date may be a whole month or year.
+    /// Equal to this value. HS codes are prefixes. A date may be a whole month or year.
     One(Literal),
-    /// From the first to the second, both included; null leaves that end open.
+    /// From the first to the second value, both included. Null means an open end.
     Between(Literal, Literal),
 }
 
-/// The values of a condition: any of these.
+/// The values and ranges of a condition. A cell passes if it fits any of them.
 #[derive(Clone, Debug)]
 pub struct Wanted(pub Vec<Choice>);
 
@@ -47,7 +47,7 @@ impl Wanted {
         self.0.contains(&Choice::One(Literal::Null))
     }
 
-    /// All values and ends.
+    /// All values, and the ends of all ranges.
     pub fn literals(&self) -> impl Iterator<Item = &Literal> {
         self.0
             .iter()
@@ -62,7 +62,7 @@ impl Wanted {
         self.0.iter().any(|choice| matches!(choice, Choice::Between(..)))
     }
 
-    /// The same with other values in their places; nulls stay.
+    /// The same condition with each value replaced. Nulls stay.
     pub fn map(&self, change: impl Fn(&Literal) -> Result<Literal>) -> Result<Wanted> {
         let one = |literal: &Literal| if *literal == Literal::Null { Ok(Literal::Null) } else { change(literal) };
         let each = self.0.iter().map(|choice| {
@@ -75,17 +75,17 @@ impl Wanted {
     }
 }
 
-/// A number exactly as it was written: its decimal digits, and the nearest double.
+/// A number as it was written: its exact decimal digits, and the nearest double.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DecimalLiteral {
     negative: bool,
-    /// Without leading zeros; the value is `digits` times ten to `exponent`.
+    /// Digits without leading zeros. The value is `digits` times ten to the power of `exponent`.
     digits: String,
     exponent: i64,
     pub float: f64,
 }
 
-/// The largest number of digits that are written in full.
+/// The largest number of digits that are written without an exponent.
 const LONGEST: i64 = 400;
 
 impl DecimalLiteral {
@@ -101,7 +101,7 @@ impl DecimalLiteral {
             return Some(DecimalLiteral { negative, digits: String::new(), exponent: 0, float });
         }
         let (mantissa, exponent) = plain.split_once(['e', 'E']).unwrap_or((plain, "0"));
-        // An exponent beyond what fits is as far away as one of many digits.
+        // An exponent that does not fit is replaced by a very large one.
         let far = if exponent.starts_with('-') { -1_000_000_000 } else { 1_000_000_000 };
         let exponent: i64 = exponent.parse().unwrap_or(far);
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -111,8 +111,8 @@ impl DecimalLiteral {
         Some(DecimalLiteral { negative, digits: digits.to_owned(), exponent, float })
     }
 
-    /// The least and the greatest whole number that the number times ten to `scale` stands for. One that is
-    /// not whole lies between the two, so that the first is above the second and nothing is equal to it.
+    /// The number times ten to the power of `scale`, as the first and last whole number that are equal to it. If it is
+    /// not whole, they are the next whole numbers above and below it, so the first is larger than the last.
     pub fn whole(&self, scale: i64) -> (i256, i256) {
         const MOST: i256 = i256::MAX;
         const LEAST: i256 = i256::MIN;
@@ -134,7 +134,7 @@ impl DecimalLiteral {
             (format!("{}{}", self.digits, "0".repeat(shift as usize)), true)
         } else {
             let cut = &self.digits[kept..];
-            // A leading zero of the fraction was trimmed with the others.
+            // The leading zeros of the fraction were removed with the others.
             (format!("0{}", &self.digits[..kept]), cut.bytes().all(|b| b == b'0'))
         };
         let Some(size) = i256::from_string(&text) else { return beyond };
@@ -146,19 +146,19 @@ impl DecimalLiteral {
         }
     }
 
-    /// The same within 128 bits.
+    /// The same in 128 bits.
     pub fn narrow(&self, scale: i64) -> (i128, i128) {
         let (low, high) = self.whole(scale);
         let fit = |x: i256| x.to_i128().unwrap_or(if x.is_negative() { i128::MIN } else { i128::MAX });
         match (fit(low), fit(high)) {
-            // Beyond the range on one side: still equal to nothing.
+            // The number is outside 128 bits, so no value is equal to it.
             (i128::MAX, i128::MAX) => (i128::MAX, i128::MAX - 1),
             (i128::MIN, i128::MIN) => (i128::MIN + 1, i128::MIN),
             pair => pair,
         }
     }
 
-    /// The number in plain digits, `12.5`, the way a text column would hold it.
+    /// The number in plain digits, such as `12.5`, as a text column holds it.
     pub fn text(&self) -> String {
         let kept = self.digits.trim_end_matches('0');
         let exponent = self.exponent.saturating_add((self.digits.len() - kept.len()) as i64);

@@ -1,4 +1,4 @@
-//! Days, instants, times of day and lengths of time in the units of a column.
+//! Converts days, instants, times of day and lengths of time to the units of a column.
 
 use arrow::array::timezone::Tz;
 use arrow::datatypes::{DataType, TimeUnit};
@@ -11,13 +11,13 @@ use crate::store::{Misread, Period};
 const SECOND: i128 = 1_000_000_000;
 const DAY: i128 = 86_400 * SECOND;
 
-/// The first and the last value of a column of this type that a literal stands for: a whole day or period,
-/// or one instant.
+/// The first and the last value of a column of this type that are equal to a literal, which is a day, a period or an
+/// instant.
 pub fn range(name: &str, kind: &DataType, literal: &Literal) -> Result<(i128, i128)> {
     match kind {
         DataType::Date32 => days(name, literal).map(|(first, last)| (first.into(), last.into())),
         DataType::Date64 => {
-            // Milliseconds of a day, which ought to be its first.
+            // Any millisecond of the day. It should be the first one.
             let (first, last) = days(name, literal)?;
             let length = DAY / 1_000_000;
             Ok((i128::from(first) * length, (i128::from(last) + 1) * length - 1))
@@ -38,7 +38,7 @@ pub fn range(name: &str, kind: &DataType, literal: &Literal) -> Result<(i128, i1
     }
 }
 
-/// Nanoseconds as the units that lie within them.
+/// The first and the last unit within a range of nanoseconds.
 fn in_units((first, last): (i128, i128), unit: TimeUnit) -> (i128, i128) {
     let length = match unit {
         TimeUnit::Second => SECOND,
@@ -49,7 +49,7 @@ fn in_units((first, last): (i128, i128), unit: TimeUnit) -> (i128, i128) {
     (-((-first).div_euclid(length)), last.div_euclid(length))
 }
 
-/// The days of a column of days that a literal stands for; an instant stands for its day.
+/// The first and the last day that are equal to a literal. An instant means its day.
 fn days(name: &str, literal: &Literal) -> Result<(i32, i32)> {
     let text = match literal {
         Literal::Day(day) => return Ok((*day, *day)),
@@ -72,7 +72,7 @@ fn not_a_date(name: &str, written: &str) -> Error {
     Error::Argument(format!("{name:?} is a date, and {written} is not one; write 2023, 2023-Q2, 2023-03 or 2023-03-01"))
 }
 
-/// The first and the last nanosecond, since 1970 in UTC or on the clock of a column without a time zone.
+/// The first and the last nanosecond since 1970: in UTC, or in local time if the column has no time zone.
 fn instants(name: &str, zone: Option<&str>, literal: &Literal) -> Result<(i128, i128)> {
     let written = match literal {
         Literal::Instant(instant) => Some(*instant),
@@ -109,11 +109,11 @@ fn instants(name: &str, zone: Option<&str>, literal: &Literal) -> Result<(i128, 
     Ok((midnight(first, zone), midnight(after, zone) - 1))
 }
 
-/// The nanosecond in UTC at which a day begins in a time zone. Days far off are taken as those of UTC.
+/// The nanosecond in UTC at which a day begins in a time zone. A day outside the calendar begins as in UTC.
 fn midnight(day: i128, zone: Tz) -> i128 {
     let date = i32::try_from(day).ok().and_then(|d| NaiveDate::from_num_days_from_ce_opt(d.checked_add(719_163)?));
     let Some(start) = date.map(|d| d.and_time(NaiveTime::MIN)) else { return day * DAY };
-    // Where clocks jump over midnight, the day begins at the jump; a zone has even left out a whole day.
+    // If the clocks skip midnight, the day begins after the skip. Some zones have skipped a whole day.
     let steps = (0..=24 * 4).filter_map(|quarter| start.checked_add_signed(TimeDelta::minutes(15 * quarter)));
     let mut instants = steps.filter_map(|local| zone.from_local_datetime(&local).earliest());
     instants.next().map_or(day * DAY, |at| nanos(at.naive_utc()))
@@ -124,7 +124,7 @@ fn nanos(at: NaiveDateTime) -> i128 {
     i128::from(at.timestamp()) * SECOND + i128::from(at.timestamp_subsec_nanos())
 }
 
-/// `2023-01-31 12:00`, `2023-01-31T12:00:05.25+01:00`.
+/// Reads a text such as `2023-01-31 12:00` or `2023-01-31T12:00:05.25+01:00`.
 fn parse(text: &str) -> Option<Instant> {
     let text = text.trim().replacen('T', " ", 1);
     for form in ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M"] {
@@ -160,14 +160,14 @@ fn clock(name: &str, literal: &Literal) -> Result<i128> {
     }
 }
 
-/// An instant in an error.
+/// An instant as errors write it.
 pub fn show(instant: Instant) -> String {
     let seconds = i64::try_from(instant.wall.div_euclid(SECOND)).unwrap_or(0);
     let part = instant.wall.rem_euclid(SECOND) as u32;
     DateTime::from_timestamp(seconds, part).map_or("the time given".into(), |at| at.naive_utc().to_string())
 }
 
-/// A literal in an error.
+/// A literal as errors write it.
 pub fn words(literal: &Literal) -> String {
     match literal {
         Literal::Null => "None".into(),
@@ -197,7 +197,7 @@ mod tests {
             let month = range("t", &kind, &Literal::Text("2023-01".into())).unwrap();
             assert!(month.0 < day.0 && month.1 == day.1, "31 January ends the month");
         }
-        // Half a microsecond falls between two.
+        // Half a microsecond lies between two values.
         let odd = Instant { wall: 1_500, utc: None };
         let (first, last) =
             range("t", &DataType::Timestamp(TimeUnit::Microsecond, None), &Literal::Instant(odd)).unwrap();

@@ -6,12 +6,12 @@ use crate::select::literal::DecimalLiteral;
 #[derive(Debug, PartialEq)]
 pub enum NumberMisread {
     NotANumber,
-    /// `1,000`: the two numbers that it may be.
+    /// The two numbers that a text such as `1,000` may be.
     Either(String, String),
 }
 
-/// Reads a number. A single point is the decimal sign, as in Python. What else parts digits must leave no doubt:
-/// a comma with three digits behind it could be either sign.
+/// Reads a number. A single point is the decimal sign, as in Python. Other separators must have one meaning: a single
+/// comma before three digits may be a decimal sign or a mark between thousands.
 pub fn read_number(text: &str) -> Result<DecimalLiteral, NumberMisread> {
     let text = text.trim();
     if let Some(number) = DecimalLiteral::parse(text) {
@@ -41,12 +41,12 @@ enum Digits {
     Either(String, String),
 }
 
-/// The largest number of digits with a point.
+/// The digits with a point as the decimal sign and no other marks.
 fn plain_digits(text: &str) -> Option<Digits> {
     let text = without_underscores(text)?;
     let points = text.matches('.').count();
     let commas = text.matches(',').count();
-    // The sign of the decimals, where one is sure, and the mark between thousands.
+    // The decimal sign. The other sign may be the mark between thousands.
     let decimal = match (points, commas) {
         (0 | 1, 0) => '.',
         (_, 0) | (0, 2..) => return ungrouped(&text, if points > 0 { '.' } else { ',' }).map(Digits::Sure),
@@ -75,7 +75,7 @@ fn is_mark(c: char) -> bool {
     matches!(c, ' ' | '\u{a0}' | '\u{202f}' | '\u{2009}' | '\'' | '\u{2019}')
 }
 
-/// As in Python, one underscore between two digits.
+/// The text without underscores. As in Python, they must be single and between two digits.
 fn without_underscores(text: &str) -> Option<String> {
     let parts: Vec<&str> = text.split('_').collect();
     let digit = |part: &str, at_end: bool| {
@@ -85,7 +85,7 @@ fn without_underscores(text: &str) -> Option<String> {
     parts.windows(2).all(|pair| digit(pair[0], true) && digit(pair[1], false)).then(|| parts.concat())
 }
 
-/// Digits in groups of three behind the first.
+/// The digits without `mark`. All groups after the first must have three digits.
 fn ungrouped(text: &str, mark: char) -> Option<String> {
     let groups: Vec<&str> = text.split(mark).collect();
     let digits = groups.iter().all(|g| !g.is_empty() && g.bytes().all(|b| b.is_ascii_digit()));

@@ -1,11 +1,11 @@
-//! Stretches of an ordered type, found again by halving.
+//! Ranges of an ordered type, with binary search.
 
-/// Disjoint stretches in ascending order, both ends included.
+/// Disjoint ranges in ascending order. Both ends are included.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spans<T>(Vec<(T, T)>);
 
 impl<T: Ord + Copy> Spans<T> {
-    /// Stretches in any order; one whose end is before its beginning holds nothing.
+    /// Takes ranges in any order. A range whose end is before its beginning is empty.
     pub fn new(mut list: Vec<(T, T)>) -> Spans<T> {
         list.retain(|(first, last)| first <= last);
         list.sort_unstable();

@@ -10,9 +10,9 @@ use rayon::prelude::*;
 
 use crate::error::Result;
 
-/// `ids[row]` is the rank of the row's value among the distinct values in `labels`, which are in ascending order. A
-/// null has the code [`Codes::null`], one after the last label, so that nulls sort last. Ranks do not depend on the
-/// order of rows, and compare like the values.
+/// `ids[row]` is the rank of the row's value among `labels`, the distinct values in ascending order. A null has the
+/// code [`Codes::null`], one after the last label, so nulls sort last. Codes sort like the values. They do not depend
+/// on the order of rows.
 #[derive(Debug)]
 pub struct Codes {
     pub ids: Vec<u32>,
@@ -29,8 +29,8 @@ impl Codes {
         self.labels.as_string_view_opt()
     }
 
-    /// The same rows with new texts. `relabel` gives the new text of each label, or `None` for null. Labels that become
-    /// equal share a code.
+    /// The same rows with new texts. `relabel` returns the new text of a label, or `None` for null. Labels with equal
+    /// new texts get one code.
     pub fn relabelled(mut self, relabel: &[Option<String>]) -> Codes {
         if self.text().is_some_and(|texts| texts.iter().eq(relabel.iter().map(Option::as_deref))) {
             return self; // nothing to do, as in most files
@@ -65,7 +65,7 @@ pub fn day_labels(days: Vec<i32>) -> ArrayRef {
     Arc::new(arrow::array::Date32Array::new(ScalarBuffer::from(days), None))
 }
 
-/// The labels of any column as texts; whole numbers without a point.
+/// The labels of a column as texts. Whole numbers are written without a point.
 pub fn label_texts(codes: &Codes) -> Result<Vec<Option<String>>> {
     let kind = codes.labels.data_type();
     let (floating, decimal) = (kind.is_floating(), kind.is_decimal());
@@ -81,7 +81,7 @@ pub fn label_texts(codes: &Codes) -> Result<Vec<Option<String>>> {
     Ok(texts.as_string_view().iter().map(|t| t.map(tidy)).collect())
 }
 
-/// The rows whose label has a reason to be a fault.
+/// The rows whose label is a fault, with the reason.
 pub fn rows_of(codes: &Codes, reason: impl Fn(usize) -> Option<&'static str>) -> Vec<(u32, &'static str)> {
     let reasons: Vec<Option<&'static str>> = (0..codes.labels.len()).map(reason).collect();
     if reasons.iter().all(Option::is_none) {

@@ -1,4 +1,4 @@
-//! One column of the source, as it came.
+//! One column of the source, unchanged.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
@@ -17,31 +17,31 @@ use crate::error::Result;
 use crate::progress::Progress;
 use crate::store::numeric;
 
-/// Loads the values of a column that were not needed at first.
+/// Loads the values of a column at first use.
 pub trait Loader: Send + Sync {
     fn load(&self, progress: &Progress) -> Result<Vec<ArrayRef>>;
 
-    /// Only these rows, in ascending order and each once, without the others.
+    /// Only these rows. They must be in ascending order, without repetition.
     fn load_rows(&self, rows: &[u32], progress: &Progress) -> Result<Vec<ArrayRef>>;
 }
 
-/// Fewer rows than one in so many are read by themselves.
+/// If at most one row in `FEW` is needed, only these rows are read.
 pub const FEW: usize = 8;
-/// How often; whoever looks at a column again and again gets it as a whole.
+/// The number of such partial reads of a column. After them the whole column is read.
 const TIMES: usize = 16;
 
 pub struct Column {
     pub field: FieldRef,
     chunks: OnceLock<Vec<ArrayRef>>,
     loader: Option<Box<dyn Loader>>,
-    /// How often some of its rows were read by themselves.
+    /// The number of partial reads so far.
     looks: AtomicUsize,
     codes: OnceLock<Arc<Codes>>,
     numbers: OnceLock<Arc<Numbers>>,
     whole: OnceLock<Option<Arc<ScaledIntegers>>>,
-    /// How its text spells numbers, once it is decided.
+    /// The number format of its text, after it is decided.
     pub(super) number_format: OnceLock<NumberFormat>,
-    /// The decimal sign of the other columns, used if its own text does not show one.
+    /// The decimal sign of the other columns. It is used if the text of this column does not show one.
     pub(super) others: OnceLock<Decimal>,
 }
 
@@ -65,12 +65,12 @@ impl Column {
         Column { chunks: OnceLock::new(), loader: Some(loader), ..Column::new(field, Vec::new()) }
     }
 
-    /// The same column with other values, read in the same way.
+    /// The same column with other values, which are read in the same way.
     pub fn with_chunks(&self, field: FieldRef, chunks: Vec<ArrayRef>) -> Column {
         Column { number_format: self.number_format.clone(), others: self.others.clone(), ..Column::new(field, chunks) }
     }
 
-    /// Whether its values are in memory.
+    /// Whether the values are in memory.
     pub fn is_loaded(&self) -> bool {
         self.chunks.get().is_some()
     }
@@ -83,7 +83,7 @@ impl Column {
         self.field.data_type()
     }
 
-    /// The type of the values, without any dictionary.
+    /// The type of the values; for a dictionary, that of its values.
     pub fn value_kind(&self) -> &DataType {
         match self.kind() {
             DataType::Dictionary(_, value) => value,
@@ -95,7 +95,7 @@ impl Column {
         encode::is_text(self.value_kind())
     }
 
-    /// Whether sums and means have a meaning.
+    /// Whether sums and means make sense.
     pub fn is_number(&self) -> bool {
         self.value_kind().is_numeric()
     }
@@ -111,8 +111,8 @@ impl Column {
         Ok(self.chunks.get_or_init(|| loaded))
     }
 
-    /// The cells of some rows, in ascending order and each once, of the `all` that the column has. Where they are few,
-    /// the others are neither read nor kept.
+    /// The cells of some rows. `rows` are in ascending order, without repetition; `all` is the number of rows of the
+    /// column. If `rows` are few, the other rows are not read.
     pub fn at_rows(&self, rows: &[u32], all: usize, progress: &Progress) -> Result<Vec<ArrayRef>> {
         let few = rows.len().saturating_mul(FEW) <= all;
         if let Some(loader) = self.loader.as_ref().filter(|_| few && !self.is_loaded())
@@ -142,12 +142,12 @@ impl Column {
         Ok(self.codes.get_or_init(|| Arc::new(made)).clone())
     }
 
-    /// Codes that are not kept, for a reading that replaces them.
+    /// Codes that are not cached, because the caller replaces them.
     pub fn encode(&self, progress: &Progress) -> Result<Codes> {
         encode::encode(self.chunks(progress)?, progress)
     }
 
-    /// The column as doubles, NaN for null, with the faults if it is text.
+    /// The column as doubles, with NaN for null, and the faults if it is text.
     pub fn numbers(&self, progress: &Progress) -> Result<Arc<Numbers>> {
         if let Some(numbers) = self.numbers.get() {
             return Ok(numbers.clone());
@@ -167,7 +167,7 @@ impl Column {
         Ok(self.whole.get_or_init(|| made.map(Arc::new)).clone())
     }
 
-    /// The faults from reading the text as numbers, if that was done.
+    /// The faults from reading the text as numbers, if it was read.
     pub fn number_faults(&self) -> &[(u32, &'static str)] {
         self.numbers.get().map_or(&[], |n| &n.faults)
     }
@@ -177,7 +177,7 @@ impl Column {
         self.raws([row], &Progress::default()).ok()?.pop()?
     }
 
-    /// The cells of these rows as texts. The rows are in ascending order.
+    /// The cells of these rows as texts. The rows must be in ascending order.
     pub fn raws(&self, rows: impl IntoIterator<Item = usize>, progress: &Progress) -> Result<Vec<Option<String>>> {
         let mut texts = Vec::new();
         let mut chunks = self.chunks.get().map_or(&[][..], Vec::as_slice).iter();
@@ -198,7 +198,7 @@ impl Column {
         Ok(texts)
     }
 
-    /// How its text was read as numbers.
+    /// The number format with which its text was read.
     pub fn read_as(&self) -> Option<NumberFormat> {
         self.numbers.get().map(|n| n.format)
     }

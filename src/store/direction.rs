@@ -1,5 +1,5 @@
-//! Whether a record is an import or an export, by the words of its source. It also says which side of a
-//! mirrored flow reported the record: the importer reports imports, the exporter exports.
+//! The direction of a record, import or export, from the words of its source. The direction also shows which side
+//! reported the record: the importer reports imports, the exporter reports exports.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -21,7 +21,7 @@ pub enum Direction {
     Export,
 }
 
-/// A source's own words for the two directions; empty where the usual ones do.
+/// The words of a source for the two directions; empty if it uses the usual words.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FlowWords {
     pub import: Vec<String>,
@@ -29,7 +29,7 @@ pub struct FlowWords {
 }
 
 impl FlowWords {
-    /// The direction of one word that the source defines.
+    /// The direction of a word that the source defines.
     fn of(&self, word: &str) -> Option<Direction> {
         let has = |list: &[String]| list.iter().any(|w| folded(w) == word);
         match (has(&self.import), has(&self.export)) {
@@ -41,9 +41,10 @@ impl FlowWords {
 }
 
 impl Direction {
-    /// The direction that a cell names: `X`, `E`, `export`, `2`, `2-EXPORT`, `Gross Exports`, `экспорт`. The
-    /// source's own words come first, and its own numbers replace the usual ones. The whole cell is tried
-    /// before its words; numbers count only if no word does, and words that disagree give no direction.
+    /// The direction of a cell, such as `X`, `E`, `export`, `2`, `2-EXPORT`, `Gross Exports` or `экспорт`. The words of
+    /// the source are tried before the usual words, and its numbers replace the usual numbers. The whole cell is tried
+    /// before its single words. Numbers are used only if no word has a direction. If the words disagree, there is no
+    /// direction.
     pub fn parse(text: &str, own: &FlowWords) -> Option<Direction> {
         let whole = folded(text);
         let tokens = tokens(text);
@@ -69,7 +70,7 @@ impl Direction {
         if any_word { agreed(&|t| !numeric(t)) } else { agreed(&|t| numeric(t)) }
     }
 
-    /// Who reports such a record, as the role `reported_by` says it.
+    /// The side that reports such a record, as a value of the role `reported_by`.
     pub fn reporter(self) -> &'static str {
         match self {
             Direction::Import => "importer",
@@ -93,7 +94,7 @@ struct Words {
     _source: String,
 }
 
-/// The usual words, folded.
+/// The usual words, case-folded.
 fn words() -> &'static HashMap<String, Direction> {
     static WORDS: OnceLock<HashMap<String, Direction>> = OnceLock::new();
     WORDS.get_or_init(|| {
@@ -107,14 +108,14 @@ fn words() -> &'static HashMap<String, Direction> {
     })
 }
 
-/// Chinese, Japanese and Korean join their words: the beginning decides.
+/// Chinese, Japanese and Korean write words without spaces, so the beginning of the text is compared.
 fn begins(word: &str) -> Option<Direction> {
     let mut found = words().iter().filter(|(w, _)| !w.is_ascii() && w.chars().count() > 1 && word.starts_with(*w));
     let first = *found.next()?.1;
     found.all(|(_, direction)| *direction == first).then_some(first)
 }
 
-/// A column of directions as one of reporters, and the cells that name no direction.
+/// A column of directions converted to a column of reporters, and the cells without a direction.
 pub fn reporters(raw: Codes, texts: &[Option<String>]) -> (Codes, Vec<(u32, &'static str)>) {
     let usual = FlowWords::default();
     let labels: Vec<Option<String>> =

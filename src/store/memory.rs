@@ -1,4 +1,4 @@
-//! The store: the columns of a source, their roles, and what was read of them.
+//! The store: the columns of a source, their roles, and the values read from them.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -19,7 +19,7 @@ use super::totals::Totals;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
-/// The column that plays a role, and what its numbers are multiplied by to reach the role's unit.
+/// The column of a role, and the factor that converts its numbers to the unit of the role.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Assigned {
     pub column: usize,
@@ -32,34 +32,34 @@ pub struct Store {
     pub rows: usize,
     pub layout: String,
     pub(super) roles: [Option<Assigned>; Role::ALL.len()],
-    /// Faults met while the file was read, and cells mended then.
+    /// Faults found while the file was read, and cells repaired then.
     pub(super) read_faults: Vec<Fault>,
     pub(super) read_repairs: Vec<Repair>,
     pub(super) date_order: Option<DateOrder>,
     /// The finest period of dates that are made of a year and a month.
     pub(super) made_grain: Option<Grain>,
-    /// What the source says of the currency of its values.
+    /// The currency of the values, as the source states it.
     pub(super) currency: SourceCurrency,
-    /// The user's word on how numbers are spelled.
+    /// The number format that the user set.
     pub(super) number_format: Option<NumberFormat>,
-    /// What was decided when these rows were part of others.
+    /// The decisions made for the shipments that these rows are a part of.
     pub(super) earlier: Decisions,
-    /// HS codes are cut to this many digits, where the source adds its own behind them.
+    /// HS codes are cut to this number of digits, if the source adds digits of its own.
     pub(super) hs_digits: Option<usize>,
-    /// Numbers in columns of countries may be those of the UN.
+    /// Numbers in columns of countries may be UN M49 codes.
     pub(super) m49: bool,
-    /// Columns of the source; those behind them were derived from it.
+    /// The number of columns of the source. The columns after them are derived.
     pub(super) own: usize,
-    /// Columns without a role that the layout declares to be numbers.
+    /// Columns without a role that are numbers by the layout.
     pub(super) numbers: Vec<usize>,
-    /// How the derived columns are made, as text.
+    /// The rules that make the derived columns, as text.
     pub(super) recipes: Vec<String>,
-    /// Cells of the source that a derived column could not use.
+    /// Cells of the source that a derived column cannot use.
     pub(super) derived_faults: Vec<Fault>,
-    /// Rows that are sums of other rows.
+    /// Rows that are totals of other rows.
     pub(super) totals: Arc<Totals>,
     pub(super) notes: Notes,
-    /// The files it was read from, which must stay as they are.
+    /// The files it was read from. They must not be overwritten.
     pub files: Vec<PathBuf>,
     /// Whether there is a note that the values are in several currencies.
     pub(super) currencies_told: OnceLock<()>,
@@ -68,7 +68,7 @@ pub struct Store {
     pub(super) scaled: [OnceLock<ScalarBuffer<f64>>; Role::ALL.len()],
 }
 
-/// Sentences that any reader of a column may add to. A copy of the store goes on with notes of its own.
+/// Notes, which any reading of a column may extend. A copy of the store has its own notes.
 #[derive(Default)]
 pub(super) struct Notes(Mutex<Vec<String>>);
 
@@ -139,7 +139,7 @@ impl Store {
         self
     }
 
-    /// The columns the source had.
+    /// The columns of the source.
     pub fn own_columns(&self) -> &[Arc<Column>] {
         &self.columns[..self.own]
     }
@@ -158,7 +158,7 @@ impl Store {
         self
     }
 
-    /// Puts a column in the place of another. What was read of it is read anew.
+    /// Replaces a column. Cached numbers of its roles are discarded.
     pub fn replace_column(&mut self, at: usize, column: Column) {
         self.columns[at] = Arc::new(column);
         for role in Role::ALL {
@@ -168,18 +168,18 @@ impl Store {
         }
     }
 
-    /// Further faults that only the whole source could show.
+    /// Adds faults that only the whole source shows.
     pub fn add_faults(&mut self, faults: Vec<Fault>) {
         self.read_faults.extend(faults);
         self.read_faults.sort_by_key(|f| (f.row, f.column));
     }
 
-    /// Whether a number in a column of countries may be one of the UN's.
+    /// Whether a number in a column of countries may be a UN M49 code.
     pub fn counts_by_m49(&self) -> bool {
         self.m49
     }
 
-    /// How the derived columns are made, and the cells that they could not use.
+    /// Sets the rules of the derived columns, and the cells that they cannot use.
     pub fn with_derived(mut self, recipes: Vec<String>, faults: Vec<Fault>) -> Store {
         self.recipes = recipes;
         self.derived_faults = faults;
@@ -190,37 +190,37 @@ impl Store {
         &self.recipes
     }
 
-    /// Cells that the reader of the source mended.
+    /// Sets the cells that were repaired while the source was read.
     pub fn with_repairs(mut self, repairs: Vec<Repair>) -> Store {
         self.read_repairs = repairs;
         self
     }
 
-    /// Whether numbers in columns of countries may be those of the UN (M49).
+    /// Sets whether numbers in columns of countries may be UN M49 codes.
     pub fn with_m49(mut self, m49: bool) -> Store {
         self.m49 = m49;
         self
     }
 
-    /// How the user says that numbers are spelled; it overrules what the columns show.
+    /// Sets the number format of the user, which is used instead of the one that the columns show.
     pub fn with_number_format(mut self, format: Option<NumberFormat>) -> Store {
         self.number_format = format;
         self
     }
 
-    /// What was decided about the columns these rows are a part of.
+    /// Sets the decisions made for the shipments that these rows are a part of.
     pub fn with_decisions(mut self, decisions: &[(String, String)]) -> Store {
         self.earlier = Decisions::from_written(decisions);
         self
     }
 
-    /// The finest period of its dates, if they are made of columns without days.
+    /// Sets the finest period of the dates, if they are made of columns without days.
     pub fn with_made_grain(mut self, grain: Option<Grain>) -> Store {
         self.made_grain = grain;
         self
     }
 
-    /// What the source says of the currency of its values.
+    /// Sets the currency of the values, as the source states it.
     pub fn with_currency(mut self, currency: SourceCurrency) -> Store {
         self.currency = currency;
         self
@@ -248,7 +248,7 @@ impl Store {
         }
     }
 
-    /// What was decided about the data while reading it, in sentences.
+    /// The decisions made while the data were read, as sentences.
     pub fn notes(&self) -> Vec<String> {
         self.notes.all()
     }
@@ -281,7 +281,7 @@ impl Store {
         &self.read_repairs
     }
 
-    /// The column of a role that a computation cannot do without.
+    /// The column of a role that a computation needs; an error if there is none.
     pub fn require(&self, role: Role) -> Result<(&Column, Assigned)> {
         let assigned = self.role(role).ok_or_else(|| {
             let names: Vec<&str> = self.columns.iter().map(|c| c.name()).collect();
@@ -296,7 +296,7 @@ impl Store {
         Ok((&self.columns[assigned.column], assigned))
     }
 
-    /// The number of the column called `name`.
+    /// The position of the column `name`.
     pub fn find(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|c| c.name() == name)
     }
@@ -312,7 +312,7 @@ impl Store {
         ))
     }
 
-    /// A number role in its own unit (kilograms, whole currency), NaN for null.
+    /// The numbers of a role in the unit of the role (kilograms, whole currency units), with NaN for null.
     pub fn role_numbers(&self, role: Role, progress: &Progress) -> Result<ScalarBuffer<f64>> {
         if let Some(values) = self.scaled[role as usize].get() {
             return Ok(values.clone());
@@ -328,12 +328,12 @@ impl Store {
         Ok(self.scaled[role as usize].get_or_init(|| values).clone())
     }
 
-    /// The same, if there is a column for the role.
+    /// The same; `None` if no column has the role.
     pub fn optional_numbers(&self, role: Role, progress: &Progress) -> Result<Option<ScalarBuffer<f64>>> {
         self.role(role).map(|_| self.role_numbers(role, progress)).transpose()
     }
 
-    /// The cell a fault is about, as text.
+    /// The cell of a fault, as text.
     pub fn raw(&self, fault: &Fault) -> Option<String> {
         match &fault.raw {
             Some(raw) => Some(raw.to_string()),
@@ -358,7 +358,7 @@ impl Store {
         self.columns.get(fault.column as usize).map_or("(beyond the last column)", |c| c.name())
     }
 
-    /// The cell a repair is about, as it was.
+    /// The original cell of a repair, as text.
     pub fn raw_of_repair(&self, repair: &Repair) -> Option<String> {
         match &repair.raw {
             Some(raw) => Some(raw.to_string()),

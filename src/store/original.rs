@@ -1,4 +1,4 @@
-//! Shipments as the table they came from.
+//! Shipments as a table of their original columns.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ impl Shipments {
         Original(self.clone()).read(0..self.len(), None, progress)
     }
 
-    /// The shipments at these rows of the source, in its order.
+    /// The shipments at these rows of the source, in source order.
     pub fn at(&self, mut rows: Vec<u32>) -> Result<Shipments> {
         rows.sort_unstable();
         rows.dedup();
@@ -31,8 +31,7 @@ impl Shipments {
     }
 }
 
-/// The source's own columns, which are read when somebody asks for them. Where that is for a few rows, the rows are
-/// taken first: whoever looks at five of them does not wait for millions.
+/// The columns of the source, which are read at first use. For a few rows, only these rows are read.
 pub struct Original(pub Shipments);
 
 impl Original {
@@ -55,7 +54,7 @@ impl Original {
             [_] => plain[0].clone(),
             _ => concat(&parts)?,
         };
-        // A few views would keep the texts of all rows.
+        // String views keep the texts of all rows in memory, so the texts of a few rows are copied.
         let few = kind == DataType::Utf8View && joined.len().saturating_mul(FEW) <= all;
         Ok(if few { Arc::new(joined.as_string_view().gc()) as ArrayRef } else { joined })
     }
@@ -65,8 +64,8 @@ fn kind(column: &Column) -> DataType {
     if column.is_text() { DataType::Utf8View } else { column.kind().clone() }
 }
 
-/// A chunk in the type that goes out. Of a dictionary only the labels in use are looked at, where they are fewer than
-/// it has.
+/// A chunk in the exported type. If a dictionary has more values than the chunk has rows, only the values in use are
+/// converted.
 fn plain(chunk: &ArrayRef, kind: &DataType) -> Result<ArrayRef> {
     if let Some(coded) = chunk.as_any_dictionary_opt()
         && chunk.data_type() != kind
@@ -99,7 +98,7 @@ impl TableSource for Original {
         Ok(RecordBatch::try_new_with_options(Arc::new(self.schema().project(&chosen)?), arrays?, &options)?)
     }
 
-    /// What is wanted as a whole is read as a whole.
+    /// If many rows are expected, whole columns are read.
     fn expect(&self, rows: Range<usize>, progress: &Progress) -> Result<()> {
         if rows.len().saturating_mul(FEW) > self.0.store.rows {
             self.0.store.own_columns().iter().try_for_each(|column| column.chunks(progress).map(|_| ()))?;

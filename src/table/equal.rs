@@ -1,4 +1,4 @@
-//! Whether two tables hold the same.
+//! Equality of tables.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use arrow::datatypes::{DataType, Float16Type, Float32Type, Float64Type};
 
 type Half = <Float16Type as ArrowPrimitiveType>::Native;
 
-/// Whether two columns have the same type and values. NaN is equal to NaN, and zero to zero of the other sign.
+/// Whether two columns have the same type and values. NaN is equal to NaN, and 0 to -0.
 pub fn equal(a: &ArrayRef, b: &ArrayRef) -> bool {
     a.data_type() == b.data_type() && canonical(a).to_data() == canonical(b).to_data()
 }
 
-/// The same values with one bit pattern for each.
+/// The same values; equal values have equal bits.
 fn canonical(array: &ArrayRef) -> ArrayRef {
     match array.data_type() {
         DataType::Float16 => floats::<Float16Type>(array, |v| if v.is_nan() { Half::NAN } else { v + Half::ZERO }),

@@ -1,4 +1,4 @@
-//! Tables as files, some rows at a time.
+//! Writes tables to files, in batches of rows.
 
 use std::io::Write;
 use std::ops::Range;
@@ -16,12 +16,12 @@ use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::table::TableSource;
 
-/// Rows written at a time.
+/// Rows in a batch.
 const BATCH: usize = 1 << 16;
-/// What spreadsheets take for the beginning of a formula, the full-width forms with them.
+/// The first characters of formulas in spreadsheets, including the full-width forms.
 const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 
-/// How the columns of a Parquet file are compressed.
+/// The compression of a Parquet file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Packing {
     Zstd,
@@ -45,7 +45,7 @@ impl Packing {
 
     fn codec(self) -> Compression {
         match self {
-            // Level 3 takes little longer than none, and higher ones gain little.
+            // Level 3 is almost as fast as no compression. Higher levels save little space.
             Packing::Zstd => Compression::ZSTD(ZstdLevel::try_new(3).unwrap_or_default()),
             Packing::Snappy => Compression::SNAPPY,
             Packing::None => Compression::UNCOMPRESSED,
@@ -53,7 +53,7 @@ impl Packing {
     }
 }
 
-/// Writes CSV. With `escape`, texts that a spreadsheet would run get an apostrophe in front.
+/// Writes CSV. With `escape`, an apostrophe is put before texts that a spreadsheet would run as formulas.
 pub fn write_csv(
     table: &dyn TableSource,
     rows: Range<usize>,
@@ -113,13 +113,13 @@ fn failed(error: ArrowError) -> Error {
     }
 }
 
-/// Ranges of rows; one empty range if there are no rows and the header must be written.
+/// Ranges of rows. With `always`, an empty table gives one empty range, so that the header is written.
 fn pieces(rows: Range<usize>, always: bool) -> impl Iterator<Item = Range<usize>> {
     let none = (always && rows.is_empty()).then(|| rows.clone());
     none.into_iter().chain(rows.clone().step_by(BATCH).map(move |start| start..(start + BATCH).min(rows.end)))
 }
 
-/// Names and texts that begin like formulas, with an apostrophe in front of them.
+/// The batch with an apostrophe before names and texts that begin like formulas.
 fn escaped(batch: &RecordBatch) -> Result<RecordBatch> {
     let mut fields = Vec::new();
     let mut arrays: Vec<ArrayRef> = Vec::new();
@@ -153,7 +153,7 @@ fn safe(array: ArrayRef) -> ArrayRef {
     Arc::new(made.finish())
 }
 
-/// Whether a text begins like a formula and is no number.
+/// Whether a text begins like a formula and is not a number.
 fn is_formula(text: &str) -> bool {
     if !text.starts_with(FORMULA) {
         return false;

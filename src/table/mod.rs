@@ -1,4 +1,4 @@
-//! Result tables: where their columns come from, and CSV and Parquet files made of them.
+//! Result tables: the sources of their columns, and their output as CSV and Parquet.
 
 mod equal;
 mod export;
@@ -17,7 +17,7 @@ pub use source::{SharedTable, TablePieces, TableSource};
 
 use crate::error::Result;
 
-/// A table of these columns; every column may hold nulls.
+/// A table of these columns. Every column is nullable.
 pub fn table(columns: Vec<(String, ArrayRef)>, rows: usize) -> Result<RecordBatch> {
     let fields: Vec<Field> =
         columns.iter().map(|(name, array)| Field::new(name, array.data_type().clone(), true)).collect();

@@ -1,4 +1,4 @@
-//! Some columns of a table.
+//! A selection of the columns of a table.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::source::{SharedTable, TableSource};
 use crate::error::Result;
 use crate::progress::Progress;
 
-/// Columns of another table, in an order of their own. They are made when they are read, as those of the table are.
+/// Columns of another table, in any order. Like the columns of that table, they are computed when they are read.
 pub struct SomeColumns {
     table: SharedTable,
     columns: Vec<usize>,

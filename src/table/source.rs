@@ -1,4 +1,4 @@
-//! Tables whose columns are made when they are read.
+//! Tables whose columns are computed when they are read.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use crate::progress::Progress;
 pub trait TableSource: Send + Sync {
     fn schema(&self) -> SchemaRef;
     fn rows(&self) -> usize;
-    /// One column (all of them if `None`) of a range of rows.
+    /// One column of a range of rows, or all columns if `column` is `None`.
     fn read(&self, rows: Range<usize>, column: Option<usize>, progress: &Progress) -> Result<RecordBatch>;
 
-    /// Some columns of a range of rows, in the order asked for.
+    /// Some columns of a range of rows, in the given order.
     fn read_some(&self, rows: Range<usize>, columns: &[usize], progress: &Progress) -> Result<RecordBatch> {
         let fields = Arc::new(self.schema().project(columns)?);
         let arrays: Result<Vec<ArrayRef>> = columns
@@ -27,12 +27,12 @@ pub trait TableSource: Send + Sync {
         Ok(RecordBatch::try_new_with_options(fields, arrays?, &options)?)
     }
 
-    /// Called before all of these rows are read, piece by piece.
+    /// Called before these rows are read in pieces, so that the source can prepare for all of them.
     fn expect(&self, _rows: Range<usize>, _progress: &Progress) -> Result<()> {
         Ok(())
     }
 
-    /// How many rows to hand over at a time.
+    /// The number of rows to export in one batch.
     fn portion(&self) -> usize {
         self.rows()
     }
@@ -58,7 +58,7 @@ impl TableSource for RecordBatch {
     }
 }
 
-/// A table in pieces of one length, but for the last.
+/// A table in pieces of equal length. The last piece may be shorter.
 pub struct TablePieces {
     schema: SchemaRef,
     pieces: Vec<RecordBatch>,

@@ -1,4 +1,4 @@
-"""What all detectors share."""
+"""The base class of all detectors."""
 
 from __future__ import annotations
 
@@ -22,24 +22,25 @@ if TYPE_CHECKING:
 
 
 class Detector:
-    """What all detectors share: parameters as in scikit-learn, `fit`, `score`, `fit_score`, state, merging.
+    """The base class of all detectors: parameters as in scikit-learn, `fit`, `score`, `fit_score`, state, merging.
 
-    Constructor arguments are keyword-only and kept as attributes. Setting one clears the fit. A fitted detector
-    pickles. `screen`, `history=` and scoring never change a detector that is passed in.
+    Constructor arguments are keyword-only and stored as attributes. Setting one clears the fit. A fitted detector
+    can be pickled. `screen` and scoring do not change the detector.
 
-    `score` takes shipments as new ones; `fit_score` compares the fitted shipments with each other. `score` returns a
+    `score` treats shipments as new; `fit_score` compares the fitted shipments with each other. Both return a
     Table with the reasons. `score_samples`, `decision_function` and `predict` return NumPy arrays
     with the signs of scikit-learn.
 
     Raises
     ------
     NotFittedError
-        `score` and `state` before `fit`.
+        A method needs a fit, and the detector is not fitted.
     ArgumentError
-        A parameter that is unknown or out of range, a state of another detector or of other parameters, a merge with
-        other parameters.
+        A parameter is unknown or out of range; a state or a merged detector has another type or other parameters.
+    WrongTypeError
+        The argument is not `Shipments`.
     MissingColumnError
-        Shipments that lack a role or key.
+        The shipments lack a role or key.
 
     Examples
     --------
@@ -63,13 +64,13 @@ class Detector:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        # A class that somebody derives from a detector is that detector.
+        # A class derived from a detector uses that detector of the core.
         if Detector in cls.__bases__:
             cls._name, cls._kind = cls.__name__, cls
 
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, Iterator):
-            # It would be empty when it is needed again.
+            # An iterator is empty after its first use.
             value = Table(value) if hasattr(value, "__arrow_c_stream__") else list(value)
         object.__setattr__(self, name, value)
         if not name.startswith("_") and self._fit is not None:
@@ -80,13 +81,13 @@ class Detector:
         self._fit, self._label = fit, settings.label
 
     def _settings(self) -> _core.Detector:
-        # A derived class may have other parameters; the core takes those of the detector.
+        # A derived class may have other parameters. The core takes only those of the detector.
         given = {name: self._plain(name, getattr(self, name)) for name in self._kind._parameters()}
         return _core.detector(self._name, json.dumps(given))
 
     @staticmethod
     def _plain(name: str, value: Any) -> Any:
-        """A parameter as JSON holds it."""
+        """A parameter as a JSON value."""
         return plain(name, value)
 
     @classmethod
@@ -95,11 +96,11 @@ class Detector:
         return [one.name for one in given if one.name != "self" and one.kind is not inspect.Parameter.VAR_KEYWORD]
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The constructor's arguments, by name."""
+        """The arguments of the constructor, by name. `deep` is not used."""
         return {name: getattr(self, name) for name in self._parameters()}
 
     def set_params(self, **params: Any) -> Self:
-        """Change arguments; what was fitted is forgotten."""
+        """Change arguments and clear the fit. An unknown name is an `ArgumentError`."""
         known = self._parameters()
         for name in params:
             if name not in known:
@@ -110,24 +111,27 @@ class Detector:
         return self
 
     def fit(self, ships: Shipments, y: Any = None, *, progress: bool | Report | None = None) -> Self:
-        """Learn from shipments; `y` is there for scikit-learn and not looked at."""
+        """Fit the detector to shipments and return it. `y` is for scikit-learn and is not used."""
         core, settings = shipments_of(ships, "ships")._core, self._settings()
         with reporting(progress) as report:
             self._keep(settings.fit(core, report), settings)
         return self
 
     def score(self, ships: Shipments, *, progress: bool | Report | None = None) -> Table:
-        """Score shipments by what was fitted; they need not be those that were fitted."""
+        """Score shipments with the fit. One row for each subject, as the class describes; null if it has no score.
+
+        The shipments are treated as new ones. They need not be those that were fitted.
+        """
         return Table._of(self._scores(ships, progress).table(), ships._files)
 
     def fit_score(self, ships: Shipments, *, progress: bool | Report | None = None) -> Table:
-        """Fit and score the same shipments."""
+        """Fit and score the same shipments. Returns a table as `score` does."""
         return Table._of(self._fit_scores(ships, progress).table(), ships._files)
 
     def score_samples(self, ships: Shipments) -> NDArray[np.float64]:
-        """The scores as scikit-learn gives them: the lower, the stranger.
+        """The scores with the sign of scikit-learn: lower means more unusual.
 
-        One number a row of `score`: its `score` with the sign turned, NaN where there is none.
+        An array with one number for each row of `score`: minus its `score`, NaN for null.
 
         >>> import redlane as rl
         >>> ships = rl.samples.shipments(2_000).ships
@@ -139,10 +143,10 @@ class Detector:
         return -np.asarray(self._scores(ships).values("score"))
 
     def decision_function(self, ships: Shipments, *, fdr: float = 0.05) -> NDArray[np.float64]:
-        """Below zero for what is found at a false discovery rate of `fdr`, above zero for the rest.
+        """Below zero for findings at a false discovery rate of `fdr`, above zero for other rows.
 
-        The common logarithm of a row's p-value over the largest one that the procedure of Benjamini and Hochberg (1995)
-        would still accept with as many findings; NaN where there is no p-value.
+        One number for each row of `score`: log10 of its p-value divided by the threshold of the procedure of Benjamini
+        and Hochberg (1995). NaN if there is no p-value. An `fdr` not between 0 and 1 is an `ArgumentError`.
 
         >>> import redlane as rl
         >>> ships = rl.samples.shipments(2_000).ships
@@ -154,19 +158,28 @@ class Detector:
         return _decision(self._scores(ships).values("p_value"), fdr)
 
     def predict(self, ships: Shipments, *, fdr: float = 0.05) -> NDArray[np.int64]:
-        """-1 for what is found at a false discovery rate of `fdr`, 1 for the rest, as in scikit-learn.
+        """-1 for findings at a false discovery rate of `fdr`, 1 for other rows, as in scikit-learn.
 
-        What has no score is not found.
+        One number for each row of `score`. A row without a score is not a finding.
+
+        >>> import redlane as rl
+        >>> ships = rl.samples.shipments(2_000).ships
+        >>> sorted(set(rl.UnitValue().fit(ships).predict(ships).tolist()))
+        [-1, 1]
         """
         import numpy as np
 
         return np.where(self.decision_function(ships, fdr=fdr) < 0, -1, 1)
 
     def fit_predict(self, ships: Shipments, y: Any = None, *, fdr: float = 0.05) -> NDArray[np.int64]:
-        """Fit, and -1 for what is found among the same shipments, 1 for the rest: `predict` from `fit_score`.
+        """Fit the shipments, and return -1 for findings among them, 1 for other rows. Uses `fit_score`.
 
-        `predict` takes shipments as new ones. For detectors that compare a record with the fitted ones (`Repeats`,
-        `Rarity`) a fitted record would then meet itself.
+        `predict` treats shipments as new. Detectors that compare a record with the fitted records (`Repeats`,
+        `Rarity`) would then compare a fitted record with itself.
+
+        >>> import redlane as rl
+        >>> rl.Repeats().fit_predict(rl.samples.shipments(2_000).ships).shape
+        (2000,)
         """
         import numpy as np
 
@@ -174,9 +187,9 @@ class Detector:
         return np.where(_decision(self._fit_scores(ships).values("p_value"), fdr) < 0, -1, 1)
 
     def state(self, *, progress: bool | Report | None = None) -> Table:
-        """What was fitted, as a table: enough to restore the fit and to merge it with others.
+        """The fit as a table, from which it can be restored and merged with others.
 
-        The column `fitted_by` says the detector, its parameters and the version of the state.
+        The column `fitted_by` holds the detector, its parameters and the version of the state.
         """
         fitted = self._fitted()
         with reporting(progress) as report:
@@ -186,8 +199,8 @@ class Detector:
     def from_state(cls, state: Any, *, progress: bool | Report | None = None, **params: Any) -> Self:
         """A fitted detector from the table that `state` returned.
 
-        The state knows its parameters; those that are passed must be the same. A state that has lost its column
-        `fitted_by` takes the parameters that are passed, or their defaults.
+        The state holds its parameters; passed parameters must be the same. For a state without the column
+        `fitted_by`, the passed parameters or their defaults are used.
         """
         try:
             made = cls(**{**cls._fitted_by(state), **params})
@@ -199,9 +212,9 @@ class Detector:
         return made
 
     def merge(self, other: Self, *, progress: bool | Report | None = None) -> Self:
-        """The detector fitted on the data of both; the data must have no records in common.
+        """A new detector, fitted on the data of both. The data must have no records in common.
 
-        The result has the same bits as a fit on all the data at once, in whatever order fits are merged.
+        The result has the same bits as a fit on all the data at once, for any order of merging.
         """
         if not isinstance(other, Detector):
             raise WrongTypeError(f"other is {described(other)}; pass a fitted {type(self).__name__}")
@@ -216,7 +229,7 @@ class Detector:
 
     @classmethod
     def _fitted_by(cls, state: Any) -> dict[str, Any]:
-        """The parameters that a state was fitted with, where it says so; the core says what is wrong with the rest."""
+        """The parameters of a state, if it holds them. The core checks the other columns."""
         table = state if isinstance(state, Table) else Table(state)
         if _core.STATE_LABEL not in table or not len(table):
             return {}
@@ -227,7 +240,7 @@ class Detector:
             return {}
         if name != cls._name:
             raise ArgumentError(f"the state is one of {name}; pass tables that state() of a {cls._name} returned")
-        # A parameter that is the default one stays as the class writes it.
+        # A parameter equal to its default keeps the form of the default.
         given = inspect.signature(cls.__init__).parameters
         defaults = {name: p.default for name, p in given.items() if p.default is not inspect.Parameter.empty}
         same = {name for name in known if name in defaults and _alike(cls._plain(name, defaults[name]), known[name])}
@@ -269,7 +282,7 @@ class Detector:
     def _screen(
         self, ships: Shipments, history: Shipments | None, progress: bool | Report | None = None
     ) -> _core.Scores:
-        """Scores for a screen; the detector stays as it is."""
+        """Scores for a screen. The detector is not changed."""
         if history is None and self._fit is not None:
             return self._scores(ships, progress)
         settings = self._settings()
@@ -292,7 +305,7 @@ def _rebuild(cls: type[Detector], params: dict[str, Any], state: Table | None) -
 
 
 def _decision(p_values: Any, fdr: float) -> NDArray[np.float64]:
-    """Below zero for the p-values that the procedure of Benjamini and Hochberg accepts; NaN stays NaN."""
+    """Below zero for findings by the procedure of Benjamini and Hochberg, above zero for others; NaN stays NaN."""
     import numpy as np
 
     p, q = np.asarray(p_values), np.asarray(_core.fdr(p_values, "bh", True))
@@ -300,11 +313,11 @@ def _decision(p_values: Any, fdr: float) -> NDArray[np.float64]:
     limit = fdr * max(1, int(found.sum())) / max(1, int((~np.isnan(p)).sum()))
     with np.errstate(divide="ignore"):
         decision = np.log10(p) - np.log10(limit)
-    # Logarithms round: the q-value itself decides on which side of zero it is.
+    # Logarithms are rounded, so the sign is taken from the q-value.
     tiny = np.finfo(float).tiny
     return np.asarray(np.where(found, np.minimum(decision, -tiny), np.maximum(decision, tiny)))
 
 
 def _alike(default: Any, known: Any) -> bool:
-    """Whether a default and a parameter of a state are the same: a name alone is a list of one name."""
+    """Whether a default and a parameter of a state are the same. A single name equals a list of one name."""
     return bool(default == known or [default] == known)

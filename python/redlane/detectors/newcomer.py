@@ -1,4 +1,4 @@
-"""Firms and pairs that are new and already large."""
+"""Firms, or pairs of firms, that are new and already large."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parameters as JSON holds them: texts, numbers, truth values, lists of these, or nothing."""
+"""Converts parameters to JSON: texts, numbers, truth values, null, and lists of these."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from redlane.shipments import day_text
 
 
 def plain(name: str, value: Any) -> Any:
-    """A parameter in the terms of JSON: NumPy's numbers as numbers, days as texts, anything iterable as a list.
+    """A parameter as a JSON value. NumPy numbers become numbers, days become texts, iterables become lists.
 
     >>> plain("by", ("hs6", "origin"))
     ['hs6', 'origin']
@@ -37,7 +37,7 @@ def plain(name: str, value: Any) -> Any:
         return int(value)
     if isinstance(value, numbers.Real) or (hasattr(value, "__float__") and not isinstance(value, Iterable)):
         real = number(name, value)
-        # JSON has no NaN and no infinity; the core reads them from texts.
+        # JSON has no NaN and no infinity. The core reads them from texts.
         return real if math.isfinite(real) else str(real)
     if hasattr(value, "as_py"):
         return plain(name, value.as_py())

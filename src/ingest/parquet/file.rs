@@ -117,7 +117,7 @@ impl ParquetFile {
         self.picked(group, column, None)
     }
 
-    /// Some rows of one column in one row group, in ascending order. Pages without any of them are passed over.
+    /// Some rows of one column in one row group. The rows must be in ascending order. Pages without them are skipped.
     pub fn some_rows(&self, group: usize, column: usize, rows: &[usize]) -> Result<Vec<ArrayRef>> {
         self.picked(group, column, Some(rows))
     }
