@@ -186,7 +186,7 @@ def test_the_gil_is_free_while_q_values_are_computed():
 def test_findings_are_held_by_the_core(findings):
     assert isinstance(findings._core, _core.Findings)
     assert len(findings._core) == len(findings)
-    assert [findings._core.n_rows(i) for i in range(5)] == findings.table["n_rows"].to_pylist()[:5]
+    assert [len(findings._core.rows(i)) for i in range(5)] == findings.table["n_rows"].to_pylist()[:5]
     subject = findings.table["subject"].to_pylist()[0]
     assert findings._core.first_row(0) == int(subject.removeprefix("row "))
     with pytest.raises(errors.ArgumentError, match="no finding"):

@@ -163,7 +163,7 @@ class Detector:
         One number for each row of `score`. A row without a score is not a finding.
 
         >>> import redlane as rl
-        >>> ships = rl.samples.shipments(2_000).ships
+        >>> ships = rl.samples.shipments(20_000).ships
         >>> sorted(set(rl.UnitValue().fit(ships).predict(ships).tolist()))
         [-1, 1]
         """
