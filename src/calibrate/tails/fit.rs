@@ -10,15 +10,14 @@ const TRIAL: usize = 6;
 /// A fit ends when a step improves the deviance by less.
 const GAIN: f64 = 1e-3;
 
-/// The stories, simple ones first.
-const STORIES: [Story; 6] = [
-    Story::CORE,
-    Story { loose: true, bumps: 0 },
-    Story { loose: false, bumps: 1 },
-    Story { loose: true, bumps: 1 },
-    Story { loose: false, bumps: 2 },
-    Story { loose: true, bumps: 2 },
-];
+/// Stories whose costs differ by less are about as good: none is twenty times as likely as the other.
+const ALIKE: f64 = 6.0;
+/// The score at which natural tails are compared. Findings begin about there.
+const CAUTION: f64 = 4.0;
+/// The largest share of errors on a side: a twentieth of all, on one side, and some room. What is more frequent is nature.
+const ERRORS: f64 = 0.15;
+/// The largest number of bumps.
+const BUMPS: usize = 3;
 
 /// What was learnt from one side.
 #[derive(Clone, Debug)]
@@ -31,29 +30,47 @@ pub struct Learnt {
     pub dispersion: f64,
 }
 
-/// Fits the stories and chooses the one with the smallest Bayesian information criterion (Schwarz 1978), with the
-/// deviance divided by the dispersion, because no story has exactly the right form.
+/// Fits the stories and compares them by the Bayesian information criterion (Schwarz 1978), with the deviance divided by
+/// the dispersion, because no story has exactly the right form. Of stories that are about as good, the one with the
+/// longest natural tail is chosen.
 pub fn learn(observed: &Observed) -> Learnt {
     let edges = edges();
     let total = observed.total();
     let filled = observed.outer.iter().filter(|count| **count >= 0.5).count() as f64;
-    let freedom = |fit: &Fit| (filled - fit.at.story.parameters() as f64).max(5.0);
-    let core = fit(Story::CORE, observed, &edges);
+    let parameters = |fit: &Fit| fit.at.story.parameters() as f64;
+    let freedom = |fit: &Fit| (filled - parameters(fit)).max(5.0);
+    let first = Parameters::first(total);
+    let core = search(&[first], observed, &edges);
     let mut fits = vec![core];
     // If chance explains all that the core does not, another story has nothing to explain.
     if fits[0].deviance > freedom(&fits[0]) {
-        fits.extend(STORIES[1..].iter().map(|story| fit(*story, observed, &edges)));
+        let from = fits[0].at;
+        let loose = search(&[from.with_loose(), first.with_loose()].concat(), observed, &edges);
+        let (mut errors, mut both) = (vec![from, first], vec![loose.at]);
+        fits.push(loose);
+        for _ in 0..BUMPS {
+            for story in [&mut errors, &mut both] {
+                let starts: Vec<Parameters> = story.iter().flat_map(Parameters::with_bump).collect();
+                let fit = search(&starts, observed, &edges);
+                story.clear();
+                story.push(fit.at);
+                fits.push(fit);
+            }
+        }
+        fits.retain(|fit| fit.at.errors() <= ERRORS * total);
     }
     let dispersion = fits.iter().map(|fit| fit.deviance / freedom(fit)).fold(f64::INFINITY, f64::min).max(1.0);
-    let cost = |fit: &Fit| fit.deviance / dispersion + fit.at.story.parameters() as f64 * libm::log(total);
-    let mut best = 0;
-    for i in 1..fits.len() {
-        if cost(&fits[i]) < cost(&fits[best]) {
-            best = i;
+    let cost = |fit: &Fit| fit.deviance / dispersion + parameters(fit) * libm::log(total);
+    let least = fits.iter().map(cost).fold(f64::INFINITY, f64::min);
+    let mut best: Option<&Fit> = None;
+    for fit in fits.iter().filter(|fit| cost(fit) <= least + ALIKE) {
+        let tail = |fit: &Fit| fit.at.tail().beyond(CAUTION) * fit.at.natural();
+        if best.is_none_or(|best| tail(fit) > tail(best)) {
+            best = Some(fit);
         }
     }
-    let at = &fits[best].at;
-    let errors = at.errors().min(0.5 * total);
+    let at = best.map_or(fits[0].at, |best| best.at);
+    let errors = at.errors();
     let tail = Tail { times: at.natural() / (total - errors), ..at.tail() };
     Learnt { story: at.story, tail, errors: errors / total, dispersion }
 }
@@ -64,10 +81,10 @@ struct Fit {
 }
 
 /// The best fit from several starts.
-fn fit(story: Story, observed: &Observed, edges: &[f64]) -> Fit {
+fn search(starts: &[Parameters], observed: &Observed, edges: &[f64]) -> Fit {
     let mut best: Option<Search> = None;
-    for x in starts(story, observed) {
-        let mut search = Search::new(Parameters { story, x }, observed, edges);
+    for at in starts {
+        let mut search = Search::new(*at, observed, edges);
         for _ in 0..TRIAL {
             if !search.step(observed, edges) {
                 break;
@@ -78,7 +95,7 @@ fn fit(story: Story, observed: &Observed, edges: &[f64]) -> Fit {
         }
     }
     let Some(mut search) = best else {
-        return Fit { at: Parameters { story, x: [0.0; MOST] }, deviance: f64::INFINITY };
+        return Fit { at: Parameters::first(1.0), deviance: f64::INFINITY };
     };
     for _ in TRIAL..STEPS {
         if !search.step(observed, edges) {
@@ -88,28 +105,39 @@ fn fit(story: Story, observed: &Observed, edges: &[f64]) -> Fit {
     Fit { at: search.at, deviance: search.deviance }
 }
 
-fn starts(story: Story, observed: &Observed) -> Vec<[f64; MOST]> {
-    // The share of a shape, ln(width - 1), ln(distance beyond the least).
-    const NEAR: [f64; 3] = [-1.0, -1.0, -1.0];
-    const SPREAD: [f64; 3] = [-1.0, 1.0, 2.0];
-    const FAR: [f64; 3] = [-1.0, 0.0, 3.0];
-    let loose: &[&[f64]] = if story.loose { &[&[0.0, -0.7], &[0.0, 0.0]] } else { &[&[]] };
-    let bumps: &[&[[f64; 3]]] = match story.bumps {
-        0 => &[&[]],
-        1 => &[&[NEAR], &[SPREAD], &[FAR]],
-        _ => &[&[NEAR, SPREAD], &[NEAR, FAR]],
-    };
-    let mut all = Vec::new();
-    for loose in loose {
-        for bumps in bumps {
-            let mut x = [0.0; MOST];
-            x[..4].copy_from_slice(&[libm::log(observed.total()), 0.0, 0.2, 0.2]);
-            let rest = loose.iter().chain(bumps.iter().flatten());
-            x[4..].iter_mut().zip(rest).for_each(|(x, start)| *x = *start);
-            all.push(x);
-        }
+/// Starts of a search.
+impl Parameters {
+    fn first(total: f64) -> Parameters {
+        let mut x = [0.0; MOST];
+        x[..4].copy_from_slice(&[libm::log(total), 0.0, 0.2, 0.2]);
+        Parameters { story: Story::CORE, x }
     }
-    all
+
+    /// The same with looser nature: a few scores, or many, of two widths.
+    fn with_loose(&self) -> [Parameters; 3] {
+        [[-3.0, -0.7], [0.0, -0.7], [0.0, 0.0]].map(|loose| {
+            let mut grown = Parameters { story: Story::LOOSE, ..*self };
+            grown.x[4..6].copy_from_slice(&loose);
+            grown.unlocked()
+        })
+    }
+
+    /// The same with another bump of errors: near, wide, or far.
+    fn with_bump(&self) -> [Parameters; 3] {
+        [[-2.0, -1.0, -1.0], [-2.0, 1.0, 2.0], [-2.0, 0.0, 3.0]].map(|bump| {
+            let mut grown = *self;
+            let at = self.story.parameters();
+            grown.story.bumps += 1;
+            grown.x[at..at + 3].copy_from_slice(&bump);
+            grown.unlocked()
+        })
+    }
+
+    /// A coefficient whose root is zero would stay zero.
+    fn unlocked(mut self) -> Parameters {
+        self.x[2..4].iter_mut().for_each(|root| *root = root.abs().max(0.1));
+        self
+    }
 }
 
 /// A search by the method of Levenberg and Marquardt with Fisher's scoring for Poisson counts.

@@ -4,8 +4,9 @@ use super::law::CAUTIOUS;
 
 /// Equal bins between 0 and 1.
 pub(super) const INNER: usize = 64;
-/// Bins beyond 1: sixteen for each doubling up to 8, then four up to 2^11.
-pub(super) const OUTER: usize = 3 * 16 + 8 * 4;
+/// Bins beyond 1: sixteen for each doubling up to 8, then one for each doubling up to 2^11. How errors lie among each
+/// other far out says nothing about nature.
+pub(super) const OUTER: usize = 3 * 16 + 8;
 /// The tail of a Student's t with four degrees of freedom counts as this many scores on each side. Few scores then
 /// give a cautious tail, many scores their own.
 const PRIOR: f64 = 50.0;
@@ -13,7 +14,7 @@ const PRIOR: f64 = 50.0;
 /// Where the bins beyond 1 begin; the last has no end.
 pub(super) fn edges() -> Vec<f64> {
     let fine = (0..48u64).map(|i| 1.0f64.to_bits() + (i << (52 - 4)));
-    let coarse = (0..32u64).map(|i| 8.0f64.to_bits() + (i << (52 - 2)));
+    let coarse = (0..8u64).map(|i| 8.0f64.to_bits() + (i << 52));
     fine.chain(coarse).map(f64::from_bits).collect()
 }
 

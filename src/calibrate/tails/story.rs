@@ -10,13 +10,15 @@ use super::law::{Tail, both_sides, density, quantile};
 use super::sides::OUTER;
 
 /// The largest number of parameters of a story.
-pub(super) const MOST: usize = 12;
+pub(super) const MOST: usize = 15;
 
 /// Bounds of the share of looser nature, and the smallest logarithm of its width relative to the core.
 const LOOSE: (f64, f64) = (0.02, 0.35);
 const LEAST_LOOSE: f64 = 0.2;
+/// Expected scores of any kind in each bin, so that nothing is impossible.
+const BACKGROUND: f64 = 0.01;
 /// The largest share of errors in one bump.
-const ERRORS: f64 = 0.1;
+const ERRORS: f64 = 0.15;
 /// Nine tenths of a bump lie beyond this score, and it is at least as wide as a standard normal: an error is added to
 /// a natural record.
 const OFF: f64 = 2.75;
@@ -30,6 +32,7 @@ pub struct Story {
 
 impl Story {
     pub const CORE: Story = Story { loose: false, bumps: 0 };
+    pub const LOOSE: Story = Story { loose: true, bumps: 0 };
 
     pub fn name(self) -> &'static str {
         match (self.loose, self.bumps) {
@@ -153,7 +156,7 @@ impl Parameters {
             here[2] = n * by[0];
             here[3] = n * by[1] * 2.0 * self.x[2];
             here[4] = n * by[2] * 2.0 * self.x[3];
-            mean[bin] = (here[0] - last[0]).max(1e-9);
+            mean[bin] = here[0] - last[0] + BACKGROUND;
             for j in 0..parameters {
                 slopes[bin][j] = here[j + 1] - last[j + 1];
             }
