@@ -14,7 +14,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 ROWS, SEEDS = 30_000, 6
 PLANTED = [("overvalued", 2.0), ("overvalued", 4.0), ("undervalued", 2.0), ("undervalued", 4.0), ("mislabelled", 2.0)]
-FOLDS = (1, 5)
+FOLDS = (1, 5, 10)
 
 
 def parts(pattern: str, strength: float, seed: int) -> list[tuple[rl.Shipments, np.ndarray]]:

@@ -22,7 +22,7 @@ Column = TypeVar("Column")
 
 
 def features(
-    ships: Shipments, history: Shipments | None = None, *, folds: int = 5, progress: bool | Report | None = None
+    ships: Shipments, history: Shipments | None = None, *, folds: int = 10, progress: bool | Report | None = None
 ) -> Table:
     """Features of every shipment for a model of scikit-learn, XGBoost or LightGBM.
 
@@ -41,8 +41,8 @@ def features(
         shipments described cannot leak into them. All records of the history count, whatever their dates: leave out
         what was not known at the time. To describe each year by the years before it, call it for each year.
     folds
-        The number of folds. With five, each record is described by four fifths of the history; more folds use more of
-        it and take longer. With 1 all of the history describes each record. Without `history`, each training record is
+        The number of folds. With ten, each record is described by nine tenths of the history; fewer folds are faster
+        and use less of it. With 1 all of the history describes each record. Without `history`, each training record is
         then among its own peers, and a model can learn what does not hold for later records.
     progress
         As in `read`.

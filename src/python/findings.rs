@@ -87,7 +87,8 @@ impl Findings {
             let rows = rows.filter(|rows| rows.len() == table.num_rows());
             let tests = lists.column_by_name("tests").and_then(|c| c.as_primitive_opt::<UInt64Type>());
             let tests = tests.filter(|tests| tests.null_count() == 0).map(|tests| tests.values().to_vec());
-            rows.zip(tests).map(|(rows, tests)| screen::Findings { table, rows, tests })
+            rows.zip(tests)
+                .map(|(rows, tests)| screen::Findings { table, rows, tests })
                 .ok_or_else(|| Error::Bytes("these are not the rows of these findings".into()))
         })?;
         Ok(Findings { ships: ships.ships.clone(), found, untested: Vec::new() })
