@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn the_rate_by_hand() {
-        // Eight p-values: density 2 up to 0.25, then 2/3; five above 1/2, one added: all are without a signal.
+        // Eight p-values: density 2.5 up to 0.1. Four are above 1/2, one is added: all are without a signal.
         let rate = LocalRate::of([0.05, 0.1, 0.2, 0.25, 0.6, 0.7, 0.8, 0.9].into_iter());
         let first = (2.0 / 8.0) / 0.1;
         assert!((rate.at(0.05) - 1.0 / first).abs() < 1e-12, "{}", rate.at(0.05));

@@ -60,10 +60,10 @@ fn a_detector_without_p_values_is_no_family() {
     // A second family halves the level, and counts as a test of the shipment.
     let (with_family, _) = screened(&[signal, vec![0.5; 4]]);
     assert_eq!(with_family.tests, [2]);
-    let q = |found: &Findings| found.table.column_by_name("q_value").map(|q| numbers_of(q)).unwrap_or_default();
+    let q = |found: &Findings| found.table.column_by_name("q_value").map(numbers_of).unwrap_or_default();
     assert_eq!(q(&with_family)[0], 2.0 * q(&alone)[0]);
     let gathered = by_shipment(&with_family, &Progress::default()).unwrap();
-    assert_eq!(gathered.column_by_name("p_value").map(|p| numbers_of(p)), Some(vec![2e-6]));
+    assert_eq!(gathered.column_by_name("p_value").map(numbers_of), Some(vec![2e-6]));
 }
 
 fn numbers_of(column: &ArrayRef) -> Vec<f64> {
