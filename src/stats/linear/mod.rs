@@ -31,7 +31,7 @@ pub use mm::mm;
 
 /// Up to this many points a line is found by the exact search. It takes a time that grows with the square of their
 /// number.
-const EXACT: usize = 100;
+const EXACT: usize = 64;
 /// Φ⁻¹(0.9875): the reweighting leaves out points with larger standardised residuals.
 pub const CUTOFF: f64 = 2.241_402_727_604_947;
 /// Residuals below this share of the scale of y count as 0.
