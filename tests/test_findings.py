@@ -10,8 +10,8 @@ def findings():
 
 def test_columns_and_order(findings):
     assert findings.table.column_names == [
-        "finding", "detector", "subject", "score", "p_value", "q_value", "direction", "observed", "expected",
-        "value", "n_rows", "caution", "reason",
+        "finding", "detector", "subject", "score", "p_value", "q_value", "local_fdr", "direction", "observed", "expected",
+        "value", "stake_share", "n_rows", "caution", "reason",
     ]  # fmt: skip
     assert len(findings) > 20
     assert findings.table["finding"].to_pylist() == list(range(len(findings)))

@@ -8,7 +8,8 @@ import pytest
 import redlane as rl
 from redlane.sklearn import ShipmentFeatures
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 
 
@@ -25,27 +26,100 @@ def test_features_come_from_history_alone(ships):
     # The features of a record do not depend on the other records described.
     half = rl.read(new.to_polars().head(500))
     assert rl.features(half, history=history).to_polars().equals(table.head(500))
-    # Counts by hand.
+    # Counts by hand: with one fold all of the history counts.
+    whole = rl.features(new, history=history, folds=1).to_polars()
     frame, past = new.to_polars(), history.to_polars()
     for i in range(0, len(frame), len(frame) // 20):
-        row = frame.row(i, named=True)
-        earlier = past.filter((pl.col("importer") == row["importer"]) & (pl.col("date") < row["date"]))
-        assert table["records_importer"][i] == len(earlier)
-        expected = None if len(earlier) == 0 else (row["date"] - earlier["date"].max()).days
-        assert table["days_since_importer"][i] == expected
+        own = past.filter(pl.col("importer") == frame["importer"][i])
+        assert whole["records_importer"][i] == len(own)
+        last = None if len(own) == 0 else (past["date"].max() - own["date"].max()).days
+        assert whole["days_since_importer"][i] == last
+        assert whole["share_importer"][i] == pytest.approx(own["value"].sum() / past["value"].sum())
+        assert len(own) * 0.5 - 5 <= table["records_importer"][i] <= len(own)
     assert table["log_value"].to_numpy() == pytest.approx(np.log(frame["value"].to_numpy()))
 
 
-def test_features_without_history_look_back_only(ships):
-    table = rl.features(ships).to_polars()
-    frame = ships.to_polars()
-    for i in range(0, len(frame), len(frame) // 20):
-        row = frame.row(i, named=True)
-        earlier = frame.filter((pl.col("exporter") == row["exporter"]) & (pl.col("date") < row["date"]))
-        assert table["records_exporter"][i] == len(earlier)
+def test_training_records_are_described_by_the_other_folds():
+    rng = np.random.default_rng(6)
+    n = 2_000
+    frame = pl.DataFrame(
+        {"hs": rng.choice(["010101", "020202", "030303"], n), "importer": ["A"] * n, "origin": rng.choice(["CN", "US"], n),
+         "value": np.exp(rng.normal(5, 1, n)), "net_weight": np.exp(rng.normal(3, 1, n))}
+    )  # fmt: skip
+    ships = rl.read(frame)
+    table = rl.features(ships, folds=5).to_polars()
+    # All records have one importer, so the count is the size of the other folds.
+    others = table["records_importer"].to_numpy()
+    sizes = {n - size for size in others}
+    assert len(sizes) == 5
+    assert sum(sizes) == n
+    assert min(sizes) > n / 5 - 5 * np.sqrt(n * 0.16)
+    price = np.log(frame["value"] / frame["net_weight"]).to_numpy()
+    code = frame["hs"].to_numpy()
+    for i in range(0, n, 50):
+        peers = price[(code == code[i]) & (others != others[i])]
+        assert table["unit_value_peers_hs6"][i] == len(peers)
+        centre = np.median(peers)
+        scale = 1.4826022185056018 * np.median(abs(peers - centre))
+        assert table["unit_value_z_hs6"][i] == pytest.approx((price[i] - centre) / scale, rel=1e-9)
+    # The fold is a matter of the record alone: other rows and further columns do not change it, nor does naming the
+    # training records as the history.
+    assert rl.features(ships, history=ships, folds=5).to_polars().equals(table)
+    order = rng.permutation(n)
+    shuffled = rl.read(frame[order.tolist()].with_columns(note=pl.lit("x")))
+    assert rl.features(shuffled, folds=5).to_polars().equals(table[order.tolist()])
+    # A copy of a training record, met later, is described without the original.
+    assert rl.features(rl.read(frame.head(9)), history=ships, folds=5).to_polars().equals(table.head(9))
+    for wrong in (0, -1, 101):
+        with pytest.raises(rl.errors.ArgumentError, match="folds"):
+            rl.features(ships, folds=wrong)
     bare = rl.read(pl.DataFrame({"x": [1, 2]}))
     with pytest.raises(rl.errors.ArgumentError, match="none of the roles"):
         rl.features(bare)
+    assert len(rl.features(rl.read(frame.head(1)))) == 1
+    assert len(rl.features(rl.read(frame.head(0)), history=ships)) == 0
+
+
+def no_signal(rng, n):
+    """Records whose columns are drawn independently, so that later ones are like earlier ones."""
+    share = 1 / np.arange(1, 301)
+    days = np.sort(rng.integers(0, 1_000, n))
+    return pl.DataFrame(
+        {
+            "date": np.datetime64("2021-01-01") + days,
+            "hs": rng.choice([f"{code:06d}" for code in range(10_101, 10_141)], n),
+            "origin": rng.choice(["CN", "US", "DE", "FR", "JP", "IN"], n),
+            "destination": rng.choice(["KZ", "AM", "GE"], n),
+            "importer": rng.choice([f"I{i}" for i in range(300)], n, p=share / share.sum()),
+            "exporter": rng.choice([f"E{i}" for i in range(300)], n, p=share / share.sum()),
+            "net_weight": np.exp(rng.normal(3, 1, n)),
+            "value": np.exp(rng.normal(5, 1.5, n)),
+        }
+    )
+
+
+@pytest.mark.parametrize("later", ["by date", "at random"])
+def test_training_records_look_like_later_ones(later):
+    rng = np.random.default_rng(7)
+    n = 12_000
+    frame = no_signal(rng, n)
+    order = np.arange(n) if later == "by date" else rng.permutation(n)
+    train, new = (rl.read(frame[part.tolist()]) for part in np.split(order, 2))
+
+    def told_apart(folds):
+        """How well a model tells which are which (area under the ROC)."""
+        x = [rl.features(train, folds=folds), rl.features(new, history=train, folds=folds)]
+        x = np.concatenate([part.to_polars().to_numpy() for part in x])
+        y = np.repeat([0, 1], n // 2)
+        model = HistGradientBoostingClassifier(max_iter=60, random_state=0)
+        odds = cross_val_predict(
+            model, x, y, cv=StratifiedKFold(3, shuffle=True, random_state=0), method="predict_proba"
+        )
+        return roc_auc_score(y, odds[:, 1])
+
+    # The standard error of the area is 0.005. With one fold training records are among their own peers.
+    assert told_apart(10) < 0.53
+    assert told_apart(1) > 0.55
 
 
 @pytest.mark.parametrize("pattern", ["overvalued", "undervalued", "duplicate", "split", "mislabelled", "newcomer"])

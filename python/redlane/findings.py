@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import os
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
@@ -11,7 +12,7 @@ from redlane import _core
 from redlane._arguments import count, described, index, rate
 from redlane.charts import strip, timeline
 from redlane.detectors import Detector, UnitValue
-from redlane.errors import ArgumentError, WrongTypeError
+from redlane.errors import ArgumentError, RedlaneError, WrongTypeError
 from redlane.progress import Report, reporting
 from redlane.report import Article, page
 from redlane.shipments import Shipments, shipments_of
@@ -29,8 +30,14 @@ def screen(
 ) -> Findings:
     """Find the shipments that deserve a second look.
 
-    The p-values of each detector are converted to q-values (Benjamini and Hochberg 1995). Subjects with a q-value of at
-    most `fdr` are findings. They are ranked by -log10 p times log10(10 + the value at stake).
+    Every subject has one p-value; the periods of one flow are one subject (Simes 1986). The detectors are families of
+    tests (Benjamini and Bogomolov 2014): first those with a signal are selected, then the procedure of Benjamini and
+    Hochberg runs within each of them, at `fdr` times the share of detectors selected. So a detector without a signal
+    adds next to nothing to the list, however many detectors there are. The false discovery rate, averaged over the
+    selected detectors, is at most `fdr` if the p-values are valid and independent or positively dependent.
+
+    Findings are ranked by (1 - `local_fdr`) times `stake_share`: by the share of all value that is at stake, and how
+    likely the finding is to be true. The currency and the unit of weight do not change the order.
 
     Parameters
     ----------
@@ -46,6 +53,11 @@ def screen(
     progress
         As in `read`.
 
+    Returns
+    -------
+    Findings
+        A detector without p-values has no findings; `Findings.notes` then says so, and how to see its ranking.
+
     Examples
     --------
     >>> import redlane as rl
@@ -58,12 +70,46 @@ def screen(
     history = None if history is None else shipments_of(history, "history")
     chosen = _chosen(detectors)
     scores = [detector._screen(ships, history, progress) for detector in chosen]
+    totals = _totals(ships, chosen, progress)
     with reporting(progress) as report:
-        core = _core.screen(ships._core, scores, fdr, report)
+        core = _core.screen(ships._core, scores, totals, fdr, report)
     # Prices in several currencies are compared without conversion.
     caution = ships._core.caution()
     told = [*(price_notes(ships) if detectors is None else []), *([] if caution is None else [caution])]
+    told += [_untested(chosen[at], ranks) for at, ranks in core.untested()]
     return Findings(ships, core, fdr, told)
+
+
+def _totals(ships: Shipments, detectors: Sequence[Detector], progress: bool | Report | None) -> list[float]:
+    """The total of the measure of each detector over the shipments; NaN if it has none."""
+    known: dict[str, float] = {}
+    for detector in detectors:
+        measure = _measure(detector)
+        if measure not in known:
+            try:
+                lines = ships.aggregate([], [measure], progress=progress).to_pylist()
+            except RedlaneError:
+                lines = []
+            total = next((value for line in lines for value in line.values()), None)
+            known[measure] = math.nan if total is None else float(total)
+    return [known[_measure(detector)] for detector in detectors]
+
+
+def _measure(detector: Detector) -> str:
+    """What the amounts at stake of a detector are amounts of; for a ratio, its numerator."""
+    measure = getattr(detector, "measure", "value")
+    return measure.split("/")[0].strip() if isinstance(measure, str) else "value"
+
+
+def _untested(detector: Detector, ranks: bool) -> str:
+    """A note about a detector without p-values."""
+    name = type(detector).__name__
+    if not ranks:
+        return f"{name} scored nothing; the column reason of rl.{name}(...).fit_score(ships) says why"
+    return (
+        f"{name} gives no p-values here, so it has no findings. Its scores are a ranking: sort the table of "
+        f"rl.{name}(...).fit_score(ships) by score, the largest first, to see its leads"
+    )
 
 
 def _chosen(detectors: Sequence[Detector] | Detector | None) -> list[Detector]:
@@ -100,8 +146,21 @@ class Findings:
         self._core = core
         self.ships = ships
         self.table = Table._of(core.table(), ships._files)
-        """finding, detector, subject, score, p_value, q_value, direction, observed, expected, value, n_rows,
-        caution, reason."""
+        """One row for each finding, the strongest first.
+
+        - `finding` (its number), `detector`, `subject`, `score`, `direction`, `observed`, `expected`, `caution`,
+          `reason`: as in the detector's table. Of a flow with several periods it is the row with the smallest p-value.
+        - `p_value`: the probability of such evidence by chance, one for each subject; of a flow with several tested
+          periods it is the Simes p-value.
+        - `q_value`: the smallest `fdr` at which the subject is a finding of this screen; it is at most `fdr`.
+        - `local_fdr`: the probability that this very finding is false, estimated from all p-values of the detector
+          (Efron 2004). The q-value is about the whole list down to this finding, and the strong ones in it make up for
+          the weak ones; `local_fdr` is about one finding. It can be above `fdr` at the end of the list.
+        - `value`: the sum of the values of its shipments; `n_rows`: their number.
+        - `stake_share`: the amount at stake (how far the value, or the measure of the detector, is from the expected
+          one) as a share of the total of all shipments screened. If the detector states no amount, it is the share of
+          `value`.
+        """
         self.fdr = fdr
         self.notes = list(notes)
         """Decisions made because a column is missing, and cautions."""
@@ -124,15 +183,15 @@ class Findings:
         return Shipments(self._core.rows(self._check(i)))
 
     def explain(self, i: int) -> str:
-        """Finding `i` as text: the reason, the p-value, the q-value and the caution."""
+        """Finding `i` as text: the reason, the p-value, the local false discovery rate and the caution."""
         return self._explained(self.table.slice(self._check(i), 1).to_pylist()[0])
 
     @staticmethod
     def _explained(line: dict[str, Any]) -> str:
         parts = [f"{line['detector']}, {line['subject']}: {line['reason']}."]
         parts.append(
-            f"The probability of such a score by chance is {line['p_value']:.2g}; among findings at least as strong, "
-            f"the expected share of false ones is at most {max(line['q_value'], 1e-300):.2g}."
+            f"The probability of such a score by chance is {line['p_value']:.2g}; that this finding is a false one, "
+            f"{line['local_fdr']:.2g}. It is on the list at a false discovery rate of {line['q_value']:.2g} or more."
         )
         if line["caution"]:
             parts.append(f"Caution: {line['caution']}.")
@@ -141,7 +200,9 @@ class Findings:
     def by_shipment(self, *, progress: bool | Report | None = None) -> Table:
         """One row for each shipment with findings, with the reasons. `progress` as in `read`.
 
-        `row` is the source row (0-based), `findings` their number, `p_value` the Cauchy combination (Liu and Xie 2020).
+        `row` is the source row (0-based), `findings` their number. `p_value` is the smallest one of its findings, times
+        the number of tests that the shipment takes part in (Bonferroni): one for each detector with p-values, whether
+        it found something or not. It is valid under any dependence of the detectors.
         """
         with reporting(progress) as report:
             return Table._of(self._core.by_shipment(report), self.table._files)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from redlane import _core
-from redlane._arguments import count, number
+from redlane._arguments import count, described, number
 from redlane._arguments import seed as seed_number
 from redlane._columns import like, numbers, table_of, wants_nan
-from redlane.errors import ArgumentError
+from redlane.errors import ArgumentError, WrongTypeError
 from redlane.progress import Report, reporting
 from redlane.samples import Sample
 from redlane.shipments import Shipments, shipments_of
@@ -21,17 +21,29 @@ Column = TypeVar("Column")
 """A NumPy array, a pandas or polars Series, or an Arrow array of any library."""
 
 
-def features(ships: Shipments, history: Shipments | None = None, *, progress: bool | Report | None = None) -> Table:
+def features(
+    ships: Shipments, history: Shipments | None = None, *, folds: int = 10, progress: bool | Report | None = None
+) -> Table:
     """Features of every shipment for a model of scikit-learn, XGBoost or LightGBM.
+
+    Describe the training records with `features(train)`, and later ones with `features(new, history=train)`. A feature
+    then means the same in both, so the model does not meet other numbers in use than in training. For this, every
+    record belongs to one of `folds` folds, by a hash of its own content, and is described by the records of the history
+    in the *other* folds only (cross-fitting; Chernozhukov et al. 2018). No record is among the peers it is compared
+    with.
 
     Parameters
     ----------
     ships
         The shipments to describe.
     history
-        The shipments to compare with. All group statistics then come from the history only, so the shipments
-        described cannot leak into them. Without it the shipments are compared with each other; features that count
-        earlier records count those of earlier days only.
+        The shipments to compare with, `ships` if left out. All group statistics come from the history only, so other
+        shipments described cannot leak into them. All records of the history count, whatever their dates: leave out
+        what was not known at the time. To describe each year by the years before it, call it for each year.
+    folds
+        The number of folds. With ten, each record is described by nine tenths of the history; fewer folds are faster
+        and use less of it. With 1 all of the history describes each record. Without `history`, each training record is
+        then among its own peers, and a model can learn what does not hold for later records.
     progress
         As in `read`.
 
@@ -46,8 +58,8 @@ def features(ships: Shipments, history: Shipments | None = None, *, progress: bo
         - for each of the last three, `<measure>_z_<group>`, the signed robust z within hs6 x origin, hs6, hs4 and
           hs2, and `<measure>_peers_<group>`, the size of that group;
         - `rarity_<partner>_<group>`: -ln of the smoothed conditional probability, as in `Rarity`;
-        - `records_<keys>`, `days_since_<keys>`, `share_<keys>`: earlier records of the firm, pair or route, days
-          since the last of them, and the share of their value in all earlier value;
+        - `records_<keys>`, `share_<keys>`, `days_since_<keys>`: the records of the firm, pair or route in the history,
+          the share of their value in all value, and the days from the last of them to the last day of the history;
         - `value_rank_hs6`: the rank of the value among those of the code, 0 to 1;
         - `value_first_digit`, `value_zeros` (zeros at the end), `value_whole` (1 if it has no decimals).
 
@@ -56,16 +68,17 @@ def features(ships: Shipments, history: Shipments | None = None, *, progress: bo
     >>> import redlane as rl
     >>> ships = rl.samples.shipments(5_000).ships
     >>> known, new = ships.where(date=rl.between(None, "2022")), ships.where(year=2023)
-    >>> described = rl.features(new, history=known)
-    >>> len(described) == len(new)
-    True
+    >>> training, described = rl.features(known), rl.features(new, history=known)
+    >>> len(described) == len(new), described.column_names == training.column_names
+    (True, True)
     >>> "unit_value_z_hs6_origin" in described.column_names
     True
     """
     core = shipments_of(ships, "ships")._core
     past = None if history is None else shipments_of(history, "history")._core
+    many = count("folds", folds)
     with reporting(progress) as report:
-        table = _core.features(core, past, report)
+        table = _core.features(core, past, many, report)
     return Table._of(table, ships._files)
 
 
@@ -231,10 +244,10 @@ def leakage_report(train: Shipments, test: Shipments, label: str, *, progress: b
 
 
 @overload
-def fdr(p: Sequence[float | None], method: str = "bh") -> list[float | None]: ...
+def fdr(p: Sequence[float | None], method: str = "bh", *, families: Any = None) -> list[float | None]: ...
 @overload
-def fdr(p: Column, method: str = "bh") -> Column: ...
-def fdr(p: Any, method: str = "bh") -> Any:
+def fdr(p: Column, method: str = "bh", *, families: Any = None) -> Column: ...
+def fdr(p: Any, method: str = "bh", *, families: Any = None) -> Any:
     """q-values of p-values: the smallest false discovery rate at which each is a discovery.
 
     Parameters
@@ -244,6 +257,10 @@ def fdr(p: Any, method: str = "bh") -> Any:
         a column of a `Table`. `None`, null and NaN mean "not tested": they stay what they are and do not count.
     method
         ``"bh"`` (Benjamini and Hochberg 1995) or ``"by"`` (Benjamini and Yekutieli 2001, valid under any dependence).
+    families
+        A label for each p-value, such as the detector that it comes from: a list or a column. Families are then
+        selected first, and their p-values tested within them, as `screen` does with its detectors (Benjamini and
+        Bogomolov 2014; ``"bh"`` only). The rate holds on average over the families selected.
 
     Returns
     -------
@@ -265,5 +282,19 @@ def fdr(p: Any, method: str = "bh") -> Any:
     [0.02, None, 0.04]
     >>> rl.fdr(np.array([0.01, np.nan, 0.04])).tolist()
     [0.02, nan, 0.04]
+    >>> rl.fdr([0.01, 0.02, 0.9], families=["prices", "prices", "flows"])
+    [0.04, 0.04, 0.9]
     """
-    return like(p, _core.fdr(numbers("p", p), method, wants_nan(p)))
+    codes = None if families is None else _family_codes(families)
+    if codes is not None and method != "bh":
+        raise ArgumentError(f'families are tested with method="bh", not {method!r}')
+    return like(p, _core.fdr(numbers("p", p), method, wants_nan(p), codes))
+
+
+def _family_codes(families: Any) -> list[int]:
+    """A number for each label."""
+    if isinstance(families, (str, bytes)) or not hasattr(families, "__iter__"):
+        raise WrongTypeError(f"families is {described(families)}; pass a list or a column of labels")
+    labels = families.to_pylist() if hasattr(families, "to_pylist") else list(families)
+    known: dict[Any, int] = {}
+    return [known.setdefault(label, len(known)) for label in labels]

@@ -23,7 +23,8 @@ class ShipmentFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """`redlane.features` in a `Pipeline`.
 
     `fit` keeps the training records as the history. `transform` computes features from that history only, so test
-    records cannot leak into each other. `fit_transform` compares the training records with each other.
+    records cannot leak into each other. Every record, of the training or not, is described by records of other folds
+    (see `redlane.features`), so a feature means the same for both.
 
     Parameters
     ----------
@@ -65,7 +66,7 @@ class ShipmentFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return read(data, columns=self.columns, layout=self.layout, progress=False)
 
     def _keep(self, data: Any) -> Any:
-        """Keep the history, and describe its records by each other."""
+        """Keep the history, and describe its records by those of other folds."""
         history = self._read(data)
         made = features(history, progress=False)
         self.history_ = history
@@ -85,7 +86,7 @@ class ShipmentFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self._frame(features(self._read(X), self.history_, progress=False))
 
     def fit_transform(self, X: Any, y: Any = None, **params: Any) -> Any:  # noqa: N803
-        """Keep `X` as the history and describe its records by each other."""
+        """Keep `X` as the history and describe its records by those of other folds."""
         return self._frame(self._keep(X))
 
     def _require_fit(self) -> None:

@@ -1,20 +1,33 @@
 //! False-discovery control: p-values in, q-values out.
 
+use rayon::prelude::*;
+
 /// Benjamini and Hochberg (1995): the smallest false discovery rate at which each p-value is a discovery. NaN means
 /// "not tested": it stays NaN and does not count.
 pub fn benjamini_hochberg(p: &[f64]) -> Vec<f64> {
-    adjust(p, 1.0)
+    adjust(p, &ascending(p), 1.0)
+}
+
+/// The same, with the p-values' order at hand.
+pub fn benjamini_hochberg_in(p: &[f64], order: &[u32]) -> Vec<f64> {
+    adjust(p, order, 1.0)
 }
 
 /// Benjamini and Yekutieli (2001): valid under any dependence. It multiplies by 1 + 1/2 + .. + 1/m.
 pub fn benjamini_yekutieli(p: &[f64]) -> Vec<f64> {
-    let tested = p.iter().filter(|p| !p.is_nan()).count();
-    adjust(p, (1..=tested).rev().map(|i| 1.0 / i as f64).sum())
+    let order = ascending(p);
+    let factor = (1..=order.len()).rev().map(|i| 1.0 / i as f64).sum();
+    adjust(p, &order, factor)
 }
 
-fn adjust(p: &[f64], factor: f64) -> Vec<f64> {
+/// The places of the p-values that are not NaN, the smallest first.
+pub fn ascending(p: &[f64]) -> Vec<u32> {
     let mut order: Vec<u32> = (0..p.len() as u32).filter(|&i| !p[i as usize].is_nan()).collect();
-    order.sort_unstable_by(|&a, &b| p[a as usize].total_cmp(&p[b as usize]).then(a.cmp(&b)));
+    order.par_sort_unstable_by(|&a, &b| p[a as usize].total_cmp(&p[b as usize]).then(a.cmp(&b)));
+    order
+}
+
+fn adjust(p: &[f64], order: &[u32], factor: f64) -> Vec<f64> {
     let tested = order.len() as f64;
     let mut q = vec![f64::NAN; p.len()];
     let mut best = 1.0f64;

@@ -1,8 +1,12 @@
 //! From scores to p-values, and from p-values to findings at a given false discovery rate.
 
 mod combine;
+mod families;
 mod fdr;
+mod local;
 pub mod tails;
 
 pub use combine::cauchy_combination;
-pub use fdr::{benjamini_hochberg, benjamini_yekutieli};
+pub use families::{select_families, simes};
+pub use fdr::{ascending, benjamini_hochberg, benjamini_hochberg_in, benjamini_yekutieli};
+pub use local::LocalRate;

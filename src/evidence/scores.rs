@@ -68,6 +68,11 @@ pub trait Scores: Send + Sync {
     /// The scored groups, if the subjects are groups in the same order.
     fn groups(&self) -> Option<&GroupKeys>;
 
+    /// Whether a shipment can be behind several subjects.
+    fn shares_rows(&self) -> bool {
+        false
+    }
+
     fn len(&self) -> usize;
 
     fn is_empty(&self) -> bool {

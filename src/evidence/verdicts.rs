@@ -74,6 +74,11 @@ pub trait Verdicts: Send + Sync {
         None
     }
 
+    /// Whether a shipment can be behind several subjects.
+    fn shares_rows(&self) -> bool {
+        false
+    }
+
     /// How many subjects there are.
     fn subjects(&self) -> usize {
         self.ships().map_or_else(|| self.groups().map_or(0, GroupKeys::groups), Shipments::len)
@@ -151,6 +156,10 @@ impl<S: Verdicts> Scores for S {
 
     fn groups(&self) -> Option<&GroupKeys> {
         Verdicts::groups(self)
+    }
+
+    fn shares_rows(&self) -> bool {
+        Verdicts::shares_rows(self)
     }
 
     fn len(&self) -> usize {

@@ -1,7 +1,11 @@
 //! Features of every shipment for a model.
 //!
-//! With `history`, all comparisons use the history only, so nothing leaks from the shipments described. Without it, the
-//! shipments are compared with each other; features that count earlier records count those of earlier days.
+//! Every record, of the history or not, belongs to one of a few folds by a hash of its content, and is described by the
+//! records of the history in the other folds (cross-fitting; Chernozhukov et al. 2018). So no record is among those it
+//! is compared with, and a feature has the same distribution for the records a model is trained on and for later ones.
+
+mod folds;
+mod key_totals;
 
 use std::sync::Arc;
 
@@ -11,22 +15,71 @@ use crate::evidence::{PARALLEL_ROWS, ScoreColumn, SharedScores};
 use crate::group::{GroupKeys, IndexCache, resolve};
 use crate::progress::Progress;
 use crate::stats::ln;
-use crate::store::{NULL_DAY, Role, Shipments};
+use crate::store::{Role, Shipments};
 use crate::table::table;
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, UInt32Array};
-use arrow::buffer::ScalarBuffer;
-use arrow::compute::take_record_batch;
+use arrow::compute::{concat_batches, take_record_batch};
+use key_totals::KeyTotals;
 use serde_json::{Value, json};
 
+/// The largest number of folds: more cost much and change little.
+const MOST_FOLDS: usize = 100;
+/// Steps of progress in the description of one fold.
+const STEPS: u64 = 6;
+
 /// One row for each shipment. Every column is a number, null if unknown. Rows that are totals of others have nulls.
-pub fn features(ships: &Shipments, history: Option<&Shipments>, progress: &Progress) -> Result<RecordBatch> {
+/// Without `history`, it is the shipments themselves. With one fold, all of it describes each record.
+pub fn features(
+    ships: &Shipments,
+    history: Option<&Shipments>,
+    folds: usize,
+    progress: &Progress,
+) -> Result<RecordBatch> {
+    if !(1..=MOST_FOLDS).contains(&folds) {
+        return Err(Error::Argument(format!("folds={folds}: a number from 1 to {MOST_FOLDS} is expected")));
+    }
     let history = history.map(Shipments::without_totals);
     if !ships.has_totals() {
-        return described(ships, history.as_ref(), progress);
+        return cross_fitted(ships, history.as_ref(), folds, progress);
     }
     let kept = ships.without_totals();
-    let made = described(&kept, history.as_ref(), progress)?;
+    let made = cross_fitted(&kept, history.as_ref(), folds, progress)?;
     Ok(take_record_batch(&made, &UInt32Array::from(ships.places_among(&kept)))?)
+}
+
+fn cross_fitted(
+    ships: &Shipments,
+    history: Option<&Shipments>,
+    folds: usize,
+    progress: &Progress,
+) -> Result<RecordBatch> {
+    progress.begin("describing", STEPS * folds as u64);
+    if folds == 1 || ships.is_empty() {
+        return described(ships, history, progress);
+    }
+    let source = history.unwrap_or(ships);
+    let roles = folds::common(ships, source);
+    let of_ships = folds::of(ships, &roles, folds, progress)?;
+    let of_history = history.map(|history| folds::of(history, &roles, folds, progress)).transpose()?;
+    let of_source = of_history.as_ref().unwrap_or(&of_ships);
+    let mut parts = Vec::new();
+    let mut place = vec![0u32; ships.len()];
+    let mut done = 0;
+    for fold in 0..folds as u8 {
+        let part = folds::some(ships, |at| of_ships[at] == fold);
+        if part.is_empty() {
+            progress.advance(STEPS);
+            continue;
+        }
+        let rest = folds::some(source, |at| of_source[at] != fold);
+        parts.push(described(&part, Some(&rest), progress)?);
+        let own = place.iter_mut().zip(&of_ships).filter(|(_, of)| **of == fold);
+        own.zip(done..).for_each(|((place, _), at)| *place = at);
+        done += part.len() as u32;
+    }
+    let made = concat_batches(&parts[0].schema(), &parts)?;
+    drop(parts);
+    Ok(take_record_batch(&made, &UInt32Array::from(place))?)
 }
 
 fn described(ships: &Shipments, history: Option<&Shipments>, progress: &Progress) -> Result<RecordBatch> {
@@ -38,7 +91,6 @@ fn described(ships: &Shipments, history: Option<&Shipments>, progress: &Progress
         history_cache: IndexCache::default(),
         columns: Vec::new(),
     };
-    progress.begin("describing", 6);
     for role in [Role::Value, Role::NetWeight, Role::Quantity].into_iter().filter(|r| has(*r)) {
         let values = ships.store.role_numbers(role, progress)?;
         let logs = progress.each(0..ships.len(), PARALLEL_ROWS, |at| log(values[ships.rows.row(at)]))?;
@@ -63,18 +115,15 @@ fn described(ships: &Shipments, history: Option<&Shipments>, progress: &Progress
         }
     }
     progress.advance(1);
-    if has(Role::Date) {
-        let names = |list: &[Role]| list.iter().map(|r| r.name()).collect::<Vec<_>>();
-        for keys in [
-            vec![Role::Importer],
-            vec![Role::Exporter],
-            vec![Role::Exporter, Role::Importer],
-            vec![Role::Origin, Role::Destination],
-            vec![Role::Importer, Role::Hs],
-        ] {
-            if keys.iter().all(|r| has(*r)) {
-                made.past(&names(&keys), progress)?;
-            }
+    for keys in [
+        vec![Role::Importer],
+        vec![Role::Exporter],
+        vec![Role::Exporter, Role::Importer],
+        vec![Role::Origin, Role::Destination],
+        vec![Role::Importer, Role::Hs],
+    ] {
+        if keys.iter().all(|r| has(*r)) {
+            made.known(&keys, has(Role::Date), has(Role::Value), progress)?;
         }
     }
     progress.advance(1);
@@ -127,7 +176,7 @@ impl Features<'_> {
         self.columns.push((name.to_owned(), Arc::new(array)));
     }
 
-    /// Scores of a detector that is fitted on the history, or else on the shipments.
+    /// Scores of a detector that is fitted on the history, or else on the shipments themselves.
     fn scored(&self, detector: &str, parameters: Value, progress: &Progress) -> Result<SharedScores> {
         let detector = detect::detector(detector, &Parameters::of(parameters)?)?;
         match self.history {
@@ -190,31 +239,22 @@ impl Features<'_> {
         Ok(())
     }
 
-    /// The number of records with the same keys on earlier days, the days since the last of them, and the share of
-    /// their value in all earlier value.
-    fn past(&mut self, keys: &[&str], progress: &Progress) -> Result<()> {
-        let names: Vec<String> = keys.iter().map(|&k| k.to_owned()).collect();
+    /// The records of the history with the same keys: their number, their share of all value, and the days from the
+    /// last of them to the last record of all.
+    fn known(&mut self, keys: &[Role], dated: bool, valued: bool, progress: &Progress) -> Result<()> {
+        let names: Vec<String> = keys.iter().map(|role| role.name().to_owned()).collect();
         let (source, cache) = self.source();
-        let past = EarlierRecords::of(source, cache, &names, progress)?;
+        let totals = KeyTotals::of(source, cache, &names, dated, valued, progress)?;
         let index = self.cache.get(self.ships, &resolve(&self.ships.store, &names)?, progress)?;
-        let known = past.group_keys.find(&GroupKeys::of_index(&index, &names), progress)?;
+        let found = totals.group_keys.find(&GroupKeys::of_index(&index, &names), progress)?;
         let groups = index.group_of_positions(self.ships);
-        let days = self.ships.store.days(progress)?;
-        let one = |at: usize| -> [f64; 3] {
-            let day = days[self.ships.rows.row(at)];
-            if day == NULL_DAY {
-                return [f64::NAN; 3];
-            }
-            let all = past.all_before(day);
-            match known[groups[at] as usize] {
-                None => [0.0, f64::NAN, 0.0],
-                Some(g) => past.before(g as usize, day, all),
-            }
-        };
-        let made: Vec<[f64; 3]> = progress.each(0..self.ships.len(), 1 << 10, one)?;
-        let name = keys.join("_");
-        for (k, what) in ["records", "days_since", "share"].into_iter().enumerate() {
-            self.put(&format!("{what}_{name}"), made.iter().map(|m| m[k]).collect());
+        let name = names.join("_");
+        let mut columns = vec![("records", 0), ("days_since", 1), ("share", 2)];
+        columns.retain(|(what, _)| (dated || *what != "days_since") && (valued || *what != "share"));
+        for (what, number) in columns {
+            let one = |at: usize| totals.numbers(found[groups[at] as usize])[number];
+            let made = progress.each(0..self.ships.len(), PARALLEL_ROWS, one)?;
+            self.put(&format!("{what}_{name}"), made);
         }
         Ok(())
     }
@@ -281,56 +321,6 @@ fn digits_of(value: f64) -> [f64; 3] {
         zeros += 1.0;
     }
     [(lead + 1e-9).floor(), zeros, f64::from(u8::from(whole))]
-}
-
-/// The records of each combination of keys by day, with cumulative values.
-struct EarlierRecords {
-    group_keys: GroupKeys,
-    groups: Vec<Vec<(i32, f64)>>,
-    all: Vec<(i32, f64)>,
-}
-
-impl EarlierRecords {
-    fn of(source: &Shipments, cache: &IndexCache, names: &[String], progress: &Progress) -> Result<EarlierRecords> {
-        let index = cache.get(source, &resolve(&source.store, names)?, progress)?;
-        let days = source.store.days(progress)?;
-        let values = match source.store.role(Role::Value) {
-            Some(_) => source.store.role_numbers(Role::Value, progress)?,
-            None => ScalarBuffer::from(vec![1.0; source.store.rows]),
-        };
-        let worth = |row: usize| if values[row].is_finite() { values[row].max(0.0) } else { 0.0 };
-        let by_day = |rows: &mut dyn Iterator<Item = usize>| {
-            let mut records: Vec<(i32, f64)> =
-                rows.filter(|&r| days[r] != NULL_DAY).map(|r| (days[r], worth(r))).collect();
-            records.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
-            // Cumulative sums. The order above makes them independent of the order of rows.
-            let mut total = 0.0;
-            records.iter_mut().for_each(|r| {
-                total += r.1;
-                r.1 = total;
-            });
-            records
-        };
-        let groups = progress.each(0..index.groups(), 1, |g| by_day(&mut index.rows(g).iter().map(|&r| r as usize)))?;
-        let all = by_day(&mut source.rows.iter());
-        Ok(EarlierRecords { group_keys: GroupKeys::of_index(&index, names), groups, all })
-    }
-
-    fn all_before(&self, day: i32) -> f64 {
-        total_before(&self.all, day).1
-    }
-
-    fn before(&self, group: usize, day: i32, all: f64) -> [f64; 3] {
-        let records = &self.groups[group];
-        let (count, value) = total_before(records, day);
-        let since = if count == 0 { f64::NAN } else { f64::from(day - records[count - 1].0) };
-        [count as f64, since, if all > 0.0 { value / all } else { 0.0 }]
-    }
-}
-
-fn total_before(records: &[(i32, f64)], day: i32) -> (usize, f64) {
-    let count = records.partition_point(|r| r.0 < day);
-    (count, if count == 0 { 0.0 } else { records[count - 1].1 })
 }
 
 #[cfg(test)]

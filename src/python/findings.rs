@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, LargeListArray};
-use arrow::datatypes::UInt32Type;
+use arrow::array::{Array, ArrayRef, AsArray, LargeListArray, UInt64Array};
+use arrow::datatypes::{UInt32Type, UInt64Type};
 use pyo3::prelude::*;
 
 use super::errors::raise;
@@ -14,7 +14,8 @@ use super::shipments::Shipments;
 use super::table::Table;
 use crate::error::Error;
 use crate::evidence::SharedScores;
-use crate::screen;
+use crate::progress::Progress;
+use crate::screen::{self, Untested};
 use crate::store;
 use crate::table::table;
 
@@ -23,6 +24,7 @@ use crate::table::table;
 pub struct Findings {
     ships: store::Shipments,
     found: screen::Findings,
+    untested: Vec<(usize, Untested)>,
 }
 
 impl Findings {
@@ -56,17 +58,23 @@ impl Findings {
     #[pyo3(signature = (progress=None))]
     fn by_shipment(&self, py: Python<'_>, progress: Option<Py<PyAny>>) -> PyResult<Table> {
         let found = &self.found;
-        run(py, progress.as_ref(), |progress| Ok(Table::of(screen::by_shipment(&found.table, &found.rows, progress)?)))
+        run(py, progress.as_ref(), |progress| Ok(Table::of(screen::by_shipment(found, progress)?)))
     }
 
-    /// The rows of each finding as a column of lists, for pickling. They are numbered as in a copy of the shipments.
+    /// The detectors without p-values, by their numbers, and whether they have scores.
+    fn untested(&self) -> Vec<(usize, bool)> {
+        self.untested.iter().map(|(detector, why)| (*detector, *why == Untested::Ranking)).collect()
+    }
+
+    /// The rows and the number of tests of each finding, for pickling. Rows are numbered as in a copy of the shipments.
     fn row_lists(&self, py: Python<'_>) -> PyResult<Table> {
         let (ships, found) = (&self.ships, &self.found);
         run(py, None, |_| {
             let position = |&row: &u32| ships.rows.position(row).map(Some);
             let lists = found.rows.iter().map(|rows| Some(rows.iter().filter_map(position)));
             let lists: ArrayRef = Arc::new(LargeListArray::from_iter_primitive::<UInt32Type, _, _>(lists));
-            Ok(Table::of(table(vec![("rows".into(), lists)], found.rows.len())?))
+            let tests: ArrayRef = Arc::new(UInt64Array::from(found.tests.clone()));
+            Ok(Table::of(table(vec![("rows".into(), lists), ("tests".into(), tests)], found.rows.len())?))
         })
     }
 
@@ -77,10 +85,13 @@ impl Findings {
             let (table, lists) = (table.batch(progress)?, row_lists.batch(progress)?);
             let rows = lists.column_by_name("rows").and_then(|c| c.as_list_opt::<i64>()).and_then(listed);
             let rows = rows.filter(|rows| rows.len() == table.num_rows());
-            rows.map(|rows| screen::Findings { table, rows })
+            let tests = lists.column_by_name("tests").and_then(|c| c.as_primitive_opt::<UInt64Type>());
+            let tests = tests.filter(|tests| tests.null_count() == 0).map(|tests| tests.values().to_vec());
+            rows.zip(tests)
+                .map(|(rows, tests)| screen::Findings { table, rows, tests })
                 .ok_or_else(|| Error::Bytes("these are not the rows of these findings".into()))
         })?;
-        Ok(Findings { ships: ships.ships.clone(), found })
+        Ok(Findings { ships: ships.ships.clone(), found, untested: Vec::new() })
     }
 }
 
@@ -92,18 +103,24 @@ fn listed(lists: &LargeListArray) -> Option<Vec<Vec<u32>>> {
     lists.iter().map(rows).collect()
 }
 
-/// Combines the scores of several detectors into one ranked list.
+/// Combines the scores of several detectors into one ranked list. `totals` are the sums of their measures, NaN if
+/// unknown.
 #[pyfunction]
-#[pyo3(name = "screen", signature = (ships, scores, fdr, progress=None))]
+#[pyo3(name = "screen", signature = (ships, scores, totals, fdr, progress=None))]
 pub fn screen_all(
     py: Python<'_>,
     ships: &Shipments,
     scores: Vec<PyRef<'_, Scores>>,
+    totals: Vec<f64>,
     fdr: f64,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Findings> {
     let scores: Vec<SharedScores> = scores.iter().map(|s| s.scores.clone()).collect();
     let ships = ships.ships.clone();
-    let found = run(py, progress.as_ref(), |progress| screen::screen(&ships, &scores, fdr, progress))?;
-    Ok(Findings { ships, found })
+    if totals.len() != scores.len() {
+        return Err(raise(py, Error::Argument(format!("{} totals for {} detectors", totals.len(), scores.len()))));
+    }
+    let screened = |progress: &Progress| screen::screen(&ships, &scores, &totals, fdr, progress);
+    let (found, untested) = run(py, progress.as_ref(), screened)?;
+    Ok(Findings { ships, found, untested })
 }

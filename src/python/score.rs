@@ -11,7 +11,7 @@ use super::incoming::{Arrow, Numbers};
 use super::run::run;
 use super::shipments::Shipments;
 use super::table::Table;
-use crate::calibrate::{benjamini_hochberg, benjamini_yekutieli};
+use crate::calibrate::{benjamini_hochberg, benjamini_yekutieli, select_families};
 use crate::detect::{self, Detector as _, Labelled, Parameters, SharedFit};
 use crate::error::{Error, Result};
 use crate::evidence::{ScoreColumn, ScoreTable, SharedScores};
@@ -115,7 +115,14 @@ pub fn detector_names() -> Vec<&'static str> {
 
 /// q-values as an arro3 Array; null where there is no p-value, NaN with `nan`.
 #[pyfunction]
-pub fn fdr<'py>(py: Python<'py>, p: &Bound<'py, PyAny>, method: &str, nan: bool) -> PyResult<Bound<'py, PyAny>> {
+#[pyo3(signature = (p, method, nan, families=None))]
+pub fn fdr<'py>(
+    py: Python<'py>,
+    p: &Bound<'py, PyAny>,
+    method: &str,
+    nan: bool,
+    families: Option<Vec<u32>>,
+) -> PyResult<Bound<'py, PyAny>> {
     let p = Numbers::of(p, "p")?;
     let q = run(py, None, |progress| {
         let p = p.doubles(progress)?;
@@ -123,6 +130,7 @@ pub fn fdr<'py>(py: Python<'py>, p: &Bound<'py, PyAny>, method: &str, nan: bool)
             return Err(Error::Argument(format!("{bad} is not a p-value; p-values lie between 0 and 1")));
         }
         let q = match method {
+            "bh" if families.is_some() => by_families(&p, &families.unwrap_or_default())?,
             "bh" => benjamini_hochberg(&p),
             "by" => benjamini_yekutieli(&p),
             other => return Err(Error::Argument(format!("method={other:?} is not known; use \"bh\" or \"by\""))),
@@ -132,18 +140,35 @@ pub fn fdr<'py>(py: Python<'py>, p: &Bound<'py, PyAny>, method: &str, nan: bool)
     PyArray::from_array_ref(q).into_arro3(py)
 }
 
+/// The q-values of families of tests. The family of each p-value is a number.
+fn by_families(p: &[f64], families: &[u32]) -> Result<Vec<f64>> {
+    if p.len() != families.len() {
+        return Err(Error::Argument(format!("{} p-values, but {} families", p.len(), families.len())));
+    }
+    let mut order: Vec<usize> = (0..p.len()).collect();
+    order.sort_by_key(|&at| families[at]);
+    let runs: Vec<&[usize]> = order.chunk_by(|a, b| families[*a] == families[*b]).collect();
+    let own = |run: &&[usize]| benjamini_hochberg(&run.iter().map(|&at| p[at]).collect::<Vec<f64>>());
+    let mut all: Vec<Vec<f64>> = runs.iter().map(own).collect();
+    select_families(&mut all);
+    let mut q = vec![f64::NAN; p.len()];
+    runs.iter().zip(all).for_each(|(run, own)| run.iter().zip(own).for_each(|(&at, own)| q[at] = own));
+    Ok(q)
+}
+
 /// Features of every shipment for a model.
 #[pyfunction]
-#[pyo3(signature = (ships, history=None, progress=None))]
+#[pyo3(signature = (ships, history, folds, progress=None))]
 pub fn features(
     py: Python<'_>,
     ships: &Shipments,
     history: Option<PyRef<'_, Shipments>>,
+    folds: usize,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Table> {
     let history = history.map(|h| h.ships.clone());
     run(py, progress.as_ref(), |progress| {
-        Ok(Table::of(crate::learn::features(&ships.ships, history.as_ref(), progress)?))
+        Ok(Table::of(crate::learn::features(&ships.ships, history.as_ref(), folds, progress)?))
     })
 }
 

@@ -29,8 +29,9 @@ use frame::Frame;
 pub use least::{Leverage, weighted, weighted_with_leverage};
 pub use mm::mm;
 
-/// Up to this many points the exact search for a line is also the faster one.
-const EXACT: usize = 24;
+/// Up to this many points a line is found by the exact search. It takes a time that grows with the square of their
+/// number.
+const EXACT: usize = 64;
 /// Φ⁻¹(0.9875): the reweighting leaves out points with larger standardised residuals.
 pub const CUTOFF: f64 = 2.241_402_727_604_947;
 /// Residuals below this share of the scale of y count as 0.
@@ -156,6 +157,7 @@ pub struct Scratch {
     bits: Vec<u64>,
     keys: Vec<i64>,
     short: slide::Short,
+    sweep: exhaustive::Sweep,
     edges: window::Edges,
 }
 

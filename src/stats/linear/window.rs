@@ -18,6 +18,8 @@ const STEPS: usize = 60;
 const GAIN: f64 = 1e-9;
 /// The remaining steps almost never gain more than this multiple of the last one.
 const AHEAD: f64 = 3.0;
+/// Steeper lines count as this steep. Its square is finite.
+const STEEPEST: f64 = 1e100;
 
 /// Steps from `line` until there is no gain, until the sum of squares equals `known` (a minimum that was reached
 /// before), or until it is very unlikely to end below `known`. Returns the line, the sum of squares of its window and
@@ -214,6 +216,15 @@ impl Window {
         self.uu -= u * u;
         self.uv -= u * v;
         self.vv -= v * v;
+    }
+
+    /// One point for another. Returns the size of the sums as they count near this slope, which rounding is a share of.
+    pub fn exchange(&mut self, lost: (f64, f64), gained: (f64, f64), slope: f64) -> f64 {
+        self.add(gained);
+        let steep = slope.abs().min(STEEPEST);
+        let size = self.vv + steep * steep * self.uu;
+        self.take(lost);
+        size
     }
 
     /// The sum of squares about its own least squares line.

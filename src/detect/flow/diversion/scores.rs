@@ -119,6 +119,11 @@ impl Verdicts for TriangleScores {
         Some(&self.here)
     }
 
+    /// The direct trade is a leg of all intermediaries.
+    fn shares_rows(&self) -> bool {
+        true
+    }
+
     fn verdict(&self, at: usize) -> TriangleVerdict {
         let t = self.triangle(at);
         let (before, after) = self.model.spans;
