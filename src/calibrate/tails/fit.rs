@@ -46,14 +46,21 @@ pub fn learn(observed: &Observed) -> Learnt {
     if fits[0].deviance > freedom(&fits[0]) {
         let from = fits[0].at;
         let loose = search(&[from.with_loose(), first.with_loose()].concat(), observed, &edges);
-        let (mut errors, mut both) = (vec![from, first], vec![loose.at]);
+        let mut grown = [(vec![from, first], fits[0].deviance), (vec![loose.at], loose.deviance)];
         fits.push(loose);
         for _ in 0..BUMPS {
-            for story in [&mut errors, &mut both] {
-                let starts: Vec<Parameters> = story.iter().flat_map(Parameters::with_bump).collect();
-                let fit = search(&starts, observed, &edges);
-                story.clear();
-                story.push(fit.at);
+            for (starts, deviance) in &mut grown {
+                if starts.is_empty() {
+                    continue;
+                }
+                let starts_with_bump: Vec<Parameters> = starts.iter().flat_map(Parameters::with_bump).collect();
+                let fit = search(&starts_with_bump, observed, &edges);
+                starts.clear();
+                // A bump that explains too little would never be chosen, and the next would explain less.
+                if *deviance - fit.deviance > 3.0 * libm::log(total) {
+                    starts.push(fit.at);
+                    *deviance = fit.deviance;
+                }
                 fits.push(fit);
             }
         }
