@@ -5,6 +5,11 @@ use crate::evidence::ScoreColumn;
 /// The peer group of every shipment.
 pub const PEER: &str = "all shipments fitted";
 
+/// The caution of shipments that are compared with each other. Their p-values are ranks: the smallest of n is 1 / n, so
+/// none passes a false discovery rate.
+pub const LEAD: &str = "a lead, not a finding: it is compared with the data it belongs to, so its p-value is only its \
+                        rank; fit on earlier shipments to get findings";
+
 /// A score, the median score of the fitted shipments, and the share of these with at least this score, with the shipment
 /// itself added.
 pub struct Conformal {
