@@ -82,8 +82,7 @@ fn likelihood(d: &EntityDigits, precision: f64) -> f64 {
 /// The precision of the beta distribution of round shares, without traders that stand off.
 fn round_precision(tested: &[&EntityDigits], progress: &Progress) -> Result<f64> {
     let (low, high) = (libm::log(PRECISION.0), libm::log(PRECISION.1));
-    let tried: Vec<f64> =
-        (0..STEPS).map(|i| libm::exp(low + (high - low) * i as f64 / (STEPS - 1) as f64)).collect();
+    let tried: Vec<f64> = (0..STEPS).map(|i| libm::exp(low + (high - low) * i as f64 / (STEPS - 1) as f64)).collect();
     let mut kept: Vec<&EntityDigits> = tested.to_vec();
     let mut best = PRECISION.1;
     for _ in 0..PASSES {

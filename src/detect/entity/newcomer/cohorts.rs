@@ -79,8 +79,9 @@ impl Cohorts {
         }
         let mut cohorts = Cohorts { by_name, tails: None };
         // The scale within cohorts. That of all newcomers would hold the differences between products as well.
-        let mut off: Vec<i64> =
-            newcomers().filter_map(|n| Some(encode((n.log_volume - cohorts.nearest(flows, n)?.1.centre).abs()))).collect();
+        let mut off: Vec<i64> = newcomers()
+            .filter_map(|n| Some(encode((n.log_volume - cohorts.nearest(flows, n)?.1.centre).abs())))
+            .collect();
         let within = MAD_K * OrderStatistics::new(&mut off, true).median().unwrap_or(f64::NAN);
         for cohort in cohorts.by_name.values_mut() {
             let own = cohort.members as f64 / (cohort.members as f64 + SHRINKAGE);

@@ -51,6 +51,7 @@ struct Model {
 }
 
 /// The counts of one group's partners.
+#[derive(Default)]
 struct Group {
     n: u64,
     /// The counts of its partners.
@@ -108,7 +109,7 @@ impl Rarity {
             partner_counts,
         };
         let places = progress.each(0..model.counts.len(), 1 << 10, |pair| {
-            let others = model.partner_counts[model.partner_of[pair] as usize] - 1;
+            let others = model.partner_counts[model.partner_of[pair] as usize].saturating_sub(1);
             (model.counts[pair] == 1).then(|| model.place_among_new(model.group_of[pair], others, true))
         })?;
         model.new_partners = NewPartners::learn(places.into_iter().flatten().collect());

@@ -74,8 +74,7 @@ impl Repeats {
             progress.each(0..group_keys.groups(), 1 << 10, |g| Large::of(self, &records[starts[g]..starts[g + 1]]))?;
         let rates = Rates::unknown(codes.len());
         let settings = self.clone();
-        let mut model =
-            Model { settings, keys, group_keys, starts, records, by_amount, codes, code_of, rates, large };
+        let mut model = Model { settings, keys, group_keys, starts, records, by_amount, codes, code_of, rates, large };
         model.rates = Rates::learn(&model, progress)?;
         Ok(model)
     }
