@@ -1,17 +1,17 @@
 //! The cohorts of newcomers: those of the same product and year, or wider ones if these are too small.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::first_seen::{EntityStatus, FirstSeen};
-use crate::calibrate::tails::{ScoreHistogram, Tails};
+use crate::calibrate::tails::{Moderation, ScoreHistogram, Tails};
 use crate::error::Result;
 use crate::flows::Flows;
 use crate::progress::Progress;
 use crate::stats::{MAD_K, OrderStatistics, encode};
 use crate::store::iso;
 
-/// The weight of the scale within all cohorts in that of a cohort, in members.
-const SHRINKAGE: f64 = 10.0;
+/// The efficiency of the MAD at the normal (Rousseeuw and Croux 1993).
+const EFFICIENCY: f64 = 0.37;
 /// Fewer newcomers in all are not compared.
 const FEWEST: usize = 30;
 /// The widest cohort, which is always used if no other is large enough.
@@ -78,14 +78,12 @@ impl Cohorts {
             }
         }
         let mut cohorts = Cohorts { by_name, tails: None };
-        // The scale within cohorts. That of all newcomers would hold the differences between products as well.
-        let mut off: Vec<i64> = newcomers()
-            .filter_map(|n| Some(encode((n.log_volume - cohorts.nearest(flows, n)?.1.centre).abs())))
-            .collect();
-        let within = MAD_K * OrderStatistics::new(&mut off, true).median().unwrap_or(f64::NAN);
-        for cohort in cohorts.by_name.values_mut() {
-            let own = cohort.members as f64 / (cohort.members as f64 + SHRINKAGE);
-            cohort.scale = (own * cohort.scale * cohort.scale + (1.0 - own) * within * within).sqrt();
+        // The scales of the cohorts in use are moderated.
+        let used: BTreeSet<String> = newcomers().filter_map(|n| Some(cohorts.nearest(flows, n)?.0)).collect();
+        let scales = used.iter().filter_map(|name| cohorts.by_name.get(name)).map(|c| (c.scale, c.members as u32));
+        let moderation = Moderation::of(scales, EFFICIENCY);
+        for cohort in cohorts.by_name.values_mut().filter(|cohort| cohort.scale > 0.0) {
+            cohort.scale = moderation.scale(cohort.scale, cohort.members as u32);
         }
         progress.check()?;
         let mut histogram = ScoreHistogram::default();
@@ -96,7 +94,7 @@ impl Cohorts {
                 scored += 1;
             }
         }
-        cohorts.tails = (scored >= FEWEST).then(|| histogram.tails());
+        cohorts.tails = (scored >= FEWEST).then(|| histogram.tails_moderated(moderation));
         Ok(cohorts)
     }
 
