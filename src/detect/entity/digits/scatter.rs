@@ -110,7 +110,7 @@ pub(super) fn p_values(entities: &mut [EntityDigits], progress: &Progress) -> Re
     let normal = |d: &EntityDigits| -normal_quantile(round_tail(d, precision).clamp(1e-300, 1.0 - 1e-12));
     let mut rounder = 1.0f64;
     if enough {
-        let z: Vec<f64> = by_round.iter().map(|d| normal(d)).collect();
+        let z: Vec<f64> = by_round.iter().map(|&d| normal(d)).collect();
         for share in ROUND_AT {
             rounder = rounder.max(quantile(share, z.iter().copied()) / normal_quantile(share));
         }
