@@ -152,7 +152,9 @@ def partners(rng, kind, groups=300):
     elif kind == "a law for each group":
         partner = np.concatenate([rng.choice(40, s, p=rng.dirichlet(np.full(40, 0.3))) for s in sizes])
     elif kind == "few partners":
-        chosen = [(rng.choice(40, k, replace=False), rng.dirichlet(np.full(k, 3.0))) for k in rng.integers(2, 7, groups)]
+        chosen = [
+            (rng.choice(40, k, replace=False), rng.dirichlet(np.full(k, 3.0))) for k in rng.integers(2, 7, groups)
+        ]
         partner = np.concatenate([rng.choice(c, s, p=q) for s, (c, q) in zip(sizes, chosen, strict=True)])
     elif kind.startswith("power law"):
         rank = np.minimum(rng.zipf(float(kind.split()[-1]), n), 10**6)
@@ -231,7 +233,9 @@ def values(rng, kind, firms=600, n=120_000):
 
 
 def digits(firm, chapter, value):
-    frame = pl.DataFrame({"hs": [f"{c + 10}0101" for c in chapter], "importer": firm.astype(str).tolist(), "value": value})
+    frame = pl.DataFrame(
+        {"hs": [f"{c + 10}0101" for c in chapter], "importer": firm.astype(str).tolist(), "value": value}
+    )
     return rl.Digits().fit_score(rl.read(frame))
 
 
