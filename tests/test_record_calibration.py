@@ -317,10 +317,12 @@ def test_without_history_scores_are_leads_and_with_history_there_are_findings(ma
 
     clean, later = shipments(20_000), shipments(5_000, 40)
     alone = make().fit_score(later)
-    assert not found(p_values(alone)).any()
+    assert alone["p_value"].null_count == len(later)
+    assert alone["score"].null_count == 0
+    assert (make().fit_predict(later) == 1).all()
     assert all("a lead, not a finding" in c for c in alone["caution"].to_pylist())
-    honest(p_values(make().fit_score(clean)))
+    honest(p_values(make().fit(clean).score(shipments(60_000))))
     scores = make().fit(clean).score(later)
-    assert scores["caution"].null_count == 5_000
+    assert scores["caution"].null_count == len(later)
     assert found(p_values(scores))[:40].sum() >= 36
     assert found(p_values(scores))[40:].sum() <= 5

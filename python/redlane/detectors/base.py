@@ -58,8 +58,6 @@ class Detector:
 
     _name: ClassVar[str]
     _kind: ClassVar[type[Detector]]
-    # What a screen must say about scores that were not fitted on other shipments.
-    _without_history: ClassVar[str | None] = None
     _fit: _core.Fit | None = None
     # The parameters of the fit.
     _label: str | None = None

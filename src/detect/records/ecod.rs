@@ -5,7 +5,7 @@
 //! -ln F⁻(x), and U_skew is the tail on the side of the skewness (the sum of both without skewness). The score is the
 //! sum over columns of the largest of the three. The p-value is conformal: the share of fitted shipments, this one
 //! included, with a score at least as high. Shipments that are compared with each other are
-//! leads: such a p-value is only a rank.
+//! leads without a p-value: it would only be a rank.
 
 use std::sync::Arc;
 
@@ -273,7 +273,7 @@ impl Verdicts for EcodScores {
         let n = calibration.len();
         let less = calibration.partition_point(|&s| s < score);
         let median = calibration.get(n / 2).copied().unwrap_or(f64::NAN);
-        Conformal::new(score, median, less as u64, n as u64)
+        Conformal::new(score, median, less as u64, n as u64).lead_if(self.own)
     }
 
     fn value(&self, column: ScoreColumn, _at: usize, verdict: &Conformal) -> f64 {

@@ -5,8 +5,8 @@
 //! halves. A category that a cut has not met goes with the smaller half. Missing values go to the half that a random
 //! bit of the cut chooses. Each tree has its own seed, and its sample is drawn by hashing the content of the shipments.
 //! So the same shipments in any order, or in parts merged later, give the same forest. The p-value is conformal over
-//! the shipments that samples are drawn from. Shipments that are compared with each other are leads: such a p-value is
-//! only a rank.
+//! the shipments that samples are drawn from. Shipments that are compared with each other are leads without a
+//! p-value: it would only be a rank.
 
 mod fit;
 mod model;

@@ -63,7 +63,7 @@ impl Verdicts for ForestScores {
         let step = calibration.partition_point(|c| c.0 < score);
         let less = if step == 0 { 0 } else { calibration[step - 1].1 };
         let median = calibration.get(calibration.len() / 2).map_or(f64::NAN, |c| c.0);
-        Conformal::new(score, median, less, held)
+        Conformal::new(score, median, less, held).lead_if(self.own)
     }
 
     fn value(&self, column: ScoreColumn, _at: usize, verdict: &Conformal) -> f64 {
