@@ -101,7 +101,8 @@ def test_every_duplicate_of_an_odd_amount_is_found(skew):
     hits = found(p_values(scores))
     assert hits[rows].sum() == 300
     assert hits.sum() - 300 <= 6
-    assert {scores["kind"].to_pylist()[row] for row in rows} == {"duplicate"}
+    kinds = scores["kind"].to_pylist()
+    assert {kinds[row] for row in rows} == {"duplicate"}
 
 
 def test_duplicates_beside_standing_orders_are_found_where_amounts_are_odd():

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::columns::Columns;
+use super::learn::learn;
 use super::model::{Amount, LARGE, Large, Model, Record, Repeats};
 use super::rates::Rates;
 use crate::error::Result;
@@ -75,7 +76,7 @@ impl Repeats {
         let rates = Rates::unknown(codes.len());
         let settings = self.clone();
         let mut model = Model { settings, keys, group_keys, starts, records, by_amount, codes, code_of, rates, large };
-        model.rates = Rates::learn(&model, progress)?;
+        model.rates = learn(&model, progress)?;
         Ok(model)
     }
 

@@ -8,6 +8,7 @@
 
 mod columns;
 mod fit;
+mod learn;
 mod likeness;
 mod model;
 mod rates;
