@@ -3,6 +3,8 @@
 mod divergence;
 mod diversion;
 mod mirror_gap;
+mod moderate;
+mod spread;
 mod surge;
 
 pub use divergence::Divergence;

@@ -168,7 +168,7 @@ impl Diversion {
             triangles,
             direct,
             spans,
-            placebos: Vec::new(),
+            pools: Default::default(),
             typical: if records > 0 { sum / records as f64 } else { 1.0 },
             flows,
         };

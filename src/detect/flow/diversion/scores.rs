@@ -59,6 +59,11 @@ impl TriangleScores {
         &self.model.direct[self.triangle(at).product]
     }
 
+    /// The number of placebo scores.
+    fn placebos(&self, at: usize) -> usize {
+        self.model.pools[usize::from(self.triangle(at).onward_reported)].scores.len()
+    }
+
     /// The intermediary.
     fn through(&self, at: usize) -> String {
         self.here.value(at, self.model.by.len())
@@ -144,14 +149,14 @@ impl Verdicts for TriangleScores {
             ScoreColumn::Direction => t.z[1],
             ScoreColumn::Observed => verdict.inward.1,
             ScoreColumn::Expected => verdict.expected,
-            ScoreColumn::Peers => self.model.placebos.len() as f64,
+            ScoreColumn::Peers => self.placebos(at) as f64,
         }
     }
 
-    fn peer(&self, _at: usize, _verdict: &TriangleVerdict) -> Option<String> {
+    fn peer(&self, at: usize, _verdict: &TriangleVerdict) -> Option<String> {
         Some(format!(
             "{} placebo scores: earlier dates, and products whose direct trade did not fall",
-            self.model.placebos.len()
+            self.placebos(at)
         ))
     }
 
@@ -238,7 +243,7 @@ impl Verdicts for TriangleScores {
                 name: "substitution_ratio",
                 read: Reader::Number(|_, _, v: &TriangleVerdict| v.substitution_ratio),
             },
-            Evidence { name: "placebos", read: Reader::Number(|s, _, _| s.model.placebos.len() as f64) },
+            Evidence { name: "placebos", read: Reader::Number(|s, at, _| s.placebos(at) as f64) },
             Evidence { name: "direct_series", read: Reader::Numbers(|s, at, _| &s.direct(at).value) },
             Evidence { name: "in_series", read: Reader::Numbers(|s, at, _| &s.triangle(at).inward.value) },
             Evidence { name: "onward_series", read: Reader::Numbers(|s, at, _| &s.triangle(at).onward.value) },
