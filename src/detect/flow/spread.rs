@@ -4,11 +4,14 @@
 //! heteroscedasticity, Harvey 1976). The logarithm keeps a few anomalies from moving the line. Along the line, blocks of
 //! cells then correct it where it does not fit, as far as their corrections differ by more than chance.
 
+use std::ops::Range;
+
 use crate::stats::{MAD_K, OrderStatistics, encode, exact_sum, ln};
 
-/// The number of residuals in a block, and the largest number of blocks.
+/// The number of residuals in the first and in the last block, and how much larger a block is than the next one
+/// outwards. Most flows are thin, so the few busy ones need blocks of their own.
 const BLOCK: usize = 150;
-const BLOCKS: usize = 24;
+const LARGER: f64 = 1.5;
 /// Below this number of residuals the spread is the same for all sizes.
 const FEW: usize = 40;
 /// The smallest spread, as a share of the median residual and absolutely. Smaller differences are rounding.
@@ -59,17 +62,15 @@ impl Spread {
         }
         let mut along: Vec<(f64, f64)> = cells.iter().zip(&log).map(|(c, l)| (spread.on_line(c.size), *l)).collect();
         along.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
-        let blocks = (along.len() / BLOCK).clamp(1, BLOCKS);
-        let cut = |block: usize| block * along.len() / blocks;
-        let block = |b: usize| {
-            let members = &along[cut(b)..cut(b + 1)];
+        let block = |range: &Range<usize>| {
+            let members = &along[range.clone()];
             let place = median(members.iter().map(|m| m.0)).unwrap_or(0.0);
             let off = median(members.iter().map(|m| m.1 - m.0)).unwrap_or(ln(TIED));
             (place, off + ln(MAD_K), MAD_VARIANCE / members.len().max(1) as f64)
         };
-        let found: Vec<(f64, f64, f64)> = (0..blocks).map(block).collect();
+        let found: Vec<(f64, f64, f64)> = blocks(along.len()).iter().map(block).collect();
         let middle = median(found.iter().map(|f| f.1)).unwrap_or(0.0);
-        let chance = found.iter().map(|f| f.2).sum::<f64>() / blocks as f64;
+        let chance = median(found.iter().map(|f| f.2)).unwrap_or(0.0);
         let apart = median(found.iter().map(|f| (f.1 - middle) * (f.1 - middle))).unwrap_or(0.0) / SQUARE_MEDIAN;
         let excess = (apart - chance).max(0.0);
         spread.corrections =
@@ -94,6 +95,26 @@ impl Spread {
         };
         libm::exp(place + off).max(TIED)
     }
+}
+
+/// Blocks of n residuals in their order along the line: small at both ends, larger towards the middle.
+fn blocks(n: usize) -> Vec<Range<usize>> {
+    let (mut first, mut last, mut size) = (Vec::new(), Vec::new(), BLOCK);
+    let (mut from, mut to) = (0, n);
+    while to - from >= 4 * size {
+        first.push(from..from + size);
+        last.push(to - size..to);
+        (from, to) = (from + size, to - size);
+        size = (LARGER * size as f64) as usize;
+    }
+    // The middle is one block, or two if it is long enough.
+    let half = if to - from >= 2 * BLOCK { from.midpoint(to) } else { to };
+    first.extend([from..half, half..to].into_iter().filter(|r| !r.is_empty()));
+    first.extend(last.into_iter().rev());
+    if first.is_empty() {
+        first.push(0..n);
+    }
+    first
 }
 
 /// Least squares of ln |residual| on the sizes, with outlying residuals drawn in.
@@ -134,9 +155,7 @@ fn solved(mut m: [[f64; 3]; 3], mut right: [f64; 3]) -> [f64; 3] {
         let (pivot, value) = (m[i], right[i]);
         for k in (0..3).filter(|&k| k != i) {
             let factor = m[k][i] / pivot[i];
-            for j in 0..3 {
-                m[k][j] -= factor * pivot[j];
-            }
+            m[k].iter_mut().zip(pivot).for_each(|(x, p)| *x -= factor * p);
             right[k] -= factor * value;
         }
     }
@@ -176,6 +195,15 @@ mod tests {
         cells.reverse();
         let again = Spread::learn(&cells);
         assert_eq!(again.at([1.3, 0.0]).to_bits(), spread.at([1.3, 0.0]).to_bits());
+    }
+
+    #[test]
+    fn blocks_cover_everything_once() {
+        for n in [0, 1, 149, 300, 600, 601, 5_000, 100_000] {
+            let all: Vec<usize> = blocks(n).into_iter().flatten().collect();
+            assert_eq!(all, (0..n).collect::<Vec<_>>());
+            assert!(blocks(n).iter().all(|b| n < 300 || b.len() >= 150));
+        }
     }
 
     #[test]

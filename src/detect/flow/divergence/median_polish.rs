@@ -104,16 +104,20 @@ pub fn median_polish(pairs: &mut [Pair], progress: &Progress) -> Result<Tails> {
     let lines = Lines::of(pairs);
     let rest = lines.rest(pairs, progress)?;
     let sizes: Vec<[f64; 2]> = pairs.iter().map(size).collect();
+    // The growth from or to an empty window follows from the size that such a window is given, and tells nothing about
+    // the spread.
+    let is_known = |pairs: &[Pair], i: usize| pairs[i].records() > 0 && lines.of_product(pairs, i).len() > 1;
+    let from_records: Vec<f64> = pairs.iter().map(|p| p.variance).collect();
     let learn = |pairs: &[Pair], rest: &[f64], inflation: &dyn Fn(usize) -> f64| {
-        let alone = |i: usize| lines.of_product(pairs, i).len() < 2;
-        let cells = lines.known.iter().filter(|&&i| !alone(i));
+        let cells = lines.known.iter().filter(|&&i| is_known(pairs, i));
         let cells = cells.map(|&i| Sized { residual: rest[i] / inflation(i), size: sizes[i] });
         Spread::learn(&cells.collect::<Vec<_>>())
     };
     let spread_by = |pairs: &mut [Pair], spread: &Spread| {
         for &i in &lines.known {
             let scale = spread.at(sizes[i]);
-            pairs[i].variance = scale * scale;
+            let least = if pairs[i].records() > 0 { 0.0 } else { from_records[i] };
+            pairs[i].variance = (scale * scale).max(least);
         }
     };
     let first = learn(pairs, &rest, &|_| 1.0);
@@ -134,7 +138,9 @@ pub fn median_polish(pairs: &mut [Pair], progress: &Progress) -> Result<Tails> {
         pair.expected = pair.growth - rest[i];
         if peers > 0 {
             pair.z = rest[i] / (pair.variance + effects[i]).sqrt();
-            counts.of(pair.records()).add(pair.z);
+            if pair.records() > 0 {
+                counts.of(pair.records()).add(pair.z);
+            }
         }
     }
     progress.check()?;

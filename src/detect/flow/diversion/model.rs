@@ -48,6 +48,12 @@ impl Leg {
         (sum(&self.value), sum(&self.records))
     }
 
+    /// This leg without the trade of another that is part of it.
+    pub(super) fn without(&self, other: &Leg) -> Leg {
+        let less = |all: &[f64], part: &[f64]| all.iter().zip(part).map(|(a, b)| a - b).collect();
+        Leg { value: less(&self.value, &other.value), records: less(&self.records, &other.records) }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.records.iter().all(|r| *r == 0.0)
     }
@@ -58,6 +64,8 @@ pub(super) struct Triangle {
     pub(super) product: usize,
     pub(super) inward: Leg,
     pub(super) onward: Leg,
+    /// The direct trade of all origins but the intermediary, where that differs from the direct trade of the product.
+    pub(super) direct: Option<Leg>,
     /// The data hold trade from the intermediary to the target, in any product.
     pub(super) onward_reported: bool,
     /// The growth of the product in the rest of the world, as a ratio; `None` with too few destinations.
@@ -91,6 +99,13 @@ pub(super) struct Model {
     pub(super) aggregates: Vec<String>,
     /// The mean value of a record.
     pub(super) typical: f64,
+}
+
+impl Model {
+    /// The direct leg of a triangle.
+    pub(super) fn direct_of<'a>(&'a self, triangle: &'a Triangle) -> &'a Leg {
+        triangle.direct.as_ref().unwrap_or(&self.direct[triangle.product])
+    }
 }
 
 impl Diversion {

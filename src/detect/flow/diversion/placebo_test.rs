@@ -38,6 +38,8 @@ struct Change {
     size: [f64; 2],
     /// No records in both windows.
     idle: bool,
+    /// No records in one window.
+    empty: bool,
 }
 
 /// The legs to and from the intermediary of each triangle at a date.
@@ -54,11 +56,11 @@ impl Model {
         let mut of_product: Vec<Vec<usize>> = vec![Vec::new(); self.direct.len()];
         self.triangles.iter().enumerate().for_each(|(i, t)| of_product[t.product].push(i));
         let (before, after) = self.spans;
-        for (product, members) in of_product.iter().enumerate() {
+        for members in &of_product {
             progress.check()?;
             let growths = self.world_growth(members, before, after);
-            let direct = self.change(&self.direct[product], 1.0, self.spans);
             for (&i, growth) in members.iter().zip(growths) {
+                let direct = self.change(self.direct_of(&self.triangles[i]), 1.0, self.spans);
                 let triangle = &mut self.triangles[i];
                 triangle.world_growth = growth;
                 triangle.z[0] = -direct.log / libm::exp(0.5 * direct.size[0]);
@@ -90,13 +92,11 @@ impl Model {
             let triangle = &mut self.triangles[i];
             (triangle.z[1], triangle.z[2]) = (z[0], z[1]);
             let score = together(z);
-            // Products whose direct trade did not fall: more placebos, at the event itself.
-            if triangle.z[0] <= 0.0 {
+            // Without an earlier date, products whose direct trade did not fall have to do.
+            if placebos.is_empty() && triangle.z[0] <= 0.0 {
                 pools[pool_of[i]].push(score);
-                triangle.score = if score.is_nan() { score } else { 0.0 };
-            } else {
-                triangle.score = score;
             }
+            triangle.score = if triangle.z[0] > 0.0 && score > 0.0 { score } else { 0.0 };
         }
         self.pools = pools.map(|mut scores| {
             scores.retain(|s| s.is_finite());
@@ -105,7 +105,7 @@ impl Model {
             Pool { scores, tail }
         });
         progress.check()?;
-        for triangle in self.triangles.iter_mut().filter(|t| !t.score.is_nan()) {
+        for triangle in &mut self.triangles {
             let pool = &self.pools[usize::from(triangle.onward_reported)];
             triangle.p = if triangle.score > 0.0 { pool.p_value(triangle.score) } else { 1.0 };
         }
@@ -155,6 +155,7 @@ impl Model {
             log: ln((a + floor) / (b * growth * longer + floor)),
             size: [ln(variance), 0.5 * (ln(a + floor) + ln(b + floor))],
             idle: a_records + b_records == 0.0,
+            empty: a_records.min(b_records) == 0.0,
         }
     }
 
@@ -166,7 +167,7 @@ impl Model {
         wider: f64,
         progress: &Progress,
     ) -> Result<AtDate> {
-        let unknown = Change { log: f64::NAN, size: [0.0; 2], idle: true };
+        let unknown = Change { log: f64::NAN, size: [0.0; 2], idle: true, empty: true };
         let of_members = progress.each(0..of_product.len(), 1 << 4, |product| {
             let members = &of_product[product];
             let growths = self.world_growth(members, windows.0, windows.1);
@@ -190,7 +191,7 @@ impl Model {
     /// The windows of placebo dates, and by how much their changes are to be widened. The last windows end before the
     /// event. If there is no room for windows as far apart as those of the event, they are as far apart as possible.
     /// The variance of a growth is then taken to increase with the time between the middles of the windows.
-    fn placebo_dates(&self) -> Vec<(Windows, f64)> {
+    pub(super) fn placebo_dates(&self) -> Vec<(Windows, f64)> {
         let (before, after) = self.spans;
         let (long_before, long_after) = (before.1 - before.0 + 1, after.1 - after.0 + 1);
         let event = self.flows.periods.partition_point(|&m| m < Every::Month.start(self.settings.event)) as u32;
@@ -213,18 +214,22 @@ impl Model {
 impl AtDate {
     /// The common growth of a leg at this date.
     fn centre(&self, leg: usize) -> f64 {
-        let logs: Vec<f64> = self.active(leg).map(|c| c.log).collect();
+        let logs: Vec<f64> = self.typical(leg).map(|c| c.log).collect();
         if logs.len() < CENTRED { 0.0 } else { median(logs.into_iter()).unwrap_or(0.0) }
     }
 
-    fn active(&self, leg: usize) -> impl Iterator<Item = &Change> {
-        self.legs.iter().map(move |legs| &legs[leg]).filter(|c| !c.idle && !c.log.is_nan())
+    /// The changes from which centre, spread and scale are learnt. A change from or to an empty window follows from the
+    /// size that such a window is given, so these are left out if there are enough others.
+    fn typical(&self, leg: usize) -> impl Iterator<Item = &Change> {
+        let active = move || self.legs.iter().map(move |legs| &legs[leg]).filter(|c| !c.idle && !c.log.is_nan());
+        let enough = active().filter(|c| !c.empty).count() >= CENTRED;
+        active().filter(move |c| !(enough && c.empty))
     }
 
     /// Changes beyond the common growth, with their sizes.
     fn centred(&self, leg: usize) -> Vec<Sized> {
         let centre = self.centre(leg);
-        self.active(leg).map(|c| Sized { residual: (c.log - centre) * self.wider, size: c.size }).collect()
+        self.typical(leg).map(|c| Sized { residual: (c.log - centre) * self.wider, size: c.size }).collect()
     }
 
     /// The changes of both legs of each triangle in standard deviations. A date at which all flows scatter more has a
@@ -233,7 +238,7 @@ impl AtDate {
         let of = [0, 1].map(|leg| {
             let centre = self.centre(leg);
             let z = |c: &Change| (c.log - centre) * self.wider / spreads[leg].at(c.size);
-            let sizes: Vec<f64> = self.active(leg).map(|c| z(c).abs()).collect();
+            let sizes: Vec<f64> = self.typical(leg).map(|c| z(c).abs()).collect();
             let scale = if sizes.len() < SCALED { 1.0 } else { MAD_K * median(sizes.into_iter()).unwrap_or(1.0) };
             let scale = if scale > 0.0 { scale } else { 1.0 };
             let one = |c: &Change| if c.idle && !c.log.is_nan() { 0.0 } else { z(c) / scale };

@@ -56,7 +56,7 @@ impl TriangleScores {
     }
 
     fn direct(&self, at: usize) -> &Leg {
-        &self.model.direct[self.triangle(at).product]
+        self.model.direct_of(self.triangle(at))
     }
 
     /// The number of placebo scores.
@@ -140,9 +140,6 @@ impl Verdicts for TriangleScores {
 
     fn value(&self, column: ScoreColumn, at: usize, verdict: &TriangleVerdict) -> f64 {
         let t = self.triangle(at);
-        if t.score.is_nan() {
-            return f64::NAN;
-        }
         match column {
             ScoreColumn::Score => t.score.max(0.0),
             ScoreColumn::PValue => t.p,
@@ -155,8 +152,13 @@ impl Verdicts for TriangleScores {
 
     fn peer(&self, at: usize, _verdict: &TriangleVerdict) -> Option<String> {
         Some(format!(
-            "{} placebo scores: earlier dates, and products whose direct trade did not fall",
-            self.placebos(at)
+            "{} placebo scores: {}",
+            self.placebos(at),
+            if self.model.placebo_dates().is_empty() {
+                "products whose direct trade did not fall"
+            } else {
+                "earlier dates"
+            }
         ))
     }
 
@@ -257,9 +259,6 @@ impl Verdicts for TriangleScores {
 
     /// The records of both legs of the intermediary, in both windows.
     fn rows(&self, at: usize, _verdict: &TriangleVerdict) -> Result<Vec<u32>> {
-        if self.triangle(at).score.is_nan() {
-            return Ok(Vec::new());
-        }
         let months = &self.model.flows.periods;
         let days =
             |w: (u32, u32)| Period { first: months[w.0 as usize], last: Every::Month.next(months[w.1 as usize]) - 1 };

@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::series::RouteSeries;
+use super::series::{Frame, RouteSeries};
 use crate::detect::flow::moderate::Prior;
 use crate::detect::flow::spread::{SQUARE_MEDIAN, TIED, median};
 use crate::error::{Error, Result};
@@ -34,8 +34,8 @@ pub struct Noise {
     /// The variogram by the time between two periods, in units of the route.
     shape: Vec<f64>,
     prior: Option<Prior>,
-    /// What the gaps of all routes have in common in a period of the frame.
-    common: HashMap<usize, f64>,
+    /// What the gaps of all routes have in common in a period, by its first day.
+    common: HashMap<i32, f64>,
     splits: BTreeMap<usize, Splits>,
     pub(super) routes: usize,
 }
@@ -62,7 +62,7 @@ pub struct Change {
 }
 
 impl Noise {
-    pub(super) fn learn(series: &[RouteSeries], progress: &Progress) -> Result<Noise> {
+    pub(super) fn learn(series: &[RouteSeries], frame: &Frame, progress: &Progress) -> Result<Noise> {
         let usable: Vec<&RouteSeries> = series.iter().filter(|s| is_long_enough(s)).collect();
         let longest = usable.iter().map(|s| s.gaps.len()).max().unwrap_or(0);
         if longest > MOST {
@@ -70,10 +70,10 @@ impl Noise {
                 "routes have up to {longest} periods, more than the {MOST} in which a change is sought; take longer periods"
             )));
         }
-        let common = common(&usable, progress)?;
+        let common = common(&usable, frame, progress)?;
         let mut noise =
             Noise { shape: vec![0.0], prior: None, common, splits: BTreeMap::new(), routes: usable.len() };
-        let rests: Vec<Vec<f64>> = usable.iter().map(|s| noise.rest(s)).collect();
+        let rests: Vec<Vec<f64>> = usable.iter().map(|s| noise.rest(s, frame)).collect();
         noise.shape = shape(&rests, longest, progress)?;
         for length in PERIODS..=longest {
             progress.check()?;
@@ -94,8 +94,9 @@ impl Noise {
     }
 
     /// The gaps of a route without what all routes have in common.
-    fn rest(&self, series: &RouteSeries) -> Vec<f64> {
-        series.gaps.iter().map(|(at, gap)| gap - self.common.get(at).copied().unwrap_or(0.0)).collect()
+    fn rest(&self, series: &RouteSeries, frame: &Frame) -> Vec<f64> {
+        let common = |at: &usize| self.common.get(&frame.periods[*at]).copied().unwrap_or(0.0);
+        series.gaps.iter().map(|(at, gap)| gap - common(at)).collect()
     }
 
     fn gamma(&self, apart: usize) -> f64 {
@@ -104,11 +105,11 @@ impl Noise {
 
     fn splits_of(&self, length: usize) -> Splits {
         // The sum of the variogram over all pairs of n neighbouring periods.
-        let mut pairs = vec![0.0; length + 1];
-        let mut row = 0.0;
-        for n in 1..=length {
-            row += self.gamma(n - 1);
-            pairs[n] = pairs[n - 1] + 2.0 * row;
+        let (mut pairs, mut row, mut sum) = (vec![0.0], 0.0, 0.0);
+        for apart in 0..length {
+            row += self.gamma(apart);
+            sum += 2.0 * row;
+            pairs.push(sum);
         }
         let expected = (LEVEL..=length - LEVEL)
             .map(|k| {
@@ -138,9 +139,9 @@ impl Noise {
             [0, 1].map(|b| rows.clone().map(|i| means[i][b]).sum::<f64>() / rows.len() as f64)
         });
         let (mut trace, mut squares) = (0.0, 0.0);
-        for i in 0..length {
-            for j in 0..length {
-                let m = covariance(i, j) - means[i][of(j)] - means[j][of(i)] + blocks[of(i)][of(j)];
+        for (i, row) in means.iter().enumerate() {
+            for (j, column) in means.iter().enumerate() {
+                let m = covariance(i, j) - row[of(j)] - column[of(i)] + blocks[of(i)][of(j)];
                 squares += m * m;
                 trace += if i == j { m } else { 0.0 };
             }
@@ -149,11 +150,11 @@ impl Noise {
     }
 
     /// The most likely change of a route; `None` with too few periods.
-    pub(super) fn change(&self, series: &RouteSeries) -> Option<Change> {
+    pub(super) fn change(&self, series: &RouteSeries, frame: &Frame) -> Option<Change> {
         if !is_long_enough(series) {
             return None;
         }
-        let rest = self.rest(series);
+        let rest = self.rest(series, frame);
         let made;
         let splits = match self.splits.get(&rest.len()) {
             Some(splits) => splits,
@@ -211,7 +212,7 @@ fn residual_squares(values: &[f64], k: usize) -> f64 {
 }
 
 /// For each period the median over routes of the gap less the median gap of the route.
-fn common(series: &[&RouteSeries], progress: &Progress) -> Result<HashMap<usize, f64>> {
+fn common(series: &[&RouteSeries], frame: &Frame, progress: &Progress) -> Result<HashMap<i32, f64>> {
     let mut of_period: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
     for s in series {
         progress.check()?;
@@ -219,7 +220,7 @@ fn common(series: &[&RouteSeries], progress: &Progress) -> Result<HashMap<usize,
         s.gaps.iter().for_each(|(at, gap)| of_period.entry(*at).or_default().push(gap - middle));
     }
     let many = of_period.into_iter().filter(|(_, gaps)| gaps.len() >= ROUTES);
-    Ok(many.filter_map(|(at, gaps)| Some((at, median(gaps.into_iter())?))).collect())
+    Ok(many.filter_map(|(at, gaps)| Some((frame.periods[at], median(gaps.into_iter())?))).collect())
 }
 
 /// The variogram of all routes, each in units of its own scale: half the median squared difference over the median of
@@ -271,6 +272,10 @@ mod tests {
         RouteSeries { exports: vec![1.0; n], imports: vec![1.0; n], gaps: gaps.into_iter().enumerate().collect() }
     }
 
+    fn frame() -> Frame {
+        Frame { periods: (0..40).collect() }
+    }
+
     fn noise(random: &mut Random) -> f64 {
         (0..12).map(|_| random.below(1 << 30) as f64 / f64::from(1 << 30)).sum::<f64>() - 6.0
     }
@@ -289,8 +294,8 @@ mod tests {
                     route((0..24).map(&mut step).collect())
                 })
                 .collect();
-            let learnt = Noise::learn(&routes, &Progress::default()).unwrap();
-            let p: Vec<f64> = routes.iter().map(|r| learnt.change(r).unwrap().p_value).collect();
+            let learnt = Noise::learn(&routes, &frame(), &Progress::default()).unwrap();
+            let p: Vec<f64> = routes.iter().map(|r| learnt.change(r, &frame()).unwrap().p_value).collect();
             for (level, most) in [(0.05, 1.2), (0.01, 1.3), (0.001, 2.5)] {
                 let share = p.iter().filter(|p| **p < level).count() as f64 / p.len() as f64;
                 assert!(share <= most * level, "memory {memory}: {share} below {level}");
@@ -304,17 +309,17 @@ mod tests {
         let mut routes: Vec<RouteSeries> =
             (0..60).map(|_| route((0..22).map(|_| 0.3 * noise(&mut random)).collect())).collect();
         routes[7].gaps.iter_mut().skip(13).for_each(|g| g.1 -= 1.58);
-        let learnt = Noise::learn(&routes, &Progress::default()).unwrap();
-        let change = learnt.change(&routes[7]).unwrap();
+        let learnt = Noise::learn(&routes, &frame(), &Progress::default()).unwrap();
+        let change = learnt.change(&routes[7], &frame()).unwrap();
         assert_eq!(change.at, 13);
         assert!((change.after - change.before + 1.58).abs() < 0.4);
         assert!(change.p_value < 1e-6 && change.z < 0.0);
         // What all routes have in common is not a change of one.
         routes.iter_mut().for_each(|r| r.gaps.iter_mut().skip(9).for_each(|g| g.1 += 2.0));
-        let learnt = Noise::learn(&routes, &Progress::default()).unwrap();
-        let found = routes.iter().filter(|r| learnt.change(r).unwrap().p_value < 1e-4).count();
+        let learnt = Noise::learn(&routes, &frame(), &Progress::default()).unwrap();
+        let found = routes.iter().filter(|r| learnt.change(r, &frame()).unwrap().p_value < 1e-4).count();
         assert_eq!(found, 1);
-        assert!(learnt.change(&route(vec![0.0; PERIODS - 1])).is_none());
-        assert!(learnt.change(&route(vec![0.0; 30])).unwrap().p_value >= 0.0);
+        assert!(learnt.change(&route(vec![0.0; PERIODS - 1]), &frame()).is_none());
+        assert!(learnt.change(&route(vec![0.0; 30]), &frame()).unwrap().p_value >= 0.0);
     }
 }

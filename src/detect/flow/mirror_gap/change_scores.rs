@@ -40,8 +40,7 @@ impl ChangeScores {
     pub fn new(model: Arc<Model>, flows: Flows, progress: &Progress) -> Result<ChangeScores> {
         let settings = &model.settings;
         let mirror = settings.mirror(&flows, progress)?;
-        // The frame is that of the fit, so that a period has the same number in both.
-        let frame = Frame::of(&model.flows, settings, model.learnt.lag);
+        let frame = Frame::of(&flows, settings, model.learnt.lag);
         let mut all: Vec<(usize, Sides)> = Vec::new();
         let mut members = vec![Vec::new(); mirror.routes.groups()];
         for (flow, groups) in mirror.groups.iter().enumerate() {
@@ -77,7 +76,7 @@ impl Verdicts for ChangeScores {
 
     fn verdict(&self, at: usize) -> RouteVerdict {
         let series = &self.series[at];
-        let change = self.model.learnt.noise.as_ref().and_then(|noise| noise.change(series));
+        let change = self.model.learnt.noise.as_ref().and_then(|noise| noise.change(series, &self.frame));
         let from = change.as_ref().map_or(0, |change| series.gaps[change.at].0);
         let (exports, imports) = (exact_sum(&series.exports[from..]), exact_sum(&series.imports[from..]));
         let expected = change.as_ref().map_or(f64::NAN, |c| exports * libm::exp(c.before + c.common));

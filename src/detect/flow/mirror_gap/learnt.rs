@@ -26,10 +26,13 @@ const WEIGHTS: (f64, f64) = (1e-9, 1e4);
 const ROUNDS: usize = 10;
 /// The smallest number of routes or products from which the weight is learnt.
 const CLASSES: usize = 10;
+/// The smallest scale of a route, as a factor of the spread of all.
+const SMALLEST: f64 = 0.01;
 /// The number of certain pairs that is enough to learn the usual gaps from.
 const ENOUGH: usize = 200;
-/// The share of lags on each side that counts as exceptional.
-const EXCEPTIONAL: f64 = 0.01;
+/// The reach of the whiskers of a box plot, in interquartile ranges (Tukey 1977). In monthly statistics most lags are 0,
+/// and so is their range.
+const WHISKERS: f64 = 1.5;
 /// The share of the p-value that is spent on gaps; the rest is spent on reports that are missing (a weighted
 /// Bonferroni correction for two ways to be unusual).
 pub(super) const ON_GAPS: f64 = 0.8;
@@ -73,8 +76,14 @@ pub(super) fn usual_lag(flows: &Flows, mirror: &Mirror, max_lag: i32) -> Lag {
         return Lag::default();
     }
     days.sort_unstable();
-    let aside = (EXCEPTIONAL * days.len() as f64) as usize;
-    Lag { usual: days[days.len() / 2], shortest: days[aside], longest: days[days.len() - 1 - aside] }
+    let usual = days[days.len() / 2];
+    // The whiskers of a box plot.
+    let (low, high) = (days[days.len() / 4], days[(3 * days.len() / 4).min(days.len() - 1)]);
+    let reach = libm::round(WHISKERS * f64::from(high - low)) as i32;
+    let within = |day: &&i32| (low - reach..=high + reach).contains(*day);
+    let shortest = days.iter().find(within).copied().unwrap_or(usual);
+    let longest = days.iter().rev().find(within).copied().unwrap_or(usual);
+    Lag { usual, shortest, longest }
 }
 
 /// The median gap of each class, drawn to `usual` as far as the medians differ by chance only.
@@ -162,9 +171,9 @@ pub(super) fn learn(
         })
         .collect();
     let prior = Prior::learn(&scales);
-    let factor = |s: &(f64, f64)| prior.map_or(1.0, |prior| prior.moderated(s.0, s.1.max(0.0)).sqrt());
+    let factor = |s: &(f64, f64)| prior.map_or(1.0, |prior| prior.moderated(s.0, s.1.max(0.0)).sqrt()).max(SMALLEST);
     let factors: Vec<f64> = scales.iter().map(factor).collect();
-    let usual_factor = prior.map_or(1.0, |prior| prior.variance.sqrt());
+    let usual_factor = prior.map_or(1.0, |prior| prior.variance.sqrt()).max(SMALLEST);
     progress.check()?;
     let mut counts = ScoreHistogram::default();
     for (k, cell) in known.iter().zip(&cells) {
@@ -180,7 +189,7 @@ pub(super) fn learn(
         Test::Gap => None,
         Test::Change => {
             let frame = Frame::of(flows, settings, lag);
-            Some(Noise::learn(&route_series(mirror, all, &frame, progress)?, progress)?)
+            Some(Noise::learn(&route_series(mirror, all, &frame, progress)?, &frame, progress)?)
         }
     };
     let [exporters, importers] = reliability(mirror, all, &route, progress)?;
