@@ -55,16 +55,16 @@ CELL = ["hs6", "origin", "destination", "period"]
 def gap(seeds):
     print("MirrorGap: share of p-values below 0.05, 0.01, 0.001 over nominal")
     records = [
-        ("perfect", dict(scatter=0.0)),
-        ("scatter 0.1, normal", dict(scatter=0.1)),
-        ("scatter 0.3, Student", dict(scatter=0.3, law="student")),
-        ("scatter 0.1, Pareto values, 8 % missing", dict(scatter=0.1, value="pareto", missing=0.08)),
-        ("scatter 0.1, 0.5 % missing", dict(scatter=0.1, missing=0.005)),
+        ("perfect", {"scatter": 0.0}),
+        ("scatter 0.1, normal", {"scatter": 0.1}),
+        ("scatter 0.3, Student", {"scatter": 0.3, "law": "student"}),
+        ("scatter 0.1, Pareto values, 8 % missing", {"scatter": 0.1, "value": "pareto", "missing": 0.08}),
+        ("scatter 0.1, 0.5 % missing", {"scatter": 0.1, "missing": 0.005}),
     ]
     statistics = [
-        ("scatter 0.15, normal", dict(scatter=0.15)),
-        ("scatter 0.4, Student", dict(scatter=0.4, law="student")),
-        ("scatter 0.4, Laplace, 1 % missing", dict(scatter=0.4, law="laplace", missing=0.01)),
+        ("scatter 0.15, normal", {"scatter": 0.15}),
+        ("scatter 0.4, Student", {"scatter": 0.4, "law": "student"}),
+        ("scatter 0.4, Laplace, 1 % missing", {"scatter": 0.4, "law": "laplace", "missing": 0.01}),
     ]
     for kind, cases, detector in (
         ("records", records, lambda: rl.MirrorGap()),
@@ -104,25 +104,32 @@ def oracle_power(truth, n, size, law, level=0.05):
 def change(seeds):
     print("MirrorGap(test='change')")
     for name, options in [
-        ("normal, no memory", dict(scatter=0.3)),
-        ("Student, memory 0.6", dict(scatter=0.4, law="student", memory=0.6)),
-        ("Laplace, memory 0.8, 5 % missing", dict(scatter=0.3, law="laplace", memory=0.8, missing=0.05)),
+        ("normal, no memory", {"scatter": 0.3}),
+        ("Student, memory 0.6", {"scatter": 0.4, "law": "student", "memory": 0.6}),
+        ("Laplace, memory 0.8, 5 % missing", {"scatter": 0.3, "law": "laplace", "memory": 0.8, "missing": 0.05}),
     ]:
         for every in ("month", "quarter"):
-            detector = lambda: rl.MirrorGap(every=every, test="change")  # noqa: B023, E731
-            tables = [scored(detector(), made.mirrored_statistics(np.random.default_rng(s), **options)[0]) for s in range(3 * seeds)]
+            detector = lambda: rl.MirrorGap(every=every, test="change")  # noqa: E731
+            tables = [
+                scored(detector(), made.mirrored_statistics(np.random.default_rng(s), **options)[0])
+                for s in range(3 * seeds)
+            ]
             print(null(f"{name}, {every}", pl.concat([t["p_value"] for t in tables])))
             for move in (0.7, 1.58):
                 fdp, power, dated = [], [], []
                 for s in range(seeds):
-                    frame, _, truth = made.mirrored_statistics(np.random.default_rng(100 + s), moved=0.05, move=move, **options)
+                    frame, _, truth = made.mirrored_statistics(
+                        np.random.default_rng(100 + s), moved=0.05, move=move, **options
+                    )
                     table = scored(detector(), frame)
                     one = found(table, truth, ["origin", "destination"])
                     fdp.append(one[0])
                     power.append(one[1])
                     both = table.join(truth, on=["origin", "destination"], suffix="_true")
                     dated.append(((both["since"] - both["since_true"]).dt.total_days().abs() <= 95).mean())
-                print(row(f"{name}, {every}, 5 % moved by {move}", fdp, power), f" dated {np.mean(dated):.2f}", flush=True)
+                print(
+                    row(f"{name}, {every}, 5 % moved by {move}", fdp, power), f" dated {np.mean(dated):.2f}", flush=True
+                )
 
 
 PAIR = ["hs6", "destination"]
@@ -131,12 +138,12 @@ PAIR = ["hs6", "destination"]
 def divergence(seeds):
     print("Divergence: share of p-values below 0.05, 0.01, 0.001 over nominal")
     for name, options in [
-        ("scatter 0.2, normal", dict(scatter=0.2)),
-        ("scatter 0.5, normal", dict(scatter=0.5)),
-        ("scatter 0.8, Student", dict(scatter=0.8, law="student")),
-        ("scatter 0.4, Laplace, Pareto values", dict(scatter=0.4, law="laplace", value="pareto")),
-        ("scatter 0.4, thin", dict(scatter=0.4, busy=1.0)),
-        ("scatter 0.4, 12 products", dict(scatter=0.4, products=12)),
+        ("scatter 0.2, normal", {"scatter": 0.2}),
+        ("scatter 0.5, normal", {"scatter": 0.5}),
+        ("scatter 0.8, Student", {"scatter": 0.8, "law": "student"}),
+        ("scatter 0.4, Laplace, Pareto values", {"scatter": 0.4, "law": "laplace", "value": "pareto"}),
+        ("scatter 0.4, thin", {"scatter": 0.4, "busy": 1.0}),
+        ("scatter 0.4, 12 products", {"scatter": 0.4, "products": 12}),
     ]:
         detector = lambda: rl.Divergence(current="2022", base="2021")  # noqa: E731
         tables = [scored(detector(), made.grown(np.random.default_rng(s), **options)[0]) for s in range(seeds)]
@@ -152,20 +159,30 @@ def divergence(seeds):
                 # The share of the planted pairs that the same number of findings, in order of score, would hold.
                 ranked = table.sort("score", descending=True, nulls_last=True).head(int(truth["planted"].sum()))
                 order.append(len(ranked.join(truth.filter("planted"), on=PAIR)) / max(1, truth["planted"].sum()))
-                oracle.append(oracle_power(truth.filter("planted"), len(table), np.log(8), options.get("law", "normal")))
-            print(row(f"{name}, {planted:.0%} planted x 8", fdp, power, oracle), f" by order {np.mean(order):.2f}", flush=True)
+                oracle.append(
+                    oracle_power(truth.filter("planted"), len(table), np.log(8), options.get("law", "normal"))
+                )
+            print(
+                row(f"{name}, {planted:.0%} planted x 8", fdp, power, oracle),
+                f" by order {np.mean(order):.2f}",
+                flush=True,
+            )
 
 
 def diversion(seeds):
     print("Diversion: share of p-values below 0.05, 0.01, 0.001 over nominal")
     for name, options, windows in [
-        ("all products fall, calendar years", dict(), {}),
-        ("half fall, calendar years", dict(share=0.5), {}),
-        ("all fall, months next to the event", dict(walk=0.1), {"before": ("2021-03", "2022-02"), "after": ("2022-03", "2023-02")}),
-        ("all fall, Pareto values", dict(value="pareto"), {}),
-        ("all fall, 20 products", dict(products=20), {}),
+        ("all products fall, calendar years", {}, {}),
+        ("half fall, calendar years", {"share": 0.5}, {}),
+        (
+            "all fall, months next to the event",
+            {"walk": 0.1},
+            {"before": ("2021-03", "2022-02"), "after": ("2022-03", "2023-02")},
+        ),
+        ("all fall, Pareto values", {"value": "pareto"}, {}),
+        ("all fall, 20 products", {"products": 20}, {}),
     ]:
-        detector = lambda: rl.Diversion(target="TT", event="2022-03-01", **windows)  # noqa: B023, E731
+        detector = lambda: rl.Diversion(target="TT", event="2022-03-01", **windows)  # noqa: E731
         tables = [scored(detector(), made.sanctioned(np.random.default_rng(s), **options)[0]) for s in range(seeds)]
         print(null(name, pl.concat([t["p_value"] for t in tables])))
         for planted in (0.02, 0.05):

@@ -159,7 +159,9 @@ def mirrored_statistics(
     return pl.concat(parts), cells, moves
 
 
-def grown(rng, scatter=0.4, law="normal", value="lognormal", planted=0.0, factor=8.0, products=120, destinations=25, busy=2.5):
+def grown(
+    rng, scatter=0.4, law="normal", value="lognormal", planted=0.0, factor=8.0, products=120, destinations=25, busy=2.5
+):
     """Shipments of two years. Each pair of product and destination grows by product, by destination, and by itself.
 
     Planted pairs grow `factor` times as much, or as little. `busy` is the mean ln of the number of shipments of a year. The truth holds, for all pairs, what an oracle knows: the
@@ -172,7 +174,9 @@ def grown(rng, scatter=0.4, law="normal", value="lognormal", planted=0.0, factor
     effect = rng.normal(0, 0.4, products)[p] + rng.normal(0, 0.3, destinations)[d]
     wrong = np.zeros(len(p), bool)
     wrong[rng.choice(len(p), int(planted * len(p)), replace=False)] = True
-    growth = effect + scatter * noise(rng, law, len(p)) + np.where(wrong, np.log(factor) * rng.choice([-1, 1], len(p)), 0)
+    growth = (
+        effect + scatter * noise(rng, law, len(p)) + np.where(wrong, np.log(factor) * rng.choice([-1, 1], len(p)), 0)
+    )
     parts = []
     for year, times in ((2021, np.exp(-growth / 2)), (2022, np.exp(growth / 2))):
         pair = np.repeat(np.arange(len(p)), rng.poisson(rate * times))
@@ -200,7 +204,9 @@ def grown(rng, scatter=0.4, law="normal", value="lognormal", planted=0.0, factor
     return pl.concat(parts), truth
 
 
-def sanctioned(rng, share=1.0, walk=0.06, value="lognormal", planted=0.0, factor=5.0, products=150, through=12, fall=0.2):
+def sanctioned(
+    rng, share=1.0, walk=0.06, value="lognormal", planted=0.0, factor=5.0, products=150, through=12, fall=0.2
+):
     """Shipments 2019 to 2023 from three origins to a target, to intermediaries, and from these to the target.
 
     On 2022-03-01 the direct trade of a share of the products falls. All flows grow as random walks, with common shocks

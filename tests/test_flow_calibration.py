@@ -1,10 +1,14 @@
 """MirrorGap, Divergence and Diversion are calibrated on flows of many kinds, and find what is planted."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
 import redlane as rl
 
+sys.path.insert(0, str(Path(__file__).parent))
 import made_flows as made
 
 CELL = ["hs6", "origin", "destination", "period"]
@@ -45,16 +49,18 @@ def check_found(results, power, rate=0.07):
 
 
 RECORDS = {
-    "perfect": dict(scatter=0.0),
-    "scattered": dict(scatter=0.3, law="student"),
-    "heavy": dict(scatter=0.1, value="pareto", missing=0.08),
+    "perfect": {"scatter": 0.0},
+    "scattered": {"scatter": 0.3, "law": "student"},
+    "heavy": {"scatter": 0.1, "value": "pareto", "missing": 0.08},
 }
-STATISTICS = {"normal": dict(scatter=0.15), "laplace": dict(scatter=0.4, law="laplace", missing=0.01)}
+STATISTICS = {"normal": {"scatter": 0.15}, "laplace": {"scatter": 0.4, "law": "laplace", "missing": 0.01}}
 
 
 @pytest.mark.parametrize("name", sorted(RECORDS))
 def test_gaps_of_records_without_errors(name):
-    tables = [table(rl.MirrorGap(), made.mirrored_records(np.random.default_rng(s), **RECORDS[name])[0]) for s in (1, 2)]
+    tables = [
+        table(rl.MirrorGap(), made.mirrored_records(np.random.default_rng(s), **RECORDS[name])[0]) for s in (1, 2)
+    ]
     check_null(tables)
 
 
@@ -149,10 +155,10 @@ def test_the_test_of_changes_merges_and_says_why_not():
 
 
 GROWTH = {
-    "scatter 0.2": dict(scatter=0.2),
-    "scatter 0.8": dict(scatter=0.8, law="student"),
-    "heavy": dict(scatter=0.4, law="laplace", value="pareto"),
-    "thin": dict(scatter=0.4, busy=1.0),
+    "scatter 0.2": {"scatter": 0.2},
+    "scatter 0.8": {"scatter": 0.8, "law": "student"},
+    "heavy": {"scatter": 0.4, "law": "laplace", "value": "pareto"},
+    "thin": {"scatter": 0.4, "busy": 1.0},
 }
 
 

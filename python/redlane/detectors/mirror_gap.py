@@ -10,8 +10,8 @@ from redlane.detectors.base import Detector
 class MirrorGap(Detector):
     """Do the reports of exporter and importer differ by more than freight and insurance?
 
-    Use it where the data hold both reports of a flow (role `reported_by`): mirror statistics of two countries. It has two
-    tests. `test="gap"` compares the two reports of each flow and period: large gaps point to undervaluation, wrong
+    Use it where the data hold both reports of a flow (role `reported_by`): mirror statistics of two countries. It has
+    two tests. `test="gap"` compares the two reports of each flow and period: large gaps point to undervaluation, wrong
     origins or goods that never arrived. `test="change"` asks for each route whether its gap moved to another level, as
     that of exports to Armenia did in 2022: goods leave for a country and more of them than before do not arrive.
 
@@ -34,15 +34,15 @@ class MirrorGap(Detector):
 
     - One p-value for each route (origin and destination), from the totals of all its products. Flows that one side
       misses are part of the totals.
-    - `since` is the first period on the new level. `gap_before` and `gap_after` are the mean gaps ln(import / export) of
-      the two levels, `change` is their difference, and `common_change` the part of it that all routes have in common.
+    - `since` is the first period on the new level. `gap_before` and `gap_after` are the mean gaps ln(import / export)
+      of the two levels, `change` is their difference, `common_change` the part of it that all routes have in common.
     - `score` is the rest of the change in standard errors. Gaps of neighbouring periods are alike, and the standard
       errors take that into account.
     - `observed` is the imports since the change, `expected` the imports if the gap had stayed as it was.
 
-    Limits: if the usual lags leave open to which period some imports belong, the gap closest to the usual one is taken. A
-    country that never reports as that side is not a partner: its flows have no score. A country that begins or ends to
-    report looks like a change; a caution says so.
+    Limits: if the usual lags leave open to which period some imports belong, the gap closest to the usual one is taken.
+    A country that never reports as that side is not a partner: its flows have no score. A country that begins or ends
+    to report looks like a change; a caution says so.
 
     Parameters
     ----------
@@ -71,8 +71,8 @@ class MirrorGap(Detector):
 
     State
     -----
-    One row for each flow and side: keys, `n`, cells by day, `expected` (log gap), `scale` (of the gap of a flow of middle
-    size), `lag` (days).
+    One row for each flow and side: keys, `n`, cells by day, `expected` (log gap), `scale` (of the gap of a flow of
+    middle size), `lag` (days).
 
     Raises
     ------

@@ -40,7 +40,7 @@ impl ChangeScores {
     pub fn new(model: Arc<Model>, flows: Flows, progress: &Progress) -> Result<ChangeScores> {
         let settings = &model.settings;
         let mirror = settings.mirror(&flows, progress)?;
-        let frame = Frame::of(&flows, settings, model.learnt.lag);
+        let frame = Frame::of(&flows, settings.every, model.learnt.lag);
         let mut all: Vec<(usize, Sides)> = Vec::new();
         let mut members = vec![Vec::new(); mirror.routes.groups()];
         for (flow, groups) in mirror.groups.iter().enumerate() {
@@ -76,7 +76,7 @@ impl Verdicts for ChangeScores {
 
     fn verdict(&self, at: usize) -> RouteVerdict {
         let series = &self.series[at];
-        let change = self.model.learnt.noise.as_ref().and_then(|noise| noise.change(series, &self.frame));
+        let change = self.model.noise.as_ref().and_then(|noise| noise.change(series, &self.frame));
         let from = change.as_ref().map_or(0, |change| series.gaps[change.at].0);
         let (exports, imports) = (exact_sum(&series.exports[from..]), exact_sum(&series.imports[from..]));
         let expected = change.as_ref().map_or(f64::NAN, |c| exports * libm::exp(c.before + c.common));
@@ -91,13 +91,13 @@ impl Verdicts for ChangeScores {
             ScoreColumn::Direction => change.z,
             ScoreColumn::Observed => verdict.imports,
             ScoreColumn::Expected => verdict.expected,
-            ScoreColumn::Peers => self.model.learnt.noise.as_ref().map_or(0, |noise| noise.routes) as f64,
+            ScoreColumn::Peers => self.model.noise.as_ref().map_or(0, |noise| noise.routes) as f64,
         }
     }
 
     fn peer(&self, _at: usize, verdict: &RouteVerdict) -> Option<String> {
         verdict.change.as_ref()?;
-        let routes = self.model.learnt.noise.as_ref().map_or(0, |noise| noise.routes);
+        let routes = self.model.noise.as_ref().map_or(0, |noise| noise.routes);
         Some(format!("the variation over time of the gaps of {routes} routes"))
     }
 

@@ -1,14 +1,11 @@
-//! What is learnt from pairs of reports: the lag, the usual gap and its scatter, how often each side misses a flow, how
-//! the gaps of routes vary over time, and the reliability of each country.
+//! What is learnt from pairs of reports: the lag, the usual gap and its scatter, how often each side misses a flow,
+//! and the reliability of each country.
 
 use std::collections::HashMap;
 
-use super::change::Noise;
 use super::mirror::{Class, Ends, Lag, Mirror, Sides};
 use super::missing::Missing;
-use super::model::{MirrorGap, Test};
 use super::reliability::reliability;
-use super::series::{Frame, route_series};
 use crate::calibrate::tails::{ScoreHistogram, Tails};
 use crate::detect::flow::moderate::{MAD_FREEDOM, Prior};
 use crate::detect::flow::spread::{SQUARE_MEDIAN, Sized, Spread, TIED, median};
@@ -52,8 +49,6 @@ pub struct Learnt {
     pub usual_factor: f64,
     pub tails: Tails,
     pub(super) missing: [Missing; 2],
-    /// How the gaps of routes vary over time, for the test of changes.
-    pub(super) noise: Option<Noise>,
     pub reliability: [HashMap<String, f64>; 2],
 }
 
@@ -114,8 +109,6 @@ fn named(group_keys: &GroupKeys, values: Vec<f64>) -> HashMap<String, f64> {
 }
 
 pub(super) fn learn(
-    settings: &MirrorGap,
-    flows: &Flows,
     mirror: &Mirror,
     all: &[(usize, Sides)],
     lag: Lag,
@@ -185,13 +178,6 @@ pub(super) fn learn(
         Missing::learn(mirror, all, Class::Orphan, &mirror.origins, |e| e.origin),
     ];
     progress.check()?;
-    let noise = match settings.test {
-        Test::Gap => None,
-        Test::Change => {
-            let frame = Frame::of(flows, settings, lag);
-            Some(Noise::learn(&route_series(mirror, all, &frame, progress)?, &frame, progress)?)
-        }
-    };
     let [exporters, importers] = reliability(mirror, all, &route, progress)?;
     let middle_size = [0, 1].map(|k| median(cells.iter().map(|c| c.size[k])).unwrap_or(0.0));
     Ok(Learnt {
@@ -205,7 +191,6 @@ pub(super) fn learn(
         usual_factor,
         tails: counts.tails(),
         missing,
-        noise,
         reliability: [named(&mirror.origins, exporters), named(&mirror.destinations, importers)],
     })
 }

@@ -1,7 +1,9 @@
 //! The settings of `MirrorGap`, what a fit holds, and how the two reports of a flow are matched.
 
+use super::change::Noise;
 use super::learnt::{Learnt, learn, usual_lag};
 use super::mirror::{Class, Ends, Lag, Mirror, Sides};
+use super::series::{Frame, route_series};
 use crate::error::{Error, Result};
 use crate::flows::{FlowSpec, Flows, LONGEST};
 use crate::progress::Progress;
@@ -31,6 +33,8 @@ pub(super) struct Model {
     pub(super) settings: MirrorGap,
     pub(super) flows: Flows,
     pub(super) learnt: Learnt,
+    /// How the gaps of routes vary over time, for the test of changes.
+    pub(super) noise: Option<Noise>,
 }
 
 impl MirrorGap {
@@ -184,7 +188,14 @@ impl MirrorGap {
             progress.check()?;
             all.extend(self.sides(&flows, groups, lag, progress)?.into_iter().map(|s| (flow, s)));
         }
-        let learnt = learn(self, &flows, &mirror, &all, lag, progress)?;
-        Ok(Model { settings: self.clone(), flows, learnt })
+        let learnt = learn(&mirror, &all, lag, progress)?;
+        let noise = match self.test {
+            Test::Gap => None,
+            Test::Change => {
+                let frame = Frame::of(&flows, self.every, lag);
+                Some(Noise::learn(&route_series(&mirror, &all, &frame, progress)?, &frame, progress)?)
+            }
+        };
+        Ok(Model { settings: self.clone(), flows, learnt, noise })
     }
 }

@@ -1,11 +1,11 @@
 //! The two reports of a route over time: sums over all its flows, and the log gap of each period.
 
 use super::mirror::{Lag, Mirror, Sides};
-use super::model::MirrorGap;
 use crate::error::Result;
 use crate::flows::Flows;
 use crate::progress::Progress;
 use crate::stats::{exact_sum, ln};
+use crate::store::Every;
 
 /// The size that is added to both sides, in typical records, so that no gap is infinite.
 const EMPTY: f64 = 0.5;
@@ -28,8 +28,7 @@ pub(super) struct RouteSeries {
 impl Frame {
     /// All periods of the data. If imports come later than exports, the last periods are left out: their imports are
     /// not in the data yet.
-    pub(super) fn of(flows: &Flows, settings: &MirrorGap, lag: Lag) -> Frame {
-        let every = settings.every;
+    pub(super) fn of(flows: &Flows, every: Every, lag: Lag) -> Frame {
         let (first, last) = (flows.periods[0], flows.periods[flows.periods.len() - 1]);
         let mut periods = every.range(every.start(first), every.start(last));
         if lag.longest > 0 {
