@@ -22,7 +22,7 @@ class Diversion(Detector):
     - `score` is high if the legs to and from the intermediary grew. It is close to the weaker of these two changes, in
       standard deviations of flows of the same size at earlier dates. It is 0 if one of them did not grow or the direct
       leg did not fall.
-    - `p_value` is the share of placebo scores at least as high: scores at earlier dates, with windows that are disjoint.
+    - `p_value` is the share of placebo scores at least as high: scores at earlier dates, with disjoint windows.
       With few placebos it cannot be small: with N of them it is at least 1 / (N + 1), unless there are 1,000 or more.
       `by` keys that divide the trade further, such as the exporting country, give more placebos.
     - `observed` is the trade to the intermediary after the event, `expected` the trade if it had grown like that of the
