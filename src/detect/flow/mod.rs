@@ -3,7 +3,6 @@
 mod divergence;
 mod diversion;
 mod mirror_gap;
-mod moderate;
 mod spread;
 mod surge;
 

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::series::{Frame, RouteSeries};
-use crate::detect::flow::moderate::Prior;
+use crate::calibrate::tails::Moderation;
 use crate::detect::flow::spread::{SQUARE_MEDIAN, TIED, median};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
@@ -24,6 +24,8 @@ const MOST: usize = 2_000;
 const LONGEST: usize = 120;
 /// The smallest number of routes from which a common change of a period is learnt.
 const ROUTES: usize = 10;
+/// The smallest number of degrees of freedom of a scale.
+const FREEDOM: f64 = 1.5;
 /// The largest ratio; beyond it the normal has no digits left.
 const LARGEST: f64 = 37.0;
 /// Siegmund's correction for discrete time: ν(x) is about exp(-0.583 x).
@@ -33,19 +35,17 @@ const DISCRETE: f64 = 0.583;
 pub struct Noise {
     /// The variogram by the time between two periods, in units of the route.
     shape: Vec<f64>,
-    prior: Option<Prior>,
+    /// The scales of routes. The efficiency is the share of the periods that counts as independent.
+    scales: Moderation,
     /// What the gaps of all routes have in common in a period, by its first day.
     common: HashMap<i32, f64>,
     splits: BTreeMap<usize, Splits>,
     pub(super) routes: usize,
 }
 
-/// What is expected of a series of a length without a change.
-struct Splits {
-    /// For each split: the variance of the difference of the two means, and the expected residual sum of squares.
-    expected: Vec<(f64, f64)>,
-    freedom: f64,
-}
+/// What is expected of a series of a length without a change. For each split: the variance of the difference of the two
+/// means, and the expected residual sum of squares.
+type Splits = Vec<(f64, f64)>;
 
 /// The most likely change of a route.
 #[derive(Clone, Copy, Debug)]
@@ -71,8 +71,13 @@ impl Noise {
             )));
         }
         let common = common(&usable, frame, progress)?;
-        let mut noise =
-            Noise { shape: vec![0.0], prior: None, common, splits: BTreeMap::new(), routes: usable.len() };
+        let mut noise = Noise {
+            shape: vec![0.0],
+            scales: Moderation::none(1.0),
+            common,
+            splits: BTreeMap::new(),
+            routes: usable.len(),
+        };
         let rests: Vec<Vec<f64>> = usable.iter().map(|s| noise.rest(s, frame)).collect();
         noise.shape = shape(&rests, longest, progress)?;
         for length in PERIODS..=longest {
@@ -81,15 +86,16 @@ impl Noise {
                 noise.splits.insert(length, noise.splits_of(length));
             }
         }
-        let scales: Vec<(f64, f64)> = rests
-            .iter()
-            .filter_map(|rest| {
+        if longest > 0 {
+            let efficiency = noise.freedom(longest) / (longest - 1) as f64;
+            let scales = rests.iter().filter_map(|rest| {
                 let splits = noise.splits.get(&rest.len())?;
-                let middle = splits.expected.len() / 2;
-                Some((residual_squares(rest, middle + LEVEL) / splits.expected[middle].1, splits.freedom))
-            })
-            .collect();
-        noise.prior = Prior::learn(&scales);
+                let middle = splits.len() / 2;
+                let variance = residual_squares(rest, middle + LEVEL) / splits[middle].1;
+                Some((variance.sqrt(), rest.len() as u32))
+            });
+            noise.scales = Moderation::of(scales.collect::<Vec<_>>().into_iter(), efficiency);
+        }
         Ok(noise)
     }
 
@@ -111,7 +117,7 @@ impl Noise {
             sum += 2.0 * row;
             pairs.push(sum);
         }
-        let expected = (LEVEL..=length - LEVEL)
+        (LEVEL..=length - LEVEL)
             .map(|k| {
                 let (a, b) = (k as f64, (length - k) as f64);
                 let (first, second) = (pairs[k], pairs[length - k]);
@@ -119,8 +125,7 @@ impl Noise {
                 let variance = 2.0 * across / (a * b) - first / (a * a) - second / (b * b);
                 (variance, first / a + second / b)
             })
-            .collect();
-        Splits { expected, freedom: self.freedom(length) }
+            .collect()
     }
 
     /// The degrees of freedom of the residual sum of squares of two levels (Satterthwaite 1946). M is the covariance of
@@ -146,7 +151,7 @@ impl Noise {
                 trace += if i == j { m } else { 0.0 };
             }
         }
-        if squares > 0.0 { (trace * trace / squares).clamp(1.5, length as f64 - 2.0) } else { length as f64 - 2.0 }
+        if squares > 0.0 { (trace * trace / squares).clamp(FREEDOM, length as f64 - 2.0) } else { length as f64 - 2.0 }
     }
 
     /// The most likely change of a route; `None` with too few periods.
@@ -163,22 +168,21 @@ impl Noise {
                 &made
             }
         };
-        let mut best = (0.0f64, 0.0f64, LEVEL);
-        for (i, (variance, squares)) in splits.expected.iter().enumerate() {
+        let n = rest.len() as u32;
+        let own = (self.scales.efficiency * f64::from(n - 1)).max(FREEDOM);
+        let mut best = (0.0f64, LEVEL);
+        for (i, (variance, squares)) in splits.iter().enumerate() {
             let k = i + LEVEL;
             // The split is the one that fits best, which costs one more degree of freedom.
-            let own = residual_squares(&rest, k) / squares * splits.freedom / (splits.freedom - 1.0);
-            let (scale, freedom) = match &self.prior {
-                Some(prior) => (prior.moderated(own, splits.freedom), prior.freedom + splits.freedom),
-                None => (own, splits.freedom),
-            };
-            let ratio = (mean(&rest[k..]) - mean(&rest[..k])) / (variance * scale).sqrt().max(TIED);
+            let variance_of_one = residual_squares(&rest, k) / squares * own / (own - 1.0);
+            let scale = self.scales.scale(variance_of_one.sqrt(), n);
+            let ratio = (mean(&rest[k..]) - mean(&rest[..k])) / (variance.sqrt() * scale).max(TIED);
             if ratio.abs() > best.0.abs() {
-                best = (ratio, freedom, k);
+                best = (ratio, k);
             }
         }
-        let (ratio, freedom, at) = best;
-        let tail = 0.5 * student_t_two_sided(ratio, if freedom > 0.0 { freedom } else { 1.0 });
+        let (ratio, at) = best;
+        let tail = 0.5 * student_t_two_sided(ratio, own + self.scales.weight);
         let z = normal_quantile(tail.clamp(1e-300, 0.5)).abs().min(LARGEST);
         let raw: Vec<f64> = series.gaps.iter().map(|g| g.1).collect();
         let (before, after) = (mean(&raw[..at]), mean(&raw[at..]));

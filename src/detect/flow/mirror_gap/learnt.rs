@@ -6,8 +6,7 @@ use std::collections::HashMap;
 use super::mirror::{Class, Ends, Lag, Mirror, Sides};
 use super::missing::Missing;
 use super::reliability::reliability;
-use crate::calibrate::tails::{ScoreHistogram, Tails};
-use crate::detect::flow::moderate::{MAD_FREEDOM, Prior};
+use crate::calibrate::tails::{Moderation, ScoreHistogram, Tails};
 use crate::detect::flow::spread::{SQUARE_MEDIAN, Sized, Spread, TIED, median};
 use crate::error::Result;
 use crate::flows::Flows;
@@ -23,6 +22,8 @@ const WEIGHTS: (f64, f64) = (1e-9, 1e4);
 const ROUNDS: usize = 10;
 /// The smallest number of routes or products from which the weight is learnt.
 const CLASSES: usize = 10;
+/// The efficiency of the MAD at the normal (Rousseeuw and Croux 1993).
+const MAD_EFFICIENCY: f64 = 0.37;
 /// The smallest scale of a route, as a factor of the spread of all.
 const SMALLEST: f64 = 0.01;
 /// The number of certain pairs that is enough to learn the usual gaps from.
@@ -155,18 +156,20 @@ pub(super) fn learn(
     known.iter().zip(&cells).for_each(|(k, cell)| {
         of_routes[k.0.route as usize].push((cell.residual / spread.at(cell.size)).abs());
     });
-    let scales: Vec<(f64, f64)> = of_routes
+    let scales: Vec<(f64, u32)> = of_routes
         .into_iter()
         .map(|m| {
-            let n = m.len() as f64;
-            let scale = MAD_K * median(m.into_iter()).unwrap_or(0.0);
-            (scale * scale, MAD_FREEDOM * (n - 1.0))
+            let n = m.len() as u32;
+            (MAD_K * median(m.into_iter()).unwrap_or(0.0), n)
         })
         .collect();
-    let prior = Prior::learn(&scales);
-    let factor = |s: &(f64, f64)| prior.map_or(1.0, |prior| prior.moderated(s.0, s.1.max(0.0)).sqrt()).max(SMALLEST);
+    let moderation = Moderation::of(scales.iter().copied(), MAD_EFFICIENCY);
+    let usual_factor = if moderation.weight > 0.0 { moderation.usual.max(SMALLEST) } else { 1.0 };
+    let factor = |&(own, n): &(f64, u32)| match (moderation.weight > 0.0, n > 1) {
+        (true, true) => moderation.scale(own, n).max(SMALLEST),
+        _ => usual_factor,
+    };
     let factors: Vec<f64> = scales.iter().map(factor).collect();
-    let usual_factor = prior.map_or(1.0, |prior| prior.variance.sqrt()).max(SMALLEST);
     progress.check()?;
     let mut counts = ScoreHistogram::default();
     for (k, cell) in known.iter().zip(&cells) {
