@@ -182,7 +182,7 @@ def diversion(seeds):
         ("all fall, Pareto values", {"value": "pareto"}, {}),
         ("all fall, 20 products", {"products": 20}, {}),
     ]:
-        detector = lambda: rl.Diversion(target="TT", event="2022-03-01", **windows)  # noqa: E731
+        detector = lambda: rl.Diversion(target="TT", event="2022-03-01", origins=("OA", "OB", "OC"), **windows)  # noqa: E731
         tables = [scored(detector(), made.sanctioned(np.random.default_rng(s), **options)[0]) for s in range(seeds)]
         print(null(name, pl.concat([t["p_value"] for t in tables])))
         for planted in (0.02, 0.05):

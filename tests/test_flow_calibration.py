@@ -184,7 +184,7 @@ def test_divergence_is_found_where_growth_scatters(scatter, power):
 
 
 def diversion():
-    return rl.Diversion(target="TT", event="2022-03-01")
+    return rl.Diversion(target="TT", event="2022-03-01", origins=("OA", "OB", "OC"))
 
 
 @pytest.mark.parametrize("options", [{}, {"share": 0.5}, {"value": "pareto"}], ids=str)

@@ -26,6 +26,9 @@ const CLASSES: usize = 10;
 const MAD_EFFICIENCY: f64 = 0.37;
 /// The smallest scale of a route, as a factor of the spread of all.
 const SMALLEST: f64 = 0.01;
+/// The smallest scale of a gap. Smaller differences come from rounding and exchange rates, also where nearly all reports
+/// are equal.
+const LEAST_SCALE: f64 = 0.01;
 /// The number of certain pairs that is enough to learn the usual gaps from.
 const ENOUGH: usize = 200;
 /// The reach of the whiskers of a box plot, in interquartile ranges (Tukey 1977). In monthly statistics most lags are 0,
@@ -174,7 +177,7 @@ pub(super) fn learn(
     let mut counts = ScoreHistogram::default();
     for (k, cell) in known.iter().zip(&cells) {
         let scale = spread.at(cell.size) * factors[k.0.route as usize];
-        counts.of(both_records(k.1)).add(cell.residual / scale);
+        counts.of(both_records(k.1)).add(cell.residual / scale.max(LEAST_SCALE));
     }
     let missing = [
         Missing::learn(mirror, all, Class::Lost, &mirror.destinations, |e| e.destination),
@@ -188,7 +191,7 @@ pub(super) fn learn(
         route: named(&mirror.routes, route),
         product: named(&mirror.products, product),
         usual,
-        scale: spread.at(middle_size) * usual_factor,
+        scale: (spread.at(middle_size) * usual_factor).max(LEAST_SCALE),
         spread,
         factor: named(&mirror.routes, factors),
         usual_factor,
@@ -223,7 +226,7 @@ impl Learnt {
             return 0.0;
         }
         let off = ln(s.import_nearest_to(expected)) - ln(s.export) - expected;
-        off / (self.spread.at(s.size()) * factor)
+        off / (self.spread.at(s.size()) * factor).max(LEAST_SCALE)
     }
 
     pub(super) fn gap_p(&self, z: f64, s: &Sides) -> f64 {
