@@ -136,19 +136,19 @@ impl MirrorGap {
             let totals = [export, import];
             let mut least_import = sum(&imports, period + lag.longest, end + lag.shortest).0;
             let mut most_import = sum(&imports, period + lag.shortest, end + lag.longest).0;
-            // Reports just before or after the end of the period are not missing. How many of them belong to it is
-            // open.
+            // Reports just before or after the end of the period are not missing. How much of them belongs to it is
+            // open, so they are no evidence of a gap.
             let late = sum(&imports, period, end + self.max_lag);
             let early = sum(&exports, period - self.max_lag, end + lag.usual);
             let class = match (export > 0.0, import > 0.0) {
                 (true, false) if late.0 > 0.0 => {
                     (import, import_records) = late;
-                    (least_import, most_import) = (0.0, import);
+                    (least_import, most_import) = (0.0, f64::INFINITY);
                     Class::Both
                 }
                 (false, true) if early.0 > 0.0 => {
                     (export, export_records) = early;
-                    (least_import, most_import) = (import, f64::INFINITY);
+                    (least_import, most_import) = (0.0, f64::INFINITY);
                     Class::Both
                 }
                 (true, false) => Class::Lost,
