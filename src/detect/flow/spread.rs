@@ -10,7 +10,7 @@ use crate::stats::{MAD_K, OrderStatistics, encode, exact_sum, ln};
 
 /// The number of residuals in the first and in the last block, and how much larger a block is than the next one
 /// outwards. Most flows are thin, so the few busy ones need blocks of their own.
-const BLOCK: usize = 150;
+const BLOCK: usize = 60;
 const LARGER: f64 = 1.5;
 /// Below this number of residuals the spread is the same for all sizes.
 const FEW: usize = 40;
@@ -84,8 +84,9 @@ impl Spread {
 
     /// The standard deviation of the residual of a cell of this size.
     pub fn at(&self, size: [f64; 2]) -> f64 {
-        let place = self.on_line(size);
         let knots = &self.corrections;
+        // Beyond the last block of busy cells the line may fall where the spread does not.
+        let place = self.on_line(size).max(knots.first().map_or(f64::NEG_INFINITY, |k| k.0));
         let next = knots.partition_point(|k| k.0 <= place);
         let off = match (next.checked_sub(1).and_then(|k| knots.get(k)), knots.get(next)) {
             (Some(a), Some(b)) if b.0 > a.0 => a.1 + (b.1 - a.1) * (place - a.0) / (b.0 - a.0),
@@ -199,10 +200,10 @@ mod tests {
 
     #[test]
     fn blocks_cover_everything_once() {
-        for n in [0, 1, 149, 300, 600, 601, 5_000, 100_000] {
+        for n in [0, 1, 59, 120, 240, 241, 5_000, 100_000] {
             let all: Vec<usize> = blocks(n).into_iter().flatten().collect();
             assert_eq!(all, (0..n).collect::<Vec<_>>());
-            assert!(blocks(n).iter().all(|b| n < 300 || b.len() >= 150));
+            assert!(blocks(n).iter().all(|b| n < 120 || b.len() >= 60));
         }
     }
 
