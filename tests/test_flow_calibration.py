@@ -209,6 +209,8 @@ def test_exports_of_members_go_round(data):
     scores = detector.fit_score(rl.read(frame)).to_polars()
     first = scores.sort("p_value", "score", descending=[False, True]).head(15)
     assert first["through"].is_in(["KG", "AM", "KZ"]).mean() >= 0.8
-    # Each p-value counts placebos that do not overlap.
-    assert scores["placebos"].max() <= 2 * len(scores)
-    assert scores["p_value"].min() == pytest.approx(1 / (scores["placebos"].max() + 1))
+    # Each p-value counts placebos that do not overlap: one for each member and neighbour.
+    placebos = scores["placebos"].max()
+    assert 100 < placebos <= len(scores)
+    assert (scores["p_value"] * (placebos + 1)).round(6).is_in(range(placebos + 2)).all()
+    assert scores["p_value"].min() <= 3 / (placebos + 1)
