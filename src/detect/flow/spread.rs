@@ -73,8 +73,7 @@ impl Spread {
         let chance = median(found.iter().map(|f| f.2)).unwrap_or(0.0);
         let apart = median(found.iter().map(|f| (f.1 - middle) * (f.1 - middle))).unwrap_or(0.0) / SQUARE_MEDIAN;
         let excess = (apart - chance).max(0.0);
-        spread.corrections =
-            found.iter().map(|f| (f.0, middle + excess / (excess + f.2) * (f.1 - middle))).collect();
+        spread.corrections = found.iter().map(|f| (f.0, middle + excess / (excess + f.2) * (f.1 - middle))).collect();
         spread
     }
 
@@ -120,8 +119,7 @@ fn blocks(n: usize) -> Vec<Range<usize>> {
 
 /// Least squares of ln |residual| on the sizes, with outlying residuals drawn in.
 fn line(cells: &[Sized], log: &[f64], centre: [f64; 2]) -> [f64; 3] {
-    let design: Vec<[f64; 3]> =
-        cells.iter().map(|c| [1.0, c.size[0] - centre[0], c.size[1] - centre[1]]).collect();
+    let design: Vec<[f64; 3]> = cells.iter().map(|c| [1.0, c.size[0] - centre[0], c.size[1] - centre[1]]).collect();
     let n = cells.len();
     let mut normal = [[0.0; 3]; 3];
     for (i, row) in normal.iter_mut().enumerate() {
@@ -132,8 +130,7 @@ fn line(cells: &[Sized], log: &[f64], centre: [f64; 2]) -> [f64; 3] {
     normal[1][1] += LOG_VARIANCE;
     normal[2][2] += LOG_VARIANCE;
     let solve = |target: &[f64]| {
-        let right =
-            [0, 1, 2].map(|i| exact_sum(&design.iter().zip(target).map(|(x, y)| x[i] * y).collect::<Vec<_>>()));
+        let right = [0, 1, 2].map(|i| exact_sum(&design.iter().zip(target).map(|(x, y)| x[i] * y).collect::<Vec<_>>()));
         solved(normal, right)
     };
     let mut target = log.to_vec();

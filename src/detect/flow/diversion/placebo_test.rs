@@ -160,13 +160,7 @@ impl Model {
     }
 
     /// The two legs of each triangle through its intermediary.
-    fn at_date(
-        &self,
-        of_product: &[Vec<usize>],
-        windows: Windows,
-        wider: f64,
-        progress: &Progress,
-    ) -> Result<AtDate> {
+    fn at_date(&self, of_product: &[Vec<usize>], windows: Windows, wider: f64, progress: &Progress) -> Result<AtDate> {
         let unknown = Change { log: f64::NAN, size: [0.0; 2], idle: true, empty: true };
         let of_members = progress.each(0..of_product.len(), 1 << 4, |product| {
             let members = &of_product[product];

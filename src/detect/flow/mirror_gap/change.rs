@@ -238,9 +238,10 @@ fn shape(rests: &[Vec<f64>], longest: usize, progress: &Progress) -> Result<Vec<
     let furthest = if rests.len() >= ROUTES { longest / 2 } else { longest / 4 };
     let lags = 1..furthest.clamp(1, LONGEST) + 1;
     let halves = progress.each(lags, 1, |apart| {
-        let differences = rests.iter().zip(&scales).flat_map(|(r, scale)| {
-            (apart..r.len()).map(move |t| (r[t] - r[t - apart]) / scale)
-        });
+        let differences = rests
+            .iter()
+            .zip(&scales)
+            .flat_map(|(r, scale)| (apart..r.len()).map(move |t| (r[t] - r[t - apart]) / scale));
         0.5 * median(differences.map(|d| d * d)).unwrap_or(0.0) / SQUARE_MEDIAN
     })?;
     let mut shape = vec![0.0];

@@ -163,8 +163,14 @@ impl Verdicts for ChangeScores {
                 name: "since",
                 read: Reader::Day(|s, at, verdict: &RouteVerdict| Some(s.since(at, verdict.change.as_ref()?))),
             },
-            Evidence { name: "gap_before", read: Reader::Number(|_, _, verdict| ChangeScores::of(verdict, |c| c.before)) },
-            Evidence { name: "gap_after", read: Reader::Number(|_, _, verdict| ChangeScores::of(verdict, |c| c.after)) },
+            Evidence {
+                name: "gap_before",
+                read: Reader::Number(|_, _, verdict| ChangeScores::of(verdict, |c| c.before)),
+            },
+            Evidence {
+                name: "gap_after",
+                read: Reader::Number(|_, _, verdict| ChangeScores::of(verdict, |c| c.after)),
+            },
             Evidence {
                 name: "change",
                 read: Reader::Number(|_, _, verdict| ChangeScores::of(verdict, |c| c.after - c.before)),

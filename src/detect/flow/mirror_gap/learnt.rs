@@ -112,12 +112,7 @@ fn named(group_keys: &GroupKeys, values: Vec<f64>) -> HashMap<String, f64> {
     values.into_iter().enumerate().filter(|(_, v)| !v.is_nan()).map(|(g, v)| (group_keys.name(g), v)).collect()
 }
 
-pub(super) fn learn(
-    mirror: &Mirror,
-    all: &[(usize, Sides)],
-    lag: Lag,
-    progress: &Progress,
-) -> Result<Learnt> {
+pub(super) fn learn(mirror: &Mirror, all: &[(usize, Sides)], lag: Lag, progress: &Progress) -> Result<Learnt> {
     let both: Vec<(Ends, &Sides)> =
         all.iter().filter(|(_, s)| s.class == Class::Both).map(|(flow, s)| (mirror.ends[*flow], s)).collect();
     // The usual gaps are learnt from pairs whose imports do not depend on the lag, if there are enough of them.

@@ -97,9 +97,7 @@ impl GapScores {
             Finding::OneSilent { missed: times.map(|times| learnt.missing[side].chance(times, records, value)) }
         };
         match s.class {
-            Class::Both => {
-                Finding::BothReport { z: learnt.z(s, self.usual[flow], self.factors[ends.route as usize]) }
-            }
+            Class::Both => Finding::BothReport { z: learnt.z(s, self.usual[flow], self.factors[ends.route as usize]) },
             Class::Lost => silent(0, ends.destination, s.exports, s.export),
             Class::Orphan => silent(1, ends.origin, s.imports, s.import),
         }
