@@ -18,8 +18,7 @@ class Divergence(Detector):
     Do not use it for products with one destination, or where windows hold very few records. To follow trade through a
     third country, use `Diversion`.
 
-    - `score` is the log growth that these two effects do not explain, in standard deviations of pairs of the same size.
-      They are learnt from all pairs by the number and the value of the records: a busy pair scatters less.
+    - `score` is the log growth that these two effects do not explain, in scales learnt from all pairs.
     - `p_value` follows the tails of all pairs.
     - `direction` says whether the trade grew more (`high`) or less (`low`) than expected. `observed` is the current
       value, `expected` the one given by the two effects.

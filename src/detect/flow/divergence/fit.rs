@@ -1,6 +1,6 @@
 //! The fit: chooses the two windows, and measures and standardises the growth of every pair.
 
-use super::median_polish::{measure_growth, median_polish};
+use super::median_polish::{measure_growth, median_polish, standardise};
 use super::model::{Divergence, Model, Pair, Window};
 use crate::error::{Error, Result};
 use crate::flows::Flows;
@@ -52,6 +52,7 @@ impl Divergence {
                 current,
                 growth: f64::NAN,
                 variance: f64::NAN,
+                window_variances: [f64::NAN; 2],
                 expected: f64::NAN,
                 z: f64::NAN,
                 others: f64::NAN,
@@ -60,7 +61,8 @@ impl Divergence {
             })
             .collect();
         measure_growth(&mut pairs, progress)?;
-        let tails = median_polish(&mut pairs, progress)?;
+        median_polish(&mut pairs, progress)?;
+        let tails = standardise(&mut pairs, progress)?;
         Ok(Model { settings: self.clone(), flows, windows, pairs, tails })
     }
 }

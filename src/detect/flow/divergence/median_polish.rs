@@ -3,11 +3,10 @@
 
 use super::model::Pair;
 use crate::calibrate::tails::{ScoreHistogram, Tails};
-use crate::detect::flow::spread::{Sized, Spread};
 use crate::error::Result;
 use crate::flows::{Total, expansion};
 use crate::progress::Progress;
-use crate::stats::{MEDIAN_VARIANCE, OrderStatistics, encode, exact_sum, ln};
+use crate::stats::{MEDIAN_VARIANCE, OrderStatistics, encode, exact_sum, ln, normal_quantile, student_t_two_sided};
 
 /// The largest number of rounds of median polish; a few are usually enough.
 const ROUNDS: usize = 10;
@@ -15,8 +14,12 @@ const ROUNDS: usize = 10;
 const EMPTY: f64 = 0.5;
 /// The weight of all windows, in records, in the variance of the sizes of the records of one window.
 const FEW: f64 = 3.0;
+/// The quantile of all pairs from which the scale is taken, and the same quantile of the normal.
+const MOST: (f64, f64) = (0.9, 1.644_853_626_951_472_2);
 /// Relative tolerance for the case that half of the weight is reached exactly between two values.
 const EVEN: f64 = 1e-9;
+/// The smallest number of pairs from which the scale is estimated.
+const ENOUGH: usize = 20;
 
 /// The growth of each pair, its variance, and the growth of the other destinations.
 pub fn measure_growth(pairs: &mut [Pair], progress: &Progress) -> Result<()> {
@@ -37,7 +40,9 @@ pub fn measure_growth(pairs: &mut [Pair], progress: &Progress) -> Result<()> {
                 continue;
             }
             pair.growth = ln(if c > 0.0 { c } else { floor.min(b) }) - ln(if b > 0.0 { b } else { floor.min(c) });
-            pair.variance = log_sum_variance(pair.base, size_variance) + log_sum_variance(pair.current, size_variance);
+            pair.window_variances =
+                [log_sum_variance(pair.base, size_variance), log_sum_variance(pair.current, size_variance)];
+            pair.variance = pair.window_variances[0] + pair.window_variances[1];
             let (b, c) = (without_base[i], without_current[i]);
             pair.others = if b > 0.0 && c > 0.0 { ln(c) - ln(b) } else { f64::NAN };
         }
@@ -96,160 +101,82 @@ fn by_product(pairs: &[Pair]) -> Vec<std::ops::Range<usize>> {
         .collect()
 }
 
-/// Product and destination effects by weighted median polish, and the score of the rest.
-///
-/// A busy pair is known better than a thin one, but growth also scatters by itself. So the standard deviation of the
-/// rest is learnt by size, and the effects are found again with weights that follow from it.
-pub fn median_polish(pairs: &mut [Pair], progress: &Progress) -> Result<Tails> {
-    let lines = Lines::of(pairs);
-    let rest = lines.rest(pairs, progress)?;
-    let sizes: Vec<[f64; 2]> = pairs.iter().map(size).collect();
-    // The growth from or to an empty window follows from the size that such a window is given, and tells nothing about
-    // the spread.
-    let is_known = |pairs: &[Pair], i: usize| pairs[i].records() > 0 && lines.of_product(pairs, i).len() > 1;
-    let from_records: Vec<f64> = pairs.iter().map(|p| p.variance).collect();
-    let learn = |pairs: &[Pair], rest: &[f64], inflation: &dyn Fn(usize) -> f64| {
-        let cells = lines.known.iter().filter(|&&i| is_known(pairs, i));
-        let cells = cells.map(|&i| Sized { residual: rest[i] / inflation(i), size: sizes[i] });
-        Spread::learn(&cells.collect::<Vec<_>>())
-    };
-    let spread_by = |pairs: &mut [Pair], spread: &Spread| {
-        for &i in &lines.known {
-            let scale = spread.at(sizes[i]);
-            let least = if pairs[i].records() > 0 { 0.0 } else { from_records[i] };
-            pairs[i].variance = (scale * scale).max(least);
+/// Product and destination effects by weighted median polish.
+pub fn median_polish(pairs: &mut [Pair], progress: &Progress) -> Result<()> {
+    let products = pairs.iter().map(|p| p.product as usize + 1).max().unwrap_or(0);
+    let destinations = pairs.iter().map(|p| p.destination as usize + 1).max().unwrap_or(0);
+    let known: Vec<usize> = (0..pairs.len()).filter(|&i| !pairs[i].growth.is_nan()).collect();
+    let mut sides: [Vec<Vec<usize>>; 2] = [vec![Vec::new(); products], vec![Vec::new(); destinations]];
+    for &i in &known {
+        sides[0][pairs[i].product as usize].push(i);
+        sides[1][pairs[i].destination as usize].push(i);
+    }
+    let mut rest: Vec<f64> = pairs.iter().map(|p| p.growth).collect();
+    // The common median first, so that a product with one destination keeps its own growth.
+    let everything: Vec<(f64, f64)> = known.iter().map(|&i| (rest[i], 1.0 / pairs[i].variance)).collect();
+    let common = weighted_median(everything);
+    rest.iter_mut().for_each(|r| *r -= common);
+    for _ in 0..ROUNDS {
+        let mut moved = 0.0f64;
+        for side in &sides {
+            for line in side.iter().filter(|line| line.len() > 1) {
+                progress.check()?;
+                let effect = weighted_median(line.iter().map(|&i| (rest[i], 1.0 / pairs[i].variance)).collect());
+                line.iter().for_each(|&i| rest[i] -= effect);
+                moved = moved.max(effect.abs());
+            }
         }
-    };
-    let first = learn(pairs, &rest, &|_| 1.0);
-    spread_by(pairs, &first);
-    progress.check()?;
-    // The rest also holds the errors of the two effects.
-    let effects = lines.effect_variances(pairs);
-    let rest = lines.rest(pairs, progress)?;
-    let second = learn(pairs, &rest, &|i| (1.0 + effects[i] / pairs[i].variance).sqrt());
-    spread_by(pairs, &second);
-    let effects = lines.effect_variances(pairs);
-    let rest = lines.rest(pairs, progress)?;
-    let mut counts = ScoreHistogram::default();
-    for &i in &lines.known {
-        let peers = lines.of_product(pairs, i).len() - 1;
+        if moved < 1e-12 {
+            break;
+        }
+    }
+    // The variance of the two effects. It is larger if fewer other pairs estimate them.
+    let weight = |line: &[usize]| line.iter().map(|&i| 1.0 / pairs[i].variance).sum::<f64>();
+    let totals = [0, 1].map(|s| sides[s].iter().map(|line| weight(line)).collect::<Vec<f64>>());
+    let mut effect_variance = vec![0.0; pairs.len()];
+    for &i in &known {
+        let own = 1.0 / pairs[i].variance;
+        for (total, at) in [(&totals[0], pairs[i].product), (&totals[1], pairs[i].destination)] {
+            effect_variance[i] += MEDIAN_VARIANCE / (total[at as usize] - own).max(1e-9);
+        }
+    }
+    // At the end each pair is compared with the other destinations of its product only, so that it is not compared with
+    // itself.
+    for line in sides[0].iter().filter(|line| line.len() > 1) {
+        let mut values: Vec<(f64, f64, usize)> = line.iter().map(|&i| (rest[i], 1.0 / pairs[i].variance, i)).collect();
+        values.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.2.cmp(&b.2)));
+        progress.check()?;
+        let middles = middles_of_others(&values);
+        values.iter().zip(middles).for_each(|((value, _, i), middle)| rest[*i] = value - middle);
+    }
+    for &i in &known {
+        let peers = sides[0][pairs[i].product as usize].len();
         let pair = &mut pairs[i];
-        pair.peers = peers;
+        pair.peers = peers - 1;
         pair.expected = pair.growth - rest[i];
-        if peers > 0 {
-            pair.z = rest[i] / (pair.variance + effects[i]).sqrt();
-            if pair.records() > 0 {
-                counts.of(pair.records()).add(pair.z);
-            }
+        if peers > 1 {
+            pair.z = rest[i] / (pair.variance + effect_variance[i]).sqrt();
         }
     }
-    progress.check()?;
-    lines.find_opposites(pairs, progress)?;
-    Ok(counts.tails())
-}
-
-/// The measures of size by which growth scatters: ln of the variance that follows from the records, and the mean ln of
-/// the value in both windows.
-fn size(pair: &Pair) -> [f64; 2] {
-    let [b, c] = [pair.base.value, pair.current.value];
-    // In an empty window, growth is measured from half a record.
-    let both = if b > 0.0 && c > 0.0 { 0.5 * (ln(b) + ln(c)) } else { ln(b.max(c)) - 0.5 * pair.growth.abs() };
-    [ln(pair.variance), both]
-}
-
-/// The pairs of each product and of each destination.
-struct Lines {
-    known: Vec<usize>,
-    sides: [Vec<Vec<usize>>; 2],
-}
-
-impl Lines {
-    fn of(pairs: &[Pair]) -> Lines {
-        let products = pairs.iter().map(|p| p.product as usize + 1).max().unwrap_or(0);
-        let destinations = pairs.iter().map(|p| p.destination as usize + 1).max().unwrap_or(0);
-        let known: Vec<usize> = (0..pairs.len()).filter(|&i| !pairs[i].growth.is_nan()).collect();
-        let mut sides: [Vec<Vec<usize>>; 2] = [vec![Vec::new(); products], vec![Vec::new(); destinations]];
-        for &i in &known {
-            sides[0][pairs[i].product as usize].push(i);
-            sides[1][pairs[i].destination as usize].push(i);
+    for line in &sides[0] {
+        progress.check()?;
+        let scored: Vec<usize> = line.iter().copied().filter(|&i| !pairs[i].z.is_nan()).collect();
+        // The two lowest and the two highest. One of them may be the pair itself.
+        let [down, up] = [1.0, -1.0].map(|sign| {
+            let far = |i: usize| -pairs[i].z * sign;
+            let furthest = |but: Option<usize>| {
+                let others = scored.iter().copied().filter(|&k| Some(k) != but);
+                others.max_by(|&a, &b| far(a).total_cmp(&far(b)))
+            };
+            let first = furthest(None);
+            [first, furthest(first)]
+        });
+        for &i in &scored {
+            let [first, second] = if pairs[i].z.signum() > 0.0 { down } else { up };
+            pairs[i].against = if first == Some(i) { second } else { first };
         }
-        Lines { known, sides }
     }
-
-    fn of_product(&self, pairs: &[Pair], i: usize) -> &[usize] {
-        &self.sides[0][pairs[i].product as usize]
-    }
-
-    /// The growth that the two effects leave, with weights that are one over the variances.
-    fn rest(&self, pairs: &[Pair], progress: &Progress) -> Result<Vec<f64>> {
-        let mut rest: Vec<f64> = pairs.iter().map(|p| p.growth).collect();
-        // The common median first, so that a product with one destination keeps its own growth.
-        let everything: Vec<(f64, f64)> = self.known.iter().map(|&i| (rest[i], 1.0 / pairs[i].variance)).collect();
-        let common = weighted_median(everything);
-        rest.iter_mut().for_each(|r| *r -= common);
-        for _ in 0..ROUNDS {
-            let mut moved = 0.0f64;
-            for side in &self.sides {
-                for line in side.iter().filter(|line| line.len() > 1) {
-                    progress.check()?;
-                    let effect = weighted_median(line.iter().map(|&i| (rest[i], 1.0 / pairs[i].variance)).collect());
-                    line.iter().for_each(|&i| rest[i] -= effect);
-                    moved = moved.max(effect.abs());
-                }
-            }
-            if moved < 1e-12 {
-                break;
-            }
-        }
-        // At the end each pair is compared with the other destinations of its product only, so that it is not compared
-        // with itself.
-        for line in self.sides[0].iter().filter(|line| line.len() > 1) {
-            let mut values: Vec<(f64, f64, usize)> =
-                line.iter().map(|&i| (rest[i], 1.0 / pairs[i].variance, i)).collect();
-            values.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.2.cmp(&b.2)));
-            progress.check()?;
-            let middles = middles_of_others(&values);
-            values.iter().zip(middles).for_each(|((value, _, i), middle)| rest[*i] = value - middle);
-        }
-        Ok(rest)
-    }
-
-    /// The variance of the two effects of each pair. It is larger if fewer other pairs estimate them.
-    fn effect_variances(&self, pairs: &[Pair]) -> Vec<f64> {
-        let weight = |line: &[usize]| line.iter().map(|&i| 1.0 / pairs[i].variance).sum::<f64>();
-        let totals = [0, 1].map(|s| self.sides[s].iter().map(|line| weight(line)).collect::<Vec<f64>>());
-        let mut variances = vec![0.0; pairs.len()];
-        for &i in &self.known {
-            let own = 1.0 / pairs[i].variance;
-            for (total, at) in [(&totals[0], pairs[i].product), (&totals[1], pairs[i].destination)] {
-                variances[i] += MEDIAN_VARIANCE / (total[at as usize] - own).max(1e-9);
-            }
-        }
-        variances
-    }
-
-    /// For each pair the destination of its product that moved furthest in the other direction.
-    fn find_opposites(&self, pairs: &mut [Pair], progress: &Progress) -> Result<()> {
-        for line in &self.sides[0] {
-            progress.check()?;
-            let scored: Vec<usize> = line.iter().copied().filter(|&i| !pairs[i].z.is_nan()).collect();
-            // The two lowest and the two highest. One of them may be the pair itself.
-            let [down, up] = [1.0, -1.0].map(|sign| {
-                let far = |i: usize| -pairs[i].z * sign;
-                let furthest = |but: Option<usize>| {
-                    let others = scored.iter().copied().filter(|&k| Some(k) != but);
-                    others.max_by(|&a, &b| far(a).total_cmp(&far(b)))
-                };
-                let first = furthest(None);
-                [first, furthest(first)]
-            });
-            for &i in &scored {
-                let [first, second] = if pairs[i].z.signum() > 0.0 { down } else { up };
-                pairs[i].against = if first == Some(i) { second } else { first };
-            }
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 /// For sorted values with weights, the weighted median of the others for each value: the value at which half of their
@@ -281,6 +208,32 @@ fn middles_of_others(values: &[(f64, f64, usize)]) -> Vec<f64> {
         if even && low + 1 < values.len() - 1 { 0.5 * (value + values[place(low + 1)].0) } else { value }
     };
     (0..values.len()).map(middle).collect()
+}
+
+/// Divides z by the scale of all pairs, and learns their tails.
+pub fn standardise(pairs: &mut [Pair], progress: &Progress) -> Result<Tails> {
+    let mut keys: Vec<i64> = pairs.iter().filter(|p| !p.z.is_nan()).map(|p| encode(p.z.abs())).collect();
+    let enough = keys.len() >= ENOUGH;
+    let spread = OrderStatistics::new(&mut keys, true).quantile(MOST.0).unwrap_or(1.0) / MOST.1;
+    let spread = if enough && spread > 0.0 { spread } else { 1.0 };
+    let mut counts = ScoreHistogram::default();
+    for pair in pairs.iter_mut().filter(|p| !p.z.is_nan()) {
+        progress.check()?;
+        // The sizes of records are estimated from few records, so z is a Student's t. It becomes a standard normal
+        // quantile.
+        let tail = 0.5 * student_t_two_sided(pair.z / spread, freedom(pair));
+        pair.z = normal_quantile(tail.clamp(1e-300, 0.5)).abs().copysign(pair.z);
+        counts.of(pair.peers as u32).add(pair.z);
+    }
+    Ok(counts.tails())
+}
+
+/// The degrees of freedom of a growth, by Welch and Satterthwaite. A window has one more than its records; an empty
+/// window has five.
+fn freedom(pair: &Pair) -> f64 {
+    let own = |t: Total| if t.records == 0 { 5.0 } else { t.records as f64 + 1.0 };
+    let [b, c] = pair.window_variances;
+    (b + c) * (b + c) / (b * b / own(pair.base) + c * c / own(pair.current))
 }
 
 /// The weighted median: the value at which half of the weight is reached.

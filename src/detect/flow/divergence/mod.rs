@@ -2,8 +2,8 @@
 //!
 //! The log growth of each product and destination between two windows, less the growth of the product everywhere and
 //! the growth of the destination in all products. Both effects are found by weighted median polish (Tukey 1977). The
-//! standard deviation of the rest is learnt by the number and the size of the records behind the two sums. p-values
-//! come from the tails of all pairs.
+//! variance follows from the effective number of records behind the two sums, times a factor estimated from all pairs.
+//! p-values come from the tails of all pairs.
 
 mod fit;
 mod median_polish;

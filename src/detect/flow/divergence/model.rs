@@ -28,10 +28,11 @@ pub(super) struct Pair {
     pub(super) destination: u32,
     pub(super) base: Total,
     pub(super) current: Total,
-    /// Log growth, its variance (first from the records alone, then as learnt), and the log growth expected from the two
-    /// effects.
+    /// Log growth, its variance, and the log growth expected from the two effects.
     pub(super) growth: f64,
     pub(super) variance: f64,
+    /// The parts of that variance from the base window and from the current window.
+    pub(super) window_variances: [f64; 2],
     pub(super) expected: f64,
     pub(super) z: f64,
     /// The log growth of all other destinations of the product together.
@@ -39,13 +40,6 @@ pub(super) struct Pair {
     /// The destination of the product that moved furthest in the other direction.
     pub(super) against: Option<usize>,
     pub(super) peers: usize,
-}
-
-impl Pair {
-    /// The records of the window with fewer.
-    pub(super) fn records(&self) -> u32 {
-        self.base.records.min(self.current.records) as u32
-    }
 }
 
 pub(super) struct Model {

@@ -55,7 +55,7 @@ impl PairScores {
         }
         Ok(Finding {
             z: p.z,
-            p_value: self.model.tails.p_value_or_normal(p.z, p.records()),
+            p_value: self.model.tails.p_value_or_normal(p.z, p.peers as u32),
             observed: p.current.value,
             expected: if p.base.value > 0.0 {
                 p.base.value * libm::exp(p.expected)
