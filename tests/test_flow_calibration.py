@@ -103,14 +103,14 @@ def test_changes_of_routes_are_found_and_dated():
 
 
 def test_a_change_in_real_exports(data):
-    """Real exports of the members of the EU; imports that follow them, except that half of the goods for three countries
-    do not arrive from March 2022 on."""
+    """Real exports of the members of the EU; imports that follow them, except that of the goods for Armenia only a fifth
+    arrives from March 2022 on."""
     (path,) = (data / "eurostat_russia_neighbours").glob("*.csv")
     frame = pl.read_csv(path).filter(
         (pl.col("flow") == "EXPORT") & ~pl.col("reporter").str.contains("European Union|Euro area|United Kingdom")
     )
     rng = np.random.default_rng(0)
-    ghost = pl.col("partner").is_in(["Armenia", "Kazakhstan", "Kyrgyzstan"]) & (pl.col("period") >= "2022-03")
+    ghost = (pl.col("partner") == "Armenia") & (pl.col("period") >= "2022-03")
     exports = frame.select(
         "period",
         origin="reporter",
@@ -125,7 +125,7 @@ def test_a_change_in_real_exports(data):
     ships = rl.read(pl.concat([exports, imports]), columns={"date": "period"})
     scores = detector.fit_score(ships).to_polars()
     q = np.array([np.nan if q is None else q for q in rl.fdr(scores["p_value"].to_list())])
-    moved = scores["destination"].is_in(["AM", "KZ", "KG"]).to_numpy()
+    moved = (scores["destination"] == "AM").to_numpy()
     assert (q[moved] <= 0.05).mean() > 0.6
     assert (q[~moved] <= 0.05).sum() <= 2
     busiest = scores.filter((pl.col("origin") == "DE") & (pl.col("destination") == "AM")).to_dicts()[0]

@@ -42,7 +42,8 @@ class MirrorGap(Detector):
 
     Limits: if the usual lags leave open to which period some imports belong, the gap closest to the usual one is taken.
     A country that never reports as that side is not a partner: its flows have no score. A country that begins or ends
-    to report looks like a change; a caution says so.
+    to report looks like a change; a caution says so. What most routes have in common is no change of one of them, so
+    the data should hold more routes than the suspected ones.
 
     Parameters
     ----------

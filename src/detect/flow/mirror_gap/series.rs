@@ -7,7 +7,7 @@ use crate::progress::Progress;
 use crate::stats::{exact_sum, ln};
 use crate::store::Every;
 
-/// The size that is added to both sides, in typical records, so that no gap is infinite.
+/// The size of a side without reports, in typical records, so that no gap is infinite.
 const EMPTY: f64 = 0.5;
 
 /// The periods that are compared.
@@ -78,7 +78,10 @@ pub(super) fn route_series(
         series.gaps = (0..n)
             .map(|at| (at, series.exports[at], series.imports[at]))
             .filter(|p| p.1 + p.2 > 0.0)
-            .map(|(at, export, import)| (at, ln(import + typical) - ln(export + typical)))
+            .map(|(at, export, import)| {
+                let size = |side: f64, other: f64| if side > 0.0 { side } else { typical.min(other) };
+                (at, ln(size(import, export)) - ln(size(export, import)))
+            })
             .collect();
         series
     })
