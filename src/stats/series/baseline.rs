@@ -32,6 +32,25 @@ impl Baseline {
         self.level(t) + self.slope * (t as f64 - self.middle) + self.seasonal(t)
     }
 
+    /// The effect of each phase of the season; empty without a season.
+    pub fn season(&self) -> &[f64] {
+        &self.season
+    }
+
+    /// The number of coefficients.
+    pub fn coefficients(&self) -> usize {
+        2 + self.season.len().saturating_sub(1) + 2 * usize::from(self.shift.is_some())
+    }
+
+    /// How much larger the error of a prediction at t is than a residual of the n fitted values.
+    pub fn widening(&self, t: usize, n: usize) -> f64 {
+        let size = n as f64;
+        let inside = (self.coefficients() as f64 / size).min(2.0 / 3.0);
+        let away = t as f64 - self.middle;
+        let drift = if self.slope == 0.0 { 0.0 } else { 12.0 * away * away / (size * size * size) };
+        ((1.0 + inside + drift) / (1.0 - inside)).sqrt()
+    }
+
     pub(super) fn level(&self, t: usize) -> f64 {
         if self.shift.is_some_and(|s| t >= s.at) { self.after } else { self.before }
     }

@@ -8,11 +8,13 @@ use crate::error::{Error, Result};
 use crate::flows::{FlowSpec, Flows};
 use crate::group::IndexCache;
 use crate::progress::Progress;
-use crate::stats::student_t_two_sided;
+use crate::stats::{normal_of_student, normal_two_sided};
 use crate::store::Shipments;
 
 /// Flows processed at a time.
 pub(super) const CHUNK_GROUPS: usize = 64;
+/// The efficiency of the MAD at the normal (Rousseeuw and Croux 1993).
+const EFFICIENCY: f64 = 0.37;
 /// The largest number of periods. The time for a baseline grows with their square.
 pub const MOST_PERIODS: f64 = 4_000.0;
 
@@ -32,8 +34,24 @@ pub(super) type Forecast = (f64, f64);
 pub(super) struct LevelShift {
     /// Its first period.
     pub(super) at: usize,
+    /// Its size in standard errors.
     pub(super) z: f64,
     pub(super) p: f64,
+    /// Medians of the measure before it and from it on; means of a sparse flow.
+    pub(super) before: f64,
+    pub(super) after: f64,
+    /// The baseline has this shift.
+    pub(super) fitted: bool,
+}
+
+/// Shifts with a larger p-value have no kind.
+pub(super) const DOUBTFUL: f64 = 0.02;
+
+impl LevelShift {
+    /// Whether it is shown as a shift.
+    pub(super) fn shown(&self) -> bool {
+        self.fitted || self.p <= DOUBTFUL
+    }
 }
 
 pub(super) struct Model {
@@ -45,8 +63,44 @@ pub(super) struct Model {
     pub(super) forecasts: Vec<Forecast>,
     /// The tails of flows with records in most periods, and of the others.
     pub(super) tails: [Tails; 2],
-    /// The shift of each flow, if it has one.
+    /// The largest shift of each flow, if it has enough records for a test.
     pub(super) shifts: Vec<Option<LevelShift>>,
+    /// The most distant periods of each flow that is not sparse, and the tails of the scores of all periods: of flows
+    /// with a value in every period, and of the others.
+    pub(super) spikes: Vec<Option<Spikes>>,
+    pub(super) spike_tails: [Tails; 2],
+}
+
+/// The periods of a flow that are farthest above and below what the others lead to.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Spikes {
+    /// The flow has empty periods.
+    pub(super) gaps: bool,
+    pub(super) periods: usize,
+    /// The normal score and the period, on each side.
+    pub(super) sides: [Option<(f64, u32)>; 2],
+}
+
+impl Spikes {
+    pub(super) fn add(&mut self, score: f64, at: u32) {
+        self.periods += 1;
+        let side = &mut self.sides[usize::from(score > 0.0)];
+        if side.is_none_or(|(most, _)| score.abs() > most.abs()) {
+            *side = Some((score, at));
+        }
+    }
+
+    /// The smallest p-value of all periods, with the choice among them, and its period.
+    pub(super) fn smallest(&self, p_value: impl Fn(f64) -> f64) -> Option<(f64, u32)> {
+        let sides = self.sides.into_iter().flatten().map(|(score, at)| (p_value(score), at));
+        let (p, at) = sides.min_by(|a, b| a.0.total_cmp(&b.0))?;
+        Some((smallest_of(p, self.periods as f64), at))
+    }
+}
+
+/// The p-value of the smallest of n p-values: 1 - (1 - p)^n (Tippett 1931).
+pub(super) fn smallest_of(p: f64, n: f64) -> f64 {
+    if p >= 1.0 { 1.0 } else { -libm::expm1(n * libm::log1p(-p)) }
 }
 
 impl Surge {
@@ -109,23 +163,30 @@ impl Model {
         }
     }
 
+    /// The p-value of a period after the fit, or of other data than the fitted ones.
+    pub(super) fn later_p_value(&self, group: usize, t: usize, z: f64) -> f64 {
+        let z = z / self.widening(group, t);
+        match self.spikes[group] {
+            Some(spikes) => {
+                // The scale is a MAD.
+                let kept = self.facts.periods.saturating_sub(self.series[group].base.coefficients());
+                self.spike_p_value(spikes.gaps, normal_of_student(z.abs(), EFFICIENCY * kept.max(8) as f64).copysign(z))
+            }
+            None => self.p_value(group, z),
+        }
+    }
+
+    /// How much larger the error of a later period is than the residuals that the tails are learnt from.
+    fn widening(&self, group: usize, t: usize) -> f64 {
+        if self.settings.expanding { 1.0 } else { self.series[group].base.widening(t, self.facts.periods) }
+    }
+
     fn tail(&self, group: usize) -> &Tails {
         &self.tails[usize::from(self.series[group].sparse)]
     }
 
     /// By the tails of all flows; at least the p-value of the normal.
     pub(super) fn p_value(&self, group: usize, z: f64) -> f64 {
-        self.tail(group).p_value_or_normal(z, self.facts.periods as u32)
-    }
-
-    /// The shift of a flow. Its p-value accounts for the choice among all dates.
-    pub(super) fn level_shift(&self, group: usize) -> Option<LevelShift> {
-        if self.settings.expanding {
-            return None;
-        }
-        let shift = self.series[group].base.shift?;
-        let freedom = (self.facts.periods as f64 / 3.0).max(3.0);
-        let p = (student_t_two_sided(shift.z, freedom) * self.facts.periods as f64).min(1.0);
-        Some(LevelShift { at: shift.at, z: shift.z, p: p.max(self.p_value(group, shift.z)) })
+        self.tail(group).p_value(z, self.facts.periods as u32).max(normal_two_sided(z))
     }
 }

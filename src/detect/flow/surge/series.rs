@@ -33,7 +33,7 @@ impl Transform {
     }
 
     /// The same for many values in place, in a form that vectorises.
-    fn of_all(self, values: &mut [f64]) {
+    pub(super) fn of_all(self, values: &mut [f64]) {
         match self {
             Transform::Log { offset } => values.iter_mut().for_each(|y| *y = ln(*y + offset)),
             _ => values.iter_mut().for_each(|y| *y = self.of(*y)),
@@ -45,6 +45,14 @@ impl Transform {
     fn least(self, facts: &Facts) -> f64 {
         match self {
             Transform::Root { .. } => (1.0 + if facts.counts { 0.0 } else { facts.size_variance }).sqrt(),
+            _ => LEAST,
+        }
+    }
+
+    /// The size of rounding errors.
+    pub(super) fn rounding(self, base: &Baseline) -> f64 {
+        match self {
+            Transform::Plain => LEAST * base.before.abs().max(f64::MIN_POSITIVE),
             _ => LEAST,
         }
     }
@@ -116,7 +124,7 @@ impl Series {
             _ => baseline(x, if rests { 1 } else { facts.season }, |_| true, scratch),
         };
         let least = match form {
-            Transform::Plain => LEAST * base.before.abs().max(f64::MIN_POSITIVE),
+            Transform::Plain => form.rounding(&base),
             form => form.least(facts),
         };
         if base.scale.is_nan() || base.scale < least {

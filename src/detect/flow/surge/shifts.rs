@@ -1,0 +1,281 @@
+//! The tests of all flows: the largest shift, with a p-value that accounts for the choice among all dates, and the most
+//! distant periods.
+//!
+//! Flows are of three kinds: a value in every period; empty periods; records in less than half of the periods. The law
+//! of the first kind is that of normal noise, of the others that of permutations. Flows of one kind share what one flow
+//! says little about: dependence and drift.
+
+use rayon::prelude::*;
+
+use super::model::{LevelShift, Model, Spikes};
+use super::pool::{Pool, SAMPLE, Tested};
+use super::series::{Series, Transform};
+use crate::calibrate::tails::{ScoreHistogram, Tails};
+use crate::error::Result;
+use crate::flows::lay_out;
+use crate::progress::Progress;
+use crate::stats::shift::{Design, Permuter, Rest};
+use crate::stats::{OrderStatistics, encode, normal_quantile, normal_two_sided};
+
+/// Values farther from the baseline than this, in scales, are moved to this distance.
+const CLIP: f64 = 4.0;
+/// Flows with fewer periods with records have no test.
+const FEW: usize = 4;
+/// The quantile of the normal scores of all flows that is compared with its value under the null.
+const INNER: f64 = 0.8;
+/// The normal score at this quantile if a twentieth of the flows has shifted: that of p = 0.15 / 0.95.
+const INNER_NORMAL: f64 = 1.412_187_576;
+/// With fewer flows no such comparison is made.
+const MANY: usize = 20;
+
+/// The kinds of flows.
+const FULL: usize = 0;
+const GAPS: usize = 1;
+const SPARSE: usize = 2;
+
+/// The values of a flow as they are tested.
+#[derive(Default)]
+struct Values {
+    x: Vec<f64>,
+    y: Vec<f64>,
+    /// What was taken off values far away.
+    more: Vec<f64>,
+    /// The period of each value.
+    at: Vec<u32>,
+    kind: usize,
+    /// Coefficients of a season that was taken off.
+    lost: usize,
+    /// The smallest variance of noise.
+    least: f64,
+}
+
+#[derive(Default)]
+struct Memory {
+    values: Values,
+    rest: Rest,
+    permuter: Permuter,
+    scores: Vec<f64>,
+}
+
+/// What is found out about a flow.
+#[derive(Clone, Copy)]
+pub(super) struct Found {
+    kind: usize,
+    shift: Option<LevelShift>,
+    spikes: Option<Spikes>,
+}
+
+/// The flows of a thread, and the scores of their periods by kind.
+type Part = (Vec<Found>, [ScoreHistogram; 2], Memory);
+
+impl Model {
+    pub(super) fn test_flows(&mut self, progress: &Progress) -> Result<()> {
+        let pools = self.pools(progress)?;
+        let none = || (Vec::new(), [ScoreHistogram::default(), ScoreHistogram::default()]);
+        let (mut found, counts) = (0..self.series.len())
+            .into_par_iter()
+            .with_min_len(64)
+            .fold(
+                || (none().0, none().1, Memory::default()),
+                |(mut found, mut counts, mut memory): Part, g| {
+                    if !progress.stopped() {
+                        found.push(self.test_flow(g, &pools, &mut memory, &mut counts));
+                    }
+                    (found, counts, memory)
+                },
+            )
+            .map(|(found, counts, _)| (found, counts))
+            .reduce(none, |(mut found, [a, b]), (more, [c, d])| {
+                found.extend(more);
+                (found, [a.plus(c), b.plus(d)])
+            });
+        progress.check()?;
+        for kind in [FULL, GAPS, SPARSE] {
+            calibrate(&mut found, kind);
+        }
+        self.spike_tails = counts.map(|c| c.tails());
+        self.shifts = found.iter().map(|f| f.shift).collect();
+        self.spikes = found.iter().map(|f| f.spikes).collect();
+        Ok(())
+    }
+
+    /// The p-value of a period of a flow without gaps, or with some, from its normal score.
+    pub(super) fn spike_p_value(&self, gaps: bool, score: f64) -> f64 {
+        let tails: &Tails = &self.spike_tails[usize::from(gaps)];
+        tails.p_value(score, self.facts.periods as u32).max(normal_two_sided(score))
+    }
+
+    /// The values of a flow for the test: transformed, and drawn to the baseline if they are far away.
+    fn values(&self, g: usize, values: &mut Values) {
+        let (series, n) = (&self.series[g], self.facts.periods);
+        let Values { x, y, more, at, .. } = values;
+        let cells = self.flows.of(g);
+        y.clear();
+        y.resize(n, if self.facts.additive { 0.0 } else { f64::NAN });
+        lay_out(cells, y);
+        let held = cells.iter().filter(|c| c.value != 0.0).count();
+        values.kind = match () {
+            () if series.sparse => SPARSE,
+            () if self.facts.additive && held < n => GAPS,
+            () => FULL,
+        };
+        at.clear();
+        at.extend((0..n as u32).filter(|&t| y[t as usize].is_finite()));
+        // A season is taken off in the test where every period has a value, else here.
+        let season = series.base.season();
+        values.lost = if values.kind == FULL && at.len() == n { 0 } else { season.len().saturating_sub(1) };
+        x.clear();
+        x.extend(at.iter().map(|&t| y[t as usize]));
+        series.form.of_all(x);
+        more.clear();
+        for (x, &t) in x.iter_mut().zip(&*at) {
+            let (fitted, far) = (series.base.at(t as usize), CLIP * series.base.scale);
+            let near = x.min(fitted + far).max(fitted - far);
+            more.push(*x - near);
+            *x = near;
+            if values.lost > 0 {
+                *x -= season[t as usize % season.len()];
+            }
+        }
+        values.least = match series.form {
+            // The number of things varies by chance at least.
+            Transform::Root { .. } if self.facts.counts && values.kind == FULL => 1.0,
+            form => {
+                let least = form.rounding(&series.base);
+                least * least
+            }
+        };
+    }
+
+    /// What the flows of each kind have in common, from an even sample of them.
+    fn pools(&self, progress: &Progress) -> Result<[Option<Pool>; 3]> {
+        let (n, season) = (self.facts.periods, self.facts.season);
+        let mut pools = [None, None, None];
+        let kinds: Vec<u8> = (0..self.series.len())
+            .map(|g| {
+                let held = || self.flows.of(g).iter().filter(|c| c.value.is_finite() && c.value != 0.0).count();
+                let whole = || self.flows.of(g).iter().filter(|c| c.value.is_finite()).count() == n;
+                match () {
+                    () if self.flows.of(g).len() < FEW => u8::MAX,
+                    () if self.series[g].sparse => SPARSE as u8,
+                    () if self.facts.additive && held() < n => GAPS as u8,
+                    () if whole() => FULL as u8,
+                    () => u8::MAX,
+                }
+            })
+            .collect();
+        for kind in [FULL, GAPS, SPARSE] {
+            let of_kind: Vec<usize> = (0..kinds.len()).filter(|&g| usize::from(kinds[g]) == kind).collect();
+            let step = of_kind.len().div_ceil(SAMPLE).max(1);
+            let sample: Vec<usize> = of_kind.into_iter().step_by(step).collect();
+            let one = |values: &mut Values, g: usize| {
+                self.values(g, values);
+                values.x.clone()
+            };
+            let series: Vec<Vec<f64>> = sample.into_par_iter().map_init(Values::default, one).collect();
+            let series: Vec<Vec<f64>> = series.into_iter().filter(|x| x.len() == n).collect();
+            progress.check()?;
+            if !series.is_empty() || kind == FULL {
+                let (period, lost) = match kind {
+                    FULL => (season, 0),
+                    GAPS if season > 1 && n >= 2 * season => (1, season - 1),
+                    _ => (1, 0),
+                };
+                pools[kind] = Pool::learn(&series, n, period, lost, progress)?;
+            }
+        }
+        Ok(pools)
+    }
+
+    fn test_flow(
+        &self,
+        g: usize,
+        pools: &[Option<Pool>; 3],
+        memory: &mut Memory,
+        counts: &mut [ScoreHistogram; 2],
+    ) -> Found {
+        let mut found = Found { kind: FULL, shift: None, spikes: None };
+        if self.flows.of(g).len() < FEW {
+            return found;
+        }
+        let Memory { values, rest, permuter, scores } = memory;
+        self.values(g, values);
+        let kind = values.kind;
+        found.kind = kind;
+        let Some(pool) = &pools[kind] else { return found };
+        let own;
+        let tested = if values.x.len() == self.facts.periods {
+            pool.test(&values.x, rest)
+        } else {
+            let (dependence, variance) = pool.common();
+            let Some(design) = Design::new(values.x.len(), dependence, 1, values.lost) else {
+                return found;
+            };
+            let law = design.law(variance);
+            own = (design, law);
+            own.0.rest(&values.x, rest);
+            own.0.best(rest, &own.1).map(|best| Tested { design: &own.0, law: &own.1, best })
+        };
+        let Some(Tested { design, law, best }) = tested else { return found };
+        if kind != SPARSE {
+            design.spikes(rest, &values.more, values.least, scores);
+            let class = counts[kind].of(self.facts.periods as u32);
+            let mut spikes = Spikes { gaps: kind == GAPS, ..Spikes::default() };
+            for (&score, &at) in scores.iter().zip(&values.at).filter(|(score, _)| !score.is_nan()) {
+                class.add(score);
+                spikes.add(score, at);
+            }
+            found.spikes = Some(spikes);
+        }
+        // Less noise than that of rounding, or of chance, is not believed.
+        let (explained, total) = (best.r * best.r, law.total(rest));
+        let left = (total * (1.0 - explained)).max(law.noise(values.least));
+        let explained = total * explained;
+        let r = best.r.signum() * (explained / (explained + left)).sqrt();
+        if !r.is_finite() {
+            return found;
+        }
+        let p = if kind == FULL { law.p_value(r) } else { permuter.p_value(design, rest, law, best) };
+        let series = &self.series[g];
+        let at = series.base.shift.map_or(values.at[best.at] as usize, |s| s.at);
+        let (before, after) = self.levels(series, at, &values.y);
+        found.shift = Some(LevelShift { at, z: law.t(r), p, before, after, fitted: series.base.shift.is_some() });
+        found
+    }
+
+    /// The medians of the measure before a date and from it on; means of a sparse flow.
+    fn levels(&self, series: &Series, at: usize, y: &[f64]) -> (f64, f64) {
+        if series.sparse {
+            let mean = |part: &[f64]| crate::stats::exact_sum(part) / part.len() as f64;
+            return (mean(&y[..at]), mean(&y[at..]));
+        }
+        if series.base.shift.is_some() {
+            return (series.before, series.after);
+        }
+        let median = |part: &[f64]| {
+            let mut keys: Vec<i64> = part.iter().filter(|v| !v.is_nan()).map(|&v| encode(v)).collect();
+            OrderStatistics::new(&mut keys, false).median().unwrap_or(f64::NAN)
+        };
+        (median(&y[..at]), median(&y[at..]))
+    }
+}
+
+/// If the p-values of most flows of a kind are smaller than chance makes them, the steps of all are that much smaller
+/// in standard errors (genomic control, Devlin and Roeder 1999). So dependence that is not a first-order
+/// autoregression makes no findings.
+fn calibrate(found: &mut [Found], kind: usize) {
+    let score = |p: f64| -normal_quantile(0.5 * p.max(1e-300));
+    let of_kind = || found.iter().filter(|f| f.kind == kind).filter_map(|f| f.shift);
+    let mut keys: Vec<i64> = of_kind().map(|shift| encode(score(shift.p))).collect();
+    if keys.len() < MANY {
+        return;
+    }
+    let inner = OrderStatistics::new(&mut keys, false).quantile(INNER).unwrap_or(0.0);
+    let factor = inner / INNER_NORMAL;
+    if factor > 1.0 {
+        for shift in found.iter_mut().filter(|f| f.kind == kind).filter_map(|f| f.shift.as_mut()) {
+            shift.p = normal_two_sided(score(shift.p) / factor);
+            shift.z /= factor;
+        }
+    }
+}
