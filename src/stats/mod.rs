@@ -1,6 +1,7 @@
 //! Numeric kernels over slices. They use no Arrow, files or shipments, and every
 //! function gives the same bits for every order of its input.
 
+mod gamma;
 mod lanes;
 pub mod linear;
 mod log;
@@ -17,6 +18,7 @@ mod sum;
 mod tail;
 mod within;
 
+pub use gamma::{digamma, trigamma, trigamma_inverse};
 pub use log::ln;
 pub use medcouple::{adjusted_fences, medcouple};
 pub use order::{OrderStatistics, decode, encode};
