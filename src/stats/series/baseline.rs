@@ -42,13 +42,14 @@ impl Baseline {
         2 + self.season.len().saturating_sub(1) + 2 * usize::from(self.shift.is_some())
     }
 
-    /// How much larger the error of a prediction at t is than a residual of the n fitted values.
-    pub fn widening(&self, t: usize, n: usize) -> f64 {
-        let size = n as f64;
-        let inside = (self.coefficients() as f64 / size).min(2.0 / 3.0);
-        let away = t as f64 - self.middle;
-        let drift = if self.slope == 0.0 { 0.0 } else { 12.0 * away * away / (size * size * size) };
-        ((1.0 + inside + drift) / (1.0 - inside)).sqrt()
+    /// The standard error of a prediction at t, in standard deviations of the noise of the n fitted values.
+    /// `dependence` is the correlation of neighbouring values.
+    pub fn prediction_error(&self, t: usize, n: usize, dependence: f64) -> f64 {
+        let (size, away) = (n as f64, t as f64 - self.middle);
+        // Dependence makes the error of a level and of a slope larger.
+        let more = (1.0 + dependence) / (1.0 - dependence);
+        let slope = if self.slope == 0.0 { 0.0 } else { 12.0 * away * away / (size * size) };
+        (1.0 + (self.coefficients() as f64 - 1.0 + more * (1.0 + slope)) / size).sqrt()
     }
 
     pub(super) fn level(&self, t: usize) -> f64 {

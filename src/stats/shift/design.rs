@@ -34,6 +34,25 @@ pub struct Best {
     pub r: f64,
 }
 
+/// The noise of a series.
+#[derive(Clone, Copy, Debug)]
+pub struct Noise {
+    pub scale: f64,
+    pub freedom: f64,
+    pub dependence: f64,
+}
+
+/// What is left of a series after its best step and a drift.
+#[derive(Clone, Copy, Debug)]
+pub struct LeftOver {
+    /// The correlation of neighbours. Before the step is taken off, a shift would look like dependence.
+    pub dependence: f64,
+    /// The size of the drift beside the step, in standard deviations of noise.
+    pub drift: f64,
+    /// The size of the next step, in standard errors.
+    pub second: f64,
+}
+
 /// A series after whitening, less constant and season.
 #[derive(Default)]
 pub struct Rest {
@@ -177,6 +196,14 @@ impl Design {
         rest.drift = dot(&rest.values, &self.drift);
     }
 
+    /// The noise of a series: its standard deviation before whitening, and the degrees of freedom of this estimate.
+    pub fn noise(&self, rest: &Rest) -> Noise {
+        let freedom = self.freedom - 1.0;
+        let variance = (rest.total - rest.drift * rest.drift).max(0.0) / freedom;
+        let own = 1.0 - self.dependence * self.dependence;
+        Noise { scale: (variance / own).sqrt(), freedom, dependence: self.dependence }
+    }
+
     /// The size of the drift, in standard errors.
     pub fn drift_size(&self, rest: &Rest, free: &Law) -> f64 {
         rest.drift.abs() / (free.total(rest) / (free.freedom - 1.0)).sqrt()
@@ -203,11 +230,15 @@ impl Design {
         self.best_of(law, &rest.values, rest.drift, law.total(rest))
     }
 
-    /// The correlation of neighbours after the best step and a drift are taken off, if there is one. Without them a
-    /// shift would look like dependence.
-    pub fn left_over_dependence(&self, rest: &mut Rest, free: &Law) -> Option<f64> {
+    /// What is left after the best step and a drift are taken off, if there is a best step.
+    pub fn left_over(&self, rest: &mut Rest, free: &Law) -> Option<LeftOver> {
         let best = self.best(rest, free)?;
-        let product = best.r * free.total(rest).sqrt() * free.weight[best.at];
+        let total = free.total(rest);
+        let product = best.r * total.sqrt() * free.weight[best.at];
+        let (square, along) = (self.square[best.at], self.along[best.at]);
+        let with_step = best.r * total.sqrt() / free.weight[best.at] + along * rest.drift;
+        let noise = (total * (1.0 - best.r * best.r) / (free.freedom - 1.0)).sqrt();
+        let drift = (rest.drift - along * with_step / square) / (1.0 - along * along / square) / noise;
         let Rest { values, step, .. } = rest;
         self.whiten((0..self.n).map(|t| if t < best.at { 0.0 } else { 1.0 }), step);
         self.basis.chunks_exact(self.n).for_each(|vector| off(step, vector, 1.0));
@@ -216,7 +247,9 @@ impl Design {
         values.iter_mut().zip(&*step).for_each(|(v, s)| *v -= product * s);
         let size = dot(values, values);
         let common: f64 = values.windows(2).map(|w| w[0] * w[1]).sum();
-        (size > 0.0).then(|| common / size).filter(|c| c.is_finite())
+        let second = free.t(self.best_of(free, values, 0.0, size)?.r).abs();
+        let made = LeftOver { dependence: common / size, drift: drift.abs(), second };
+        [made.dependence, made.drift, made.second].iter().all(|x| x.is_finite()).then_some(made)
     }
 }
 

@@ -8,6 +8,6 @@ mod design;
 mod law;
 mod permute;
 
-pub use design::{Best, Design, Rest};
+pub use design::{Best, Design, LeftOver, Noise, Rest};
 pub use law::Law;
 pub use permute::Permuter;

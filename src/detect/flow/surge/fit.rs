@@ -67,7 +67,7 @@ impl Surge {
             series,
             forecasts,
             tails: [Tails::default(), Tails::default()],
-            spike_tails: [Tails::default(), Tails::default()],
+            spike_tails: Default::default(),
             shifts: vec![None; groups],
             spikes: vec![None; groups],
         };

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::model::{Model, Spikes, smallest_of};
+use super::model::Model;
 use super::scores::SurgeScores;
+use super::spikes::{Spikes, smallest_of};
 use crate::error::Result;
 use crate::progress::Progress;
 
@@ -34,45 +35,35 @@ pub(super) fn flow_tests(
     })
 }
 
-fn tests_of(
-    scores: &SurgeScores,
-    group: usize,
-    flow: usize,
-    rows: std::ops::Range<usize>,
-) -> [Option<FlowTest>; 2] {
+fn tests_of(scores: &SurgeScores, group: usize, flow: usize, rows: std::ops::Range<usize>) -> [Option<FlowTest>; 2] {
     let (model, fitted) = (&*scores.model, scores.model.facts.periods);
     // Rows before the fit come first and have no z.
     let period = |row: usize| (i64::from(scores.periods[row]) + scores.offset) as usize;
     let begin = rows.start + rows.clone().take_while(|&row| i64::from(scores.periods[row]) + scores.offset < 0).count();
     let end = begin + (begin..rows.end).take_while(|&row| period(row) < fitted).count();
-    let mut inside = farthest(scores, begin..end);
-    let mut later = farthest(scores, end..rows.end);
-    let one = |found: &mut Spikes, p_value: &dyn Fn(f64, usize) -> f64| {
-        let smallest = match found.sides.map(|side| side.map(|(z, row)| (p_value(z, row as usize), row))) {
-            [Some(a), Some(b)] => Some(if a.0 <= b.0 { a } else { b }),
-            [a, b] => a.or(b),
-        };
-        smallest.map(|(p, row)| FlowTest {
-            row: row as usize,
-            p_value: smallest_of(p, found.periods as f64),
-            shifted: false,
-        })
+    let inside = farthest(scores, begin..end);
+    let later = farthest(scores, end..rows.end);
+    let one = |found: Spikes, p_value: &dyn Fn(f64, usize) -> f64| {
+        let (p_value, row) = found.smallest(|z, row| p_value(z, row as usize))?;
+        Some(FlowTest { row: row as usize, p_value, shifted: false })
     };
-    let later = one(&mut later, &|z, row| model.later_p_value(flow, period(row), z));
+    let value = |row: usize| scores.flows.value(group, scores.periods[row]);
+    let new = |z: f64, row: usize| model.later_p_value(flow, period(row), z, value(row));
+    let later = one(later, &new);
     if model.settings.expanding {
-        return [one(&mut inside, &|z, _| model.p_value(flow, z)), later];
+        return [one(inside, &|z, _| model.p_value(flow, z)), later];
     }
     if !same_as_fitted(scores, group, flow) {
-        return [one(&mut inside, &|z, row| model.later_p_value(flow, period(row), z)), later];
+        return [one(inside, &new), later];
     }
     // The row of a period. A sparse flow may have none there: the next row.
     let row_of = |at: usize| (begin..end).find(|&row| period(row) >= at).or(end.checked_sub(1).filter(|&e| e >= begin));
     let spike = match model.spikes[flow] {
         Some(spikes) => {
-            let found = spikes.smallest(|score| model.spike_p_value(spikes.gaps, score));
+            let found = spikes.smallest(|score, _| model.spike_tails[spikes.kind].p_value(score));
             found.and_then(|(p, at)| Some((p, (begin..end).find(|&row| period(row) == at as usize)?)))
         }
-        None => one(&mut inside, &|z, _| model.p_value(flow, z)).map(|test| (test.p_value, test.row)),
+        None => one(inside, &|z, _| model.p_value(flow, z)).map(|test| (test.p_value, test.row)),
     };
     let here = |at: usize| {
         let at = at as i64 - scores.offset;
@@ -81,17 +72,14 @@ fn tests_of(
     let shift = model.shifts[flow].filter(|s| here(s.at)).and_then(|s| Some((s.p, row_of(s.at)?)));
     // Both are tested, whether or not their rows are here.
     let tests = if model.shifts[flow].is_some() { 2.0 } else { 1.0 };
-    let of = |(p, row): (f64, usize), shifted| FlowTest { row, p_value: smallest_of(p, tests), shifted };
-    let test = match (shift, spike) {
-        (Some(shift), Some(spike)) => Some(if shift.0 <= spike.0 { of(shift, true) } else { of(spike, false) }),
-        (Some(shift), None) => Some(of(shift, true)),
-        (None, spike) => spike.map(|spike| of(spike, false)),
-    };
+    let found = [shift.map(|(p, row)| (p, row, true)), spike.map(|(p, row)| (p, row, false))];
+    let least = found.into_iter().flatten().min_by(|a, b| a.0.total_cmp(&b.0));
+    let test = least.map(|(p, row, shifted)| FlowTest { row, p_value: smallest_of(p, tests), shifted });
     [test, later]
 }
 
 fn farthest(scores: &SurgeScores, rows: std::ops::Range<usize>) -> Spikes {
-    let mut found = Spikes::default();
+    let mut found = Spikes::none(0);
     rows.filter(|&row| !scores.z[row].is_nan()).for_each(|row| found.add(scores.z[row], row as u32));
     found
 }

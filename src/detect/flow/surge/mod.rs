@@ -14,6 +14,7 @@ mod pool;
 mod scores;
 mod series;
 mod shifts;
+mod spikes;
 
 pub use model::Surge;
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::series::{Facts, Series};
+use super::spikes::{LongTails, Spikes};
 use crate::calibrate::tails::Tails;
 use crate::error::{Error, Result};
 use crate::flows::{FlowSpec, Flows};
@@ -13,8 +14,8 @@ use crate::store::Shipments;
 
 /// Flows processed at a time.
 pub(super) const CHUNK_GROUPS: usize = 64;
-/// The efficiency of the MAD at the normal (Rousseeuw and Croux 1993).
-const EFFICIENCY: f64 = 0.37;
+/// The smallest standard deviation of logarithms; smaller differences are rounding.
+pub(super) const LEAST: f64 = 1e-6;
 /// The largest number of periods. The time for a baseline grows with their square.
 pub const MOST_PERIODS: f64 = 4_000.0;
 
@@ -65,43 +66,15 @@ pub(super) struct Model {
     pub(super) tails: [Tails; 2],
     /// The largest shift of each flow, if it has enough records for a test.
     pub(super) shifts: Vec<Option<LevelShift>>,
-    /// The most distant periods of each flow that is not sparse, and the tails of the scores of all periods: of flows
-    /// with a value in every period, and of the others.
+    /// The most distant periods of each flow, and the tails of the scores of all periods of flows of each kind.
     pub(super) spikes: Vec<Option<Spikes>>,
-    pub(super) spike_tails: [Tails; 2],
+    pub(super) spike_tails: [LongTails; 3],
 }
 
-/// The periods of a flow that are farthest above and below what the others lead to.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Spikes {
-    /// The flow has empty periods.
-    pub(super) gaps: bool,
-    pub(super) periods: usize,
-    /// The normal score and the period, on each side.
-    pub(super) sides: [Option<(f64, u32)>; 2],
-}
-
-impl Spikes {
-    pub(super) fn add(&mut self, score: f64, at: u32) {
-        self.periods += 1;
-        let side = &mut self.sides[usize::from(score > 0.0)];
-        if side.is_none_or(|(most, _)| score.abs() > most.abs()) {
-            *side = Some((score, at));
-        }
-    }
-
-    /// The smallest p-value of all periods, with the choice among them, and its period.
-    pub(super) fn smallest(&self, p_value: impl Fn(f64) -> f64) -> Option<(f64, u32)> {
-        let sides = self.sides.into_iter().flatten().map(|(score, at)| (p_value(score), at));
-        let (p, at) = sides.min_by(|a, b| a.0.total_cmp(&b.0))?;
-        Some((smallest_of(p, self.periods as f64), at))
-    }
-}
-
-/// The p-value of the smallest of n p-values: 1 - (1 - p)^n (Tippett 1931).
-pub(super) fn smallest_of(p: f64, n: f64) -> f64 {
-    if p >= 1.0 { 1.0 } else { -libm::expm1(n * libm::log1p(-p)) }
-}
+/// The kinds of flows: with a value in every period, with empty periods, and with records in less than half of them.
+pub(super) const FULL: usize = 0;
+pub(super) const GAPS: usize = 1;
+pub(super) const SPARSE: usize = 2;
 
 impl Surge {
     pub(super) fn flows(&self, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<Flows> {
@@ -164,21 +137,18 @@ impl Model {
     }
 
     /// The p-value of a period after the fit, or of other data than the fitted ones.
-    pub(super) fn later_p_value(&self, group: usize, t: usize, z: f64) -> f64 {
-        let z = z / self.widening(group, t);
-        match self.spikes[group] {
-            Some(spikes) => {
-                // The scale is a MAD.
-                let kept = self.facts.periods.saturating_sub(self.series[group].base.coefficients());
-                self.spike_p_value(spikes.gaps, normal_of_student(z.abs(), EFFICIENCY * kept.max(8) as f64).copysign(z))
+    pub(super) fn later_p_value(&self, group: usize, t: usize, z: f64, value: f64) -> f64 {
+        let Some(spikes) = self.spikes[group] else { return self.p_value(group, z) };
+        let score = match spikes.sizes {
+            Some(sizes) => sizes.score(value),
+            None => {
+                let (base, noise) = (&self.series[group].base, spikes.noise);
+                let error = noise.scale * base.prediction_error(t, self.facts.periods, noise.dependence);
+                let t = z * base.scale / error;
+                normal_of_student(t.abs(), noise.freedom).copysign(t)
             }
-            None => self.p_value(group, z),
-        }
-    }
-
-    /// How much larger the error of a later period is than the residuals that the tails are learnt from.
-    fn widening(&self, group: usize, t: usize) -> f64 {
-        if self.settings.expanding { 1.0 } else { self.series[group].base.widening(t, self.facts.periods) }
+        };
+        self.spike_tails[spikes.kind].p_value(score)
     }
 
     fn tail(&self, group: usize) -> &Tails {

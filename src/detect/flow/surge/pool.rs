@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use crate::error::Result;
 use crate::progress::Progress;
-use crate::stats::shift::{Best, Design, Law, Rest};
+use crate::stats::shift::{Best, Design, Law, LeftOver, Rest};
 use crate::stats::{MAD_K, MEDIAN_VARIANCE, OrderStatistics, Random, encode};
 
 /// Dependences are multiples of one over this number.
@@ -15,10 +15,15 @@ const MOST: usize = 19;
 /// The difference of dependences from which the response of the estimate is measured, in steps of the grid.
 const RESPONSE: usize = 4;
 /// Values of simulated noise.
-const NOISE: usize = 40_000;
+const NOISE: usize = 20_000;
 /// The share of drifts that the variance of drifts is estimated from, and the normal quantile of this share.
 const INNER: f64 = 0.9;
 const INNER_NORMAL: f64 = 1.644_853_626_951_472_7;
+/// The quantile of the second largest steps that is compared with that of noise, and the number of flows it needs.
+const UPPER: f64 = 0.8;
+const MANY: usize = 20;
+/// The standard error of a squared MAD relative to it, times the root of the number of values.
+const SQUARED_MAD: f64 = 2.33;
 /// A dependence is taken from the flows of a sample of this size.
 pub(super) const SAMPLE: usize = 1_024;
 
@@ -33,6 +38,8 @@ pub(super) struct Pool {
     centre: f64,
     own: f64,
     error: f64,
+    /// See [`Pool::wander`].
+    wander: f64,
 }
 
 /// A flow's largest step.
@@ -60,60 +67,81 @@ impl Pool {
         let mut random = Random::new(n as u64);
         let many = (NOISE / n).max(100);
         let noise: Vec<Vec<f64>> = (0..many).map(|_| (0..n).map(|_| normal(&mut random)).collect()).collect();
-        let noise = |step: usize| -> Vec<Vec<f64>> { noise.iter().map(|e| autoregression(e, dependence(step))).collect() };
-        let left = |series: &[Vec<f64>], step: usize| -> Result<Vec<f64>> {
+        let noise =
+            |step: usize| -> Vec<Vec<f64>> { noise.iter().map(|e| autoregression(e, dependence(step))).collect() };
+        let left = |series: &[Vec<f64>], step: usize| -> Result<Vec<LeftOver>> {
             progress.check()?;
             let (design, laws) = &designs[step];
             let one = |rest: &mut Rest, x: &Vec<f64>| {
                 design.rest(x, rest);
-                design.left_over_dependence(rest, &laws[2]).unwrap_or(f64::NAN)
+                design.left_over(rest, &laws[2])
             };
-            Ok(series.par_iter().map_init(Rest::default, one).collect())
+            let made: Vec<Option<LeftOver>> = series.par_iter().map_init(Rest::default, one).collect();
+            Ok(made.into_iter().flatten().collect())
         };
+        let dependences = |left: Vec<LeftOver>| -> Vec<f64> { left.into_iter().map(|l| l.dependence).collect() };
         // The largest dependence that leaves more than noise does.
         let (mut common, mut above) = (0, MOST);
         while common + 1 < above {
             let step = (common + above) / 2;
-            if median(&left(series, step)?) > median(&left(&noise(step), step)?) {
+            if median(&dependences(left(series, step)?)) > median(&dependences(left(&noise(step), step)?)) {
                 common = step;
             } else {
                 above = step;
             }
         }
-        let alone = left(&noise(common), common)?;
+        let alone = dependences(left(&noise(common), common)?);
         let (alone, doubt) = (median(&alone), spread(&alone));
         let next = (common + RESPONSE).min(MOST);
         let moved = apart(dependence(next), dependence(common));
-        let response = ((median(&left(&noise(next), common)?) - alone) / moved).clamp(0.25, 1.0);
-        let found = left(series, common)?;
-        let held = found.iter().filter(|f| !f.is_nan()).count().max(1) as f64;
+        let response = median(&dependences(left(&noise(next), common)?)) - alone;
+        let response = (response / moved).clamp(0.25, 1.0);
+        let found = dependences(left(series, common)?);
+        let held = found.len().max(1) as f64;
         let (centre, wide) = (median(&found), spread(&found));
-        // What flows differ by beyond noise: the squared MAD has a relative error of about 1.65 / √n.
-        let between = (wide * wide - doubt * doubt * (1.0 + 3.0 * 1.65 / held.sqrt())).max(0.0);
+        // What flows differ by beyond noise.
+        let between = (wide * wide - doubt * doubt * (1.0 + 3.0 * SQUARED_MAD / held.sqrt())).max(0.0);
         let own = between / (between + doubt * doubt);
         let few = if held > 2.0 { MEDIAN_VARIANCE } else { 1.0 };
         let error = (few * (between + doubt * doubt) / held + between * (1.0 - own)).sqrt();
         let centre = if centre.is_nan() { alone } else { centre };
-        let mut pool = Pool { designs, common, noise: alone, response, centre, own, error };
-        pool.learn_drifts(series, progress)?;
+        // What noise with the common dependence leaves.
+        let step = on_grid(dependence(common), (centre + error - alone) / response).unwrap_or(common);
+        let usual = left(&noise(step), step)?;
+        let mut pool = Pool { designs, common, noise: alone, response, centre, own, error, wander: 1.0 };
+        pool.learn_drifts(series, &usual, progress)?;
         Ok(Some(pool))
     }
 
-    /// The variance of drifts, relative to that of noise.
-    fn learn_drifts(&mut self, series: &[Vec<f64>], progress: &Progress) -> Result<()> {
+    /// The variance of drifts, relative to that of noise, and how much the series wander.
+    fn learn_drifts(&mut self, series: &[Vec<f64>], usual: &[LeftOver], progress: &Progress) -> Result<()> {
         progress.check()?;
         let one = |rest: &mut Rest, x: &Vec<f64>| {
             let step = self.step(x, rest);
             let (design, laws) = &self.designs[step];
             design.rest(x, rest);
-            design.drift_size(rest, &laws[2])
+            let size = design.drift_size(rest, &laws[2]);
+            design.left_over(rest, &laws[2]).map(|left| (size, left))
         };
-        let sizes: Vec<f64> = series.par_iter().map_init(Rest::default, one).collect();
-        let mut keys: Vec<i64> = sizes.iter().filter(|s| !s.is_nan()).map(|&s| encode(s)).collect();
-        let inner = OrderStatistics::new(&mut keys, false).quantile(INNER).unwrap_or(0.0) / INNER_NORMAL;
-        let variance = (inner * inner - 1.0).max(0.0);
+        let made: Vec<Option<(f64, LeftOver)>> = series.par_iter().map_init(Rest::default, one).collect();
+        let made: Vec<(f64, LeftOver)> = made.into_iter().flatten().collect();
+        let drifts = quantile(made.iter().map(|m| m.0), INNER) / INNER_NORMAL;
+        // Beside a step a drift is less certain, but shifts are no drifts then.
+        let beside = quantile(made.iter().map(|m| m.1.drift), INNER) / INNER_NORMAL;
+        let noise = quantile(usual.iter().map(|l| l.drift), INNER) / INNER_NORMAL;
+        let variance = (drifts * drifts - 1.0).min(beside * beside - noise * noise).max(0.0);
         self.designs.iter_mut().for_each(|(design, laws)| laws[0] = design.law(variance));
+        let next = |left: &LeftOver| left.second;
+        let wander = quantile(made.iter().map(|m| next(&m.1)), UPPER) / quantile(usual.iter().map(next), UPPER);
+        if made.len() >= MANY && wander > 1.0 {
+            self.wander = wander;
+        }
         Ok(())
+    }
+
+    /// How much larger the steps of these flows are than noise makes them.
+    pub(super) fn wander(&self) -> f64 {
+        self.wander
     }
 
     /// The dependence of one series: its own estimate, drawn to the common one, and one standard error more, because
@@ -124,15 +152,13 @@ impl Pool {
         }
         let (design, laws) = &self.designs[self.common];
         design.rest(x, rest);
-        let found = design.left_over_dependence(rest, &laws[2]).unwrap_or(self.centre);
+        let found = design.left_over(rest, &laws[2]).map_or(self.centre, |left| left.dependence);
         self.grid(self.centre + self.own * (found - self.centre))
     }
 
     /// The place on the grid for what is left over of the dependence at the common one.
     fn grid(&self, left: f64) -> usize {
-        let (common, beyond) = (dependence(self.common), (left + self.error - self.noise) / self.response);
-        let whole = (common + beyond) / (1.0 + common * beyond);
-        if whole.is_nan() { self.common } else { ((whole * GRID as f64).round().max(0.0) as usize).min(MOST) }
+        on_grid(dependence(self.common), (left + self.error - self.noise) / self.response).unwrap_or(self.common)
     }
 
     /// The largest step of a series. `rest` is what is left of the series.
@@ -163,6 +189,12 @@ fn designs(n: usize, period: usize, lost: usize) -> Option<Vec<(Design, [Law; 3]
     (0..=MOST).map(one).collect()
 }
 
+/// The place on the grid of a dependence that lies beyond another one.
+fn on_grid(common: f64, beyond: f64) -> Option<usize> {
+    let whole = (common + beyond) / (1.0 + common * beyond);
+    (!whole.is_nan()).then(|| ((whole * GRID as f64).round().max(0.0) as usize).min(MOST))
+}
+
 /// How far one dependence is from another, as whitened with that one.
 fn apart(a: f64, b: f64) -> f64 {
     (a - b) / (1.0 - a * b)
@@ -185,8 +217,12 @@ fn autoregression(noise: &[f64], dependence: f64) -> Vec<f64> {
 }
 
 fn median(values: &[f64]) -> f64 {
-    let mut keys: Vec<i64> = values.iter().filter(|v| !v.is_nan()).map(|&v| encode(v)).collect();
-    OrderStatistics::new(&mut keys, false).median().unwrap_or(f64::NAN)
+    quantile(values.iter().copied(), 0.5)
+}
+
+fn quantile(values: impl Iterator<Item = f64>, q: f64) -> f64 {
+    let mut keys: Vec<i64> = values.filter(|v| !v.is_nan()).map(encode).collect();
+    OrderStatistics::new(&mut keys, false).quantile(q).unwrap_or(f64::NAN)
 }
 
 /// The standard deviation by the MAD.

@@ -5,6 +5,7 @@
 //! sparse flow is fitted like a count, with n its value in typical records, so that a few records after a pause are not
 //! unusual. A measure with negative values is not transformed.
 
+use super::model::LEAST;
 use crate::flows::{Cell, lay_out};
 use crate::stats::series::{Baseline, Scratch, baseline, shortest};
 use crate::stats::{OrderStatistics, encode, ln, negative_binomial_tails, normal_quantile};
@@ -13,8 +14,6 @@ use crate::stats::{OrderStatistics, encode, ln, negative_binomial_tails, normal_
 const OFFSET: f64 = 0.01;
 /// With fewer periods with records, no shift is dated.
 const FEW: usize = 4;
-/// The smallest standard deviation of logarithms; smaller differences are rounding.
-const LEAST: f64 = 1e-6;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Transform {

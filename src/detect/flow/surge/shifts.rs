@@ -7,10 +7,10 @@
 
 use rayon::prelude::*;
 
-use super::model::{LevelShift, Model, Spikes};
+use super::model::{FULL, GAPS, LevelShift, Model, SPARSE};
 use super::pool::{Pool, SAMPLE, Tested};
 use super::series::{Series, Transform};
-use crate::calibrate::tails::{ScoreHistogram, Tails};
+use super::spikes::{LongTails, Spikes, large_sizes};
 use crate::error::Result;
 use crate::flows::lay_out;
 use crate::progress::Progress;
@@ -19,20 +19,8 @@ use crate::stats::{OrderStatistics, encode, normal_quantile, normal_two_sided};
 
 /// Values farther from the baseline than this, in scales, are moved to this distance.
 const CLIP: f64 = 4.0;
-/// Flows with fewer periods with records have no test.
+/// Flows with fewer periods with records have no test of a shift.
 const FEW: usize = 4;
-/// The quantile of the normal scores of all flows that is compared with its value under the null.
-const INNER: f64 = 0.8;
-/// The normal score at this quantile if a twentieth of the flows has shifted: that of p = 0.15 / 0.95.
-const INNER_NORMAL: f64 = 1.412_187_576;
-/// With fewer flows no such comparison is made.
-const MANY: usize = 20;
-
-/// The kinds of flows.
-const FULL: usize = 0;
-const GAPS: usize = 1;
-const SPARSE: usize = 2;
-
 /// The values of a flow as they are tested.
 #[derive(Default)]
 struct Values {
@@ -58,51 +46,30 @@ struct Memory {
 }
 
 /// What is found out about a flow.
-#[derive(Clone, Copy)]
-pub(super) struct Found {
-    kind: usize,
+#[derive(Clone, Copy, Default)]
+struct Found {
     shift: Option<LevelShift>,
     spikes: Option<Spikes>,
 }
 
-/// The flows of a thread, and the scores of their periods by kind.
-type Part = (Vec<Found>, [ScoreHistogram; 2], Memory);
-
 impl Model {
     pub(super) fn test_flows(&mut self, progress: &Progress) -> Result<()> {
         let pools = self.pools(progress)?;
-        let none = || (Vec::new(), [ScoreHistogram::default(), ScoreHistogram::default()]);
-        let (mut found, counts) = (0..self.series.len())
+        let found: Vec<Found> = (0..self.series.len())
             .into_par_iter()
             .with_min_len(64)
-            .fold(
-                || (none().0, none().1, Memory::default()),
-                |(mut found, mut counts, mut memory): Part, g| {
-                    if !progress.stopped() {
-                        found.push(self.test_flow(g, &pools, &mut memory, &mut counts));
-                    }
-                    (found, counts, memory)
-                },
-            )
-            .map(|(found, counts, _)| (found, counts))
-            .reduce(none, |(mut found, [a, b]), (more, [c, d])| {
-                found.extend(more);
-                (found, [a.plus(c), b.plus(d)])
-            });
+            .map_init(Memory::default, |memory, g| {
+                if progress.stopped() { Found::default() } else { self.test_flow(g, &pools, memory) }
+            })
+            .collect();
         progress.check()?;
         for kind in [FULL, GAPS, SPARSE] {
-            calibrate(&mut found, kind);
+            let of_kind = found.iter().filter_map(|f| f.spikes.as_ref()).filter(|s| s.kind == kind);
+            self.spike_tails[kind] = LongTails::learn(of_kind);
         }
-        self.spike_tails = counts.map(|c| c.tails());
         self.shifts = found.iter().map(|f| f.shift).collect();
         self.spikes = found.iter().map(|f| f.spikes).collect();
         Ok(())
-    }
-
-    /// The p-value of a period of a flow without gaps, or with some, from its normal score.
-    pub(super) fn spike_p_value(&self, gaps: bool, score: f64) -> f64 {
-        let tails: &Tails = &self.spike_tails[usize::from(gaps)];
-        tails.p_value(score, self.facts.periods as u32).max(normal_two_sided(score))
     }
 
     /// The values of a flow for the test: transformed, and drawn to the baseline if they are far away.
@@ -187,21 +154,17 @@ impl Model {
         Ok(pools)
     }
 
-    fn test_flow(
-        &self,
-        g: usize,
-        pools: &[Option<Pool>; 3],
-        memory: &mut Memory,
-        counts: &mut [ScoreHistogram; 2],
-    ) -> Found {
-        let mut found = Found { kind: FULL, shift: None, spikes: None };
+    fn test_flow(&self, g: usize, pools: &[Option<Pool>; 3], memory: &mut Memory) -> Found {
+        let mut found = Found::default();
         if self.flows.of(g).len() < FEW {
             return found;
         }
         let Memory { values, rest, permuter, scores } = memory;
         self.values(g, values);
         let kind = values.kind;
-        found.kind = kind;
+        if kind == SPARSE && !self.facts.counts {
+            found.spikes = large_sizes(&values.y, kind);
+        }
         let Some(pool) = &pools[kind] else { return found };
         let own;
         let tested = if values.x.len() == self.facts.periods {
@@ -219,12 +182,9 @@ impl Model {
         let Some(Tested { design, law, best }) = tested else { return found };
         if kind != SPARSE {
             design.spikes(rest, &values.more, values.least, scores);
-            let class = counts[kind].of(self.facts.periods as u32);
-            let mut spikes = Spikes { gaps: kind == GAPS, ..Spikes::default() };
-            for (&score, &at) in scores.iter().zip(&values.at).filter(|(score, _)| !score.is_nan()) {
-                class.add(score);
-                spikes.add(score, at);
-            }
+            let mut spikes = Spikes { noise: design.noise(rest), ..Spikes::none(kind) };
+            let scored = scores.iter().zip(&values.at).filter(|(score, _)| !score.is_nan());
+            scored.for_each(|(&score, &at)| spikes.add(score, at));
             found.spikes = Some(spikes);
         }
         // Less noise than that of rounding, or of chance, is not believed.
@@ -236,10 +196,14 @@ impl Model {
             return found;
         }
         let p = if kind == FULL { law.p_value(r) } else { permuter.p_value(design, rest, law, best) };
+        // A level that wanders is not the dependence that is accounted for: all steps are that much smaller.
+        let wander = pool.wander();
+        let p = if wander > 1.0 { normal_two_sided(normal_quantile(0.5 * p.max(1e-300)) / wander) } else { p };
         let series = &self.series[g];
         let at = series.base.shift.map_or(values.at[best.at] as usize, |s| s.at);
         let (before, after) = self.levels(series, at, &values.y);
-        found.shift = Some(LevelShift { at, z: law.t(r), p, before, after, fitted: series.base.shift.is_some() });
+        found.shift =
+            Some(LevelShift { at, z: law.t(r) / wander, p, before, after, fitted: series.base.shift.is_some() });
         found
     }
 
@@ -257,25 +221,5 @@ impl Model {
             OrderStatistics::new(&mut keys, false).median().unwrap_or(f64::NAN)
         };
         (median(&y[..at]), median(&y[at..]))
-    }
-}
-
-/// If the p-values of most flows of a kind are smaller than chance makes them, the steps of all are that much smaller
-/// in standard errors (genomic control, Devlin and Roeder 1999). So dependence that is not a first-order
-/// autoregression makes no findings.
-fn calibrate(found: &mut [Found], kind: usize) {
-    let score = |p: f64| -normal_quantile(0.5 * p.max(1e-300));
-    let of_kind = || found.iter().filter(|f| f.kind == kind).filter_map(|f| f.shift);
-    let mut keys: Vec<i64> = of_kind().map(|shift| encode(score(shift.p))).collect();
-    if keys.len() < MANY {
-        return;
-    }
-    let inner = OrderStatistics::new(&mut keys, false).quantile(INNER).unwrap_or(0.0);
-    let factor = inner / INNER_NORMAL;
-    if factor > 1.0 {
-        for shift in found.iter_mut().filter(|f| f.kind == kind).filter_map(|f| f.shift.as_mut()) {
-            shift.p = normal_two_sided(score(shift.p) / factor);
-            shift.z /= factor;
-        }
     }
 }
