@@ -21,8 +21,8 @@ class Surge(Detector):
     likely. The choice among all dates and periods is accounted for, and so are season, drift, and dependence of
     neighbouring periods. `fdr` and `screen` then control the rate of false flows.
 
-    - `score` is the distance of the period from the baseline, in scales of the series. In the period where a level shift
-      begins it is the size of the shift in standard errors.
+    - `score` is the distance of the period from the baseline, in scales of the series. In the period where a level
+      shift begins it is the size of the shift in standard errors.
     - `p_value` is that of the flow. It stands on the row that the test points to: the first period of the shift, or the
       most distant period. It is null on all other rows of the flow. If a fit scores periods after those it was fitted
       on, these have a test and a p-value of their own: of the most distant of them.

@@ -24,8 +24,9 @@ pub struct Permuter {
 }
 
 impl Permuter {
-    /// The probability of a correlation so large at any date. The design must have no season.
-    pub fn p_value(&mut self, design: &Design, rest: &Rest, law: &Law, best: Best) -> f64 {
+    /// The probability of a correlation so large at any date. The design must have no season. `filled` is the number of
+    /// periods with records: no p-value can be smaller than one over the number of their arrangements.
+    pub fn p_value(&mut self, design: &Design, rest: &Rest, law: &Law, best: Best, filled: usize) -> f64 {
         let Permuter { values, centred, excess } = self;
         values.clear();
         values.extend_from_slice(&rest.values);
@@ -59,7 +60,10 @@ impl Permuter {
         // One standard error more, because a tail that is too short is the worse error.
         let mean = mean * (1.0 + 1.0 / (TAIL as f64).sqrt());
         let share = TAIL as f64 / MOST as f64;
-        (share * libm::exp(-(observed - from) / mean)).min(ENOUGH as f64 / MOST as f64)
+        let arrangements = [design.n - filled.min(design.n), filled.min(design.n), design.n];
+        let [empty, filled, all] = arrangements.map(|n| libm::lgamma(n as f64 + 1.0));
+        let least = libm::exp(empty + filled - all);
+        (share * libm::exp(-(observed - from) / mean)).max(least).min(ENOUGH as f64 / MOST as f64)
     }
 }
 
@@ -85,7 +89,7 @@ mod tests {
             let x: Vec<f64> = (0..48).map(|_| one(&mut random)).collect();
             design.rest(&x, &mut rest);
             let Some(best) = design.best(&rest, &law) else { continue };
-            let p = permuter.p_value(&design, &rest, &law, best);
+            let p = permuter.p_value(&design, &rest, &law, best, x.iter().filter(|x| **x > 0.0).count());
             for (below, level) in below.iter_mut().zip([0.2, 0.01, 0.001]) {
                 *below += usize::from(p <= level);
             }
@@ -103,7 +107,15 @@ mod tests {
         let mut rest = Rest::default();
         design.rest(&x, &mut rest);
         let best = design.best(&rest, &law).unwrap();
-        let p = Permuter::default().p_value(&design, &rest, &law, best);
+        let p = Permuter::default().p_value(&design, &rest, &law, best, 20);
         assert!(p < 1e-5 && p > 1e-14, "{p}");
+        // Four records in the first four of 48 periods: one arrangement in 194,580.
+        let design = Design::new(48, 0.0, 1, 0).unwrap();
+        let law = design.law(0.0);
+        let x: Vec<f64> = (0..48).map(|t| if t < 4 { 1.0 } else { 0.0 }).collect();
+        design.rest(&x, &mut rest);
+        let best = design.best(&rest, &law).unwrap();
+        let p = Permuter::default().p_value(&design, &rest, &law, best, 4);
+        assert!((p * 194_580.0 - 1.0).abs() < 1e-6, "{p}");
     }
 }

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::flows::{FlowSpec, Flows};
 use crate::group::IndexCache;
 use crate::progress::Progress;
-use crate::stats::{normal_of_student, normal_two_sided};
+use crate::stats::{normal_of_student, normal_quantile, normal_two_sided};
 use crate::store::Shipments;
 
 /// Flows processed at a time.
@@ -136,6 +136,16 @@ impl Model {
         }
     }
 
+    /// The normal score of an empty period: by chance, if records come at random (Poisson). The logarithm of nothing says
+    /// nothing.
+    pub(super) fn empty_score(&self, group: usize) -> f64 {
+        if self.facts.counts {
+            return f64::INFINITY;
+        }
+        let records: f64 = self.flows.of(group).iter().map(|c| f64::from(c.records)).sum();
+        (-normal_quantile(libm::exp(-records / self.facts.periods as f64))).max(0.0)
+    }
+
     /// The p-value of a period after the fit, or of other data than the fitted ones.
     pub(super) fn later_p_value(&self, group: usize, t: usize, z: f64, value: f64) -> f64 {
         let Some(spikes) = self.spikes[group] else { return self.p_value(group, z) };
@@ -145,7 +155,8 @@ impl Model {
                 let (base, noise) = (&self.series[group].base, spikes.noise);
                 let error = noise.scale * base.prediction_error(t, self.facts.periods, noise.dependence);
                 let t = z * base.scale / error;
-                normal_of_student(t.abs(), noise.freedom).copysign(t)
+                let score = normal_of_student(t.abs(), noise.freedom).copysign(t);
+                if value == 0.0 { score.max(-self.empty_score(group)) } else { score }
             }
         };
         self.spike_tails[spikes.kind].p_value(score)

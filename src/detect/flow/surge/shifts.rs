@@ -163,7 +163,7 @@ impl Model {
         self.values(g, values);
         let kind = values.kind;
         if kind == SPARSE && !self.facts.counts {
-            found.spikes = large_sizes(&values.y, kind);
+            found.spikes = large_sizes(&values.y, kind, self.facts.size_variance);
         }
         let Some(pool) = &pools[kind] else { return found };
         let own;
@@ -183,8 +183,10 @@ impl Model {
         if kind != SPARSE {
             design.spikes(rest, &values.more, values.least, scores);
             let mut spikes = Spikes { noise: design.noise(rest), ..Spikes::none(kind) };
-            let scored = scores.iter().zip(&values.at).filter(|(score, _)| !score.is_nan());
-            scored.for_each(|(&score, &at)| spikes.add(score, at));
+            for (&score, &at) in scores.iter().zip(&values.at).filter(|(score, _)| !score.is_nan()) {
+                let empty = values.y[at as usize] == 0.0;
+                spikes.add(if empty { score.max(-self.empty_score(g)) } else { score }, at);
+            }
             found.spikes = Some(spikes);
         }
         // Less noise than that of rounding, or of chance, is not believed.
@@ -195,15 +197,18 @@ impl Model {
         if !r.is_finite() {
             return found;
         }
-        let p = if kind == FULL { law.p_value(r) } else { permuter.p_value(design, rest, law, best) };
+        let filled = values.y.iter().filter(|y| **y != 0.0).count();
+        let p = if kind == FULL { law.p_value(r) } else { permuter.p_value(design, rest, law, best, filled) };
         // A level that wanders is not the dependence that is accounted for: all steps are that much smaller.
         let wander = pool.wander();
-        let p = if wander > 1.0 { normal_two_sided(normal_quantile(0.5 * p.max(1e-300)) / wander) } else { p };
+        let score = |p: f64| -normal_quantile(0.5 * p.max(1e-300));
+        let p = if wander > 1.0 { normal_two_sided(score(p) / wander) } else { p };
+        // The noise of a flow with empty periods is no normal one: its standard errors are those of a normal with this p.
+        let z = if kind == FULL { law.t(r) / wander } else { score(p.min(1.0)).copysign(r) };
         let series = &self.series[g];
         let at = series.base.shift.map_or(values.at[best.at] as usize, |s| s.at);
         let (before, after) = self.levels(series, at, &values.y);
-        found.shift =
-            Some(LevelShift { at, z: law.t(r) / wander, p, before, after, fitted: series.base.shift.is_some() });
+        found.shift = Some(LevelShift { at, z, p, before, after, fitted: series.base.shift.is_some() });
         found
     }
 

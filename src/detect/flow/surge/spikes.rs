@@ -3,7 +3,6 @@
 //! The scores are standard normal if the noise is. Longer tails are those of Tukey's h distributions: u = v exp(h v²), v
 //! standard normal. h is learnt for each side from the largest scores of all flows.
 
-use super::model::LEAST;
 use crate::stats::shift::Noise;
 use crate::stats::{OrderStatistics, encode, ln, normal_of_student, normal_quantile, normal_two_sided, normal_upper};
 
@@ -57,6 +56,8 @@ pub(super) struct Sizes {
     mean: f64,
     /// The sum of squares around the mean.
     squares: f64,
+    /// The smallest variance.
+    least: f64,
 }
 
 /// Sparse flows with fewer periods with records have no test of a single period.
@@ -69,14 +70,15 @@ impl Sizes {
             return 0.0;
         }
         let freedom = self.many - 1.0;
-        let error = (self.squares / freedom).max(LEAST * LEAST) * (1.0 + 1.0 / self.many);
+        let error = (self.squares / freedom).max(self.least) * (1.0 + 1.0 / self.many);
         normal_of_student(((ln(value) - self.mean) / error.sqrt()).max(0.0), freedom)
     }
 }
 
 /// The periods of a sparse flow with values above those of its other periods with records, as deletion residuals of
-/// logarithms. A small consignment is no dip of a flow that mostly rests.
-pub(super) fn large_sizes(y: &[f64], kind: usize) -> Option<Spikes> {
+/// logarithms. A small consignment is no dip of a flow that mostly rests. Their variance is at least that of the sizes of
+/// records in all flows: a few records of one size do not show that all are of this size.
+pub(super) fn large_sizes(y: &[f64], kind: usize, size_variance: f64) -> Option<Spikes> {
     let held = || y.iter().enumerate().filter(|(_, y)| **y > 0.0 && y.is_finite());
     let many = held().count() as f64;
     if many < FEW_SIZES {
@@ -84,12 +86,13 @@ pub(super) fn large_sizes(y: &[f64], kind: usize) -> Option<Spikes> {
     }
     let mean = held().map(|(_, &y)| ln(y)).sum::<f64>() / many;
     let squares = held().map(|(_, &y)| ln(y) - mean).map(|off| off * off).sum::<f64>();
-    let mut spikes = Spikes { sizes: Some(Sizes { many, mean, squares }), ..Spikes::none(kind) };
+    let least = ln(1.0 + size_variance);
+    let mut spikes = Spikes { sizes: Some(Sizes { many, mean, squares, least }), ..Spikes::none(kind) };
     let freedom = many - 2.0;
     for (at, &y) in held() {
         let off = (ln(y) - mean).max(0.0);
         let explained = off * off / (1.0 - 1.0 / many);
-        let left = (squares - explained).max(freedom * LEAST * LEAST);
+        let left = (squares - explained).max(freedom * least);
         spikes.add(normal_of_student((explained / (left / freedom)).sqrt(), freedom), at as u32);
     }
     Some(spikes)
