@@ -126,10 +126,10 @@ impl Pool {
         let made: Vec<Option<(f64, LeftOver)>> = series.par_iter().map_init(Rest::default, one).collect();
         let made: Vec<(f64, LeftOver)> = made.into_iter().flatten().collect();
         let drifts = quantile(made.iter().map(|m| m.0), INNER) / INNER_NORMAL;
-        // Beside a step a drift is less certain, but shifts are no drifts then.
+        // Beside a step a drift is less certain, and the step takes part of it, but shifts are no drifts then.
         let beside = quantile(made.iter().map(|m| m.1.drift), INNER) / INNER_NORMAL;
         let noise = quantile(usual.iter().map(|l| l.drift), INNER) / INNER_NORMAL;
-        let variance = (drifts * drifts - 1.0).min(beside * beside - noise * noise).max(0.0);
+        let variance = (drifts * drifts - 1.0).min(2.0 * (beside * beside - noise * noise)).max(0.0);
         self.designs.iter_mut().for_each(|(design, laws)| laws[0] = design.law(variance));
         let next = |left: &LeftOver| left.second;
         let wander = quantile(made.iter().map(|m| next(&m.1)), UPPER) / quantile(usual.iter().map(next), UPPER);
@@ -166,11 +166,14 @@ impl Pool {
         let step = self.step(x, rest);
         let (design, [some, none, any]) = &self.designs[step];
         design.rest(x, rest);
-        // A drift that explains more than any step is no shift: any drift is allowed then.
+        // A drift that explains more than any step is no shift: the test must hold for any drift, too.
         let step_alone = design.best(rest, none)?;
         let drifts = rest.drift_share() > step_alone.r * step_alone.r;
-        let law = if drifts { any } else { some };
-        Some(Tested { design, law, best: design.best(rest, law)? })
+        let tested = |law| design.best(rest, law).map(|best| Tested { design, law, best });
+        let usual = tested(some)?;
+        let free = if drifts { tested(any) } else { None };
+        let p_value = |tested: &Tested| tested.law.p_value(tested.best.r);
+        Some(free.filter(|free| p_value(free) > p_value(&usual)).unwrap_or(usual))
     }
 
     /// The common dependence and the variance of drifts, for series of another length: with values missing.
