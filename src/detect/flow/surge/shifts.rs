@@ -17,7 +17,7 @@ use crate::progress::Progress;
 use crate::stats::shift::{Design, Permuter, Rest};
 use crate::stats::{OrderStatistics, encode, normal_quantile, normal_two_sided};
 
-/// Values farther from the baseline than this, in scales, are moved to this distance.
+/// Values farther from the baseline than this, in scales divided by the share of free values, are moved to this distance.
 const CLIP: f64 = 4.0;
 /// Flows with fewer periods with records have no test of a shift.
 const FEW: usize = 4;
@@ -94,9 +94,11 @@ impl Model {
         x.clear();
         x.extend(at.iter().map(|&t| y[t as usize]));
         series.form.of_all(x);
+        // A baseline of many coefficients is close to most values, and far from the others.
+        let free = (1.0 - series.base.coefficients() as f64 / n as f64).max(0.25);
         more.clear();
         for (x, &t) in x.iter_mut().zip(&*at) {
-            let (fitted, far) = (series.base.at(t as usize), CLIP * series.base.scale);
+            let (fitted, far) = (series.base.at(t as usize), CLIP / free * series.base.scale);
             let near = x.min(fitted + far).max(fitted - far);
             more.push(*x - near);
             *x = near;
