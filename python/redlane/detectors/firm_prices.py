@@ -60,9 +60,10 @@ class FirmPrices(Detector):
 
     State
     -----
-    One row for each firm and finest peer group: the keys, `n`, `mean_score`, `variance_firms`, `variance_products` and
-    `variance_within` (how much the scores vary among firms, among the products of a firm, and within a product),
-    `measure`, and `members` (the sorted log prices).
+    One row for each firm and finest peer group: the keys, `n`, `level` (of the back-off that compares it, from 0),
+    `mean_score`, `variance_firms`, `variance_products` and `variance_within` (how much the scores vary among firms,
+    and at this level among the products of a firm and within a product), `measure`, and `members` (the sorted log
+    prices).
 
     Raises
     ------

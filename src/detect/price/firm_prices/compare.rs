@@ -42,9 +42,8 @@ impl Base {
         trail: &[Vec<Option<u32>>],
         progress: &Progress,
     ) -> Result<Compared> {
-        let mut peers = progress.each(0..parts.len(), 1 << 10, |part| {
-            self.peers(firm_of[part], trail.iter().map(|level| level[part]))
-        })?;
+        let mut peers = progress
+            .each(0..parts.len(), 1 << 10, |part| self.peers(firm_of[part], trail.iter().map(|level| level[part])))?;
         let wanted = |part: usize, peers: &Peers| {
             let notable = f64::from(peers.own) > NOTABLE * f64::from(peers.own + peers.others);
             peers.group.zip(firm_of[part]).filter(|_| notable).map(|(at, firm)| (at.level, at.group, firm))
@@ -95,8 +94,7 @@ impl Base {
         let parts = self.by_firm[level as usize].all(group);
         let median = |kept: &dyn Fn(u32) -> bool| {
             let kept = parts.iter().filter(|&&part| kept(self.parts.firm_of[part as usize]));
-            let mut keys: Vec<i64> =
-                kept.flat_map(|&part| self.parts.of(part as usize)).map(|&x| encode(x)).collect();
+            let mut keys: Vec<i64> = kept.flat_map(|&part| self.parts.of(part as usize)).map(|&x| encode(x)).collect();
             OrderStatistics::new(&mut keys, false).median()
         };
         match (median(&|other| other != firm), median(&|_| true)) {

@@ -26,23 +26,32 @@ pub(super) struct Cell {
     pub(super) squares: f64,
     /// The shipments of others whose median the scores are measured from; infinite if there is no such error.
     pub(super) others: f64,
+    /// The level of the back-off, from the finest.
+    pub(super) level: usize,
 }
 
 impl Cell {
-    pub(super) fn of(firm: u32, scores: &[f64], others: f64) -> Cell {
+    /// At the finest level, measured without error.
+    pub(super) fn of(firm: u32, scores: &[f64]) -> Cell {
         let n = scores.len() as f64;
         let mean = exact_sum(scores) / n;
         let squares: Vec<f64> = scores.iter().map(|w| (w - mean) * (w - mean)).collect();
-        Cell { firm, n, mean, squares: exact_sum(&squares), others }
+        Cell { firm, n, mean, squares: exact_sum(&squares), others: f64::INFINITY, level: 0 }
     }
 }
 
-/// Variances.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Components {
-    pub(super) firms: f64,
+/// The variances of the scores at one level of the back-off.
+#[derive(Clone, Copy)]
+pub(super) struct AtLevel {
+    /// Among the products of a firm. A coarse group mixes goods, so all shipments of a product share its distance.
     pub(super) products: f64,
     pub(super) within: f64,
+}
+
+/// Variances.
+pub(super) struct Components {
+    pub(super) firms: f64,
+    pub(super) levels: Vec<AtLevel>,
 }
 
 /// The mean of a firm over its products, each weighted by its precision.
@@ -55,12 +64,23 @@ pub(super) struct Mean {
 }
 
 impl Components {
-    /// From the cells of firms with `min_shipments` or more. The cells must be in the order of their keys.
-    pub(super) fn learn(cells: &[Cell], firms: usize, min_shipments: usize) -> Components {
-        let free: f64 = cells.iter().map(|cell| cell.n - 1.0).sum();
-        let squares = exact_sum(&cells.iter().map(|cell| cell.squares).collect::<Vec<f64>>());
-        let mut learnt = Components { within: (squares / free.max(1.0)).max(SMALLEST), ..Components::default() };
-        learnt.products = solve(|products| Components { products, ..learnt }.excess_of_products(cells, firms));
+    /// From cells in the order of their keys, at so many levels. Firms need `min_shipments`.
+    pub(super) fn learn(cells: &[Cell], levels: usize, firms: usize, min_shipments: usize) -> Components {
+        let within = |level: usize| {
+            let here = || cells.iter().filter(|cell| cell.level == level);
+            let free: f64 = here().map(|cell| cell.n - 1.0).sum();
+            let squares = exact_sum(&here().map(|cell| cell.squares).collect::<Vec<f64>>());
+            if free < ENOUGH as f64 { 1.0 } else { (squares / free).max(SMALLEST) }
+        };
+        let levels = (0..levels).map(|level| AtLevel { products: 0.0, within: within(level) }).collect();
+        let mut learnt = Components { firms: 0.0, levels };
+        for level in 0..learnt.levels.len() {
+            let within = learnt.levels[level].within;
+            learnt.levels[level].products = solve(|products| {
+                let at = AtLevel { products, within };
+                if level == 0 { among_products(cells, at, firms) } else { off_the_centre(cells, at, level) }
+            });
+        }
         let means = learnt.means(cells, firms);
         learnt.firms = solve(|among| {
             let known = means.iter().filter(|m| m.n >= min_shipments as f64);
@@ -70,12 +90,7 @@ impl Components {
     }
 
     fn precision(&self, cell: &Cell) -> f64 {
-        1.0 / (self.shared(cell) + self.within / cell.n)
-    }
-
-    /// The variance that all scores of a cell share: of its product, and of the median of its peers.
-    fn shared(&self, cell: &Cell) -> f64 {
-        self.products + MEDIAN_VARIANCE * self.within / cell.others
+        self.levels[cell.level].precision(cell)
     }
 
     /// The mean of each firm.
@@ -88,30 +103,11 @@ impl Components {
         sums.into_iter().map(|(n, sum, weight)| Mean { n, mean: sum / weight, variance: 1.0 / weight }).collect()
     }
 
-    /// The median square of the difference between the mean of a product and that of the firm's other products, divided
-    /// by its variance, less what it is for a normal.
-    fn excess_of_products(&self, cells: &[Cell], firms: usize) -> f64 {
-        let mut sums = vec![(0.0, 0.0, 0u32); firms];
-        for cell in cells {
-            let (sum, weight) = (&mut sums[cell.firm as usize], self.precision(cell));
-            *sum = (sum.0 + weight * cell.mean, sum.1 + weight, sum.2 + 1);
-        }
-        let squares = cells.iter().filter(|cell| cell.n >= IN_PRODUCT && sums[cell.firm as usize].2 > 1).map(|cell| {
-            let (sum, weight, _) = sums[cell.firm as usize];
-            let own = self.precision(cell);
-            let (others, left) = (sum - own * cell.mean, weight - own);
-            let apart = cell.mean - others / left;
-            apart * apart / (1.0 / own + 1.0 / left)
-        });
-        let squares: Vec<f64> = squares.filter(|x| x.is_finite()).collect();
-        if squares.len() < ENOUGH { 0.0 } else { median(squares.into_iter()).unwrap_or(0.0) - MEDIAN_SQUARE }
-    }
-
     /// The expected score of a cell: the part of its distance and of the firm's that is not chance (best linear
     /// prediction).
     pub(super) fn expected(&self, firm: &Mean, cell: &Cell) -> f64 {
         let firm = self.of_firm(firm);
-        firm + self.shared(cell) * self.precision(cell) * (cell.mean - firm)
+        firm + self.levels[cell.level].shared(cell) * self.precision(cell) * (cell.mean - firm)
     }
 
     fn of_firm(&self, firm: &Mean) -> f64 {
@@ -119,10 +115,49 @@ impl Components {
         if share > 0.0 { share * firm.mean } else { 0.0 }
     }
 
-    /// How many independent shipments say as much about their mean as those of a firm.
+    /// How many independent shipments say as much about their mean as those of a firm, for scores of one level.
     pub(super) fn effective(&self, firm: &Mean) -> f64 {
-        (self.within / (self.firms + firm.variance)).min(firm.n)
+        (self.levels[0].within / (self.firms + firm.variance)).min(firm.n)
     }
+}
+
+impl AtLevel {
+    fn precision(&self, cell: &Cell) -> f64 {
+        1.0 / (self.shared(cell) + self.within / cell.n)
+    }
+
+    /// The variance that all scores of a cell share: of its product, and of the median of its peers.
+    fn shared(&self, cell: &Cell) -> f64 {
+        self.products + MEDIAN_VARIANCE * self.within / cell.others
+    }
+}
+
+/// At the finest level: the median square of the difference between the mean of a product and that of the firm's other
+/// products, divided by its variance, less what it is for a normal.
+fn among_products(cells: &[Cell], at: AtLevel, firms: usize) -> f64 {
+    let finest = || cells.iter().filter(|cell| cell.level == 0);
+    let mut sums = vec![(0.0, 0.0, 0u32); firms];
+    for cell in finest() {
+        let (sum, weight) = (&mut sums[cell.firm as usize], at.precision(cell));
+        *sum = (sum.0 + weight * cell.mean, sum.1 + weight, sum.2 + 1);
+    }
+    let squares = finest().filter(|cell| cell.n >= IN_PRODUCT && sums[cell.firm as usize].2 > 1).map(|cell| {
+        let (sum, weight, _) = sums[cell.firm as usize];
+        let own = at.precision(cell);
+        let (others, left) = (sum - own * cell.mean, weight - own);
+        let apart = cell.mean - others / left;
+        apart * apart / (1.0 / own + 1.0 / left)
+    });
+    let squares: Vec<f64> = squares.filter(|x| x.is_finite()).collect();
+    if squares.len() < ENOUGH { 0.0 } else { median(squares.into_iter()).unwrap_or(0.0) - MEDIAN_SQUARE }
+}
+
+/// At a coarser level: the same for the distance of a product from the centre. With few products the variance is that
+/// of a single score, so that a product counts as one shipment.
+fn off_the_centre(cells: &[Cell], at: AtLevel, level: usize) -> f64 {
+    let here = cells.iter().filter(|cell| cell.level == level);
+    let squares: Vec<f64> = here.map(|cell| cell.mean * cell.mean * at.precision(cell)).collect();
+    if squares.len() < ENOUGH { 1.0 - at.products } else { median(squares.into_iter()).unwrap_or(0.0) - MEDIAN_SQUARE }
 }
 
 fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
@@ -159,15 +194,15 @@ mod tests {
             for product in 0..3 {
                 let own = centre + products.sqrt() * normal();
                 let scores: Vec<f64> = (0..8 + 10 * product).map(|_| own + within.sqrt() * normal()).collect();
-                cells.push(Cell::of(firm, &scores, f64::INFINITY));
+                cells.push(Cell::of(firm, &scores));
             }
         }
-        let learnt = Components::learn(&cells, 2_000, 10);
-        assert!((learnt.within / within - 1.0).abs() < 0.02, "{}", learnt.within);
-        assert!((learnt.products / products - 1.0).abs() < 0.1, "{}", learnt.products);
+        let learnt = Components::learn(&cells, 1, 2_000, 10);
+        assert!((learnt.levels[0].within / within - 1.0).abs() < 0.02, "{}", learnt.levels[0].within);
+        assert!((learnt.levels[0].products / products - 1.0).abs() < 0.1, "{}", learnt.levels[0].products);
         assert!((learnt.firms / firms - 1.0).abs() < 0.15, "{}", learnt.firms);
         // One firm in twenty far to one side changes little.
         cells.iter_mut().filter(|cell| cell.firm % 20 == 0).for_each(|cell| cell.mean -= 2.0);
-        assert!((Components::learn(&cells, 2_000, 10).firms / firms - 1.0).abs() < 0.4);
+        assert!((Components::learn(&cells, 1, 2_000, 10).firms / firms - 1.0).abs() < 0.4);
     }
 }

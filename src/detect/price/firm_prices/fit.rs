@@ -5,8 +5,9 @@ use super::compare::Compared;
 use super::components::{Cell, Components, Mean};
 use super::extremes::Usual;
 use super::law::Law;
-use super::model::{Base, FirmPrices, Model};
+use super::model::{Base, Model};
 use super::parts::{Parts, PartsByFirm};
+use super::settings::FirmPrices;
 use crate::error::Result;
 use crate::evidence::cautions::FittedFacts;
 use crate::group::finest;
@@ -39,7 +40,7 @@ impl Model {
         let compared = base.compare(parts, &known, &trail, progress)?;
         let cells = compared.cells(parts, progress)?;
         let held: Vec<Cell> = cells.iter().flatten().copied().collect();
-        let signed = Components::learn(&held, firms, min_shipments);
+        let signed = Components::learn(&held, base.unit.levels.len(), firms, min_shipments);
         progress.check()?;
         let means = signed.means(&held, firms);
         let enough = |mean: &Mean| mean.n >= min_shipments as f64;
@@ -47,7 +48,8 @@ impl Model {
         let law = (!able.is_empty()).then(|| Law::learn(&able, signed.firms));
         progress.check()?;
         let distances = compared.distances(parts, &cells, &signed, &means);
-        let some: Vec<Vec<f64>> = distances.iter().zip(&means).filter(|(_, m)| enough(m)).map(|(d, _)| d.clone()).collect();
+        let some: Vec<Vec<f64>> =
+            distances.iter().zip(&means).filter(|(_, m)| enough(m)).map(|(d, _)| d.clone()).collect();
         let usual = Usual::of(&some);
         progress.check()?;
         let ranks = progress.each(0..parts.len(), 1 << 8, |part| {
@@ -57,13 +59,12 @@ impl Model {
             let scatter = usual.scatter(&distances[firm as usize]);
             let scores = &compared.score[parts.starts[part]..parts.starts[part + 1]];
             let rank = |w: &f64| RANK_SCALE * (usual.rank((w - expected).abs() / scatter) - 0.5);
-            Some(Cell::of(firm, &scores.iter().map(rank).collect::<Vec<f64>>(), f64::INFINITY))
+            Some(Cell::of(firm, &scores.iter().map(rank).collect::<Vec<f64>>()))
         })?;
         let ranks: Vec<Cell> = ranks.into_iter().flatten().collect();
-        let ranks = Components::learn(&ranks, firms, min_shipments);
+        let ranks = Components::learn(&ranks, 1, firms, min_shipments);
         progress.check()?;
-        let means = cells.iter().map(|cell| cell.map_or(f64::NAN, |cell| cell.mean)).collect();
-        Ok(Model { base, signed, ranks, law, usual, means, learnt_from: able.len() })
+        Ok(Model { base, signed, ranks, law, usual, cells, learnt_from: able.len() })
     }
 }
 
@@ -104,9 +105,10 @@ impl Compared {
     pub(super) fn cells(&self, parts: &Parts, progress: &Progress) -> Result<Vec<Option<Cell>>> {
         progress.each(0..parts.len(), 1 << 8, |part| {
             let scores = &self.score[parts.starts[part]..parts.starts[part + 1]];
-            self.group(part).filter(|_| !scores.is_empty()).map(|_| {
+            self.group(part).filter(|_| !scores.is_empty()).map(|at| {
                 let limited: Vec<f64> = scores.iter().map(|w| w.clamp(-CLIP, CLIP)).collect();
-                Cell::of(parts.firm_of[part], &limited, f64::from(self.peers[part].others))
+                let others = f64::from(self.peers[part].others);
+                Cell { others, level: at.level as usize, ..Cell::of(parts.firm_of[part], &limited) }
             })
         })
     }

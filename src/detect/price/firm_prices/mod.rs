@@ -14,9 +14,10 @@ mod model;
 mod parts;
 mod record;
 mod scores;
+mod settings;
 mod state;
 
-pub use model::FirmPrices;
+pub use settings::FirmPrices;
 
 use std::sync::Arc;
 

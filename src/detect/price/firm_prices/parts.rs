@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::unit_value::{Level, Prices};
-use super::model::FirmPrices;
+use super::settings::FirmPrices;
 use crate::error::Result;
 use crate::group::{GroupIndex, GroupKeys, IndexCache, finest, resolve};
 use crate::progress::Progress;

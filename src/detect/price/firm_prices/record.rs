@@ -107,7 +107,11 @@ pub(super) fn records(
         record.level = OrderStatistics::new(&mut keys, false).median().map_or(f64::NAN, libm::exp);
         record.one_sided = record.mean.mean / (model.signed.firms + record.mean.variance).sqrt();
         record.one_sided_p = law.p_value(&record.mean);
-        let ranked: Vec<Cell> = scored.iter().filter_map(|&part| cells[part]).map(|c| Cell { firm: 0, others: f64::INFINITY, ..c }).collect();
+        let ranked: Vec<Cell> = scored
+            .iter()
+            .filter_map(|&part| cells[part])
+            .map(|c| Cell { firm: 0, others: f64::INFINITY, level: 0, ..c })
+            .collect();
         let effective = model.ranks.effective(&model.ranks.means(&ranked, 1)[0]);
         record.extremes = Some(model.usual.test(&distances[firm], effective));
         record

@@ -25,12 +25,7 @@ pub struct FirmScores {
     records: Vec<Record>,
 }
 
-pub(super) fn of(
-    model: Arc<Model>,
-    ships: &Shipments,
-    cache: &IndexCache,
-    progress: &Progress,
-) -> Result<FirmScores> {
+pub(super) fn of(model: Arc<Model>, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<FirmScores> {
     let base = &model.base;
     let settings = &base.settings;
     let prices = Prices::load(&settings.prices, ships, progress)?;
@@ -68,7 +63,11 @@ impl FirmScores {
     fn unscored(&self, record: &Record) -> String {
         let settings = &self.model.base.settings;
         if self.model.law.is_none() {
-            return format!("not scored: no {} with min_shipments={} was fitted", settings.firm(), settings.min_shipments);
+            return format!(
+                "not scored: no {} with min_shipments={} was fitted",
+                settings.firm(),
+                settings.min_shipments
+            );
         }
         let lonely = record.priced - record.shipments;
         let lonely = match lonely {

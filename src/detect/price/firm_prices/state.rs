@@ -6,8 +6,10 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 
 use super::super::unit_value::measure;
-use super::model::{FirmPrices, Model};
+use super::components::AtLevel;
+use super::model::Model;
 use super::parts::Parts;
+use super::settings::FirmPrices;
 use crate::error::Result;
 use crate::progress::Progress;
 use crate::state::checked::Rule;
@@ -25,15 +27,16 @@ pub(super) fn table_of(model: &Model, progress: &Progress) -> Result<RecordBatch
     }
     let n = parts.starts.windows(2).map(|w| (w[1] - w[0]) as i64);
     columns.push(("n".into(), Arc::new(Int64Array::from_iter_values(n))));
-    columns.push(("mean_score".into(), numbers(model.means.iter().copied())));
-    let components = [
-        ("variance_firms", model.signed.firms),
-        ("variance_products", model.signed.products),
-        ("variance_within", model.signed.within),
-    ];
-    for (name, value) in components {
-        columns.push((name.into(), numbers(std::iter::repeat_n(value, rows))));
-    }
+    let cells = || model.cells.iter();
+    let level = cells().map(|cell| cell.map(|cell| cell.level as i64));
+    columns.push(("level".into(), Arc::new(level.collect::<Int64Array>())));
+    let at = |read: fn(&AtLevel) -> f64| {
+        numbers(cells().map(|cell| cell.map_or(f64::NAN, |cell| read(&model.signed.levels[cell.level]))))
+    };
+    columns.push(("mean_score".into(), numbers(cells().map(|cell| cell.map_or(f64::NAN, |cell| cell.mean)))));
+    columns.push(("variance_firms".into(), numbers(std::iter::repeat_n(model.signed.firms, rows))));
+    columns.push(("variance_products".into(), at(|level| level.products)));
+    columns.push(("variance_within".into(), at(|level| level.within)));
     let mut sorted = parts.x.clone();
     for part in 0..rows {
         progress.check()?;
