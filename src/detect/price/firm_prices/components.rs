@@ -12,7 +12,7 @@ const IN_PRODUCT: f64 = 5.0;
 const ENOUGH: usize = 30;
 /// Scores have a variance of about 1, so no component is larger than this.
 const LARGEST: f64 = 4.0;
-const BISECTIONS: usize = 40;
+const BISECTIONS: usize = 26;
 /// No variance within products is smaller.
 const SMALLEST: f64 = 1e-6;
 
@@ -76,9 +76,11 @@ impl Components {
         let mut learnt = Components { firms: 0.0, levels };
         for level in 0..learnt.levels.len() {
             let within = learnt.levels[level].within;
+            let here: Vec<Cell> = cells.iter().filter(|cell| cell.level == level).copied().collect();
+            let here = if level == 0 { in_several(here, firms) } else { here };
             learnt.levels[level].products = solve(|products| {
                 let at = AtLevel { products, within };
-                if level == 0 { among_products(cells, at, firms) } else { off_the_centre(cells, at, level) }
+                if level == 0 { among_products(&here, at, firms) } else { off_the_centre(&here, at) }
             });
         }
         let means = learnt.means(cells, firms);
@@ -132,32 +134,40 @@ impl AtLevel {
     }
 }
 
+/// The cells of firms with several of them; none if they say too little.
+fn in_several(mut cells: Vec<Cell>, firms: usize) -> Vec<Cell> {
+    let mut many = vec![0u32; firms];
+    cells.iter().for_each(|cell| many[cell.firm as usize] += 1);
+    cells.retain(|cell| many[cell.firm as usize] > 1);
+    if cells.iter().filter(|cell| cell.n >= IN_PRODUCT).count() < ENOUGH { Vec::new() } else { cells }
+}
+
 /// At the finest level: the median square of the difference between the mean of a product and that of the firm's other
 /// products, divided by its variance, less what it is for a normal.
 fn among_products(cells: &[Cell], at: AtLevel, firms: usize) -> f64 {
-    let finest = || cells.iter().filter(|cell| cell.level == 0);
-    let mut sums = vec![(0.0, 0.0, 0u32); firms];
-    for cell in finest() {
+    let mut sums = vec![(0.0, 0.0); firms];
+    for cell in cells {
         let (sum, weight) = (&mut sums[cell.firm as usize], at.precision(cell));
-        *sum = (sum.0 + weight * cell.mean, sum.1 + weight, sum.2 + 1);
+        *sum = (sum.0 + weight * cell.mean, sum.1 + weight);
     }
-    let squares = finest().filter(|cell| cell.n >= IN_PRODUCT && sums[cell.firm as usize].2 > 1).map(|cell| {
-        let (sum, weight, _) = sums[cell.firm as usize];
+    let squares = cells.iter().filter(|cell| cell.n >= IN_PRODUCT).map(|cell| {
+        let (sum, weight) = sums[cell.firm as usize];
         let own = at.precision(cell);
         let (others, left) = (sum - own * cell.mean, weight - own);
         let apart = cell.mean - others / left;
         apart * apart / (1.0 / own + 1.0 / left)
     });
-    let squares: Vec<f64> = squares.filter(|x| x.is_finite()).collect();
-    if squares.len() < ENOUGH { 0.0 } else { median(squares.into_iter()).unwrap_or(0.0) - MEDIAN_SQUARE }
+    median(squares.filter(|x| x.is_finite())).map_or(0.0, |square| square - MEDIAN_SQUARE)
 }
 
 /// At a coarser level: the same for the distance of a product from the centre. With few products the variance is that
 /// of a single score, so that a product counts as one shipment.
-fn off_the_centre(cells: &[Cell], at: AtLevel, level: usize) -> f64 {
-    let here = cells.iter().filter(|cell| cell.level == level);
-    let squares: Vec<f64> = here.map(|cell| cell.mean * cell.mean * at.precision(cell)).collect();
-    if squares.len() < ENOUGH { 1.0 - at.products } else { median(squares.into_iter()).unwrap_or(0.0) - MEDIAN_SQUARE }
+fn off_the_centre(cells: &[Cell], at: AtLevel) -> f64 {
+    if cells.len() < ENOUGH {
+        return 1.0 - at.products;
+    }
+    let squares = cells.iter().map(|cell| cell.mean * cell.mean * at.precision(cell));
+    median(squares).map_or(0.0, |square| square - MEDIAN_SQUARE)
 }
 
 fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
