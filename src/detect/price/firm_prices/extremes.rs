@@ -120,7 +120,7 @@ fn null_law(criticism: f64, n: usize, shares: &[f64]) -> f64 {
         let mut next = vec![0.0; least.min(n + 1)];
         for (k, &mass) in inside.iter().enumerate() {
             let left = n - k;
-            outside += mass * if least > n { 0.0 } else { binomial_upper(least - k, left, step) };
+            outside += mass * binomial_upper(least - k, left, step);
             let mut probability = mass * libm::exp(left as f64 * libm::log1p(-step));
             for (m, cell) in next[k..].iter_mut().enumerate() {
                 *cell += probability;
