@@ -197,7 +197,7 @@ mod tests {
     fn the_variances_that_were_put_in_come_out() {
         let mut random = Random::new(1);
         let mut normal = || normal_quantile((random.below(1 << 30) as f64 + 0.5) / f64::from(1 << 30));
-        let (firms, products, within) = (0.09, 0.16, 0.75f64);
+        let (firms, products, within) = (0.09f64, 0.16f64, 0.75f64);
         let mut cells = Vec::new();
         for firm in 0..2_000 {
             let centre = firms.sqrt() * normal();
