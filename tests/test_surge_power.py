@@ -50,13 +50,13 @@ def records(flow, month, value):
     return rl.read(pl.DataFrame({"flow": np.char.mod("%05d", flow), "date": days, "value": value}), progress=False)
 
 
-def tests_of(table):
+def rows_tested(table):
     """The rows with the p-values of the flows."""
     return table.to_polars().filter(pl.col("p_value").is_not_null()).sort("flow", "period")
 
 
 def surge(ships, **more):
-    rows = tests_of(rl.Surge(by=("flow",), **more).fit_score(ships))
+    rows = rows_tested(rl.Surge(by=("flow",), **more).fit_score(ships))
     assert rows["flow"].is_unique().all()
     return rows
 
@@ -185,7 +185,7 @@ def test_new_months_are_compared_with_the_fit_honestly(setting):
     fit = rl.Surge(by=("flow",)).fit(history)
     flow, month = np.divmod(np.arange(2_000 * 12), 12)
     for made in (values, spiked):
-        rows = tests_of(fit.score(records(flow, 48 + month, np.exp(10 + made[:, 48:]).ravel())))
+        rows = rows_tested(fit.score(records(flow, 48 + month, np.exp(10 + made[:, 48:]).ravel())))
         assert rows["flow"].is_unique().all()
         assert len(rows) == 2_000
         if made is values:
@@ -195,9 +195,9 @@ def test_new_months_are_compared_with_the_fit_honestly(setting):
             assert (some["p_value"] < 0.01).mean() >= 0.8
             assert (some["period"] == dt.date(2014, 8, 1)).mean() >= 0.8
     # History and new months together: a p-value for each of the two.
-    both = tests_of(fit.score(busy(values)))
+    both = rows_tested(fit.score(busy(values)))
     assert both.group_by("flow").len()["len"].eq(2).all()
-    own = tests_of(fit.score(history))
+    own = rows_tested(fit.score(history))
     assert both.filter(pl.col("period") < dt.date(2014, 1, 1))["p_value"].equals(own["p_value"])
 
 

@@ -40,6 +40,8 @@ pub fn trigamma_inverse(y: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::f64::consts::PI;
+
     use super::*;
 
     fn near(a: f64, b: f64) {
@@ -52,8 +54,8 @@ mod tests {
         near(digamma(1.0), -EULER);
         near(digamma(0.5), -EULER - 2.0 * std::f64::consts::LN_2);
         near(digamma(10.0), 2.251_752_589_066_721);
-        near(trigamma(1.0), std::f64::consts::PI.powi(2) / 6.0);
-        near(trigamma(0.5), std::f64::consts::PI.powi(2) / 2.0);
+        near(trigamma(1.0), PI * PI / 6.0);
+        near(trigamma(0.5), PI * PI / 2.0);
         near(trigamma(100.0), 0.010_050_166_663_333_571);
     }
 

@@ -189,7 +189,11 @@ impl Search {
                 continue;
             };
             let mut next = self.at;
-            next.x.iter_mut().zip(step).take(k).for_each(|(x, step)| *x = (*x + step.clamp(-1.0, 1.0)).clamp(-8.0, 30.0));
+            next.x
+                .iter_mut()
+                .zip(step)
+                .take(k)
+                .for_each(|(x, step)| *x = (*x + step.clamp(-1.0, 1.0)).clamp(-8.0, 30.0));
             next.x[1] = next.x[1].clamp(-2.0, 2.0);
             let (mut mean, mut slopes, mut guess) = ([0.0; OUTER], [[0.0; MOST]; OUTER], self.guess.clone());
             next.expected(edges, &mut guess, &mut mean, &mut slopes);

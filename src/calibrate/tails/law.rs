@@ -73,8 +73,7 @@ impl Tail {
         if p > UNDERFLOW {
             return -crate::stats::normal_quantile(0.5 * p);
         }
-        let (u, weight) =
-            if self.share > 0.0 { (self.core(z / self.ratio), self.share) } else { (self.core(z), 1.0) };
+        let (u, weight) = if self.share > 0.0 { (self.core(z / self.ratio), self.share) } else { (self.core(z), 1.0) };
         (u * u - 2.0 * libm::log(self.times * weight)).sqrt()
     }
 }

@@ -97,7 +97,7 @@ mod tests {
                 let x: Vec<f64> = (0..n)
                     .map(|t| {
                         let e = normal_quantile((random.below(1 << 30) as f64 + 0.5) / f64::from(1 << 30));
-                        let new = if t == 0 { 1.0 } else { (1.0 - dependence * dependence as f64).sqrt() };
+                        let new = if t == 0 { 1.0 } else { (1.0 - dependence * dependence).sqrt() };
                         before = dependence * before + new * e;
                         before + (t % 12) as f64 * f64::from(u8::from(period > 1))
                     })

@@ -109,7 +109,10 @@ pub fn table_of(fitted: &Fitted, progress: &Progress) -> Result<RecordBatch> {
             columns.push((format!("tail_{words}_{name}"), values));
         }
     }
-    columns.push(("tail_freedom".into(), tail_cell(&|tails, n| tails.moderation.map(|m| m.freedom(n)).filter(|f| f.is_finite()))));
+    columns.push((
+        "tail_freedom".into(),
+        tail_cell(&|tails, n| tails.moderation.map(|m| m.freedom(n)).filter(|f| f.is_finite())),
+    ));
     let mut sorted = members.x.clone();
     for g in 0..members.starts.len() - 1 {
         progress.check()?;

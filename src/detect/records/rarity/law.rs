@@ -136,7 +136,7 @@ mod tests {
             assert!((law.probability(place) / place - 1.0).abs() < 0.1, "{}", law.probability(place));
         }
         // Rare partners that are more frequent than expected make a place more probable.
-        let law = NewPartners::learn((0..10_000).map(|i| ((f64::from(i) + 0.5) / 1e4).powi(2)).collect());
+        let law = NewPartners::learn((0..10_000).map(|i| (f64::from(i) + 0.5) / 1e4).map(|x| x * x).collect());
         assert!(law.probability(0.01) > 0.015, "{}", law.probability(0.01));
         assert!(law.probability(0.25) > 0.4);
         assert_eq!(NewPartners::learn(Vec::new()).probability(0.5), 0.5);
