@@ -2,6 +2,7 @@
 
 mod entity;
 mod flow;
+pub mod calibration;
 mod labelled;
 mod parameters;
 mod price;
@@ -13,4 +14,4 @@ mod traits;
 pub use labelled::{LABEL, Labelled};
 pub use parameters::Parameters;
 pub use registry::detector;
-pub use traits::{Detector, Fit, Registered, SharedFit};
+pub use traits::{Detector, Fit, LevelTails, Registered, SharedFit};

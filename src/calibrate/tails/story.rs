@@ -13,7 +13,7 @@ use super::sides::OUTER;
 pub(super) const MOST: usize = 15;
 
 /// Bounds of the share of looser nature, and the smallest logarithm of its width relative to the core.
-const LOOSE: (f64, f64) = (0.02, 0.35);
+const LOOSE: (f64, f64) = (0.05, 0.35);
 const LEAST_LOOSE: f64 = 0.2;
 /// Expected scores of any kind in each bin, so that nothing is impossible.
 const BACKGROUND: f64 = 0.01;
