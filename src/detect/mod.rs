@@ -2,7 +2,6 @@
 
 mod entity;
 mod flow;
-pub mod calibration;
 mod labelled;
 mod parameters;
 mod price;
@@ -14,4 +13,4 @@ mod traits;
 pub use labelled::{LABEL, Labelled};
 pub use parameters::Parameters;
 pub use registry::detector;
-pub use traits::{Detector, Fit, LevelTails, Registered, SharedFit};
+pub use traits::{Detector, Fit, Registered, SharedFit};

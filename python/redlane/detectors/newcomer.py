@@ -23,8 +23,7 @@ class Newcomer(Detector):
     it for data much shorter than `burn_in` plus `window`.
 
     - `score` is the distance of the log volume above the median of its cohort of newcomers, in scales; 0 if below.
-    - `p_value` is the probability of a distance at least as large, from the tails learnt from the distances of all
-      newcomers. Only large volumes are unusual. There is none with fewer than 30 newcomers in all.
+    - `p_value` is the probability of a distance at least as large among all newcomers. Only large volumes are unusual.
     - `observed` is the volume in the window, `expected` the median of the cohort, scaled to the days that the data
       hold.
     - `first_seen`, `slept_since`, `founded`, `days` and `records` are the evidence.

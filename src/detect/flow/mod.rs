@@ -3,7 +3,6 @@
 mod divergence;
 mod diversion;
 mod mirror_gap;
-mod spread;
 mod surge;
 
 pub use divergence::Divergence;

@@ -59,7 +59,6 @@ impl Surge {
             series.extend(some);
             forecasts.extend(more);
         }
-        let groups = flows.groups();
         let mut model = Model {
             settings: self.clone(),
             flows,
@@ -67,14 +66,10 @@ impl Surge {
             series,
             forecasts,
             tails: [Tails::default(), Tails::default()],
-            spike_tails: Default::default(),
-            shifts: vec![None; groups],
-            spikes: vec![None; groups],
+            shifts: Vec::new(),
         };
         model.learn_tails(progress)?;
-        if !self.expanding {
-            model.test_flows(progress)?;
-        }
+        model.shifts = progress.each(0..model.series.len(), 256, |g| model.level_shift(g))?;
         Ok(model)
     }
 }

@@ -1,4 +1,4 @@
-//! The scores: one row for each flow and period. The p-value of a flow is on the row that its test points to.
+//! The scores: one row for each flow and period.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -7,8 +7,7 @@ use arrow::array::{ArrayRef, Date32Array};
 use arrow::datatypes::{DataType, Field};
 use rayon::prelude::*;
 
-use super::flow_test::{FlowTest, flow_tests};
-use super::model::{CHUNK_GROUPS, DOUBTFUL, LevelShift, Model};
+use super::model::{CHUNK_GROUPS, LevelShift, Model};
 use super::series::Series;
 use crate::error::Result;
 use crate::evidence::wording::{as_much, figure};
@@ -18,22 +17,22 @@ use crate::progress::Progress;
 
 /// Periods closer to the baseline than this, in scales, have no kind.
 const NAMED: f64 = 3.5;
+/// Shifts with a larger p-value have no kind.
+const DOUBTFUL: f64 = 0.02;
 /// A level at or below this share of the one before is a collapse.
 const COLLAPSED: f64 = 0.1;
 
 pub struct SurgeScores {
-    pub(super) model: Arc<Model>,
-    pub(super) flows: Arc<Flows>,
+    model: Arc<Model>,
+    flows: Arc<Flows>,
     /// The number of each flow in the fit.
-    pub(super) known: Vec<Option<u32>>,
+    known: Vec<Option<u32>>,
     /// Periods from the first one fitted to the first one here; negative if these begin earlier.
-    pub(super) offset: i64,
+    offset: i64,
     /// The flow, the period and the z of each row; NaN if there is none.
     groups: Vec<u32>,
-    pub(super) periods: Vec<u32>,
-    pub(super) z: Vec<f64>,
-    /// The tests of each flow: of the fitted periods and of later ones.
-    tests: Vec<[Option<FlowTest>; 2]>,
+    periods: Vec<u32>,
+    z: Vec<f64>,
 }
 
 /// The result for a flow in a period.
@@ -51,10 +50,9 @@ pub struct Finding {
     flow: usize,
     period: usize,
     z: f64,
-    /// The p-value of the flow, if its test points to this row. Otherwise NaN.
     p_value: f64,
     expected: f64,
-    shift: Option<LevelShift>,
+    shifted: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -81,7 +79,7 @@ impl SurgeScores {
             1 - every.range(here, first).len() as i64
         };
         let (groups, periods, z) = (Vec::new(), Vec::new(), Vec::new());
-        let mut scores = SurgeScores { model, flows, known, offset, groups, periods, z, tests: Vec::new() };
+        let mut scores = SurgeScores { model, flows, known, offset, groups, periods, z };
         let all = 0..scores.flows.groups();
         let lengths = progress.each(all.clone(), CHUNK_GROUPS, |g| scores.rows_of(g))?;
         let many = lengths.iter().sum();
@@ -106,7 +104,6 @@ impl SurgeScores {
         });
         progress.check()?;
         (scores.groups, scores.periods, scores.z) = (groups, periods, z);
-        scores.tests = flow_tests(&scores, &lengths, progress)?;
         Ok(scores)
     }
 
@@ -124,10 +121,9 @@ impl SurgeScores {
         self.known[group].is_some_and(|k| self.model.in_every_period(k as usize))
     }
 
-    /// The period of the shift of a sparse flow, if the shift is shown and there is no record in that period.
+    /// The period of the shift of a sparse flow, if it has no record in that period.
     fn shift_without_record(&self, group: usize) -> Option<u32> {
-        let shift = self.model.shifts[self.known[group]? as usize].filter(LevelShift::shown)?;
-        let at = shift.at as i64 - self.offset;
+        let at = self.model.shifts[self.known[group]? as usize]?.at as i64 - self.offset;
         let at = u32::try_from(at).ok().filter(|&at| (at as usize) < self.flows.periods.len())?;
         self.flows.find(group, at).is_none().then_some(at)
     }
@@ -166,22 +162,16 @@ impl SurgeScores {
         Ok((flow, period.map_err(|_| NotScored::BeforeTheFit)?))
     }
 
-    /// The test of a row's flow, if it points to this row.
-    fn test(&self, at: usize) -> Option<FlowTest> {
-        self.tests[self.groups[at] as usize].into_iter().flatten().find(|test| test.row == at)
-    }
-
-    /// The shift that begins in the period of a row, if it is shown or the flow's test points to it.
-    fn shift(&self, at: usize, flow: usize, period: usize) -> Option<LevelShift> {
-        let shift = self.model.shifts[flow].filter(|s| s.at == period)?;
-        (shift.shown() || self.test(at).is_some_and(|test| test.shifted)).then_some(shift)
+    /// The shift of a flow, if it begins in this period.
+    fn shift(&self, flow: usize, period: usize) -> Option<LevelShift> {
+        self.model.shifts[flow].filter(|s| s.at == period)
     }
 
     /// The z of a row; NaN if it is not scored.
     fn z(&self, at: usize) -> f64 {
         let Ok((flow, period)) = self.in_fit(at) else { return f64::NAN };
         let z = self.z[at];
-        self.shift(at, flow, period).filter(|_| !z.is_nan()).map_or(z, |s| s.z)
+        self.shift(flow, period).filter(|_| !z.is_nan()).map_or(z, |s| s.z)
     }
 
     fn finding(&self, at: usize, observed: f64) -> std::result::Result<Finding, NotScored> {
@@ -190,36 +180,39 @@ impl SurgeScores {
         if z.is_nan() {
             return Err(if observed.is_nan() { NotScored::ValueMissing } else { NotScored::TooFewPeriodsBefore });
         }
-        let (shift, series) = (self.shift(at, flow, period), &self.model.series[flow]);
-        let p_value = self.test(at).map_or(f64::NAN, |test| test.p_value);
-        let expected = match shift {
-            // The baseline of a sparse flow is a median, which is often 0.
-            Some(shift) if series.sparse => shift.before,
-            Some(_) => series.unshifted(period),
-            None => self.model.expected(flow, period),
-        };
-        Ok(Finding { flow, period, z: shift.map_or(z, |s| s.z), p_value, expected, shift })
+        Ok(match self.shift(flow, period) {
+            Some(shift) => {
+                let expected = self.model.series[flow].unshifted(period);
+                Finding { flow, period, z: shift.z, p_value: shift.p, expected, shifted: true }
+            }
+            None => {
+                let (p_value, expected) = (self.model.p_value(flow, z), self.model.expected(flow, period));
+                Finding { flow, period, z, p_value, expected, shifted: false }
+            }
+        })
     }
 
     fn series(&self, finding: &Finding) -> &Series {
         &self.model.series[finding.flow]
     }
 
-    /// The shift of a row's flow, if it is shown.
-    fn shown_shift(&self, verdict: &PeriodVerdict) -> Option<LevelShift> {
-        self.model.shifts[verdict.flow?].filter(LevelShift::shown)
+    /// The series of a row's flow, and the first period of its shift, if it has one.
+    fn shifted(&self, verdict: &PeriodVerdict) -> Option<(&Series, usize)> {
+        let flow = verdict.flow?;
+        Some((&self.model.series[flow], self.model.shifts[flow]?.at))
     }
 
     /// The kind of the finding, if it is large enough.
     fn kind(&self, verdict: &PeriodVerdict) -> Option<&'static str> {
         let f = verdict.finding.as_ref().ok()?;
-        Some(match (f.shift, f.z > 0.0) {
-            (Some(shift), _) if shift.p > DOUBTFUL => return None,
-            (Some(shift), false) if shift.after <= COLLAPSED * shift.before => "collapse",
-            (Some(_), _) => "shift",
-            (None, _) if f.z.abs() < NAMED => return None,
-            (None, true) => "spike",
-            (None, false) => "dip",
+        let series = self.series(f);
+        Some(match (f.shifted, f.z > 0.0) {
+            (true, _) if f.p_value > DOUBTFUL => return None,
+            (true, false) if series.after <= COLLAPSED * series.before => "collapse",
+            (true, _) => "shift",
+            (false, _) if f.z.abs() < NAMED => return None,
+            (false, true) => "spike",
+            (false, false) => "dip",
         })
     }
 
@@ -286,7 +279,7 @@ impl Verdicts for SurgeScores {
         Ok(Box::new(|_, verdict: &PeriodVerdict| {
             let f = verdict.finding.as_ref().ok()?;
             let series = self.series(f);
-            if series.sparse && f.shift.is_none() {
+            if series.sparse && !f.shifted {
                 return Some(format!(
                     "the flow has no records in most {}s: only {} of {} have some",
                     self.model.settings.spec.every.name(),
@@ -312,13 +305,12 @@ impl Verdicts for SurgeScores {
                 return format!("not scored: fewer than min_periods={} before it", self.model.settings.min_periods);
             }
         };
-        if let Some(LevelShift { before, after, p, .. }) = f.shift {
+        if f.shifted {
+            let Series { before, after, .. } = *self.series(f);
             let ratio =
                 if before > 0.0 && after > 0.0 { format!(", {}", as_much(after / before)) } else { String::new() };
-            let mean = if self.series(f).sparse { "mean" } else { "level" };
-            let what = if p <= DOUBTFUL { "shifted" } else { "may have shifted" };
             return format!(
-                "the {mean} of {measure} {what} from {} to {}{ratio}, in {} and for the {} periods since ({} standard errors)",
+                "the level of {measure} shifted from {} to {}{ratio}, in {} and for the {} periods since ({} standard errors)",
                 figure(before),
                 figure(after),
                 self.when(at),
@@ -367,15 +359,15 @@ impl Verdicts for SurgeScores {
             Evidence { name: "kind", read: Reader::Text(|s, _, verdict| s.kind(verdict).map(str::to_owned)) },
             Evidence {
                 name: "shift",
-                read: Reader::Day(|s, _, verdict| s.shown_shift(verdict).map(|shift| s.model.flows.periods[shift.at])),
+                read: Reader::Day(|s, _, verdict| s.shifted(verdict).map(|(_, at)| s.model.flows.periods[at])),
             },
             Evidence {
                 name: "before",
-                read: Reader::Number(|s, _, verdict| s.shown_shift(verdict).map_or(f64::NAN, |shift| shift.before)),
+                read: Reader::Number(|s, _, verdict| s.shifted(verdict).map_or(f64::NAN, |(series, _)| series.before)),
             },
             Evidence {
                 name: "after",
-                read: Reader::Number(|s, _, verdict| s.shown_shift(verdict).map_or(f64::NAN, |shift| shift.after)),
+                read: Reader::Number(|s, _, verdict| s.shifted(verdict).map_or(f64::NAN, |(series, _)| series.after)),
             },
         ]
     }
@@ -387,7 +379,7 @@ impl Verdicts for SurgeScores {
     /// The records of the period; for a shift, all records from there on.
     fn rows(&self, at: usize, verdict: &PeriodVerdict) -> Result<Vec<u32>> {
         let (group, period) = (self.groups[at] as usize, self.periods[at]);
-        let shifted = verdict.finding.as_ref().is_ok_and(|f| f.shift.is_some());
+        let shifted = verdict.finding.as_ref().is_ok_and(|f| f.shifted);
         Ok(self.flows.rows_within(group, (period, if shifted { u32::MAX } else { period })))
     }
 }

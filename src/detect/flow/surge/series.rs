@@ -5,7 +5,6 @@
 //! sparse flow is fitted like a count, with n its value in typical records, so that a few records after a pause are not
 //! unusual. A measure with negative values is not transformed.
 
-use super::model::LEAST;
 use crate::flows::{Cell, lay_out};
 use crate::stats::series::{Baseline, Scratch, baseline, shortest};
 use crate::stats::{OrderStatistics, encode, ln, negative_binomial_tails, normal_quantile};
@@ -14,6 +13,8 @@ use crate::stats::{OrderStatistics, encode, ln, negative_binomial_tails, normal_
 const OFFSET: f64 = 0.01;
 /// With fewer periods with records, no shift is dated.
 const FEW: usize = 4;
+/// The smallest standard deviation of logarithms; smaller differences are rounding.
+const LEAST: f64 = 1e-6;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Transform {
@@ -32,7 +33,7 @@ impl Transform {
     }
 
     /// The same for many values in place, in a form that vectorises.
-    pub(super) fn of_all(self, values: &mut [f64]) {
+    fn of_all(self, values: &mut [f64]) {
         match self {
             Transform::Log { offset } => values.iter_mut().for_each(|y| *y = ln(*y + offset)),
             _ => values.iter_mut().for_each(|y| *y = self.of(*y)),
@@ -44,14 +45,6 @@ impl Transform {
     fn least(self, facts: &Facts) -> f64 {
         match self {
             Transform::Root { .. } => (1.0 + if facts.counts { 0.0 } else { facts.size_variance }).sqrt(),
-            _ => LEAST,
-        }
-    }
-
-    /// The size of rounding errors.
-    pub(super) fn rounding(self, base: &Baseline) -> f64 {
-        match self {
-            Transform::Plain => LEAST * base.before.abs().max(f64::MIN_POSITIVE),
             _ => LEAST,
         }
     }
@@ -123,7 +116,7 @@ impl Series {
             _ => baseline(x, if rests { 1 } else { facts.season }, |_| true, scratch),
         };
         let least = match form {
-            Transform::Plain => form.rounding(&base),
+            Transform::Plain => LEAST * base.before.abs().max(f64::MIN_POSITIVE),
             form => form.least(facts),
         };
         if base.scale.is_nan() || base.scale < least {

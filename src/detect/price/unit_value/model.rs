@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use crate::calibrate::tails::{Moderation, Tails};
+use crate::calibrate::tails::Tails;
 use crate::error::{Error, Result};
 use crate::evidence::cautions::{FittedFacts, GroupFacts};
 use crate::group::{GroupKeys, resolve};
@@ -28,15 +28,6 @@ pub enum Scale {
 impl Scale {
     pub const NAMES: [(&'static str, Scale); 4] =
         [("mad", Scale::Mad), ("qn", Scale::Qn), ("sn", Scale::Sn), ("adjusted", Scale::Adjusted)];
-
-    /// The efficiency at the normal (Rousseeuw and Croux 1993). The adjusted scales depend on quartiles, as the MAD.
-    pub(super) fn efficiency(self) -> f64 {
-        match self {
-            Scale::Mad | Scale::Adjusted => 0.37,
-            Scale::Qn => 0.82,
-            Scale::Sn => 0.58,
-        }
-    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -137,7 +128,7 @@ pub struct Group {
     pub n: u32,
     /// All peers have one price; the scale is that of the parent group.
     pub one_price: bool,
-    /// The distance from the centre that 90 % of the members keep within.
+    /// The distance from the centre that 95 % of the members keep within.
     pub outer_quantile: f64,
     /// How far the outer members lie, relative to the usual group.
     pub tail_scale: f64,
@@ -177,7 +168,6 @@ pub struct Level {
     pub group_keys: GroupKeys,
     pub groups: Vec<Group>,
     pub tails: Tails,
-    pub moderation: Moderation,
     /// The group at this level of each finest group.
     pub of_finest: Vec<u32>,
     pub(super) facts: OnceLock<Vec<GroupFacts>>,

@@ -96,23 +96,13 @@ pub fn table_of(fitted: &Fitted, progress: &Progress) -> Result<RecordBatch> {
         Arc::new(values.collect::<Float64Array>())
     };
     for (side, words) in ["below", "above"].into_iter().enumerate() {
-        let cells: [Cell; 6] = [
-            ("a", |t| t.a),
-            ("b", |t| t.b),
-            ("c", |t| t.c),
-            ("share", |t| t.share),
-            ("ratio", |t| t.ratio),
-            ("times", |t| t.times),
-        ];
+        let cells: [Cell; 3] = [("a", |t| t.a), ("b", |t| t.b), ("c", |t| t.c)];
         for (name, cell) in cells {
-            let values = tail_cell(&|tails, _| Some(cell(&tails.laws()[side])));
+            let values = tail_cell(&|tails, n| Some(cell(&tails.of(n)[side])));
             columns.push((format!("tail_{words}_{name}"), values));
         }
     }
-    columns.push((
-        "tail_freedom".into(),
-        tail_cell(&|tails, n| tails.moderation.map(|m| m.freedom(n)).filter(|f| f.is_finite())),
-    ));
+    columns.push(("tail_freedom".into(), tail_cell(&Tails::freedom)));
     let mut sorted = members.x.clone();
     for g in 0..members.starts.len() - 1 {
         progress.check()?;

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::fair::{Fair, learn_power};
 use super::groups::{fit_groups, parts};
 use super::model::{CHUNK_ROWS, Fitted, Model, Outcome, ValueWeight, usable};
-use crate::calibrate::tails::{Moderation, ScoreHistogram, Tails};
+use crate::calibrate::tails::{ScoreHistogram, Tails};
 use crate::error::Result;
 use crate::evidence::cautions::FittedFacts;
 use crate::group::{GroupIndex, GroupKeys, IndexCache, resolve};
@@ -16,8 +16,6 @@ use crate::state::members::compact;
 use crate::stats::linear::{self, Points};
 use crate::store::Shipments;
 
-/// The efficiency of the MAD at the normal (Rousseeuw and Croux 1993), on which the scales of residuals depend.
-const EFFICIENCY: f64 = 0.37;
 /// Parts of each thread's share of the groups.
 const SHARES: usize = 8;
 
@@ -112,9 +110,7 @@ impl Model {
             })
             .collect();
         self.outcomes = outcomes;
-        let counts = counts?.into_iter().fold(ScoreHistogram::default(), ScoreHistogram::plus);
-        // Scales stand for themselves: lines of different groups may be in different units of money.
-        self.tails = counts.tails_moderated(Moderation::none(EFFICIENCY));
+        self.tails = counts?.into_iter().fold(ScoreHistogram::default(), ScoreHistogram::plus).tails();
         Ok(())
     }
 

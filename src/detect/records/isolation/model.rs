@@ -8,10 +8,8 @@ use rayon::prelude::*;
 use super::pool::Pool;
 use super::settings::Isolation;
 use super::tree::Tree;
-use crate::detect::records::matrix;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::store::Shipments;
 
 /// Rows that go through all trees together.
 const BLOCK: usize = 1 << 10;
@@ -54,9 +52,7 @@ impl Model {
         Ok(scores)
     }
 
-    /// The columns of shipments, with the labels of the fit.
-    pub(super) fn columns_of(&self, ships: &Shipments, progress: &Progress) -> Result<Vec<ScalarBuffer<f64>>> {
-        let labels: Vec<Option<Arc<Vec<String>>>> = self.pool.features.iter().map(|f| f.labels.clone()).collect();
-        Ok(matrix::relabelled(matrix::load(ships, &self.settings.columns, true, progress)?, &labels))
+    pub(super) fn labels(&self) -> Vec<Option<Arc<Vec<String>>>> {
+        self.pool.features.iter().map(|f| f.labels.clone()).collect()
     }
 }
