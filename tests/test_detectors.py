@@ -35,7 +35,7 @@ for cls in rl.detectors.ALL:
     DETECTORS.setdefault(cls.__name__, cls)
 FLOWS = {"Surge", "Surge of values, expanding", "Newcomer", "Divergence", "MirrorGap", "Diversion"}
 # Subjects that are not single shipments.
-ENTITIES = {"Digits"} | FLOWS
+ENTITIES = {"Digits", "FirmPrices"} | FLOWS
 KEYS = ("importer", "hs2", "hs4", "hs6", "origin", "destination", "through", "period")
 # `fit_score` compares shipments with the others, `score` with all that were fitted.
 OTHERS = {"Rarity", "Repeats"}

@@ -4,7 +4,7 @@ use super::entity::{Digits, Newcomer};
 use super::flow::{Divergence, Diversion, MirrorGap, Surge};
 use super::labelled::Labelled;
 use super::parameters::Parameters;
-use super::price::{UnitValue, ValueWeight};
+use super::price::{FirmPrices, UnitValue, ValueWeight};
 use super::records::{Ecod, Isolation, Rarity, Repeats};
 use super::traits::{Detector, Registered};
 use crate::error::{Error, Result};
@@ -18,6 +18,7 @@ pub const ALL: &[Entry] = &[
     Entry::of::<Repeats>(),
     Entry::of::<Isolation>(),
     Entry::of::<Ecod>(),
+    Entry::of::<FirmPrices>(),
     Entry::of::<Digits>(),
     Entry::of::<Newcomer>(),
     Entry::of::<Surge>(),

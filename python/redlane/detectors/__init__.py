@@ -10,6 +10,7 @@ from redlane.detectors.base import Detector as Detector
 from redlane.detectors.digits import Digits
 from redlane.detectors.divergence import Divergence
 from redlane.detectors.diversion import Diversion
+from redlane.detectors.firm_prices import FirmPrices
 from redlane.detectors.joint import Ecod, Isolation
 from redlane.detectors.mirror_gap import MirrorGap
 from redlane.detectors.newcomer import Newcomer
@@ -24,6 +25,7 @@ __all__ = [
     "Divergence",
     "Diversion",
     "Ecod",
+    "FirmPrices",
     "Isolation",
     "MirrorGap",
     "Newcomer",

@@ -13,13 +13,14 @@ mod state;
 mod tail_scale;
 
 pub use model::UnitValue;
+pub(super) use model::{Fitted, Level, LocationScale, Members, PeerGroupRef, Scale};
+pub(super) use prices::Prices;
+pub(super) use state::measure;
 
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
-use self::model::{Fitted, Scale};
-use self::prices::Prices;
 use crate::detect::{Detector, Fit, Parameters, Registered, SharedFit};
 use crate::error::Result;
 use crate::evidence::SharedScores;

@@ -6,8 +6,11 @@ use crate::calibrate::tails::Tails;
 use crate::error::{Error, Result};
 use crate::evidence::cautions::{FittedFacts, GroupFacts};
 use crate::group::{GroupKeys, resolve};
-use crate::stats::normal_two_sided;
+use crate::stats::{normal_quantile, normal_two_sided};
 use crate::store::{Role, Shipments};
+
+/// A smaller p-value counts as this one in a normal score.
+const SMALLEST: f64 = 1e-300;
 
 /// The estimator of the scale of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +40,7 @@ pub struct UnitValue {
 }
 
 impl UnitValue {
-    pub(super) fn roles(&self) -> Result<(Role, Role)> {
+    pub fn roles(&self) -> Result<(Role, Role)> {
         match self.measure.as_str() {
             "value/net_weight" => Ok((Role::Value, Role::NetWeight)),
             "value/quantity" => Ok((Role::Value, Role::Quantity)),
@@ -48,7 +51,7 @@ impl UnitValue {
         }
     }
 
-    pub(super) fn check(&self) -> Result<()> {
+    pub fn check(&self) -> Result<()> {
         self.roles()?;
         if self.min_peers < 3 {
             return Err(Error::Argument(format!("min_peers={} is too few for a scale; use 3 or more", self.min_peers)));
@@ -57,7 +60,7 @@ impl UnitValue {
     }
 
     /// The keys of each level, finest first. Quantities are compared within one unit only.
-    pub(super) fn levels(&self, with_unit: bool) -> Vec<Vec<String>> {
+    pub fn levels(&self, with_unit: bool) -> Vec<Vec<String>> {
         let mut levels: Vec<Vec<String>> = std::iter::once(&self.by).chain(&self.backoff).cloned().collect();
         let unit = Role::QuantityUnit.name();
         for keys in &mut levels {
@@ -70,7 +73,7 @@ impl UnitValue {
 
     /// The same detector, with prices by quantity if the shipments have a quantity and no weight. A note of the
     /// shipments says so.
-    pub(super) fn suited(&self, ships: &Shipments) -> UnitValue {
+    pub fn suited(&self, ships: &Shipments) -> UnitValue {
         let has = |role| ships.store.role(role).is_some();
         let mut suited = self.clone();
         if self.measure == "value/net_weight" && !has(Role::NetWeight) && has(Role::Quantity) {
@@ -81,7 +84,7 @@ impl UnitValue {
         suited
     }
 
-    pub(super) fn levels_for(&self, ships: &Shipments) -> Result<Vec<Vec<String>>> {
+    pub fn levels_for(&self, ships: &Shipments) -> Result<Vec<Vec<String>>> {
         self.check()?;
         let (over, under) = self.roles()?;
         ships.store.require(over)?;
@@ -151,6 +154,12 @@ impl Group {
     pub fn p_value(&self, z: f64, tails: &Tails) -> f64 {
         let p = tails.p_value(self.stretched(z), self.n);
         if self.tail_scale < 1.0 { p.max(tails.p_value(z, self.n).min(normal_two_sided(z))) } else { p }
+    }
+
+    /// The standard normal number with this p-value, and the sign of the score.
+    pub fn normal_score(&self, z: f64, tails: &Tails) -> f64 {
+        let p = self.p_value(z, tails).max(SMALLEST);
+        if p < 1.0 { libm::copysign(normal_quantile(0.5 * p), z) } else { 0.0 }
     }
 }
 

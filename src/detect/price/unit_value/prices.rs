@@ -10,14 +10,14 @@ use crate::stats::ln;
 use crate::store::Shipments;
 
 /// ln(numerator / denominator) of every row of the store; NaN if one of them is not positive.
-pub(super) struct Prices {
-    pub(super) over: ScalarBuffer<f64>,
-    pub(super) under: ScalarBuffer<f64>,
-    pub(super) x: Vec<f64>,
+pub struct Prices {
+    pub over: ScalarBuffer<f64>,
+    pub under: ScalarBuffer<f64>,
+    pub x: Vec<f64>,
 }
 
 impl Prices {
-    pub(super) fn load(settings: &UnitValue, ships: &Shipments, progress: &Progress) -> Result<Prices> {
+    pub fn load(settings: &UnitValue, ships: &Shipments, progress: &Progress) -> Result<Prices> {
         let (over, under) = settings.roles()?;
         let over = ships.store.role_numbers(over, progress)?;
         let under = ships.store.role_numbers(under, progress)?;

@@ -153,7 +153,7 @@ pub fn restore(settings: &UnitValue, states: &[RecordBatch], progress: &Progress
 }
 
 /// The measure of the states. It is the price by quantity if the fitted shipments had no weight.
-fn measure(settings: &UnitValue, states: &[RecordBatch]) -> Result<String> {
+pub fn measure(settings: &UnitValue, states: &[RecordBatch]) -> Result<String> {
     let mut found: Option<String> = None;
     for state in states {
         let Some(column) = state.column_by_name("measure") else { continue };
