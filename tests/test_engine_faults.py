@@ -39,6 +39,7 @@ def run(script, limit, **environment):
 
 MADE = """
     import datetime, json, os, signal, sys, threading, time
+    from collections import Counter
     import numpy as np, polars as pl, redlane as rl
     rng = np.random.default_rng(0)
     def frame(n, text=True):

@@ -202,8 +202,9 @@ fn a_stranger_adds_a_detector() {
     assert!(other.restore(&[state(&a)], &progress).is_err());
 
     // A screen accepts it like other detectors.
-    let found = screen(&ships, &[scores], 0.5, &progress).unwrap();
+    let (found, untested) = screen(&ships, &[scores], &[1.0], 0.5, &progress).unwrap();
     assert_eq!(found.table.num_rows(), found.rows.len());
+    assert!(untested.is_empty(), "it gives p-values");
 }
 
 fn made(n: usize) -> (Shipments, RecordBatch) {
