@@ -16,8 +16,6 @@ DETECTORS = {
     "UnitValue": lambda: rl.UnitValue(by=("hs6",), backoff=(("hs4",),)),
     "ValueWeight": lambda: rl.ValueWeight(by=("hs6",)),
     "ValueWeight of logs": lambda: rl.ValueWeight(by=("hs6",), log=True),
-    "Ecod": lambda: rl.Ecod(),
-    "Isolation": lambda: rl.Isolation(),
     "Rarity": lambda: rl.Rarity(of="origin", given=("hs6",)),
     "Repeats": lambda: rl.Repeats(),
 }

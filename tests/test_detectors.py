@@ -38,7 +38,7 @@ FLOWS = {"Surge", "Surge of values, expanding", "Newcomer", "Divergence", "Mirro
 ENTITIES = {"Digits", "FirmPrices"} | FLOWS
 KEYS = ("importer", "hs2", "hs4", "hs6", "origin", "destination", "through", "period")
 # `fit_score` compares shipments with the others, `score` with all that were fitted.
-OTHERS = {"Rarity", "Repeats"}
+OTHERS = {"Rarity", "Repeats", "Isolation", "Ecod"}
 
 
 @pytest.fixture(scope="module")

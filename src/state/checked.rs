@@ -34,8 +34,8 @@ impl Rule {
     pub const DAY: Rule =
         Rule { words: "days since 1970-01-01, in the years 1 to 9999", holds: |x| x.fract() == 0.0 && is_day(x) };
     pub const DIGITS: Rule = Rule {
-        words: "first two digits, with 1000 or 2000 added",
-        holds: |x| x.fract() == 0.0 && (0.0..3000.0).contains(&x) && (10.0..100.0).contains(&(x % 1000.0)),
+        words: "first two digits, with 1000, 2000 or 3000 added",
+        holds: |x| x.fract() == 0.0 && (0.0..4000.0).contains(&x) && (10.0..100.0).contains(&(x % 1000.0)),
     };
 }
 

@@ -1,6 +1,7 @@
 //! Numeric kernels over slices. They use no Arrow, files or shipments, and every
 //! function gives the same bits for every order of its input.
 
+mod beta_binomial;
 mod lanes;
 pub mod linear;
 mod log;
@@ -16,6 +17,7 @@ mod sum;
 mod tail;
 mod within;
 
+pub use beta_binomial::beta_binomial_upper;
 pub use log::ln;
 pub use medcouple::{adjusted_fences, medcouple};
 pub use order::{OrderStatistics, decode, encode};
@@ -26,8 +28,8 @@ pub use select::select;
 pub use sort::{Places, Sorter, sort_few};
 pub use sum::{exact_sum, exact_sum_where};
 pub use tail::{
-    binomial_upper, chi_square_tail, negative_binomial_tails, normal_of_student, normal_quantile, normal_two_sided,
-    normal_upper, student_t_two_sided,
+    binomial_upper, chi_square_tail, f_upper, negative_binomial_tails, normal_of_student, normal_quantile,
+    normal_two_sided, normal_upper, student_t_two_sided,
 };
 pub use within::Within;
 

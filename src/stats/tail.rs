@@ -140,6 +140,15 @@ pub fn chi_square_tail(x: f64, df: f64) -> f64 {
     front * value
 }
 
+/// `P(X >= x)` for an F distribution.
+pub fn f_upper(x: f64, numerator: f64, denominator: f64) -> f64 {
+    if x.is_nan() {
+        return f64::NAN;
+    }
+    let all = denominator + numerator * x;
+    incomplete_beta(denominator / 2.0, numerator / 2.0, denominator / all, numerator * x / all)
+}
+
 /// `P(X >= k)` for a binomial `X` of `n` trials with probability `p`.
 pub fn binomial_upper(k: usize, n: usize, p: f64) -> f64 {
     if k == 0 {
@@ -204,6 +213,10 @@ mod tests {
         close(binomial_upper(3, 20, 0.05), 0.07548367378849626);
         close(binomial_upper(1, 1, 0.25), 0.25);
         close(binomial_upper(7, 9, 1e-3), 3.5937028e-20);
+        // scipy 1.17: f.sf
+        close(f_upper(2.5, 60.0, 12.5), 0.038544410380464356);
+        close(f_upper(2.5, 60.0, 9e4), 1.1891625851350003e-09);
+        assert_eq!(f_upper(0.0, 3.0, 4.0), 1.0);
         close(normal_upper(3.0), 0.0013498980316300933);
         // nbinom.sf(k - 1, 1 / d, 1 / (1 + d * m)), nbinom.cdf(k, ...), poisson.sf
         let (upper, lower) = negative_binomial_tails(7.0, 2.0, 0.5);

@@ -16,14 +16,16 @@ class Digits(Detector):
     prices from a price list can look invented.
 
     - `score` is -log10 of the p-value, one for each trader.
-    - `p_value` combines two tests: of the first two digits (chi-square) and of the share of round values (binomial). A
-      value of four digits or more is round if only zeros follow its first two digits.
+    - `p_value` is the smaller p-value of two tests, times two: of the first two digits of values that are not round
+      (chi-square), and of the share of round values (beta-binomial). A value of three digits or more is round if only
+      zeros follow its first two digits; the share is that of values of four digits or more.
     - `observed` is the mean absolute deviation of the shares of the first two digits from the expected shares.
       `expected` is the deviation that chance gives for this number of values. For comparison: against Benford's law,
       0.0022 counts as nonconforming (Nigrini 2012).
 
-    Limits: values of one trader depend on each other, so both statistics vary more than independent values would. This
-    is corrected with the variation among traders, but only if 20 of them or more have a score.
+    Limits: values of one trader depend on each other, and traders differ in their habit of rounding, so both statistics
+    vary more than independent values would. This is corrected with the variation among traders, but only if 20 of them
+    or more have a score. If more than 3 % of traders round far more than the others, that counts as a habit.
 
     Parameters
     ----------
@@ -43,7 +45,7 @@ class Digits(Detector):
     State
     -----
     One row for each trader and HS chapter: the keys, `n`, and `digits`: the first two digits of each value, plus 1000
-    if the value has four digits or more, or plus 2000 if it is round as well.
+    if the value has four digits or more, 2000 if it is round as well, 3000 if it has three digits and is round.
 
     Examples
     --------

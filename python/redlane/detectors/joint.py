@@ -17,6 +17,11 @@ class Isolation(Detector):
     Do not use it for prices within products if you know the HS code: `UnitValue` compares like with like and finds
     more.
 
+    Without earlier shipments the scores are leads: a ranking, not findings. `fit_score`, and `screen` without
+    `history`, compare the shipments with each other. A p-value would then be the rank of a shipment among them, which
+    can never pass a false discovery rate, so it is null and the caution says so. To get findings, fit on earlier
+    shipments with few anomalies, or pass `history` to `screen`.
+
     - `score` lies between 0 and 1. It is high for shipments that few cuts isolate; about 0.5 is ordinary.
     - `p_value` is the share of the shipments that trees were drawn from, this one included, with a score at least as
       high (conformal). It cannot be smaller than one divided by their number plus one.
@@ -83,6 +88,11 @@ class Ecod(Detector):
 
     Do not use it where only the combination of columns is unusual, such as a normal value with a normal weight that do
     not fit together: each column is looked at separately. Add `unit_value`, or use `Isolation`.
+
+    Without earlier shipments the scores are leads: a ranking, not findings. `fit_score`, and `screen` without
+    `history`, compare the shipments with each other. A p-value would then be the rank of a shipment among them, which
+    can never pass a false discovery rate, so it is null and the caution says so. To get findings, fit on earlier
+    shipments with few anomalies, or pass `history` to `screen`.
 
     - `score` is a sum over columns: for each, -ln of the share of fitted values at least as extreme.
     - `p_value` is the share of the fitted shipments, this one included, with a score at least as high (conformal).

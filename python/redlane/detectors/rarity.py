@@ -18,14 +18,18 @@ class Rarity(Detector):
     shipment.
 
     - `score` is -ln of the smoothed probability of the partner in its group (0 or more, in nats).
-    - `p_value` is the share of the shipments of the group, this one included, whose partner occurs no more often than
-      this one. It is null in a group of one shipment.
+    - `p_value` is the probability of a partner at most as probable as this one, with this shipment left out. For a
+      partner that has other shipments in the group, it is the share of the shipments of the group whose partner occurs
+      no more often. For one that has none, it is the probability of a new partner in the group times the share of such
+      partners that are at most as frequent in all data. It is null in a group of one shipment.
     - `observed` is the smoothed probability, `expected` the share of the partner in all shipments.
     - `lift` is the probability of partner and group together, divided by the product of their separate probabilities.
       Below 1 they occur together less often than expected by chance.
 
-    Limits: new partners are not wrong by themselves. The p-value cannot be smaller than 1 / n for a group of n
-    shipments, so small groups give no findings at a low false discovery rate.
+    Limits: new partners are not wrong by themselves. Within one data set, only partners that are rare in all data can
+    become findings at a low false discovery rate: wrong partners that are common elsewhere cannot be told from honest
+    new ones, because they are among those from which the rate of new partners is learnt. A fit on earlier data without
+    anomalies (`history`) finds them.
 
     Parameters
     ----------

@@ -16,17 +16,19 @@ class Repeats(Detector):
     - a near duplicate has a value that differs by no more than `tolerance`;
     - a split has, like other shipments, a value less than `band` under `threshold`, and together they exceed it.
 
-    Do not use it for aggregated statistics, or where standing orders with fixed prices are the rule. It needs the roles
-    `date` and `value`, and `exporter` or `importer`.
+    Do not use it for aggregated statistics. Where standing orders with fixed prices are the rule, it finds little:
+    there a repetition says nothing. It needs the roles `date` and `value`, and `exporter` or `importer`.
 
     - `score` is -log10 of the p-value; 0 if no other shipment is similar.
-    - `p_value` compares the number of similar shipments with a binomial distribution. Its rate is that of other
-      parties' shipments of the code. For a near duplicate it is at least the rate among the parties' own shipments
-      outside the window, because standing orders repeat.
+    - `p_value` is the probability of so many similar shipments by chance. How often records agree by chance is learnt
+      from shipments of the same parties and code that are further apart than `window`, pooled over parties and codes,
+      and from other parties' shipments of the code. So standing orders, list prices and round quantities, which repeat,
+      give large p-values, and odd amounts small ones.
     - `observed` is the number of similar shipments, `expected` the number expected by chance.
     - `kind` is `duplicate`, `near duplicate`, `split` or null.
 
-    Limits: real repeated deliveries on one day look like duplicates. Splits need a threshold that you know.
+    Limits: real repeated deliveries on one day look like duplicates. In data that are no longer than `window` nothing
+    is known about repetition, so there are no findings. Splits need a threshold that you know.
 
     Parameters
     ----------

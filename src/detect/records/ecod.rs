@@ -4,7 +4,8 @@
 //! functions, so a score never depends on the shipments scored together with it. For each column U_l = -ln F(x), U_r =
 //! -ln F⁻(x), and U_skew is the tail on the side of the skewness (the sum of both without skewness). The score is the
 //! sum over columns of the largest of the three. The p-value is conformal: the share of fitted shipments, this one
-//! included, with a score at least as high.
+//! included, with a score at least as high. Shipments that are compared with each other are
+//! leads without a p-value: it would only be a rank.
 
 use std::sync::Arc;
 
@@ -12,12 +13,12 @@ use arrow::array::RecordBatch;
 use arrow::buffer::ScalarBuffer;
 use rayon::prelude::*;
 
-use crate::detect::records::conformal::{Conformal, PEER};
+use crate::detect::records::conformal::{Conformal, LEAD, PEER};
 use crate::detect::records::matrix::{self, Feature};
 use crate::detect::{Detector, Fit, Parameters, Registered, SharedFit};
 use crate::error::{Error, Result};
 use crate::evidence::wording::figure;
-use crate::evidence::{ScoreColumn, SharedScores, Verdicts};
+use crate::evidence::{Cautions, ScoreColumn, SharedScores, Verdicts};
 use crate::group::IndexCache;
 use crate::progress::Progress;
 use crate::stats::{decode, encode, exact_sum_where, ln};
@@ -201,7 +202,8 @@ impl Detector for Ecod {
     ) -> Result<(SharedFit, SharedScores)> {
         let model = Arc::new(self.model(matrix::load(ships, &self.columns, false, progress)?, progress)?);
         let columns = model.features.iter().map(|f| f.values.clone()).collect();
-        let scores = EcodScores { scores: model.own.clone(), columns, ships: ships.clone(), model: model.clone() };
+        let scores = model.own.clone();
+        let scores = EcodScores { scores, columns, ships: ships.clone(), model: model.clone(), own: true };
         Ok((model, Arc::new(scores)))
     }
 
@@ -223,7 +225,7 @@ impl Fit for Model {
             }
         });
         progress.check()?;
-        Ok(Arc::new(EcodScores { scores, columns, ships: ships.clone(), model: self }))
+        Ok(Arc::new(EcodScores { scores, columns, ships: ships.clone(), model: self, own: false }))
     }
 
     /// The fitted columns, one row for each shipment, sorted by value. They are the distribution functions.
@@ -251,6 +253,8 @@ struct EcodScores {
     ships: Shipments,
     columns: Vec<ScalarBuffer<f64>>,
     scores: Vec<f64>,
+    /// The shipments are the fitted ones.
+    own: bool,
 }
 
 impl Verdicts for EcodScores {
@@ -269,7 +273,7 @@ impl Verdicts for EcodScores {
         let n = calibration.len();
         let less = calibration.partition_point(|&s| s < score);
         let median = calibration.get(n / 2).copied().unwrap_or(f64::NAN);
-        Conformal::new(score, median, less as u64, n as u64)
+        Conformal::new(score, median, less as u64, n as u64).lead_if(self.own)
     }
 
     fn value(&self, column: ScoreColumn, _at: usize, verdict: &Conformal) -> f64 {
@@ -278,6 +282,10 @@ impl Verdicts for EcodScores {
 
     fn peer(&self, _at: usize, _verdict: &Conformal) -> Option<String> {
         Some(PEER.into())
+    }
+
+    fn cautions(&self, _progress: &Progress) -> Result<Cautions<'_, Conformal>> {
+        Ok(Box::new(|_, _| self.own.then(|| LEAD.to_owned())))
     }
 
     fn reason(&self, at: usize, verdict: &Conformal) -> String {

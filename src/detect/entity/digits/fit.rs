@@ -1,30 +1,30 @@
 //! The fit: counts the digits of each entity, and compares them with those of the other traders of its products.
 
 use super::model::{DigitExcess, Digits, EntityDigits, Model};
-use crate::calibrate::cauchy_combination;
+use super::scatter::p_values;
 use crate::error::Result;
 use crate::group::{GroupKeys, IndexCache, resolve};
 use crate::progress::Progress;
-use crate::stats::{OrderStatistics, binomial_upper, chi_square_tail, encode, normal_quantile, normal_upper};
 use crate::store::{Role, Shipments};
 
 /// First two digits 10 to 99.
 const CELLS: usize = 90;
 /// The weight, in values, of the digits of all products in those of one product.
 const SHARED: f64 = 200.0;
-/// The smallest number of entities from which the variation of the statistics is estimated.
-const ENOUGH: usize = 20;
-/// The quantiles of the statistics that are compared with chance: the median, and the more unusual of honest traders.
-const SPREAD_AT: [f64; 2] = [0.5, 0.9];
-/// What is counted for each part: the cells, then the round values, then the values with four digits or more.
+/// The smallest number of values that are not round for the test of their digits.
+const FEWEST: f64 = 50.0;
+/// What is counted for each part: the cells of values that are not round, then the round values and all values with four
+/// digits or more, then all values.
 const ROUND: usize = CELLS;
 const LONG: usize = CELLS + 1;
-const COUNTS: usize = CELLS + 2;
+const ALL: usize = CELLS + 2;
+const COUNTS: usize = CELLS + 3;
 
 type Counts = [f64; COUNTS];
 
-/// The first two digits of a value of 10 or more, plus 1000 with four digits or more, or plus 2000 if it is round as
-/// well: only zeros follow the first two digits. A value below 10 is left out.
+/// The first two digits of a value of 10 or more, plus 1000 with four digits or more, plus 2000 if it is round as well
+/// (only zeros follow the first two digits), or plus 3000 if it has three digits and is round. A value below 10 is left
+/// out.
 fn cell(value: f64) -> Option<f64> {
     if !(10.0..1e15).contains(&value) {
         return None;
@@ -37,14 +37,23 @@ fn cell(value: f64) -> Option<f64> {
     }
     // Whether it is round is decided with whole numbers, because the division may have lost a digit.
     let first = (lead + 1e-9).floor();
-    let long = digits >= 4;
-    let round = long && value.fract() == 0.0 && (value as u64).is_multiple_of(10u64.pow(digits - 2));
-    Some(first + if round { 2000.0 } else { 1000.0 * f64::from(u8::from(long)) })
+    let round = value.fract() == 0.0 && (value as u64).is_multiple_of(10u64.pow(digits - 2));
+    let class = match (digits, round) {
+        (2, _) | (3, false) => 0.0,
+        (3, true) => 3000.0,
+        (_, true) => 2000.0,
+        (_, false) => 1000.0,
+    };
+    Some(first + class)
 }
 
-/// The cell, whether the value is round, and whether it is long enough to be.
-fn unpack(cell: f64) -> (usize, bool, bool) {
-    ((cell % 1000.0) as usize - 10, cell >= 2000.0, cell >= 1000.0)
+/// Adds a value to the counts.
+fn count(counts: &mut [u32; COUNTS], cell: f64) {
+    let (class, first) = ((cell / 1000.0) as usize, (cell % 1000.0) as usize - 10);
+    counts[ALL] += 1;
+    counts[LONG] += u32::from(class == 1 || class == 2);
+    counts[ROUND] += u32::from(class == 2);
+    counts[first] += u32::from(class < 2);
 }
 
 impl Digits {
@@ -70,10 +79,7 @@ impl Digits {
         for g in 0..group_keys.groups() {
             progress.check()?;
             for &packed in &cells[starts[g]..starts[g + 1]] {
-                let (first, round, long) = unpack(packed);
-                part[g][first] += 1;
-                part[g][ROUND] += u32::from(round);
-                part[g][LONG] += u32::from(long);
+                count(&mut part[g], packed);
             }
             for (i, &count) in part[g].iter().enumerate() {
                 product[product_of[g] as usize][i] += f64::from(count);
@@ -90,12 +96,10 @@ impl Digits {
             let parts = &parts_of[entity];
             let mut seen = [0f64; COUNTS];
             let mut expected = [0f64; COUNTS];
-            let mut n = 0.0;
             let held = parts.iter().filter(|&&g| starts[g + 1] > starts[g]).count();
             for &g in parts {
                 let own = part[g].map(f64::from);
                 let size = total(&own);
-                n += size;
                 let pool = &product[product_of[g] as usize];
                 for i in 0..COUNTS {
                     seen[i] += own[i];
@@ -113,19 +117,39 @@ impl Digits {
                 }
                 expected[ROUND] += own[LONG] * rate(ROUND, pool[LONG], all[LONG], own[LONG], 0.01);
             }
-            self.compare(n, held, &seen, &expected)
+            self.compare(held, &seen, &expected)
         })?;
-        adjust_for_spread(&mut digits);
-        progress.check()?;
+        p_values(&mut digits, progress)?;
         Ok(Model { settings: self.clone(), group_keys, starts, cells, entities, digits })
     }
 
     /// The statistics of one entity. Its p-values need the variation among all entities.
-    fn compare(&self, n: f64, products: usize, seen: &Counts, expected: &Counts) -> EntityDigits {
-        let mut digits = EntityDigits { n, products, p: f64::NAN, ..EntityDigits::default() };
-        if n < self.min_values as f64 || products < self.min_products {
+    fn compare(&self, products: usize, seen: &Counts, expected: &Counts) -> EntityDigits {
+        // The test of the digits leaves round values out: whether to round is a habit.
+        let n: f64 = seen[..CELLS].iter().sum();
+        let nothing = f64::NAN;
+        let mut digits = EntityDigits {
+            n: seen[ALL],
+            plain: n,
+            products,
+            ratio: nothing,
+            mad: nothing,
+            mad_expected: nothing,
+            p: nothing,
+            ..EntityDigits::default()
+        };
+        if seen[ALL] < self.min_values as f64 || products < self.min_products {
             return digits;
         }
+        digits.p = 0.0;
+        digits.long = seen[LONG];
+        digits.rounded = seen[ROUND];
+        digits.round = seen[ROUND] / seen[LONG].max(1.0);
+        digits.round_expected = expected[ROUND] / seen[LONG].max(1.0);
+        if n < FEWEST {
+            return digits;
+        }
+        (digits.mad, digits.mad_expected) = (0.0, 0.0);
         // Neighbouring cells are joined until each has an expected count of five.
         let mut cells: Vec<(f64, f64)> = Vec::new();
         let (mut o, mut e) = (0.0, 0.0);
@@ -156,12 +180,6 @@ impl Digits {
         let variance = 2.0 * freedom + (inverse - k * k - 2.0 * k + 2.0) / n;
         digits.ratio = square / freedom;
         digits.freedom = (2.0 * freedom * freedom / variance.max(2.0 * freedom)).max(1.0);
-        let long = seen[LONG].max(1.0);
-        digits.round = seen[ROUND] / long;
-        digits.round_expected = expected[ROUND] / long;
-        let by_chance = binomial_upper(seen[ROUND] as usize, long as usize, digits.round_expected.clamp(0.0, 1.0));
-        digits.round_z = -normal_quantile(by_chance.clamp(1e-300, 1.0 - 1e-12));
-        digits.p = 0.0;
         digits
     }
 
@@ -181,54 +199,27 @@ impl Digits {
     }
 }
 
-/// The p-values, adjusted for the variation among entities. The values of one trader depend on each other, so the
-/// statistics vary more than with independent values.
-fn adjust_for_spread(entities: &mut [EntityDigits]) {
-    let tested = || entities.iter().filter(|v| !v.p.is_nan());
-    let quantile = |share: f64, values: &mut dyn Iterator<Item = f64>| {
-        let mut keys: Vec<i64> = values.map(encode).collect();
-        OrderStatistics::new(&mut keys, true).quantile(share).unwrap_or(1.0)
-    };
-    let (mut wider, mut rounder) = (1.0f64, 1.0f64);
-    if tested().count() >= ENOUGH {
-        for share in SPREAD_AT {
-            // The quantile of a chi-square divided by its degrees of freedom (Wilson and Hilferty 1931).
-            let step = normal_quantile(share);
-            let usual = |freedom: f64| {
-                let part = 2.0 / (9.0 * freedom.max(1.0));
-                let root = 1.0 - part + step * part.sqrt();
-                root * (root * root)
-            };
-            wider = wider.max(quantile(share, &mut tested().map(|v| v.ratio / usual(v.freedom))));
-        }
-        let upper = quantile(SPREAD_AT[1], &mut tested().map(|v| v.round_z));
-        rounder = rounder.max(upper / normal_quantile(SPREAD_AT[1]));
-    }
-    for digits in entities.iter_mut().filter(|d| !d.p.is_nan()) {
-        digits.digits_p = chi_square_tail(digits.ratio / wider * digits.freedom, digits.freedom);
-        digits.round_p = normal_upper(digits.round_z / rounder);
-        digits.p = cauchy_combination(&[digits.digits_p, digits.round_p]).unwrap_or(f64::NAN);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn first_two_digits_and_round_values() {
-        for (value, first, round, long) in [
-            (10.0, 10, false, false),
-            (99.99, 99, false, false),
-            (1234.5, 12, false, true),
-            (1200.0, 12, true, true),
-            (1250.0, 12, false, true),
-            (30_000.0, 30, true, true),
-            (9_999_999.0, 99, false, true),
-            (99_000_000.0, 99, true, true),
+        for (value, packed) in [
+            (10.0, 10.0),
+            (20.0, 20.0),
+            (99.99, 99.0),
+            (120.0, 3012.0),
+            (125.0, 12.0),
+            (120.5, 12.0),
+            (1234.5, 1012.0),
+            (1200.0, 2012.0),
+            (1250.0, 1012.0),
+            (30_000.0, 2030.0),
+            (9_999_999.0, 1099.0),
+            (99_000_000.0, 2099.0),
         ] {
-            let found = unpack(cell(value).unwrap());
-            assert_eq!((found.0 + 10, found.1, found.2), (first, round, long), "{value}");
+            assert_eq!(cell(value), Some(packed), "{value}");
         }
         assert_eq!(cell(9.99), None);
         assert_eq!(cell(f64::NAN), None);

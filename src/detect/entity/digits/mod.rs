@@ -3,11 +3,13 @@
 //! Two tests of the values of an entity: do their first two digits differ from those of the products it trades, and are
 //! more of them round than expected? Benford's law is no null hypothesis for a single trader (Cerioli et al., PNAS
 //! 2019), because the digits of the prices of one product do not follow it. So the expected digits are those of the
-//! other traders of the same products, and the variation of the statistics is estimated from all entities. With few
-//! values or few products there is no score.
+//! other traders of the same products, and the variation of the statistics among honest traders is estimated from all
+//! entities. Rounding is a habit, so the digits of round values are left out. With few values or few products there is
+//! no score.
 
 mod fit;
 mod model;
+mod scatter;
 mod scores;
 
 pub use model::Digits;
@@ -66,7 +68,7 @@ impl Fit for Model {
     }
 
     /// One row for each entity and HS chapter: the keys, `n`, and `digits`, the first two digits of each value, plus
-    /// 1000 with four digits or more, or plus 2000 if it is round as well.
+    /// 1000 with four digits or more, 2000 if it is round as well, 3000 if it has three digits and is round.
     fn state(&self, progress: &Progress) -> Result<RecordBatch> {
         let parts = self.group_keys.groups();
         let mut columns: Vec<(String, ArrayRef)> = Vec::new();

@@ -26,17 +26,21 @@ pub(super) struct Model {
 pub(super) struct EntityDigits {
     /// Values of 10 or more.
     pub(super) n: f64,
+    /// Those that are not round, whose digits are tested.
+    pub(super) plain: f64,
     pub(super) products: usize,
-    /// Chi-square divided by its degrees of freedom, before the adjustment for the variation among entities.
+    /// Chi-square divided by its degrees of freedom, before the adjustment for the variation among entities. NaN if
+    /// not tested.
     pub(super) ratio: f64,
     pub(super) freedom: f64,
     pub(super) digits_p: f64,
     pub(super) mad: f64,
     pub(super) mad_expected: f64,
+    /// Values of four digits or more, and the round ones among them.
+    pub(super) long: f64,
+    pub(super) rounded: f64,
     pub(super) round: f64,
     pub(super) round_expected: f64,
-    /// The standard normal quantile of the probability of so many round values.
-    pub(super) round_z: f64,
     pub(super) round_p: f64,
     /// NaN if not tested.
     pub(super) p: f64,

@@ -74,26 +74,38 @@ impl Verdicts for DigitScores {
                 figure(d.n),
                 settings.min_values
             ),
+            Some(d) if d.p.is_nan() && d.products >= settings.min_products => {
+                "not scored: too few values that are not round, and none of four digits".into()
+            }
             Some(d) if d.p.is_nan() => format!(
                 "not scored: {} HS chapters, fewer than min_products={}: one product may not follow Benford's law",
                 d.products, settings.min_products
             ),
-            Some(d) => format!(
-                "the first two digits of {} values differ from those of other traders of its products by {} on average \
-                 where chance gives {} (chi-square {} times its degrees of freedom, p {:.1e}); most in excess: {}, {:.1} % \
-                 instead of {:.1} %; of its values of four digits and more {:.1} % are round, {:.1} % expected (p {:.1e})",
-                figure(d.n),
-                figure(d.mad),
-                figure(d.mad_expected),
-                figure(d.ratio),
-                d.digits_p,
-                d.most_in_excess.digits,
-                100.0 * d.most_in_excess.share,
-                100.0 * d.most_in_excess.expected,
-                100.0 * d.round,
-                100.0 * d.round_expected,
-                d.round_p
-            ),
+            Some(d) => {
+                let round = format!(
+                    "of its values of four digits and more {:.1} % are round, {:.1} % expected (p {:.1e})",
+                    100.0 * d.round,
+                    100.0 * d.round_expected,
+                    d.round_p
+                );
+                if d.ratio.is_nan() {
+                    return format!("{round}; too few values that are not round to test their digits");
+                }
+                let round = if d.long > 0.0 { round } else { "it has no values of four digits".to_owned() };
+                format!(
+                    "the first two digits of {} values that are not round differ from those of other traders of its \
+                     products by {} on average where chance gives {} (chi-square {} times its degrees of freedom, p \
+                     {:.1e}); most in excess: {}, {:.1} % instead of {:.1} %; {round}",
+                    figure(d.plain),
+                    figure(d.mad),
+                    figure(d.mad_expected),
+                    figure(d.ratio),
+                    d.digits_p,
+                    d.most_in_excess.digits,
+                    100.0 * d.most_in_excess.share,
+                    100.0 * d.most_in_excess.expected,
+                )
+            }
         }
     }
 

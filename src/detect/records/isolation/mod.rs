@@ -5,7 +5,8 @@
 //! halves. A category that a cut has not met goes with the smaller half. Missing values go to the half that a random
 //! bit of the cut chooses. Each tree has its own seed, and its sample is drawn by hashing the content of the shipments.
 //! So the same shipments in any order, or in parts merged later, give the same forest. The p-value is conformal over
-//! the shipments that samples are drawn from.
+//! the shipments that samples are drawn from. Shipments that are compared with each other are leads without a
+//! p-value: it would only be a rank.
 
 mod fit;
 mod model;
@@ -47,12 +48,31 @@ impl Registered for Isolation {
     }
 }
 
-impl Detector for Isolation {
-    fn fit(&self, ships: &Shipments, _cache: &IndexCache, progress: &Progress) -> Result<SharedFit> {
+impl Isolation {
+    fn learn(&self, ships: &Shipments, progress: &Progress) -> Result<Model> {
         self.check()?;
         let features = matrix::load(ships, &self.columns, true, progress)?;
         let pool = pool(self, features, None, progress)?;
-        Ok(Arc::new(self.model(pool, ships.len() as u64, progress)?))
+        self.model(pool, ships.len() as u64, progress)
+    }
+}
+
+impl Detector for Isolation {
+    fn fit(&self, ships: &Shipments, _cache: &IndexCache, progress: &Progress) -> Result<SharedFit> {
+        Ok(Arc::new(self.learn(ships, progress)?))
+    }
+
+    fn fit_score(
+        &self,
+        ships: &Shipments,
+        _cache: &IndexCache,
+        progress: &Progress,
+    ) -> Result<(SharedFit, SharedScores)> {
+        let model = Arc::new(self.learn(ships, progress)?);
+        let columns = model.columns_of(ships, progress)?;
+        let scores = model.scores(&columns, progress)?;
+        let scores = ForestScores { model: model.clone(), ships: ships.clone(), columns, scores, own: true };
+        Ok((model, Arc::new(scores)))
     }
 
     fn restore(&self, states: &[RecordBatch], progress: &Progress) -> Result<SharedFit> {
@@ -79,10 +99,9 @@ impl Detector for Isolation {
 
 impl Fit for Model {
     fn score(self: Arc<Self>, ships: &Shipments, _cache: &IndexCache, progress: &Progress) -> Result<SharedScores> {
-        let features = matrix::load(ships, &self.settings.columns, true, progress)?;
-        let columns = matrix::relabelled(features, &self.labels());
+        let columns = self.columns_of(ships, progress)?;
         let scores = self.scores(&columns, progress)?;
-        Ok(Arc::new(ForestScores { model: self, ships: ships.clone(), columns, scores }))
+        Ok(Arc::new(ForestScores { model: self, ships: ships.clone(), columns, scores, own: false }))
     }
 
     /// The shipments that trees are drawn from, one row for each distinct content: the columns, `count` (shipments with

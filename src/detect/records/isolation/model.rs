@@ -8,8 +8,10 @@ use rayon::prelude::*;
 use super::pool::Pool;
 use super::settings::Isolation;
 use super::tree::Tree;
+use crate::detect::records::matrix;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
+use crate::store::Shipments;
 
 /// Rows that go through all trees together.
 const BLOCK: usize = 1 << 10;
@@ -52,7 +54,9 @@ impl Model {
         Ok(scores)
     }
 
-    pub(super) fn labels(&self) -> Vec<Option<Arc<Vec<String>>>> {
-        self.pool.features.iter().map(|f| f.labels.clone()).collect()
+    /// The columns of shipments, with the labels of the fit.
+    pub(super) fn columns_of(&self, ships: &Shipments, progress: &Progress) -> Result<Vec<ScalarBuffer<f64>>> {
+        let labels: Vec<Option<Arc<Vec<String>>>> = self.pool.features.iter().map(|f| f.labels.clone()).collect();
+        Ok(matrix::relabelled(matrix::load(ships, &self.settings.columns, true, progress)?, &labels))
     }
 }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use arrow::buffer::ScalarBuffer;
 
 use super::model::Model;
-use crate::detect::records::conformal::{Conformal, PEER};
+use crate::detect::records::conformal::{Conformal, LEAD, PEER};
+use crate::error::Result;
 use crate::evidence::wording::figure;
-use crate::evidence::{ScoreColumn, Verdicts};
+use crate::evidence::{Cautions, ScoreColumn, Verdicts};
+use crate::progress::Progress;
 use crate::store::Shipments;
 
 pub struct ForestScores {
@@ -15,6 +17,8 @@ pub struct ForestScores {
     pub ships: Shipments,
     pub columns: Vec<ScalarBuffer<f64>>,
     pub scores: Vec<f64>,
+    /// The shipments are the fitted ones.
+    pub own: bool,
 }
 
 impl ForestScores {
@@ -59,7 +63,7 @@ impl Verdicts for ForestScores {
         let step = calibration.partition_point(|c| c.0 < score);
         let less = if step == 0 { 0 } else { calibration[step - 1].1 };
         let median = calibration.get(calibration.len() / 2).map_or(f64::NAN, |c| c.0);
-        Conformal::new(score, median, less, held)
+        Conformal::new(score, median, less, held).lead_if(self.own)
     }
 
     fn value(&self, column: ScoreColumn, _at: usize, verdict: &Conformal) -> f64 {
@@ -68,6 +72,10 @@ impl Verdicts for ForestScores {
 
     fn peer(&self, _at: usize, _verdict: &Conformal) -> Option<String> {
         Some(PEER.into())
+    }
+
+    fn cautions(&self, _progress: &Progress) -> Result<Cautions<'_, Conformal>> {
+        Ok(Box::new(|_, _| self.own.then(|| LEAD.to_owned())))
     }
 
     fn reason(&self, at: usize, verdict: &Conformal) -> String {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::columns::Columns;
-use super::model::{LARGE, Large, Model, Record, Repeats};
+use super::learn::learn;
+use super::model::{Amount, LARGE, Large, Model, Record, Repeats};
+use super::rates::Rates;
 use crate::error::Result;
 use crate::group::{GroupIndex, GroupKeys, IndexCache, resolve};
 use crate::progress::Progress;
@@ -32,16 +34,22 @@ impl Repeats {
         mut records: Vec<Record>,
         progress: &Progress,
     ) -> Result<Model> {
-        let mut rest = &mut records[..];
-        let mut groups: Vec<&mut [Record]> = Vec::with_capacity(group_keys.groups());
+        let mut by_amount: Vec<u32> = vec![0; records.len()];
+        let mut groups: Vec<(&mut [Record], &mut [u32])> = Vec::with_capacity(group_keys.groups());
+        let (mut rest, mut places) = (&mut records[..], &mut by_amount[..]);
         for g in 0..group_keys.groups() {
-            let (group, behind) = rest.split_at_mut(starts[g + 1] - starts[g]);
-            groups.push(group);
-            rest = behind;
+            let size = starts[g + 1] - starts[g];
+            let (group, behind) = rest.split_at_mut(size);
+            let (order, others) = places.split_at_mut(size);
+            groups.push((group, order));
+            (rest, places) = (behind, others);
         }
-        groups.into_par_iter().with_min_len(LARGE).for_each(|group| {
+        groups.into_par_iter().with_min_len(LARGE).for_each(|(group, order)| {
             if !progress.stopped() {
                 group.sort_unstable_by_key(Record::order);
+                order.iter_mut().zip(0..).for_each(|(place, at)| *place = at);
+                // Records lie by day already.
+                order.sort_unstable_by_key(|&at| (group[at as usize].amount(), at));
             }
         });
         progress.check()?;
@@ -53,19 +61,23 @@ impl Repeats {
             }
             None => (1, vec![0; group_keys.groups()]),
         };
-        let mut codes: Vec<Vec<f64>> = vec![Vec::new(); groups];
+        let mut codes: Vec<Vec<Amount>> = vec![Vec::new(); groups];
         for g in 0..group_keys.groups() {
             progress.check()?;
-            codes[code_of[g] as usize].extend(records[starts[g]..starts[g + 1]].iter().map(|r| r.value));
+            codes[code_of[g] as usize].extend(records[starts[g]..starts[g + 1]].iter().map(Record::amount));
         }
-        codes.par_iter_mut().for_each(|values| {
+        codes.par_iter_mut().for_each(|amounts| {
             if !progress.stopped() {
-                values.sort_unstable_by(f64::total_cmp);
+                amounts.par_sort_unstable();
             }
         });
         let large =
             progress.each(0..group_keys.groups(), 1 << 10, |g| Large::of(self, &records[starts[g]..starts[g + 1]]))?;
-        Ok(Model { settings: self.clone(), keys, group_keys, starts, records, codes, code_of, large })
+        let rates = Rates::unknown(codes.len());
+        let settings = self.clone();
+        let mut model = Model { settings, keys, group_keys, starts, records, by_amount, codes, code_of, rates, large };
+        model.rates = learn(&model, progress)?;
+        Ok(model)
     }
 
     pub(super) fn learn(

@@ -3,10 +3,8 @@
 use std::ops::Range;
 
 use super::model::{Model, Record};
-use crate::stats::{binomial_upper, exact_sum};
-
-/// The smallest number of the parties' own shipments outside the window for a rate of their own.
-const OWN_RATE: usize = 5;
+use super::rates::{Known, KnownNear};
+use crate::stats::{beta_binomial_upper, binomial_upper, encode, exact_sum};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -41,11 +39,58 @@ impl Model {
     fn elsewhere(&self, group: usize, low: f64, high: f64) -> (usize, usize) {
         let all = &self.codes[self.code_of[group] as usize];
         let own = self.of(group).len();
-        let within = all.partition_point(|&v| v <= high) - all.partition_point(|&v| v < low);
+        let (low_key, high_key) = (encode(low), encode(high));
+        let within = all.partition_point(|a| a.0 <= high_key) - all.partition_point(|a| a.0 < low_key);
         (within.saturating_sub(self.alike(group, 0..own, low, high)), all.len() - own)
     }
 
-    fn of(&self, group: usize) -> &[Record] {
+    /// The positions of a group's records in the window of a record.
+    pub(super) fn window(&self, group: usize, record: &Record) -> Range<usize> {
+        let (records, days) = (self.of(group), self.settings.window);
+        let from = records.partition_point(|r| r.day < record.day.saturating_sub(days));
+        let to = records.partition_point(|r| r.day <= record.day.saturating_add(days));
+        from..to
+    }
+
+    /// How often the value and weight of a record occur outside its window.
+    pub(super) fn known(&self, group: usize, record: &Record, window: Range<usize>) -> Known {
+        let records = self.of(group);
+        let order = &self.by_amount[self.starts[group]..self.starts[group + 1]];
+        let amount = record.amount();
+        let from = order.partition_point(|&at| records[at as usize].amount() < amount);
+        let same = order[from..].partition_point(|&at| records[at as usize].amount() == amount);
+        let run = &order[from..from + same];
+        let near = run.partition_point(|&at| (at as usize) < window.end)
+            - run.partition_point(|&at| (at as usize) < window.start);
+        let all = &self.codes[self.code_of[group] as usize];
+        let everywhere = all.partition_point(|a| *a <= amount) - all.partition_point(|a| *a < amount);
+        Known {
+            far: records.len() - window.len(),
+            far_same: same - near,
+            others: all.len() - records.len(),
+            others_same: everywhere - same,
+        }
+    }
+
+    /// The values within the tolerance.
+    fn tolerated(&self, record: &Record) -> (f64, f64) {
+        let wide = 1.0 + self.settings.tolerance;
+        (record.value / wide, record.value * wide)
+    }
+
+    /// How often values within the tolerance of a record occur outside its window.
+    pub(super) fn known_near(&self, group: usize, record: &Record, window: Range<usize>) -> KnownNear {
+        let (low, high) = self.tolerated(record);
+        let records = self.of(group).len();
+        let own = self.alike(group, 0..records, low, high);
+        KnownNear {
+            far: records - window.len(),
+            far_near: own - self.alike(group, window, low, high),
+            elsewhere: rate(self.elsewhere(group, low, high)),
+        }
+    }
+
+    pub(super) fn of(&self, group: usize) -> &[Record] {
         &self.records[self.starts[group]..self.starts[group + 1]]
     }
 
@@ -84,18 +129,15 @@ impl Model {
     pub fn score_one(&self, group: usize, record: &Record, own: bool) -> Option<Repeat> {
         let settings = &self.settings;
         let records = self.of(group);
-        let from = records.partition_point(|r| r.day < record.day.saturating_sub(settings.window));
-        let to = records.partition_point(|r| r.day <= record.day.saturating_add(settings.window));
+        let window = self.window(group, record);
         // The shipment itself is among the fitted ones once.
         let itself = usize::from(own);
-        let among = (to - from).saturating_sub(itself);
+        let among = window.len().saturating_sub(itself);
         if among == 0 {
             return None;
         }
-        let (low, high) = (record.value / (1.0 + settings.tolerance), record.value * (1.0 + settings.tolerance));
         let mut best: Option<Repeat> = None;
-        let mut put = |kind, like: usize, among: usize, rate: f64| {
-            let p = binomial_upper(like, among, rate);
+        let mut put = |kind, like: usize, among: usize, rate: f64, p: f64| {
             if like > 0 && best.as_ref().is_none_or(|b| p < b.p) {
                 best = Some(Repeat { kind, like, among, rate, p });
             }
@@ -105,25 +147,31 @@ impl Model {
         let same = records.partition_point(|r| r.order() < record.order())
             ..records.partition_point(|r| r.order() <= record.order());
         let (same_day, same) = (day.len().saturating_sub(itself), same.len().saturating_sub(itself));
-        let rate = |(within, total): (usize, usize)| (within as f64 + 0.5) / (total as f64 + 1.0);
-        put(Kind::Duplicate, same, same_day, rate(self.elsewhere(group, record.value, record.value)));
-        let like_near = self.alike(group, from..to, low, high);
-        let like = like_near.saturating_sub(itself);
-        let mut chance = rate(self.elsewhere(group, low, high));
-        let outside = records.len() - (to - from);
-        if outside >= OWN_RATE {
-            let own_like = self.alike(group, 0..records.len(), low, high).saturating_sub(like_near);
-            chance = chance.max(own_like as f64 / outside as f64);
+        if same > 0 {
+            let rate = self.rates.same(self.code_of[group] as usize, self.known(group, record, window.clone()));
+            // The probability of one or more. Several do not count as independent: if one order stands, all repeat.
+            let p = -libm::expm1(same_day as f64 * libm::log1p(-rate));
+            put(Kind::Duplicate, same, same_day, rate, p);
         }
-        put(Kind::Near, like, among, chance.min(1.0));
+        let (low, high) = self.tolerated(record);
+        let like = self.alike(group, window.clone(), low, high).saturating_sub(itself);
+        if like > 0 {
+            let known = self.known_near(group, record, window.clone());
+            let beta = self.rates.near(known);
+            let p = beta_binomial_upper(like, among, beta.a, beta.b);
+            // No rarer than among other parties.
+            let p = p.max(binomial_upper(like, among, known.elsewhere));
+            put(Kind::Near, like, among, beta.mean().max(known.elsewhere), p);
+        }
         if let Some(threshold) = settings.threshold.filter(|_| settings.under(record.value)) {
             let floor = threshold * (1.0 - settings.band);
             let more = if own { 0.0 } else { record.value };
-            let (parts, reached) = self.parts(group, from..to, more, threshold);
+            let (parts, reached) = self.parts(group, window, more, threshold);
             if reached {
                 // The largest value below the threshold ends the band.
                 let (within, total) = self.elsewhere(group, floor, f64::from_bits(threshold.to_bits() - 1));
-                put(Kind::Split, parts.saturating_sub(itself), among, rate((within, total)));
+                let (like, rate) = (parts.saturating_sub(itself), rate((within, total)));
+                put(Kind::Split, like, among, rate, binomial_upper(like, among, rate));
             }
         }
         let asked = if settings.threshold.is_some() { 3.0 } else { 2.0 };
@@ -131,9 +179,15 @@ impl Model {
     }
 }
 
+/// The share of matching shipments of other parties, never exactly 0 or 1.
+fn rate((within, total): (usize, usize)) -> f64 {
+    (within as f64 + 0.5) / (total as f64 + 1.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::model::{LARGE, Large, Repeats};
+    use super::super::rates::Rates;
     use super::*;
     use crate::group::GroupKeys;
     use proptest::prelude::*;
@@ -141,8 +195,11 @@ mod tests {
     fn model(settings: &Repeats, records: &[Record], quick: bool) -> Model {
         let mut records = records.to_vec();
         records.sort_unstable_by_key(Record::order);
-        let mut codes: Vec<f64> = records.iter().map(|r| r.value).chain([50.0, 75.0, 98.0]).collect();
-        codes.sort_unstable_by(f64::total_cmp);
+        let others = [50.0, 75.0, 98.0].map(|value| Record { day: 0, value, weight: f64::NAN });
+        let mut codes: Vec<_> = records.iter().chain(&others).map(Record::amount).collect();
+        codes.sort_unstable();
+        let mut by_amount: Vec<u32> = (0..records.len() as u32).collect();
+        by_amount.sort_unstable_by_key(|&at| (records[at as usize].amount(), at));
         Model {
             settings: settings.clone(),
             keys: Vec::new(),
@@ -150,8 +207,10 @@ mod tests {
             starts: vec![0, records.len()],
             large: vec![if quick { Large::of(settings, &records) } else { None }],
             records,
+            by_amount,
             codes: vec![codes],
             code_of: vec![0],
+            rates: Rates::unknown(1),
         }
     }
 

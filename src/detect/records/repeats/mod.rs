@@ -2,14 +2,16 @@
 //!
 //! Shipments of the same parties and code within a few days are compared. Counted are those with the same day, value
 //! and weight (duplicates), with almost the same value (near duplicates), and those just under a threshold that they
-//! exceed together (splits). Each count gets the tail probability of a binomial distribution with the rate of other
-//! parties' shipments of the same code. For a near duplicate the rate is at least that of the parties' own shipments
-//! outside the window, because standing orders repeat. The p-value is the smallest of these, times their number.
+//! exceed together (splits). How often records agree by chance is learnt from records of the same parties and code that
+//! lie further apart, pooled over parties and codes: standing orders, list prices and round amounts repeat. The p-value
+//! is the smallest of these, times their number.
 
 mod columns;
 mod fit;
+mod learn;
 mod likeness;
 mod model;
+mod rates;
 mod scores;
 
 pub use model::Repeats;

@@ -1,8 +1,9 @@
 //! The settings of `Repeats`, and what a fit holds: the records of the same parties and code.
 
+use super::rates::Rates;
 use crate::error::{Error, Result};
 use crate::group::GroupKeys;
-use crate::stats::Within;
+use crate::stats::{Within, encode};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Repeats {
@@ -26,9 +27,17 @@ pub(super) struct Record {
 
 impl Record {
     pub(super) fn order(&self) -> (i32, i64, i64) {
-        (self.day, crate::stats::encode(self.value), crate::stats::encode(self.weight))
+        (self.day, encode(self.value), encode(self.weight))
+    }
+
+    /// What two duplicates have in common: value and weight.
+    pub(super) fn amount(&self) -> Amount {
+        (encode(self.value), encode(self.weight))
     }
 }
+
+/// Value and weight in their sort order.
+pub(super) type Amount = (i64, i64);
 
 /// A group with this many records is large.
 pub(super) const LARGE: usize = 64;
@@ -63,9 +72,12 @@ pub(super) struct Model {
     pub(super) group_keys: GroupKeys,
     pub(super) starts: Vec<usize>,
     pub(super) records: Vec<Record>,
-    /// All values of each code, ascending, and the code of each group.
-    pub(super) codes: Vec<Vec<f64>>,
+    /// For each group, the positions of its records in the order of their amounts, then of their days.
+    pub(super) by_amount: Vec<u32>,
+    /// All amounts of each code, ascending, and the code of each group.
+    pub(super) codes: Vec<Vec<Amount>>,
     pub(super) code_of: Vec<u32>,
+    pub(super) rates: Rates,
     /// One for each group; `None` for small ones.
     pub(super) large: Vec<Option<Box<Large>>>,
 }

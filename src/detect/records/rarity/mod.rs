@@ -2,13 +2,17 @@
 //!
 //! The score is -ln p(of | given), smoothed with the method of Witten and Bell (1991). A group of n shipments with D
 //! distinct partners keeps D / (n + D) for the others, divided by the overall frequency of each partner. The p-value is
-//! conformal: the share of the shipments of the group, this one included, whose partner occurs no more often in the
-//! group.
+//! the probability of a partner at most as probable as this one, with this shipment left out: for a partner that the
+//! group has not had otherwise under the law of new partners (`law.rs`), else the share of the shipments of the group
+//! whose partner occurs no more often.
+
+mod law;
 
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch};
 
+use self::law::{Ladder, NewPartners, novelty};
 use crate::detect::{Detector, Fit, Parameters, Registered, SharedFit};
 use crate::error::{Error, Result};
 use crate::evidence::wording::figure;
@@ -38,24 +42,23 @@ struct Model {
     group: Vec<Group>,
     partner_counts: Vec<u64>,
     total: u64,
+    /// The counts of partners in all shipments, and the number of partners that occur once.
+    overall: Ladder,
+    once: u64,
+    /// The probability of a new partner in each group.
+    novelty: Vec<f64>,
+    new_partners: NewPartners,
 }
 
 /// The counts of one group's partners.
+#[derive(Default)]
 struct Group {
     n: u64,
-    /// The distinct counts of its partners in ascending order, each with the number of shipments up to it.
-    ladder: Vec<(u64, u64)>,
+    /// The counts of its partners.
+    counts: Ladder,
+    /// The counts of its partners in all shipments.
+    elsewhere: Ladder,
     distinct: u64,
-}
-
-impl Group {
-    /// Shipments whose partner occurs no more than `count` times.
-    fn up_to(&self, count: u64) -> u64 {
-        match self.ladder.partition_point(|step| step.0 <= count) {
-            0 => 0,
-            step => self.ladder[step - 1].1,
-        }
-    }
 }
 
 impl Rarity {
@@ -75,41 +78,42 @@ impl Rarity {
         progress.check()?;
         let (partners, partner_of) = pairs.project(std::slice::from_ref(&self.of))?.distinct()?;
         let mut partner_counts = vec![0; partners.groups()];
-        let mut lists: Vec<Vec<u64>> = vec![Vec::new(); groups.groups()];
+        let mut lists: Vec<Vec<u32>> = vec![Vec::new(); groups.groups()];
         for (pair, &count) in counts.iter().enumerate() {
             progress.check()?;
             partner_counts[partner_of[pair] as usize] += count;
-            lists[group_of[pair] as usize].push(count);
+            lists[group_of[pair] as usize].push(pair as u32);
         }
-        let group: Result<Vec<Group>> = lists
-            .into_iter()
-            .map(|mut list| {
-                progress.check()?;
-                list.sort_unstable();
-                let mut ladder: Vec<(u64, u64)> = Vec::new();
-                let mut n = 0;
-                for &count in &list {
-                    n += count;
-                    match ladder.last_mut() {
-                        Some(step) if step.0 == count => step.1 = n,
-                        _ => ladder.push((count, n)),
-                    }
-                }
-                Ok(Group { n, ladder, distinct: list.len() as u64 })
-            })
-            .collect();
-        Ok(Model {
+        let group = progress.each(0..lists.len(), 1 << 8, |g| {
+            let list = &lists[g];
+            let own = Ladder::of(list.iter().map(|&pair| counts[pair as usize]).collect());
+            let overall = |pair: &u32| partner_counts[partner_of[*pair as usize] as usize];
+            let elsewhere = Ladder::of(list.iter().map(overall).collect());
+            Group { n: own.total(), counts: own, elsewhere, distinct: list.len() as u64 }
+        })?;
+        let sizes: Vec<(u64, u64)> = group.iter().map(|g| (g.n, g.counts.up_to(1))).collect();
+        let mut model = Model {
             settings: self.clone(),
             total: counts.iter().sum(),
+            overall: Ladder::of(partner_counts.clone()),
+            once: partner_counts.iter().filter(|&&count| count == 1).count() as u64,
+            novelty: novelty(&sizes),
+            new_partners: NewPartners::default(),
             pairs,
             counts,
             group_of,
             partner_of,
             groups,
             partners,
-            group: group?,
+            group,
             partner_counts,
-        })
+        };
+        let places = progress.each(0..model.counts.len(), 1 << 10, |pair| {
+            let others = model.partner_counts[model.partner_of[pair] as usize].saturating_sub(1);
+            (model.counts[pair] == 1).then(|| model.place_among_new(model.group_of[pair], others, true))
+        })?;
+        model.new_partners = NewPartners::learn(places.into_iter().flatten().collect());
+        Ok(model)
     }
 
     fn learn(&self, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<(Model, Arc<GroupIndex>)> {
@@ -230,6 +234,27 @@ impl Model {
         (count + 1) as f64 / (self.total + self.partner_counts.len() as u64 + 1) as f64
     }
 
+    /// The share of the partners new to a group that are at most as frequent in all shipments as one with `others`
+    /// other shipments. `own`: its shipment is among those fitted.
+    fn place_among_new(&self, group: u32, others: u64, own: bool) -> f64 {
+        let elsewhere = &self.group[group as usize].elsewhere;
+        // A partner that is fitted is counted with the shipment left out; its other shipments are no part of the group.
+        let itself = if own { others } else { 0 };
+        let rarer = self.overall.up_to(others) - elsewhere.up_to(others) + itself + self.once;
+        let inside = elsewhere.total() - if own { others + 1 } else { 0 };
+        let all = self.total - u64::from(own) - inside + self.once;
+        if all == 0 { 1.0 } else { (rarer as f64 / all as f64).min(1.0) }
+    }
+
+    /// The probability of a partner that is new to the group and at most as probable as one with `others` other
+    /// shipments.
+    fn new_partner(&self, group: u32, others: u64, own: bool) -> f64 {
+        let place = self.place_among_new(group, others, own);
+        let p = self.novelty[group as usize] * self.new_partners.probability(place);
+        // Names that occur once may be a habit of the data, so they are no rarer than their share.
+        if others == 0 { p.max(self.once as f64 / self.total.max(1) as f64) } else { p }
+    }
+
     fn probability(&self, place: &Place) -> f64 {
         let overall = self.overall(place);
         let Some(group) = place.group.map(|g| &self.group[g as usize]) else { return overall };
@@ -273,19 +298,23 @@ impl RarityScores {
         &self.places[self.pair[at] as usize]
     }
 
-    /// The number of shipments of the group whose partner occurs no more often, this one included, and the number of
-    /// all shipments of the group.
-    fn rarer(&self, group: &Group, pair: u64) -> (u64, u64) {
-        let extra = u64::from(!self.own);
-        let (n, count) = (group.n + extra, pair + extra);
+    /// The probability of a partner at most as probable, with this shipment left out.
+    fn p_value(&self, group: u32, place: &Place, count: u64) -> f64 {
+        let counts = &self.model.group[group as usize];
+        let partner = place.partner.map_or(0, |p| self.model.partner_counts[p as usize]);
         if self.own {
-            return (group.up_to(count), n);
+            // A single shipment cannot be compared.
+            return match count {
+                _ if counts.n < 2 => f64::NAN,
+                1 => self.model.new_partner(group, partner - 1, true),
+                _ => counts.counts.up_to(count) as f64 / counts.n as f64,
+            };
         }
-        // This shipment is added to its partner, and the others of the partner then count as often.
-        let before = count - 1;
-        let as_rare = group.up_to(count) + 1;
-        let alone = group.up_to(before) == group.up_to(count) && before > 0;
-        (if alone { group.up_to(before) + 1 } else { as_rare }, n)
+        if count == 0 {
+            return self.model.new_partner(group, partner, false);
+        }
+        // With this shipment, its partner occurs once more.
+        (counts.counts.up_to(count + 1) + 1) as f64 / (counts.n + 1) as f64
     }
 }
 
@@ -316,15 +345,13 @@ impl Verdicts for RarityScores {
         let (model, place) = (&self.model, self.place(at));
         let group = place.group?;
         let count = model.count(place);
-        let (rarer, n) = self.rarer(&model.group[group as usize], count);
         Some(Verdict {
             group,
             count,
             probability: model.probability(place),
             overall: model.overall(place),
             lift: model.lift(place),
-            // A single shipment cannot be compared.
-            p: if n < 2 { f64::NAN } else { rarer as f64 / n as f64 },
+            p: self.p_value(group, place, count),
         })
     }
 
