@@ -16,7 +16,8 @@ use crate::table::table;
 type Row<'a> = (&'a LevelTails<'a>, &'a Side);
 
 pub fn table_of(levels: &[LevelTails<'_>]) -> Result<RecordBatch> {
-    let rows: Vec<Row> = levels.iter().flat_map(|level| level.tails.sides.iter().map(move |side| (level, side))).collect();
+    let rows: Vec<Row> =
+        levels.iter().flat_map(|level| level.tails.sides.iter().map(move |side| (level, side))).collect();
     let number = |read: &dyn Fn(&Row) -> Option<f64>| -> ArrayRef {
         Arc::new(rows.iter().map(|row| read(row).filter(|v| !v.is_nan())).collect::<Float64Array>())
     };
@@ -24,7 +25,9 @@ pub fn table_of(levels: &[LevelTails<'_>]) -> Result<RecordBatch> {
     let text = |read: &dyn Fn(usize, &Row) -> String| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(rows.iter().enumerate().map(|(i, row)| read(i, row))))
     };
-    let whole = |read: &dyn Fn(&Row) -> i64| -> ArrayRef { Arc::new(rows.iter().map(|r| Some(read(r))).collect::<Int64Array>()) };
+    let whole = |read: &dyn Fn(&Row) -> i64| -> ArrayRef {
+        Arc::new(rows.iter().map(|r| Some(read(r))).collect::<Int64Array>())
+    };
     let looser = |row: &Row, read: fn(&Tail) -> f64| row.1.story.loose.then(|| read(&row.1.curve.tail));
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("level", text(&|_, (level, _)| level.level.clone())),

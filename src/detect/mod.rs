@@ -1,8 +1,8 @@
 //! Detectors: their common parts, their list, and one file or folder for each.
 
+pub mod calibration;
 mod entity;
 mod flow;
-pub mod calibration;
 mod labelled;
 mod parameters;
 mod price;

@@ -12,7 +12,7 @@ use super::run::run;
 use super::shipments::Shipments;
 use super::table::Table;
 use crate::calibrate::{benjamini_hochberg, benjamini_yekutieli, select_families};
-use crate::detect::{self, calibration, Detector as _, Labelled, Parameters, SharedFit};
+use crate::detect::{self, Detector as _, Labelled, Parameters, SharedFit, calibration};
 use crate::error::{Error, Result};
 use crate::evidence::{ScoreColumn, ScoreTable, SharedScores};
 use crate::store::nullable;

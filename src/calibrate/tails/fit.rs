@@ -67,7 +67,10 @@ pub fn learn(observed: &Observed) -> Learnt {
         fits.retain(|fit| fit.at.errors() <= ERRORS * total);
     }
     let dispersion = fits.iter().map(|fit| fit.deviance / freedom(fit)).fold(f64::INFINITY, f64::min).max(1.0);
-    let cost = |fit: &Fit| fit.deviance / dispersion + parameters(fit) * libm::log(total);
+    // Looser nature beside errors costs nothing: it is the cautious choice.
+    let beside = |fit: &Fit| fit.at.story.loose && fit.at.story.bumps > 0;
+    let counted = |fit: &Fit| parameters(fit) - if beside(fit) { 2.0 } else { 0.0 };
+    let cost = |fit: &Fit| fit.deviance / dispersion + counted(fit) * libm::log(total);
     let least = fits.iter().map(cost).fold(f64::INFINITY, f64::min);
     let mut best: Option<&Fit> = None;
     for fit in fits.iter().filter(|fit| cost(fit) <= least + ALIKE) {

@@ -71,7 +71,9 @@ impl Detector for UnitValue {
 
 impl Fit for Fitted {
     fn calibration(&self) -> Vec<LevelTails<'_>> {
-        let part = |level: &'_ model::Level| (level.group_keys.keys.join(" x "), level.groups.iter().filter(|g| self.enough(g)).count());
+        let part = |level: &'_ model::Level| {
+            (level.group_keys.keys.join(" x "), level.groups.iter().filter(|g| self.enough(g)).count())
+        };
         let named = self.levels.iter().map(|level| (part(level), &level.tails));
         named.map(|((level, groups), tails)| LevelTails { level, groups, tails }).collect()
     }
