@@ -72,20 +72,16 @@ ERRORS = {
 
 
 def found(p, rate=0.05):
-    """Benjamini and Hochberg (1995)."""
-    order = np.argsort(p)
-    passed = np.nonzero(p[order] <= rate * np.arange(1, len(p) + 1) / len(p))[0]
-    out = np.zeros(len(p), bool)
-    if len(passed):
-        out[order[: passed[-1] + 1]] = True
-    return out
+    """What Benjamini and Hochberg (1995) find."""
+    return rl.fdr(p) <= rate
 
 
 def p_values(law, sizes, scatter, share, errors, seed, rows):
     """p-values of `UnitValue`, those of the oracle, and which prices are wrong."""
     rng = np.random.default_rng(seed)
-    group = np.repeat(np.arange(len(sizes(rows))), sizes(rows))
-    scale = SPREAD * np.exp(rng.normal(0, scatter, group[-1] + 1))[group]
+    many = sizes(rows)
+    group = np.repeat(np.arange(len(many)), many)
+    scale = SPREAD * np.exp(rng.normal(0, scatter, len(many)))[group]
     draw, oracle = LAWS[law]
     noise = draw(rng, len(group)) * scale
     wrong = np.zeros(len(group), bool)

@@ -1,5 +1,7 @@
 //! Several families of tests: one p-value for a subject with several tests, and the selection of families.
 
+use super::fdr::benjamini_hochberg;
+
 /// Simes (1986): one p-value for the hypothesis that none of these tests has a signal. It needs the tests to be
 /// independent or positively dependent. Sorts the p-values, which must not be NaN; 1 if there are none.
 pub fn simes(p: &mut [f64]) -> f64 {
@@ -32,9 +34,21 @@ pub fn select_families(families: &mut [Vec<f64>]) {
     }
 }
 
+/// The q-values of tests that belong to families, each family given by a number.
+pub fn benjamini_bogomolov(p: &[f64], families: &[u32]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..p.len()).collect();
+    order.sort_by_key(|&at| families[at]);
+    let runs: Vec<&[usize]> = order.chunk_by(|a, b| families[*a] == families[*b]).collect();
+    let own = |run: &&[usize]| benjamini_hochberg(&run.iter().map(|&at| p[at]).collect::<Vec<f64>>());
+    let mut all: Vec<Vec<f64>> = runs.iter().map(own).collect();
+    select_families(&mut all);
+    let mut q = vec![f64::NAN; p.len()];
+    runs.iter().zip(all).for_each(|(run, own)| run.iter().zip(own).for_each(|(&at, own)| q[at] = own));
+    q
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::fdr::benjamini_hochberg;
     use super::*;
     use proptest::prelude::*;
 

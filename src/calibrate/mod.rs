@@ -1,12 +1,10 @@
 //! From scores to p-values, and from p-values to findings at a given false discovery rate.
 
-mod combine;
 mod families;
 mod fdr;
 mod local;
 pub mod tails;
 
-pub use combine::cauchy_combination;
-pub use families::{select_families, simes};
+pub use families::{benjamini_bogomolov, select_families, simes};
 pub use fdr::{ascending, benjamini_hochberg, benjamini_hochberg_in, benjamini_yekutieli};
 pub use local::LocalRate;

@@ -11,7 +11,7 @@ use super::incoming::{Arrow, Numbers};
 use super::run::run;
 use super::shipments::Shipments;
 use super::table::Table;
-use crate::calibrate::{benjamini_hochberg, benjamini_yekutieli, select_families};
+use crate::calibrate::{benjamini_bogomolov, benjamini_hochberg, benjamini_yekutieli};
 use crate::detect::{self, Detector as _, Labelled, Parameters, SharedFit};
 use crate::error::{Error, Result};
 use crate::evidence::{ScoreColumn, ScoreTable, SharedScores};
@@ -129,31 +129,18 @@ pub fn fdr<'py>(
         if let Some(bad) = p.iter().find(|p| !(p.is_nan() || (0.0..=1.0).contains(*p))) {
             return Err(Error::Argument(format!("{bad} is not a p-value; p-values lie between 0 and 1")));
         }
-        let q = match method {
-            "bh" if families.is_some() => by_families(&p, &families.unwrap_or_default())?,
-            "bh" => benjamini_hochberg(&p),
-            "by" => benjamini_yekutieli(&p),
-            other => return Err(Error::Argument(format!("method={other:?} is not known; use \"bh\" or \"by\""))),
+        let q = match (method, &families) {
+            ("bh", Some(families)) if families.len() != p.len() => {
+                return Err(Error::Argument(format!("{} p-values, but {} families", p.len(), families.len())));
+            }
+            ("bh", Some(families)) => benjamini_bogomolov(&p, families),
+            ("bh", None) => benjamini_hochberg(&p),
+            ("by", _) => benjamini_yekutieli(&p),
+            (other, _) => return Err(Error::Argument(format!("method={other:?} is not known; use \"bh\" or \"by\""))),
         };
         Ok(if nan { Arc::new(Float64Array::from(q)) as ArrayRef } else { nullable(q) })
     })?;
     PyArray::from_array_ref(q).into_arro3(py)
-}
-
-/// The q-values of families of tests. The family of each p-value is a number.
-fn by_families(p: &[f64], families: &[u32]) -> Result<Vec<f64>> {
-    if p.len() != families.len() {
-        return Err(Error::Argument(format!("{} p-values, but {} families", p.len(), families.len())));
-    }
-    let mut order: Vec<usize> = (0..p.len()).collect();
-    order.sort_by_key(|&at| families[at]);
-    let runs: Vec<&[usize]> = order.chunk_by(|a, b| families[*a] == families[*b]).collect();
-    let own = |run: &&[usize]| benjamini_hochberg(&run.iter().map(|&at| p[at]).collect::<Vec<f64>>());
-    let mut all: Vec<Vec<f64>> = runs.iter().map(own).collect();
-    select_families(&mut all);
-    let mut q = vec![f64::NAN; p.len()];
-    runs.iter().zip(all).for_each(|(run, own)| run.iter().zip(own).for_each(|(&at, own)| q[at] = own));
-    Ok(q)
 }
 
 /// Features of every shipment for a model.

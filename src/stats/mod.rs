@@ -20,7 +20,7 @@ mod within;
 pub use beta_binomial::beta_binomial_upper;
 pub use log::ln;
 pub use medcouple::{adjusted_fences, medcouple};
-pub use order::{OrderStatistics, decode, encode};
+pub use order::{OrderStatistics, decode, encode, median};
 pub use pareto::ParetoTail;
 pub use random::{Random, mix, scramble};
 pub use scale::{qn, sn};
@@ -36,6 +36,12 @@ pub use within::Within;
 /// Makes the median absolute deviation of a normal sample estimate its standard deviation:
 /// 1 / Φ⁻¹(3/4) (Hampel 1974).
 pub const MAD_K: f64 = 1.482_602_218_505_602;
+
+/// The efficiency of the median absolute deviation at the normal (Rousseeuw and Croux 1993).
+pub const MAD_EFFICIENCY: f64 = 0.37;
+
+/// The median of the square of a standard normal.
+pub const MEDIAN_SQUARE: f64 = 0.454_936_423_119_572_8;
 
 /// Makes the interquartile range of a normal sample estimate its standard deviation: 2 Φ⁻¹(3/4).
 pub const IQR_K: f64 = 1.348_979_500_392_163_6;

@@ -12,6 +12,12 @@ pub fn decode(key: i64) -> f64 {
     f64::from_bits((key ^ (((key >> 63) as u64) >> 1) as i64) as u64)
 }
 
+/// The median of numbers without NaN; `None` without numbers.
+pub fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut keys: Vec<i64> = values.map(encode).collect();
+    OrderStatistics::new(&mut keys, false).median()
+}
+
 /// The values of a group. Each method may reorder them in place.
 ///
 /// Values must not be NaN. Everything returns `None` for an empty group.

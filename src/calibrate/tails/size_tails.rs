@@ -1,14 +1,12 @@
 //! The tails for each size of group, and the p-values that they give.
 
 use super::curve::{CAUTIOUS, Curve, Tail};
-use crate::stats::{normal_of_student, normal_two_sided};
+use crate::stats::{MAD_EFFICIENCY, normal_of_student, normal_two_sided};
 
 /// Upper bounds of the sizes of groups that share a tail.
 pub(super) const SIZES: [u32; 5] = [30, 50, 100, 300, u32::MAX];
 /// A typical size for each of these classes.
 pub(super) const TYPICAL: [u32; SIZES.len()] = [22, 39, 71, 173, 500];
-/// The efficiency of the MAD at the normal (Rousseeuw and Croux 1993).
-const EFFICIENCY: f64 = 0.37;
 
 pub(super) fn class(n: u32) -> usize {
     SIZES.partition_point(|&bound| bound <= n).min(SIZES.len() - 1)
@@ -19,7 +17,7 @@ pub(super) fn class(n: u32) -> usize {
 pub(super) fn doubt(n: u32, drawn: f64) -> f64 {
     let n = f64::from(n.max(2));
     let own = n / (n + drawn);
-    own * own / (EFFICIENCY * (n - 1.0))
+    own * own / (MAD_EFFICIENCY * (n - 1.0))
 }
 
 /// The tails for each size of group.

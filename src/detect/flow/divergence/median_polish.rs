@@ -6,7 +6,9 @@ use crate::calibrate::tails::{ScoreHistogram, Tails};
 use crate::error::Result;
 use crate::flows::{Total, expansion};
 use crate::progress::Progress;
-use crate::stats::{MEDIAN_VARIANCE, OrderStatistics, encode, exact_sum, ln, normal_quantile, student_t_two_sided};
+use crate::stats::{
+    MEDIAN_VARIANCE, OrderStatistics, encode, exact_sum, ln, median, normal_quantile, student_t_two_sided,
+};
 
 /// The largest number of rounds of median polish; a few are usually enough.
 const ROUNDS: usize = 10;
@@ -70,8 +72,7 @@ fn without_one(values: &[f64], progress: &Progress) -> Result<Vec<f64>> {
 /// or more.
 fn size_variance(pairs: &[Pair]) -> f64 {
     let windows = pairs.iter().flat_map(|p| [p.base, p.current]).filter(|t| t.records >= 5 && t.worth() > 0.0);
-    let mut keys: Vec<i64> = windows.map(|t| encode(own_size_variance(t))).collect();
-    OrderStatistics::new(&mut keys, false).median().unwrap_or(1.0)
+    median(windows.map(own_size_variance)).unwrap_or(1.0)
 }
 
 fn own_size_variance(t: Total) -> f64 {

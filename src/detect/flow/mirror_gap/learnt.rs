@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::flows::Flows;
 use crate::group::GroupKeys;
 use crate::progress::Progress;
-use crate::stats::{MAD_K, OrderStatistics, encode, exact_sum, ln};
+use crate::stats::{MAD_K, exact_sum, ln, median};
 
 /// The weight of the median of all, in gaps, in that of a route or product.
 const SHRINKAGE: f64 = 10.0;
@@ -61,19 +61,15 @@ pub fn usual_lag(flows: &Flows, mirror: &Mirror, max_lag: i32) -> i32 {
     *days.select_nth_unstable(middle).1
 }
 
-fn median(mut keys: Vec<i64>) -> Option<f64> {
-    OrderStatistics::new(&mut keys, false).median()
-}
-
 /// The median gap of each class, shrunk to `usual`.
 fn middles(classes: usize, gaps: impl Iterator<Item = (u32, f64)>, usual: f64) -> Vec<f64> {
-    let mut members: Vec<Vec<i64>> = vec![Vec::new(); classes];
-    gaps.for_each(|(class, gap)| members[class as usize].push(encode(gap)));
+    let mut members: Vec<Vec<f64>> = vec![Vec::new(); classes];
+    gaps.for_each(|(class, gap)| members[class as usize].push(gap));
     members
         .into_iter()
-        .map(|keys| {
-            let n = keys.len() as f64;
-            median(keys).map_or(usual, |own| (n * own + SHRINKAGE * usual) / (n + SHRINKAGE))
+        .map(|gaps| {
+            let n = gaps.len() as f64;
+            median(gaps.into_iter()).map_or(usual, |own| (n * own + SHRINKAGE * usual) / (n + SHRINKAGE))
         })
         .collect()
 }
@@ -90,13 +86,13 @@ pub fn learn(mirror: &Mirror, all: &[(usize, Sides)], lag: i32, progress: &Progr
         found.map(|(flow, s)| (mirror.ends[*flow], ln(s.import) - ln(s.export), s))
     };
     progress.check()?;
-    let usual = median(both().map(|b| encode(b.1)).collect()).unwrap_or(0.0);
+    let usual = median(both().map(|b| b.1)).unwrap_or(0.0);
     let route = middles(mirror.routes.groups(), both().map(|b| (b.0.route, b.1)), usual);
     let rest = |ends: Ends, gap: f64| gap - route[ends.route as usize];
     let product = middles(mirror.products.groups(), both().map(|b| (b.0.product, rest(b.0, b.1))), 0.0);
     progress.check()?;
     let off = |ends: Ends, gap: f64| rest(ends, gap) - product[ends.product as usize];
-    let spread = median(both().map(|b| encode(off(b.0, b.1).abs())).collect()).unwrap_or(0.0);
+    let spread = median(both().map(|b| off(b.0, b.1).abs())).unwrap_or(0.0);
     let scale = (MAD_K * spread).max(TIED);
     progress.check()?;
     let mut counts = ScoreHistogram::default();

@@ -6,7 +6,7 @@ use super::model::Base;
 use super::parts::Parts;
 use crate::error::Result;
 use crate::progress::Progress;
-use crate::stats::{OrderStatistics, encode};
+use crate::stats::median;
 
 /// From this share of a peer group on, the centre is computed again without the firm's own shipments. A smaller share
 /// moves a median by less than a tenth of what sets the firm apart.
@@ -92,12 +92,11 @@ impl Base {
     /// By how much the median of a peer group moves without the shipments of a firm.
     fn shift(&self, (level, group, firm): (u32, u32, u32)) -> f64 {
         let parts = self.by_firm[level as usize].all(group);
-        let median = |kept: &dyn Fn(u32) -> bool| {
+        let centre = |kept: &dyn Fn(u32) -> bool| {
             let kept = parts.iter().filter(|&&part| kept(self.parts.firm_of[part as usize]));
-            let mut keys: Vec<i64> = kept.flat_map(|&part| self.parts.of(part as usize)).map(|&x| encode(x)).collect();
-            OrderStatistics::new(&mut keys, false).median()
+            median(kept.flat_map(|&part| self.parts.of(part as usize)).copied())
         };
-        match (median(&|other| other != firm), median(&|_| true)) {
+        match (centre(&|other| other != firm), centre(&|_| true)) {
             (Some(others), Some(all)) => others - all,
             _ => 0.0,
         }

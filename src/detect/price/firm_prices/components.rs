@@ -2,10 +2,8 @@
 //! qualities, contracts), beyond the scatter within a product. They are estimated from medians, so that a few firms that
 //! cheat do not change them.
 
-use crate::stats::{MEDIAN_VARIANCE, OrderStatistics, encode, exact_sum};
+use crate::stats::{MEDIAN_SQUARE, MEDIAN_VARIANCE, exact_sum, median};
 
-/// The median of the square of a standard normal.
-const MEDIAN_SQUARE: f64 = 0.454_936_423_119_572_8;
 /// Products of a firm with fewer shipments say little about their mean.
 const IN_PRODUCT: f64 = 5.0;
 /// With fewer products, their variance is not estimated, and is part of the variance among firms.
@@ -168,11 +166,6 @@ fn off_the_centre(cells: &[Cell], at: AtLevel) -> f64 {
     }
     let squares = cells.iter().map(|cell| cell.mean * cell.mean * at.precision(cell));
     median(squares).map_or(0.0, |square| square - MEDIAN_SQUARE)
-}
-
-fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let mut keys: Vec<i64> = values.map(encode).collect();
-    OrderStatistics::new(&mut keys, false).median()
 }
 
 /// Where a falling function crosses zero; zero if it begins below.

@@ -1,7 +1,7 @@
 //! A few extreme prices: higher criticism (Donoho and Jin 2004), relative to the firm's own prices and to the extremes of
 //! other firms.
 
-use crate::stats::{OrderStatistics, binomial_upper, decode, encode};
+use crate::stats::{MAD_EFFICIENCY, binomial_upper, decode, encode, median};
 
 /// Prices are extreme at most in this upper share of all.
 const WIDEST: f64 = 0.1;
@@ -11,8 +11,7 @@ const NARROWEST: f64 = 0.25;
 const CASES: usize = 2;
 /// More shipments count as this many: the null law costs the square of them.
 const MOST: f64 = 1_000.0;
-/// The efficiency of the MAD at the normal (Rousseeuw and Croux 1993), and the weight, in shipments, of the usual scatter.
-const EFFICIENCY: f64 = 0.37;
+/// The weight, in shipments, of the usual scatter.
 const SHRINKAGE: f64 = 10.0;
 
 /// The distances of all fitted shipments from the prices usual for their firms.
@@ -36,15 +35,15 @@ pub(super) struct Extremes {
     pub(super) side: f64,
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut keys: Vec<i64> = values.map(encode).collect();
-    OrderStatistics::new(&mut keys, false).median().unwrap_or(f64::NAN)
+/// The median distance.
+fn middle<'a>(signed: impl Iterator<Item = &'a f64>) -> f64 {
+    median(signed.map(|d| d.abs())).unwrap_or(f64::NAN)
 }
 
 impl Usual {
     /// From the signed distances of each firm.
-    pub(super) fn of(firms: &[Vec<f64>]) -> Usual {
-        let mut usual = Usual { distances: Vec::new(), median: median(firms.iter().flatten().map(|d| d.abs())) };
+    pub(super) fn of(firms: &[&[f64]]) -> Usual {
+        let mut usual = Usual { distances: Vec::new(), median: middle(firms.iter().copied().flatten()) };
         let all = firms.iter().flat_map(|firm| {
             let scatter = usual.scatter(firm);
             firm.iter().map(move |d| d.abs() / scatter)
@@ -58,8 +57,8 @@ impl Usual {
     /// The scatter of a firm relative to the usual one, if it is wider. A firm whose prices scatter more than usual is
     /// measured by its own scatter.
     pub(super) fn scatter(&self, firm: &[f64]) -> f64 {
-        let own = median(firm.iter().map(|d| d.abs())) / self.median;
-        let weight = EFFICIENCY * firm.len() as f64;
+        let own = middle(firm.iter()) / self.median;
+        let weight = MAD_EFFICIENCY * firm.len() as f64;
         let drawn = ((weight * own * own + SHRINKAGE) / (weight + SHRINKAGE)).sqrt();
         if drawn > 1.0 && drawn.is_finite() { drawn } else { 1.0 }
     }
@@ -167,7 +166,7 @@ mod tests {
     #[test]
     fn one_extreme_price_is_no_evidence_and_several_are() {
         let all: Vec<Vec<f64>> = (0..100).map(|_| (0..40).map(|i| f64::from(i) / 40.0 - 0.5).collect()).collect();
-        let usual = Usual::of(&all);
+        let usual = Usual::of(&all.iter().map(Vec::as_slice).collect::<Vec<&[f64]>>());
         let mut firm = all[0].clone();
         firm[0] = 50.0;
         assert!(usual.test(&firm, 40.0).p > 0.3);

@@ -20,12 +20,13 @@ const CLIP: f64 = 2.5;
 const RANK_SCALE: f64 = 3.464_101_615_137_754_6;
 
 impl Model {
+    /// The fit, and its own prices compared.
     pub(super) fn learn(
         settings: FirmPrices,
         levels: &[Vec<String>],
         parts: Parts,
         progress: &Progress,
-    ) -> Result<Model> {
+    ) -> Result<(Model, Compared)> {
         let base = Base::of(settings, levels, parts, progress)?;
         let (parts, firms) = (&base.parts, base.firms.groups());
         let min_shipments = base.settings.min_shipments;
@@ -48,8 +49,8 @@ impl Model {
         let law = (!able.is_empty()).then(|| Law::learn(&able, signed.firms));
         progress.check()?;
         let distances = compared.distances(parts, &cells, &signed, &means);
-        let some: Vec<Vec<f64>> =
-            distances.iter().zip(&means).filter(|(_, m)| enough(m)).map(|(d, _)| d.clone()).collect();
+        let some: Vec<&[f64]> =
+            distances.iter().zip(&means).filter(|(_, m)| enough(m)).map(|(d, _)| d.as_slice()).collect();
         let usual = Usual::of(&some);
         progress.check()?;
         let ranks = progress.each(0..parts.len(), 1 << 8, |part| {
@@ -64,7 +65,7 @@ impl Model {
         let ranks: Vec<Cell> = ranks.into_iter().flatten().collect();
         let ranks = Components::learn(&ranks, 1, firms, min_shipments);
         progress.check()?;
-        Ok(Model { base, signed, ranks, law, usual, cells, learnt_from: able.len() })
+        Ok((Model { base, signed, ranks, law, usual, cells, learnt_from: able.len() }, compared))
     }
 }
 

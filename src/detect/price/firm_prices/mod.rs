@@ -27,11 +27,13 @@ use super::unit_value::{Prices, Scale, UnitValue};
 use crate::detect::{Detector, Fit, Parameters, Registered, SharedFit};
 use crate::error::Result;
 use crate::evidence::SharedScores;
-use crate::group::IndexCache;
+use crate::group::{GroupIndex, IndexCache};
 use crate::progress::Progress;
 use crate::store::Shipments;
 
+use self::compare::Compared;
 use self::model::Model;
+use self::scores::FirmScores;
 
 impl Registered for FirmPrices {
     const NAME: &'static str = "FirmPrices";
@@ -51,14 +53,43 @@ impl Registered for FirmPrices {
     }
 }
 
-impl Detector for FirmPrices {
-    fn fit(&self, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedFit> {
+/// A fit to shipments, and what their scores are made of.
+struct Learnt {
+    model: Model,
+    compared: Compared,
+    prices: Prices,
+    /// The rows of each part.
+    rows: Arc<GroupIndex>,
+}
+
+impl FirmPrices {
+    fn learn(&self, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<Learnt> {
         self.check()?;
         let settings = FirmPrices { prices: self.prices.suited(ships), ..self.clone() };
         let levels = settings.prices.levels_for(ships)?;
         let prices = Prices::load(&settings.prices, ships, progress)?;
-        let (parts, _) = settings.parts(&levels, ships, &prices, cache, progress)?;
-        Ok(Arc::new(Model::learn(settings, &levels, parts, progress)?))
+        let (parts, rows) = settings.parts(&levels, ships, &prices, cache, progress)?;
+        let (model, compared) = Model::learn(settings, &levels, parts, progress)?;
+        Ok(Learnt { model, compared, prices, rows })
+    }
+}
+
+impl Detector for FirmPrices {
+    fn fit(&self, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedFit> {
+        Ok(Arc::new(self.learn(ships, cache, progress)?.model))
+    }
+
+    fn fit_score(
+        &self,
+        ships: &Shipments,
+        cache: &IndexCache,
+        progress: &Progress,
+    ) -> Result<(SharedFit, SharedScores)> {
+        let Learnt { model, compared, prices, rows } = self.learn(ships, cache, progress)?;
+        let model = Arc::new(model);
+        let parts = &model.base.parts;
+        let scores = FirmScores::new(model.clone(), ships, parts, &compared, (&rows, &prices), cache, progress)?;
+        Ok((model, Arc::new(scores)))
     }
 
     fn restore(&self, states: &[RecordBatch], progress: &Progress) -> Result<SharedFit> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::unit_value::{Level, Prices};
+use super::super::unit_value::{Level, Prices, gather};
 use super::settings::FirmPrices;
 use crate::error::Result;
 use crate::group::{GroupIndex, GroupKeys, IndexCache, finest, resolve};
@@ -54,13 +54,7 @@ impl FirmPrices {
         resolve(&ships.store, &self.entity)?;
         let keys = self.part_keys(levels);
         let index = cache.get(ships, &resolve(&ships.store, &keys)?, progress)?;
-        let mut starts = vec![0];
-        let mut x = Vec::with_capacity(index.order.len());
-        for g in 0..index.groups() {
-            progress.check()?;
-            x.extend(index.rows(g).iter().map(|&row| prices.x[row as usize]).filter(|x| !x.is_nan()));
-            starts.push(x.len());
-        }
+        let (starts, x) = gather(&index, &prices.x, progress)?;
         let keys = GroupKeys::of_index(&index, &keys);
         let firm_of = keys.project(&self.entity)?.distinct()?.1;
         Ok((Parts { keys, starts, x, firm_of }, index))

@@ -9,7 +9,7 @@ use super::parts::Parts;
 use crate::error::Result;
 use crate::group::GroupIndex;
 use crate::progress::Progress;
-use crate::stats::{OrderStatistics, encode, exact_sum};
+use crate::stats::{exact_sum, median};
 
 /// The prices of one firm compared with those of its peers.
 #[derive(Clone, Default)]
@@ -103,8 +103,7 @@ pub(super) fn records(
         };
         let off = || scored.iter().flat_map(|&part| &compared.off[parts.starts[part]..parts.starts[part + 1]]);
         record.below = off().filter(|off| **off < 0.0).count() as f64 / record.shipments as f64;
-        let mut keys: Vec<i64> = off().map(|&off| encode(off)).collect();
-        record.level = OrderStatistics::new(&mut keys, false).median().map_or(f64::NAN, libm::exp);
+        record.level = median(off().copied()).map_or(f64::NAN, libm::exp);
         record.one_sided = record.mean.mean / (model.signed.firms + record.mean.variance).sqrt();
         record.one_sided_p = law.p_value(&record.mean);
         let ranked: Vec<Cell> = scored

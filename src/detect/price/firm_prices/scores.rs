@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::super::unit_value::Prices;
+use super::compare::Compared;
 use super::model::Model;
+use super::parts::Parts;
 use super::record::{Record, records};
 use crate::error::Result;
 use crate::evidence::wording::figure;
@@ -25,15 +27,14 @@ pub struct FirmScores {
     records: Vec<Record>,
 }
 
+/// Scores of shipments that need not be the fitted ones.
 pub(super) fn of(model: Arc<Model>, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<FirmScores> {
     let base = &model.base;
     let settings = &base.settings;
     let prices = Prices::load(&settings.prices, ships, progress)?;
     let levels: Vec<Vec<String>> = base.unit.levels.iter().map(|level| level.group_keys.keys.clone()).collect();
     let (parts, rows) = settings.parts(&levels, ships, &prices, cache, progress)?;
-    let index = cache.get(ships, &resolve(&ships.store, &settings.entity)?, progress)?;
-    let here = GroupKeys::of_index(&index, &settings.entity);
-    let known = base.firms.find(&here, progress)?;
+    let known = base.firms.find(&parts.keys.project(&settings.entity)?.distinct()?.0, progress)?;
     let firm_of: Vec<Option<u32>> = parts.firm_of.iter().map(|&firm| known[firm as usize]).collect();
     let trail: Result<Vec<Vec<Option<u32>>>> = base
         .unit
@@ -42,8 +43,7 @@ pub(super) fn of(model: Arc<Model>, ships: &Shipments, cache: &IndexCache, progr
         .map(|level| level.group_keys.find(&parts.keys.project(&level.group_keys.keys)?, progress))
         .collect();
     let compared = base.compare(&parts, &firm_of, &trail?, progress)?;
-    let records = records(&model, &parts, here.groups(), &compared, (&rows, &prices), progress)?;
-    Ok(FirmScores { model, here, index, records })
+    FirmScores::new(model.clone(), ships, &parts, &compared, (&rows, &prices), cache, progress)
 }
 
 /// A share in percent.
@@ -52,6 +52,23 @@ fn percent(share: f64) -> String {
 }
 
 impl FirmScores {
+    /// From the prices of the shipments, compared. `rows` holds the rows of each part.
+    pub(super) fn new(
+        model: Arc<Model>,
+        ships: &Shipments,
+        parts: &Parts,
+        compared: &Compared,
+        (rows, prices): (&GroupIndex, &Prices),
+        cache: &IndexCache,
+        progress: &Progress,
+    ) -> Result<FirmScores> {
+        let entity = &model.base.settings.entity;
+        let index = cache.get(ships, &resolve(&ships.store, entity)?, progress)?;
+        let here = GroupKeys::of_index(&index, entity);
+        let records = records(&model, parts, here.groups(), compared, (rows, prices), progress)?;
+        Ok(FirmScores { model, here, index, records })
+    }
+
     fn scored(&self, at: usize) -> Option<&Record> {
         Some(&self.records[at]).filter(|record| record.extremes.is_some())
     }

@@ -58,5 +58,5 @@ pub(super) fn restore(given: &FirmPrices, states: &[RecordBatch], progress: &Pro
     let (keys, [members]) = read_lists(states, &keys, [("members", Rule::LOG)], "FirmPrices", progress)?;
     let firm_of = keys.project(&settings.entity)?.distinct()?.1;
     let parts = Parts { keys, starts: members.starts, x: members.values, firm_of };
-    Model::learn(settings, &levels, parts, progress)
+    Ok(Model::learn(settings, &levels, parts, progress)?.0)
 }

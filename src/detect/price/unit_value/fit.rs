@@ -81,7 +81,7 @@ impl Fitted {
 }
 
 /// The non-missing values of each group of the index, group by group.
-fn gather(index: &GroupIndex, x: &[f64], progress: &Progress) -> Result<(Vec<usize>, Vec<f64>)> {
+pub fn gather(index: &GroupIndex, x: &[f64], progress: &Progress) -> Result<(Vec<usize>, Vec<f64>)> {
     let mut values = vec![0.0f64; index.order.len()];
     values.par_chunks_mut(CHUNK_MEMBERS).zip(index.order.par_chunks(CHUNK_MEMBERS)).try_for_each(|(out, rows)| {
         progress.check()?;

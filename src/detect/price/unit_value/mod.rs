@@ -12,6 +12,7 @@ mod shrink;
 mod state;
 mod tail_scale;
 
+pub(super) use fit::gather;
 pub use model::UnitValue;
 pub(super) use model::{Fitted, Level, LocationScale, Members, PeerGroupRef, Scale};
 pub(super) use prices::Prices;

@@ -1,12 +1,10 @@
 //! Shrinkage of small groups: each centre and scale moves towards that of the parent group, more so with fewer members.
 
 use super::model::{Group, Level};
-use crate::stats::{MEDIAN_VARIANCE, OrderStatistics, encode};
+use crate::stats::{MEDIAN_SQUARE, MEDIAN_VARIANCE, median};
 
 /// The weight of the parent group's scale, in members.
 pub const SHRINKAGE: f64 = 10.0;
-/// The median of the square of a standard normal.
-const MEDIAN_SQUARE: f64 = 0.454_936_423_119_572_8;
 
 /// Shrinks each centre and scale to that of the parent group, coarsest level first. A scale becomes sqrt((n s² + 10
 /// s_p²) / (n + 10)). A centre becomes the mean weighted by precision: n / (π/2 s²) for a median, and 1 / τ² for the
@@ -60,12 +58,11 @@ fn between<'a>(groups: &[Group], above: impl Fn(usize) -> Option<&'a Group>, min
         {
             let own = group.width();
             let apart = group.by.centre - above.by.centre;
-            squares.push(encode(apart * apart));
-            chance.push(encode(MEDIAN_VARIANCE * own * own / f64::from(group.n)));
+            squares.push(apart * apart);
+            chance.push(MEDIAN_VARIANCE * own * own / f64::from(group.n));
         }
     }
-    let median = |keys: &mut Vec<i64>| OrderStatistics::new(keys, false).median();
-    match (median(&mut squares), median(&mut chance)) {
+    match (median(squares.into_iter()), median(chance.into_iter())) {
         (Some(square), Some(chance)) => (square / MEDIAN_SQUARE - chance).max(0.0),
         _ => 0.0,
     }

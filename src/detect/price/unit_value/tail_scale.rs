@@ -4,7 +4,7 @@
 //! Bayes; DerSimonian and Laird 1986).
 
 use super::model::Group;
-use crate::stats::{OrderStatistics, encode, exact_sum, ln, select};
+use crate::stats::{exact_sum, ln, median, select};
 
 /// The share of members within the outer quantile of a group, and where that lies for a normal: Φ⁻¹(0.975).
 const WITHIN: f64 = 0.95;
@@ -26,8 +26,7 @@ pub fn tail_scale(groups: &mut [Group], min_peers: usize) {
     let off = |group: &Group| ln(group.outer_quantile / (ON_A_NORMAL * group.width()));
     let able = |group: &Group| group.has_spread(min_peers) && !group.one_price && group.outer_quantile > 0.0;
     let known: Vec<&Group> = groups.iter().filter(|group| able(group)).collect();
-    let mut keys: Vec<i64> = known.iter().map(|group| encode(off(group))).collect();
-    let Some(usual) = OrderStatistics::new(&mut keys, false).median() else { return };
+    let Some(usual) = median(known.iter().map(|group| off(group))) else { return };
     let weights: Vec<f64> = known.iter().map(|group| f64::from(group.n) / VARIANCE).collect();
     let square = |group: &Group| {
         let apart = (off(group) - usual).clamp(-FAR, FAR);

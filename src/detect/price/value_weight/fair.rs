@@ -3,7 +3,7 @@
 
 use super::model::{Fitted, Model, Outcome, squared};
 use crate::stats::linear::{self, Leverage, Linear, Points};
-use crate::stats::{MAD_K, OrderStatistics, encode, ln, select};
+use crate::stats::{MAD_K, ln, median, select};
 
 /// The largest number of groups from which the power is estimated, and the smallest number of members of each.
 const LEARN_FROM: usize = 2_000;
@@ -26,24 +26,21 @@ pub fn learn_power(model: &Model) -> f64 {
         })
         .collect();
     let step = able.len().div_ceil(LEARN_FROM).max(1);
-    let mut powers: Vec<i64> = Vec::new();
+    let mut powers: Vec<f64> = Vec::new();
     let mut residuals = Vec::new();
     for &(g, fit) in able.iter().step_by(step) {
         let members = model.members(g);
         members.residuals(&fit.linear, &mut residuals);
         let half = members.count() / 2;
         let (light, heavy) = members.x()[0].split_at(half);
-        let median = |part: &[f64]| {
-            let mut keys: Vec<i64> = part.iter().map(|r| encode(r.abs())).collect();
-            OrderStatistics::new(&mut keys, false).median().unwrap_or(0.0)
-        };
+        let middle = |part: &[f64]| median(part.iter().map(|r| r.abs())).unwrap_or(0.0);
         let run = ln(heavy[heavy.len() / 2] / light[light.len() / 2]);
-        let (low, high) = (median(&residuals[..half]), median(&residuals[half..]));
+        let (low, high) = (middle(&residuals[..half]), middle(&residuals[half..]));
         if run > 0.5 && low > 0.0 && high > 0.0 {
-            powers.push(encode(ln(high / low) / run));
+            powers.push(ln(high / low) / run);
         }
     }
-    let power = OrderStatistics::new(&mut powers, false).median().unwrap_or(0.0);
+    let power = median(powers.into_iter()).unwrap_or(0.0);
     POWERS.into_iter().min_by(|a, b| (a - power).abs().total_cmp(&(b - power).abs())).unwrap_or(0.0)
 }
 
