@@ -59,6 +59,7 @@ impl Surge {
             series.extend(some);
             forecasts.extend(more);
         }
+        let groups = flows.groups();
         let mut model = Model {
             settings: self.clone(),
             flows,
@@ -66,10 +67,14 @@ impl Surge {
             series,
             forecasts,
             tails: [Tails::default(), Tails::default()],
-            shifts: Vec::new(),
+            spike_tails: std::array::from_fn(|_| Tails::default()),
+            shifts: vec![None; groups],
+            spikes: vec![None; groups],
         };
         model.learn_tails(progress)?;
-        model.shifts = progress.each(0..model.series.len(), 256, |g| model.level_shift(g))?;
+        if !self.expanding {
+            model.test_flows(progress)?;
+        }
         Ok(model)
     }
 }

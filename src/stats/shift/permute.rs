@@ -1,0 +1,142 @@
+//! The law of the largest correlation by permutations, for series that are far from normal, such as those with empty
+//! periods.
+//!
+//! Permutations stop once enough of them are at least as large (Besag and Clifford 1991). The tail beyond the others is
+//! exponential in -ln(1 - r²), as it is for normal noise, with the mean excess of the upper tenth (as Knijnenburg et
+//! al. 2009 do with a Pareto tail).
+
+use super::design::{Design, Rest};
+use super::law::{Best, Law};
+use super::vectors::{dot, off};
+use super::without_replacement::upper_tail;
+use crate::stats::{Random, ln, scramble};
+
+/// Permutations end when so many are at least as large.
+const ENOUGH: usize = 8;
+const MOST: usize = 4_000;
+/// The upper tail is fitted to so many of [`MOST`].
+const TAIL: usize = MOST / 10;
+
+/// Working memory, kept from series to series.
+#[derive(Default)]
+pub struct Permuter {
+    values: Vec<f64>,
+    centred: Vec<f64>,
+    excess: Vec<f64>,
+}
+
+impl Permuter {
+    /// The probability of a correlation so large at any date. The design must have no season. `filled` is the number of
+    /// periods with records: no p-value can be smaller than one over the number of their arrangements.
+    pub fn p_value(&mut self, design: &Design, rest: &Rest, law: &Law, best: Best, filled: usize) -> f64 {
+        let Permuter { values, centred, excess } = self;
+        values.clear();
+        values.extend_from_slice(&rest.values);
+        off(values, &design.drift, 1.0 - (1.0 - law.taken).sqrt());
+        let mut random = Random::new(values.iter().fold(0, |seed, v| scramble(seed ^ v.to_bits())));
+        // The rest lies in fewer dimensions than it has values.
+        let total = law.total(rest) * law.freedom / (design.n - 1) as f64;
+        let observed = size(best.r * (1.0 - 1e-12));
+        let mut as_large = 0;
+        excess.clear();
+        for done in 1..=MOST {
+            for i in (1..values.len()).rev() {
+                values.swap(i, random.below(i + 1));
+            }
+            centred.clear();
+            centred.extend_from_slice(values);
+            off(centred, design.constant(), 1.0);
+            let drift = dot(centred, &design.drift);
+            let Some(found) = law.best_of(design, centred, drift, total) else { return 1.0 };
+            let found = size(found.r);
+            as_large += usize::from(found >= observed);
+            if as_large == ENOUGH {
+                return ENOUGH as f64 / done as f64;
+            }
+            excess.push(found);
+        }
+        let (larger, at, _) = excess.select_nth_unstable_by(TAIL, |a, b| b.total_cmp(a));
+        let from = *at;
+        larger.sort_unstable_by(f64::total_cmp);
+        let mean = larger.iter().map(|e| e - from).sum::<f64>() / TAIL as f64;
+        // One standard error more, because a tail that is too short is the worse error.
+        let mean = mean * (1.0 + 1.0 / (TAIL as f64).sqrt());
+        let share = TAIL as f64 / MOST as f64;
+        let arrangements = [design.n - filled.min(design.n), filled.min(design.n), design.n];
+        let [empty, filled, all] = arrangements.map(|n| libm::lgamma(n as f64 + 1.0));
+        let least = libm::exp(empty + filled - all);
+        // Values of a few sizes have longer tails. The chance at this date alone is known better.
+        let here = if design.whitening.dependence.walk > 0.0 { None } else { beyond_date(rest, best) };
+        let here = here.map_or(0.0, |p| p * law.dates(best.r));
+        (share * libm::exp(-(observed - from) / mean)).max(least).max(here).min(ENOUGH as f64 / MOST as f64)
+    }
+}
+
+/// The chance that the values from a date on have so large, or so small, a sum.
+fn beyond_date(rest: &Rest, best: Best) -> Option<f64> {
+    let later = &rest.values[best.at..];
+    let sum = later.iter().sum::<f64>();
+    if best.r > 0.0 {
+        return upper_tail(&rest.values, later.len(), sum);
+    }
+    let all = rest.values.iter().sum::<f64>();
+    upper_tail(&rest.values, best.at, all - sum)
+}
+
+/// -ln(1 - r²).
+fn size(r: f64) -> f64 {
+    -ln((1.0 - r * r).max(1e-300))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::shift::whitening::Dependence;
+
+    fn design(n: usize) -> Design {
+        Design::new(n, Dependence::default(), 1, 0).unwrap()
+    }
+
+    #[test]
+    fn p_values_of_rare_events_are_uniform() {
+        // Values in a fifth of the periods, of very different sizes.
+        let design = design(48);
+        let law = Law::new(&design, 0.0);
+        let (mut rest, mut permuter) = (Rest::default(), Permuter::default());
+        let mut below = [0; 3];
+        for seed in 0..4_000 {
+            let mut random = Random::new(seed);
+            let one = |random: &mut Random| if random.below(5) == 0 { (1 + random.below(40)) as f64 } else { 0.0 };
+            let x: Vec<f64> = (0..48).map(|_| one(&mut random)).collect();
+            design.rest(&x, &mut rest);
+            let Some(best) = law.best(&design, &rest) else { continue };
+            let p = permuter.p_value(&design, &rest, &law, best, x.iter().filter(|x| **x > 0.0).count());
+            for (below, level) in below.iter_mut().zip([0.2, 0.01, 0.001]) {
+                *below += usize::from(p <= level);
+            }
+        }
+        assert!((700..=880).contains(&below[0]), "{below:?}");
+        assert!((20..=56).contains(&below[1]), "{below:?}");
+        assert!(below[2] <= 10, "{below:?}");
+    }
+
+    #[test]
+    fn a_step_beyond_all_permutations_has_a_small_p_value() {
+        let design = design(60);
+        let law = Law::new(&design, 0.0);
+        let x: Vec<f64> = (0..60).map(|t| if t >= 30 && t % 3 > 0 { 9.0 + f64::from(t % 5) } else { 0.0 }).collect();
+        let mut rest = Rest::default();
+        design.rest(&x, &mut rest);
+        let best = law.best(&design, &rest).unwrap();
+        let p = Permuter::default().p_value(&design, &rest, &law, best, 20);
+        assert!(p < 1e-5 && p > 1e-14, "{p}");
+        // Four records in the first four of 48 periods: one arrangement in 194,580.
+        let design = design(48);
+        let law = Law::new(&design, 0.0);
+        let x: Vec<f64> = (0..48).map(|t| if t < 4 { 1.0 } else { 0.0 }).collect();
+        design.rest(&x, &mut rest);
+        let best = law.best(&design, &rest).unwrap();
+        let p = Permuter::default().p_value(&design, &rest, &law, best, 4);
+        assert!((p * 194_580.0 - 1.0).abs() < 1e-6, "{p}");
+    }
+}

@@ -1,0 +1,112 @@
+//! The chance of a large sum of values drawn without replacement, by the saddlepoint approximation (Robinson 1982).
+//!
+//! Draws without replacement are independent draws, given their number. The exponential tilt that makes number and sum
+//! the expected ones leads to the tail (Lugannani and Rice 1980, for two sums as in Skovgaard 1987).
+
+use crate::stats::{ln, normal_upper};
+
+const STEPS: usize = 60;
+
+/// The chance that `drawn` of the values have at least this sum; nothing where the tilt does not exist: at the largest
+/// sum, and below the mean.
+pub(super) fn upper_tail(values: &[f64], drawn: usize, sum: f64) -> Option<f64> {
+    let (n, m) = (values.len() as f64, drawn as f64);
+    if drawn == 0 || drawn >= values.len() {
+        return None;
+    }
+    let mean = values.iter().sum::<f64>() / n;
+    let size = (values.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / n).sqrt();
+    let (share, sum) = (m / n, (sum - m * mean) / size);
+    if !(sum > 0.0 && sum.is_finite()) {
+        return None;
+    }
+    let unit = |v: &f64| (v - mean) / size;
+    // K(a, b) = Σ ln(1 + exp(a + b v)) - a m - b sum is convex, and has its minimum at the tilt.
+    let start = ln(share / (1.0 - share));
+    let value = |a: f64, b: f64| values.iter().map(|v| softplus(a + b * unit(v))).sum::<f64>() - a * m - b * sum;
+    let from = value(start, 0.0);
+    let (mut a, mut b, mut here) = (start, 0.0, from);
+    let mut curvature = 0.0;
+    for step in 0..STEPS {
+        let [mut g, mut h, mut aa, mut ab, mut bb] = [-m, -sum, 0.0, 0.0, 0.0];
+        for v in values.iter().map(unit) {
+            let p = 1.0 / (1.0 + libm::exp(-(a + b * v)));
+            let w = p * (1.0 - p);
+            g += p;
+            h += p * v;
+            aa += w;
+            ab += w * v;
+            bb += w * v * v;
+        }
+        curvature = aa * bb - ab * ab;
+        if g.abs() < 1e-9 * n && h.abs() < 1e-9 * n {
+            break;
+        }
+        if step + 1 == STEPS || curvature <= 1e-12 * n {
+            return None;
+        }
+        let (da, db) = ((bb * g - ab * h) / curvature, (aa * h - ab * g) / curvature);
+        let mut length = 1.0;
+        let better = loop {
+            let there = value(a - length * da, b - length * db);
+            if there <= here || length < 1e-6 {
+                break there;
+            }
+            length *= 0.5;
+        };
+        (a, b, here) = (a - length * da, b - length * db, better);
+    }
+    let w = (2.0 * (from - here).max(0.0)).sqrt();
+    let u = b * (curvature / (n * share * (1.0 - share))).sqrt();
+    if w < 1e-3 || u <= 0.0 {
+        return Some(0.5);
+    }
+    let density = libm::exp(-0.5 * w * w) / (2.0 * std::f64::consts::PI).sqrt();
+    Some((normal_upper(w) + density * (1.0 / u - 1.0 / w)).clamp(0.0, 1.0))
+}
+
+/// ln(1 + exp(x)).
+fn softplus(x: f64) -> f64 {
+    x.max(0.0) + libm::log1p(libm::exp(-x.abs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::Random;
+
+    #[test]
+    fn it_is_near_the_share_of_draws() {
+        let mut random = Random::new(3);
+        let mut values: Vec<f64> = (0..40).map(|_| (random.below(1000) as f64 / 100.0).powi(2)).collect();
+        let many = 400_000;
+        let mut sums: Vec<f64> = (0..many)
+            .map(|_| {
+                for i in 0..12 {
+                    let other = i + random.below(values.len() - i);
+                    values.swap(i, other);
+                }
+                values[..12].iter().sum()
+            })
+            .collect();
+        sums.sort_unstable_by(f64::total_cmp);
+        for beyond in [0.1, 0.01, 0.001] {
+            let sum = sums[many - (beyond * many as f64) as usize];
+            let found = upper_tail(&values, 12, sum).unwrap();
+            assert!((found / beyond - 1.0).abs() < 0.15, "{found} {beyond}");
+        }
+    }
+
+    #[test]
+    fn it_is_near_the_hypergeometric_distribution() {
+        // Five of 48 values are 1. The chance that 4 or more are among 6: the mean of that and of the chance of more.
+        let values: Vec<f64> = (0..48).map(|i| f64::from(u8::from(i < 5))).collect();
+        let choose = |n: f64, k: f64| libm::exp(libm::lgamma(n + 1.0) - libm::lgamma(k + 1.0) - libm::lgamma(n - k + 1.0));
+        let exactly = |k: f64| choose(5.0, k) * choose(43.0, 6.0 - k) / choose(48.0, 6.0);
+        let exact = exactly(4.0) + exactly(5.0);
+        let found = upper_tail(&values, 6, 4.0).unwrap();
+        assert!(found > 0.3 * exact && found < 1.5 * exact, "{found} {exact}");
+        // The largest sum has no tilt.
+        assert!(upper_tail(&values, 6, 5.0).is_none());
+    }
+}
