@@ -13,17 +13,20 @@ import redlane as rl
 START = np.datetime64("2010-01")
 
 
-def dependent(rng, flows, n, rho):
+def dependent(rng, flows, n, rho, student=False):
     """First-order autoregressions with unit variance."""
-    x = rng.standard_normal((flows, n))
+    x = rng.standard_t(4, (flows, n)) / np.sqrt(2) if student else rng.standard_normal((flows, n))
     for t in range(1, n):
         x[:, t] = rho * x[:, t - 1] + np.sqrt(1 - rho**2) * x[:, t]
     return x
 
 
-def logs(rng, flows, n, *, sd=0.3, rho=0.0, season=0.0, drift=0.0):
+def logs(rng, flows, n, *, sd=0.3, rho=0.0, season=0.0, drift=0.0, walk=0.0, student=False):
+    """`walk` is the standard deviation of the steps of a random walk, in those of the noise."""
     t = np.arange(n)
-    x = sd * dependent(rng, flows, n, rho)
+    x = sd * dependent(rng, flows, n, rho, student)
+    if walk:
+        x += sd * walk * rng.standard_normal((flows, n)).cumsum(axis=1)
     x += season * np.sin(2 * np.pi * t / 12 + rng.uniform(0, 6, (flows, 1)))
     return x + drift * rng.standard_normal((flows, 1)) * (t - n / 2) / n
 
@@ -78,6 +81,12 @@ SETTINGS = [
     (48, {"rho": 0.6, "season": 0.3}),
     (60, {"rho": 0.3, "drift": 0.8}),
     (120, {"rho": 0.6}),
+    (48, {"student": True}),
+    (60, {"rho": 0.6, "student": True, "season": 0.3}),
+    (48, {"walk": 0.1}),
+    (60, {"walk": 0.3, "season": 0.3}),
+    (120, {"walk": 0.3}),
+    (48, {"sd": 0.1, "walk": 10.0}),
 ]
 
 
@@ -169,9 +178,53 @@ def test_a_flow_has_one_p_value_and_every_month_a_score():
     assert (row["kind"], row["period"]) == ("shift", dt.date(2012, 7, 1))
     assert row["p_value"] < 1e-6
     assert row["after"] / row["before"] == pytest.approx(np.exp(2), rel=0.4)
-    # The screen has one finding of the flow.
-    findings = rl.screen(busy(values), [rl.Surge(by=("flow",))])
-    assert [s for s in findings.table["subject"].to_pylist() if "00007" in s] == ["flow 00007, 2012-07"]
+
+
+def test_a_shift_is_one_finding_with_the_shipments_of_the_months_it_names():
+    rng = np.random.default_rng(5)
+    values = logs(rng, 40, 48)
+    values[7, 30:] += 2
+    values[9, 12] += 3
+    ships = busy(values)
+    findings = rl.screen(ships, [rl.Surge(by=("flow",))])
+    (at,) = [i for i, s in enumerate(findings.table["subject"].to_pylist()) if "00007" in s]
+    assert findings.table["subject"][at].as_py() == "flow 00007, 2012-07"
+    reason = findings.table["reason"][at].as_py()
+    assert "in the 18 months from 2012-07 to 2013-12" in reason
+    assert " times" in reason
+    rows = findings.rows(at).to_polars()
+    assert rows["flow"].unique().to_list() == ["00007"]
+    assert rows["date"].sort().to_list() == [d.item() for d in (np.datetime64("2012-07") + np.arange(18)).astype("datetime64[D]")]
+    (spike,) = [i for i, s in enumerate(findings.table["subject"].to_pylist()) if "00009" in s]
+    assert findings.rows(spike).to_polars()["date"].to_list() == [dt.date(2011, 1, 1)]
+    assert "in 2011-01" in findings.table["reason"][spike].as_py()
+
+
+def test_clean_samples_have_no_finding():
+    wrong = 0
+    for seed in range(5):
+        ships = rl.samples.shipments(30_000, seed=seed, plant=False).ships
+        for by in (("hs6", "destination"), ("importer",)):
+            for measure in ("value", "shipments"):
+                p = rl.Surge(by=by, measure=measure).fit_score(ships).to_polars()["p_value"]
+                wrong += any(q is not None and q <= 0.05 for q in rl.fdr(p.to_list()))
+    assert wrong <= 2
+
+
+def test_the_statistic_of_a_shift_is_that_of_least_squares():
+    """Independent noise, no season, one flow in forty shifted: t of the best step beside the constant."""
+    rng = np.random.default_rng(12)
+    values = 0.3 * rng.standard_normal((40, 23))
+    values[3, 9:] += 1.2
+    row = next(r for r in surge(busy(values)).to_dicts() if r["flow"] == "00003")
+    assert row["kind"] == "shift"
+    x, best = values[3] + 10 - np.log(1), 0
+    for at in range(3, 21):
+        design = np.column_stack([np.ones(23), np.arange(23) >= at])
+        beta, rest, *_ = np.linalg.lstsq(design, x, rcond=None)
+        best = max(best, abs(beta[1]) / np.sqrt(rest[0] / 21 * np.linalg.inv(design.T @ design)[1, 1]))
+    # One standard error of the common dependence makes it smaller.
+    assert 0.75 * best < row["score"] < 1.1 * best
 
 
 @pytest.mark.parametrize("setting", [{}, {"rho": 0.5, "season": 0.3}])

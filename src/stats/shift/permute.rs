@@ -26,9 +26,10 @@ pub struct Permuter {
 }
 
 impl Permuter {
-    /// The probability of a correlation so large at any date. The design must have no season. `filled` is the number of
-    /// periods with records: no p-value can be smaller than one over the number of their arrangements.
-    pub fn p_value(&mut self, design: &Design, rest: &Rest, law: &Law, best: Best, filled: usize) -> f64 {
+    /// The probability of a correlation so large at any date. The design must have no season. `x` is the series that the
+    /// rest is made of. `filled` is the number of periods with records: no p-value can be smaller than one over the
+    /// number of their arrangements.
+    pub fn p_value(&mut self, design: &Design, x: &[f64], rest: &Rest, law: &Law, best: Best, filled: usize) -> f64 {
         let Permuter { values, centred, excess } = self;
         values.clear();
         values.extend_from_slice(&rest.values);
@@ -65,22 +66,17 @@ impl Permuter {
         let arrangements = [design.n - filled.min(design.n), filled.min(design.n), design.n];
         let [empty, filled, all] = arrangements.map(|n| libm::lgamma(n as f64 + 1.0));
         let least = libm::exp(empty + filled - all);
-        // Values of a few sizes have longer tails. The chance at this date alone is known better.
-        let here = if design.whitening.dependence.walk > 0.0 { None } else { beyond_date(rest, best) };
-        let here = here.map_or(0.0, |p| p * law.dates(best.r));
+        // A few records have longer tails. The chance of the series itself at this date alone is known better.
+        let here = beyond_date(x, best).map_or(0.0, |p| p * law.dates(best.r));
         (share * libm::exp(-(observed - from) / mean)).max(least).max(here).min(ENOUGH as f64 / MOST as f64)
     }
 }
 
 /// The chance that the values from a date on have so large, or so small, a sum.
-fn beyond_date(rest: &Rest, best: Best) -> Option<f64> {
-    let later = &rest.values[best.at..];
-    let sum = later.iter().sum::<f64>();
-    if best.r > 0.0 {
-        return upper_tail(&rest.values, later.len(), sum);
-    }
-    let all = rest.values.iter().sum::<f64>();
-    upper_tail(&rest.values, best.at, all - sum)
+fn beyond_date(x: &[f64], best: Best) -> Option<f64> {
+    let (before, after) = x.split_at(best.at);
+    let extreme = if best.r > 0.0 { after } else { before };
+    upper_tail(x, extreme.len(), extreme.iter().sum())
 }
 
 /// -ln(1 - r²).
@@ -110,7 +106,7 @@ mod tests {
             let x: Vec<f64> = (0..48).map(|_| one(&mut random)).collect();
             design.rest(&x, &mut rest);
             let Some(best) = law.best(&design, &rest) else { continue };
-            let p = permuter.p_value(&design, &rest, &law, best, x.iter().filter(|x| **x > 0.0).count());
+            let p = permuter.p_value(&design, &x, &rest, &law, best, x.iter().filter(|x| **x > 0.0).count());
             for (below, level) in below.iter_mut().zip([0.2, 0.01, 0.001]) {
                 *below += usize::from(p <= level);
             }
@@ -128,7 +124,7 @@ mod tests {
         let mut rest = Rest::default();
         design.rest(&x, &mut rest);
         let best = law.best(&design, &rest).unwrap();
-        let p = Permuter::default().p_value(&design, &rest, &law, best, 20);
+        let p = Permuter::default().p_value(&design, &x, &rest, &law, best, 20);
         assert!(p < 1e-5 && p > 1e-14, "{p}");
         // Four records in the first four of 48 periods: one arrangement in 194,580.
         let design = design(48);
@@ -136,7 +132,7 @@ mod tests {
         let x: Vec<f64> = (0..48).map(|t| if t < 4 { 1.0 } else { 0.0 }).collect();
         design.rest(&x, &mut rest);
         let best = law.best(&design, &rest).unwrap();
-        let p = Permuter::default().p_value(&design, &rest, &law, best, 4);
+        let p = Permuter::default().p_value(&design, &x, &rest, &law, best, 4);
         assert!((p * 194_580.0 - 1.0).abs() < 1e-6, "{p}");
     }
 }

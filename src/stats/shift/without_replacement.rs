@@ -6,9 +6,10 @@
 use crate::stats::{ln, normal_upper};
 
 const STEPS: usize = 60;
+/// Sums closer than this, in standard deviations, are equal.
+const NEARLY: f64 = 1e-9;
 
-/// The chance that `drawn` of the values have at least this sum; nothing where the tilt does not exist: at the largest
-/// sum, and below the mean.
+/// The chance that `drawn` of the values have at least this sum; nothing for sums below the mean.
 pub(super) fn upper_tail(values: &[f64], drawn: usize, sum: f64) -> Option<f64> {
     let (n, m) = (values.len() as f64, drawn as f64);
     if drawn == 0 || drawn >= values.len() {
@@ -21,6 +22,9 @@ pub(super) fn upper_tail(values: &[f64], drawn: usize, sum: f64) -> Option<f64> 
         return None;
     }
     let unit = |v: &f64| (v - mean) / size;
+    if let Some(chance) = largest(values, drawn, size, mean, sum) {
+        return Some(chance);
+    }
     // K(a, b) = Σ ln(1 + exp(a + b v)) - a m - b sum is convex, and has its minimum at the tilt.
     let start = ln(share / (1.0 - share));
     let value = |a: f64, b: f64| values.iter().map(|v| softplus(a + b * unit(v))).sum::<f64>() - a * m - b * sum;
@@ -65,6 +69,25 @@ pub(super) fn upper_tail(values: &[f64], drawn: usize, sum: f64) -> Option<f64> 
     Some((normal_upper(w) + density * (1.0 / u - 1.0 / w)).clamp(0.0, 1.0))
 }
 
+/// The chance of the largest sum, if it is this one: there the tilt does not exist.
+fn largest(values: &[f64], drawn: usize, size: f64, mean: f64, sum: f64) -> Option<f64> {
+    let mut sorted: Vec<f64> = values.iter().map(|v| (v - mean) / size).collect();
+    sorted.sort_unstable_by(|a, b| b.total_cmp(a));
+    if sum < sorted[..drawn].iter().sum::<f64>() - NEARLY {
+        return None;
+    }
+    // Values equal to the last one drawn can take its place.
+    let least = sorted[drawn - 1];
+    let above = sorted.iter().filter(|&&v| v > least + NEARLY).count();
+    let equal = sorted.iter().filter(|&&v| (v - least).abs() <= NEARLY).count();
+    Some(libm::exp(ln_choose(equal, drawn - above) - ln_choose(values.len(), drawn)))
+}
+
+fn ln_choose(n: usize, k: usize) -> f64 {
+    let [all, one, other] = [n, k, n - k].map(|n| libm::lgamma(n as f64 + 1.0));
+    all - one - other
+}
+
 /// ln(1 + exp(x)).
 fn softplus(x: f64) -> f64 {
     x.max(0.0) + libm::log1p(libm::exp(-x.abs()))
@@ -106,7 +129,10 @@ mod tests {
         let exact = exactly(4.0) + exactly(5.0);
         let found = upper_tail(&values, 6, 4.0).unwrap();
         assert!(found > 0.3 * exact && found < 1.5 * exact, "{found} {exact}");
-        // The largest sum has no tilt.
-        assert!(upper_tail(&values, 6, 5.0).is_none());
+        let found = upper_tail(&values, 6, 5.0).unwrap();
+        assert!((found / exactly(5.0) - 1.0).abs() < 1e-9);
+        // Four of the five are the largest sum of four.
+        let found = upper_tail(&values, 4, 4.0).unwrap();
+        assert!((found / (5.0 / choose(48.0, 4.0)) - 1.0).abs() < 1e-9);
     }
 }

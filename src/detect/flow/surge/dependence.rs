@@ -14,17 +14,19 @@ const GRID: usize = 20;
 /// The largest correlation, as a number of the grid.
 const MOST: usize = 19;
 /// The standard deviation of the steps of a level that wanders: none, the first, and so many times the one before.
-const WALK: (f64, f64, usize) = (0.02, 1.5, 16);
+const WALK: (f64, f64, usize) = (0.02, 1.25, 28);
 /// With fewer flows, their shifts cannot be told from wandering levels.
 const MANY: usize = 20;
 /// The number of standard errors that wandering beside a shift may be larger than estimated.
 const DOUBT: f64 = 2.0;
+/// The number of standard errors from which levels are taken to wander at all.
+const EVIDENT: f64 = 1.0;
 /// The largest number of times that correlation and walk are learnt, each with the other one given.
 const ROUNDS: usize = 5;
 /// The difference of correlations from which the response of the estimate is measured, in steps of the grid.
 const RESPONSE: usize = 4;
 /// Values of simulated noise.
-const NOISE: usize = 20_000;
+const NOISE: usize = 40_000;
 
 /// The length and the season of the series of a kind, and the number of coefficients taken off before.
 #[derive(Clone, Copy)]
@@ -148,14 +150,17 @@ impl<'a> Learner<'a> {
     /// be possible beside the largest shift of each flow, too.
     fn wanders(&self, correlation: usize, walk: usize) -> Result<bool> {
         let Some(both) = self.both(correlation, walk)? else { return Ok(false) };
-        let [found, noise] = both.each_ref().map(|left| centre_of(left, |left| left.wander));
-        if found.is_nan() || found <= noise {
-            return Ok(false);
-        }
-        let beside = both.map(|left| left.into_iter().map(|left| left.wander_beside).collect::<Vec<f64>>());
-        let [found, noise] = beside.each_ref().map(|left| middle(left));
-        let error = beside.iter().map(|left| MEDIAN_VARIANCE * spread(left) * spread(left) / left.len().max(1) as f64);
-        Ok(found + DOUBT * error.sum::<f64>().sqrt() > noise)
+        let centre = |what: fn(&LeftOver) -> f64| -> (f64, f64) {
+            let of = |left: &Vec<LeftOver>| left.iter().map(what).collect::<Vec<f64>>();
+            let both = both.each_ref().map(of);
+            let error = both.iter().map(|of| MEDIAN_VARIANCE * spread(of) * spread(of) / of.len().max(1) as f64);
+            (middle(&both[0]) - middle(&both[1]), error.sum::<f64>().sqrt())
+        };
+        let (more, error) = centre(|left| left.wander);
+        let (more_beside, error_beside) = centre(|left| left.wander_beside);
+        // Without evidence there is no walk.
+        let evident = if walk == 0 { EVIDENT * error } else { 0.0 };
+        Ok(more > evident && more_beside > -DOUBT * error_beside)
     }
 
     /// The largest number below `above` that leaves more; 0 if none does.
@@ -186,15 +191,14 @@ impl<'a> Learner<'a> {
         let mut walk = 0;
         let mut common = self.correlation(walk)?;
         for _ in 0..ROUNDS {
-            let next = self.walk(common)?;
+            // The correlation lies between two numbers of the grid. The larger one leaves less to a walk.
+            let next = self.walk(common + 1)?;
             if next == walk {
                 break;
             }
-            if std::env::var("SGDEBUG").is_ok() { eprintln!("common {} walk {} next {}", common, walk, next); }
             walk = next;
             common = self.correlation(walk)?;
         }
-        if std::env::var("SGDEBUG").is_ok() { eprintln!("shape {} {} {}: common {} walk {} series {}", self.shape.n, self.shape.period, self.shape.lost, common, walk, self.series.len()); }
         let walk = variance(walk);
         let Some(design) = self.shape.design(common, walk) else { return Ok(None) };
         let correlations =
