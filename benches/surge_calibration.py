@@ -35,8 +35,14 @@ def dependent(rng, flows, n, rho, law="normal"):
     return x
 
 
-def logs(rng, flows, n, law="normal", sd=0.3, rho=0.0, season=0.0, drift=0.0, drifting=1.0, walk=0.0, ma=0.0, bent=0.0):
-    """Logarithms of one value a month. `drift` is the standard deviation of the change from the first to the last month."""
+def logs(
+    rng, flows, n, law="normal", sd=0.3, rho=0.0, season=0.0, drift=0.0, drifting=1.0, walk=0.0, unlike=0.0, ma=0.0, bent=0.0
+):
+    """Logarithms of one value a month.
+
+    `drift` is the standard deviation of the change from the first to the last month, `walk` that of the steps of a random
+    walk, in those of the noise; flows differ in the logarithm of the latter by `unlike`.
+    """
     if isinstance(rho, tuple):
         rho = rng.choice(rho, flows)
     t = np.arange(n)
@@ -47,7 +53,9 @@ def logs(rng, flows, n, law="normal", sd=0.3, rho=0.0, season=0.0, drift=0.0, dr
     months = season * rng.standard_normal((flows, 12))
     drifts = drift * rng.standard_normal((flows, 1)) * (rng.random((flows, 1)) < drifting)
     bow = bent * rng.standard_normal((flows, 1)) * ((2 * t / n - 1) ** 2 - 1 / 3)
-    walks = walk * sd * rng.standard_normal((flows, n)).cumsum(1)
+    walks = walk * spread * rng.standard_normal((flows, n)).cumsum(1)
+    if unlike:
+        walks *= np.exp(unlike * rng.standard_normal((flows, 1)))
     return spread * x + np.tile(months, n // 12 + 1)[:, :n] + drifts * (t / n - 0.5) + bow + walks
 
 
@@ -131,6 +139,8 @@ WALK = [
     ("walk 0.1", "busy", 48, {"walk": 0.1}),
     ("walk 0.3", "busy", 48, {"walk": 0.3}),
     ("walk 0.3, 120 months", "busy", 120, {"walk": 0.3}),
+    ("walk 0.3, unlike", "busy", 48, {"walk": 0.3, "unlike": 0.5}),
+    ("walk 0.3, 120 months, unlike", "busy", 120, {"walk": 0.3, "unlike": 0.5}),
     ("walk 1", "busy", 60, {"walk": 1.0}),
     ("pure walk", "busy", 48, {"sd": 0.01, "walk": 10.0}),
     ("bent trend", "busy", 60, {"bent": 0.5}),

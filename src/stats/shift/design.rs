@@ -3,6 +3,7 @@
 use super::vectors::{dot, normalise, off};
 use super::whitening::{Dependence, Whitening};
 use crate::stats::series::shortest;
+use crate::stats::{MAD_K, OrderStatistics, encode};
 
 /// What is taken off all series of one length and dependence.
 pub struct Design {
@@ -16,10 +17,11 @@ pub struct Design {
     pub(super) freedom: f64,
     /// The first date of a step. The last is as far from the end.
     pub(super) from: usize,
-    /// For each date: the square of the step, its product with the next one, and its part along the drift.
+    /// For each date: the square of the step, its product with the next one, and its parts along drift and constant.
     pub(super) square: Vec<f64>,
     pub(super) next: Vec<f64>,
     pub(super) along: Vec<f64>,
+    pub(super) along_constant: Vec<f64>,
 }
 
 /// A series after whitening, less constant and season.
@@ -30,6 +32,7 @@ pub struct Rest {
     pub(super) total: f64,
     pub(super) drift: f64,
     pub(super) step: Vec<f64>,
+    keys: Vec<i64>,
 }
 
 impl Rest {
@@ -58,6 +61,7 @@ impl Design {
             square: Vec::new(),
             next: Vec::new(),
             along: Vec::new(),
+            along_constant: Vec::new(),
         };
         let mut whitened = Vec::new();
         for phase in 0..=phases {
@@ -88,6 +92,9 @@ impl Design {
                     self.next[t] -= along[t] * along[t + 1];
                 }
             }
+            if self.along_constant.is_empty() {
+                self.along_constant.clone_from(&along);
+            }
         }
         self.whitening.along_steps(&self.drift, |t, product| along[t] = product);
         self.along = along;
@@ -106,8 +113,29 @@ impl Design {
 
     pub fn rest(&self, x: &[f64], rest: &mut Rest) {
         self.whitening.whiten(x.iter().copied(), &mut rest.values);
+        self.take_basis_off(rest);
+    }
+
+    fn take_basis_off(&self, rest: &mut Rest) {
         self.basis.chunks_exact(self.n).for_each(|vector| off(&mut rest.values, vector, 1.0));
         rest.total = dot(&rest.values, &rest.values);
         rest.drift = dot(&rest.values, &self.drift);
+    }
+    /// Moves what is new in single values, if it is farther than so many scales, to this distance: where values depend on
+    /// each other, one of them would look like a shift that fades.
+    pub fn draw_in(&self, rest: &mut Rest, scales: f64) {
+        if self.whitening.dependence == Dependence::default() {
+            return;
+        }
+        let Rest { values, keys, .. } = rest;
+        keys.clear();
+        keys.extend(values.iter().map(|v| encode(v.abs())));
+        let size = MAD_K * OrderStatistics::new(keys, false).median().unwrap_or(0.0);
+        let far = scales * size * (self.n as f64 / self.freedom).sqrt();
+        if !(far > 0.0) || values.iter().all(|v| v.abs() <= far) {
+            return;
+        }
+        values.iter_mut().for_each(|v| *v = v.clamp(-far, far));
+        self.take_basis_off(rest);
     }
 }

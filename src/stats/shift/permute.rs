@@ -7,12 +7,12 @@
 
 use super::design::{Design, Rest};
 use super::law::{Best, Law};
-use super::vectors::{dot, off};
+use super::vectors::off;
 use super::without_replacement::upper_tail;
 use crate::stats::{Random, ln, scramble};
 
 /// Permutations end when so many are at least as large.
-const ENOUGH: usize = 8;
+const ENOUGH: usize = 5;
 const MOST: usize = 4_000;
 /// The upper tail is fitted to so many of [`MOST`].
 const TAIL: usize = MOST / 10;
@@ -21,8 +21,8 @@ const TAIL: usize = MOST / 10;
 #[derive(Default)]
 pub struct Permuter {
     values: Vec<f64>,
-    centred: Vec<f64>,
-    excess: Vec<f64>,
+    products: Vec<f64>,
+    sizes: Vec<f64>,
 }
 
 impl Permuter {
@@ -30,35 +30,46 @@ impl Permuter {
     /// rest is made of. `filled` is the number of periods with records: no p-value can be smaller than one over the
     /// number of their arrangements.
     pub fn p_value(&mut self, design: &Design, x: &[f64], rest: &Rest, law: &Law, best: Best, filled: usize) -> f64 {
-        let Permuter { values, centred, excess } = self;
+        let Permuter { values, products, sizes } = self;
         values.clear();
         values.extend_from_slice(&rest.values);
         off(values, &design.drift, 1.0 - (1.0 - law.taken).sqrt());
         let mut random = Random::new(values.iter().fold(0, |seed, v| scramble(seed ^ v.to_bits())));
         // The rest lies in fewer dimensions than it has values.
-        let total = law.total(rest) * law.freedom / (design.n - 1) as f64;
-        let observed = size(best.r * (1.0 - 1e-12));
+        let root = (law.total(rest) * law.freedom / (design.n - 1) as f64).sqrt();
+        let observed = best.r.abs() * (1.0 - 1e-12);
+        let dates = design.from..design.n - design.from + 1;
         let mut as_large = 0;
-        excess.clear();
+        sizes.clear();
+        products.clear();
+        products.resize(design.n, 0.0);
         for done in 1..=MOST {
-            for i in (1..values.len()).rev() {
-                values.swap(i, random.below(i + 1));
-            }
-            centred.clear();
-            centred.extend_from_slice(values);
-            off(centred, design.constant(), 1.0);
-            let drift = dot(centred, &design.drift);
-            let Some(found) = law.best_of(design, centred, drift, total) else { return 1.0 };
-            let found = size(found.r);
+            // Each value is drawn when its turn comes, from the last one on.
+            let (mut constant, mut drift) = (0.0, 0.0);
+            let mut value = |t: usize| {
+                values.swap(t, random.below(t + 1));
+                constant += values[t] * design.constant()[t];
+                drift += values[t] * design.drift[t];
+                values[t]
+            };
+            design.whitening.along_steps_of(&mut value, |t, product| products[t] = product);
+            value(0);
+            let drift = law.taken * drift;
+            let largest = dates.clone().fold(0.0, |most: f64, t| {
+                let product = products[t] - constant * design.along_constant[t] - drift * design.along[t];
+                most.max((product * law.weight[t]).abs())
+            });
+            let found = (largest / root).min(1.0);
             as_large += usize::from(found >= observed);
             if as_large == ENOUGH {
                 return ENOUGH as f64 / done as f64;
             }
-            excess.push(found);
+            sizes.push(found);
         }
-        let (larger, at, _) = excess.select_nth_unstable_by(TAIL, |a, b| b.total_cmp(a));
-        let from = *at;
+        let (larger, at, _) = sizes.select_nth_unstable_by(TAIL, |a, b| b.total_cmp(a));
         larger.sort_unstable_by(f64::total_cmp);
+        let (from, observed) = (size(*at), size(observed));
+        larger.iter_mut().for_each(|r| *r = size(*r));
         let mean = larger.iter().map(|e| e - from).sum::<f64>() / TAIL as f64;
         // One standard error more, because a tail that is too short is the worse error.
         let mean = mean * (1.0 + 1.0 / (TAIL as f64).sqrt());

@@ -19,14 +19,12 @@ const WALK: (f64, f64, usize) = (0.02, 1.25, 28);
 const MANY: usize = 20;
 /// The number of standard errors that wandering beside a shift may be larger than estimated.
 const DOUBT: f64 = 2.0;
-/// The number of standard errors from which levels are taken to wander at all.
-const EVIDENT: f64 = 1.0;
 /// The largest number of times that correlation and walk are learnt, each with the other one given.
 const ROUNDS: usize = 5;
 /// The difference of correlations from which the response of the estimate is measured, in steps of the grid.
 const RESPONSE: usize = 4;
 /// Values of simulated noise.
-const NOISE: usize = 40_000;
+const NOISE: usize = 24_000;
 
 /// The length and the season of the series of a kind, and the number of coefficients taken off before.
 #[derive(Clone, Copy)]
@@ -132,6 +130,9 @@ impl<'a> Learner<'a> {
 
     /// What the series and what noise leave.
     fn both(&self, correlation: usize, walk: usize) -> Result<Option<[Vec<LeftOver>; 2]>> {
+        if self.series.is_empty() {
+            return Ok(None);
+        }
         let Some(design) = self.shape.design(correlation, variance(walk)) else { return Ok(None) };
         let noise = self.coloured(correlation, variance(walk));
         Ok(Some([self.left(self.series, &design)?, self.left(&noise, &design)?]))
@@ -158,9 +159,9 @@ impl<'a> Learner<'a> {
         };
         let (more, error) = centre(|left| left.wander);
         let (more_beside, error_beside) = centre(|left| left.wander_beside);
-        // Without evidence there is no walk.
-        let evident = if walk == 0 { EVIDENT * error } else { 0.0 };
-        Ok(more > evident && more_beside > -DOUBT * error_beside)
+        // Without evidence there is no walk. One standard error is added to it, because too small a walk makes false findings.
+        let enough = if walk == 0 { error } else { -error };
+        Ok(more > enough && more_beside > -DOUBT * error_beside)
     }
 
     /// The largest number below `above` that leaves more; 0 if none does.

@@ -13,13 +13,14 @@ use crate::stats::{OrderStatistics, encode};
 const INNER: f64 = 0.9;
 const INNER_NORMAL: f64 = 1.644_853_626_951_472_7;
 /// Dependence and drift are learnt from a sample of flows of this size.
-pub(super) const SAMPLE: usize = 1_024;
+pub(super) const SAMPLE: usize = 512;
 
-/// A correlation of the grid: its design, and the laws with drifts of the common variance, no drifts and any drifts.
-struct Prepared {
-    design: Design,
+/// What flows of one length and dependence are tested with: the design, and the laws with drifts of the common variance,
+/// no drifts and any drifts.
+pub(super) struct Prepared {
+    pub(super) design: Design,
     laws: [Law; 3],
-    impulses: Impulses,
+    pub(super) impulses: Impulses,
 }
 
 pub(super) struct Pool {
@@ -29,13 +30,30 @@ pub(super) struct Pool {
     drifts: f64,
 }
 
-/// A flow's largest step.
+/// The largest step of a flow.
 #[derive(Clone, Copy)]
 pub(super) struct Tested<'a> {
-    pub(super) design: &'a Design,
-    pub(super) impulses: &'a Impulses,
     pub(super) law: &'a Law,
     pub(super) best: Best,
+}
+
+impl Prepared {
+    fn new(design: Design, drifts: f64) -> Prepared {
+        let laws = [drifts, 0.0, f64::INFINITY].map(|variance| Law::new(&design, variance));
+        Prepared { impulses: Impulses::of(&design), laws, design }
+    }
+
+    /// The largest step of what is left of a series.
+    pub(super) fn test(&self, rest: &Rest) -> Option<Tested<'_>> {
+        let Prepared { design, laws: [some, none, any], .. } = self;
+        // A drift that explains more than any step is no shift: the test must hold for any drift, too.
+        let step_alone = none.best(design, rest)?;
+        let drifts = rest.drift_share() > step_alone.r * step_alone.r;
+        let usual = Tested { law: some, best: some.best(design, rest)? };
+        let free = if drifts { any.best(design, rest).map(|best| Tested { law: any, best }) } else { None };
+        let p_value = |tested: &Tested| tested.law.p_value(tested.best.r);
+        Some(free.filter(|free| p_value(free) > p_value(&usual)).unwrap_or(usual))
+    }
 }
 
 impl Pool {
@@ -44,11 +62,8 @@ impl Pool {
         let learner = Learner::new(shape, series, progress);
         let Some(dependence) = learner.learn()? else { return Ok(None) };
         let Some(designs) = shape.designs(dependence.walk) else { return Ok(None) };
-        let prepare = |design: Design| {
-            let laws = [0.0, 0.0, f64::INFINITY].map(|variance| Law::new(&design, variance));
-            Prepared { impulses: Impulses::of(&design), laws, design }
-        };
-        let mut pool = Pool { prepared: designs.into_iter().map(prepare).collect(), dependence, drifts: 0.0 };
+        let prepared = designs.into_iter().map(|design| Prepared::new(design, 0.0)).collect();
+        let mut pool = Pool { prepared, dependence, drifts: 0.0 };
         let usual = learner.usual(pool.dependence.of_any(), pool.dependence.walk)?;
         pool.learn_drifts(series, &usual, progress)?;
         Ok(Some(pool))
@@ -73,7 +88,8 @@ impl Pool {
         Ok(())
     }
 
-    fn prepared_for(&self, x: &[f64], rest: &mut Rest) -> &Prepared {
+    /// What a series is tested with. The rest is used as memory.
+    pub(super) fn prepared_for(&self, x: &[f64], rest: &mut Rest) -> &Prepared {
         if !self.dependence.differs() {
             return &self.prepared[self.dependence.of_any()];
         }
@@ -83,26 +99,11 @@ impl Pool {
         &self.prepared[self.dependence.of_flow(found)]
     }
 
-    /// The largest step of a series. `rest` is what is left of the series.
-    pub(super) fn test(&self, x: &[f64], rest: &mut Rest) -> Option<Tested<'_>> {
-        let Prepared { design, laws: [some, none, any], impulses } = self.prepared_for(x, rest);
-        design.rest(x, rest);
-        // A drift that explains more than any step is no shift: the test must hold for any drift, too.
-        let step_alone = none.best(design, rest)?;
-        let drifts = rest.drift_share() > step_alone.r * step_alone.r;
-        let tested = |law: &'_ Law| law.best(design, rest);
-        let usual = Tested { design, impulses, law: some, best: tested(some)? };
-        let free = if drifts { tested(any).map(|best| Tested { law: any, best, ..usual }) } else { None };
-        let p_value = |tested: &Tested| tested.law.p_value(tested.best.r);
-        Some(free.filter(|free| p_value(free) > p_value(&usual)).unwrap_or(usual))
-    }
-
-    /// The design and the law for a series of another length, with values missing.
-    pub(super) fn shorter(&self, n: usize, lost: usize) -> Option<(Design, Law)> {
+    /// What a series of another length, with values missing, is tested with.
+    pub(super) fn prepare(&self, n: usize, lost: usize) -> Option<Prepared> {
         let correlation = on_scale(self.dependence.of_any());
         let design = Design::new(n, Dependence { correlation, walk: self.dependence.walk }, 1, lost)?;
-        let law = Law::new(&design, self.drifts);
-        Some((design, law))
+        Some(Prepared::new(design, self.drifts))
     }
 }
 

@@ -9,14 +9,14 @@ use rayon::prelude::*;
 
 use super::model::{FULL, GAPS, LevelShift, Model, SPARSE};
 use super::dependence::Shape;
-use super::pool::{Pool, SAMPLE, Tested};
+use super::pool::{Pool, Prepared, SAMPLE, Tested};
 use super::series::{Series, Transform, median};
 use super::spikes::{Spikes, Usual, sizes};
 use crate::calibrate::tails::ScoreHistogram;
 use crate::error::Result;
 use crate::flows::lay_out;
 use crate::progress::Progress;
-use crate::stats::shift::{Impulses, Permuter, Rest};
+use crate::stats::shift::{Permuter, Rest};
 use crate::stats::{exact_sum, normal_quantile};
 
 /// Values farther from the baseline than this, in scales divided by the share of free values, are moved to this distance.
@@ -195,16 +195,15 @@ impl Model {
         }
         let Some(pool) = &pools[kind] else { return found };
         let own;
-        let tested = if values.x.len() == n {
-            pool.test(&values.x, rest)
+        let prepared = if values.x.len() == n {
+            pool.prepared_for(&values.x, rest)
         } else {
-            let Some((design, law)) = pool.shorter(values.x.len(), values.lost) else { return found };
-            own = (Impulses::of(&design), design, law);
-            let (impulses, design, law) = &own;
-            design.rest(&values.x, rest);
-            law.best(design, rest).map(|best| Tested { design, impulses, law, best })
+            let Some(made) = pool.prepare(values.x.len(), values.lost) else { return found };
+            own = made;
+            &own
         };
-        let Some(Tested { design, impulses, law, best }) = tested else { return found };
+        let Prepared { design, impulses, .. } = prepared;
+        design.rest(&values.x, rest);
         if kind != SPARSE {
             impulses.scores(design, rest, &values.more, values.least, scores);
             let mut spikes = Spikes::none(kind, Usual::Noise(design.noise(rest)));
@@ -216,6 +215,10 @@ impl Model {
             }
             found.spikes = Some(spikes);
         }
+        if kind == FULL {
+            design.draw_in(rest, CLIP);
+        }
+        let Some(Tested { law, best }) = prepared.test(rest) else { return found };
         // Less noise than that of rounding, or of chance, is not believed.
         let (explained, total) = (best.r * best.r, law.total(rest));
         let left = (total * (1.0 - explained)).max(law.noise(values.least));
