@@ -36,7 +36,19 @@ def dependent(rng, flows, n, rho, law="normal"):
 
 
 def logs(
-    rng, flows, n, law="normal", sd=0.3, rho=0.0, season=0.0, drift=0.0, drifting=1.0, walk=0.0, unlike=0.0, ma=0.0, bent=0.0
+    rng,
+    flows,
+    n,
+    law="normal",
+    sd=0.3,
+    rho=0.0,
+    season=0.0,
+    drift=0.0,
+    drifting=1.0,
+    walk=0.0,
+    unlike=0.0,
+    ma=0.0,
+    bent=0.0,
 ):
     """Logarithms of one value a month.
 
@@ -73,7 +85,9 @@ def shipments(rng, flows, n, rate=0.0, spread=1.5, size=1.0, value="lognormal", 
     flow, month = np.nonzero(counts)
     many = counts[flow, month]
     total = many.sum()
-    values = np.exp(8 + size * rng.standard_normal(total)) if value == "lognormal" else 3000 * (1 + rng.pareto(1.6, total))
+    values = (
+        np.exp(8 + size * rng.standard_normal(total)) if value == "lognormal" else 3000 * (1 + rng.pareto(1.6, total))
+    )
     return table(np.repeat(flow, many), np.repeat(month, many), values)
 
 
@@ -156,7 +170,9 @@ def made(rng, kind, flows, n, options):
 
 
 def null(seeds, flows, cases=NULL):
-    print("share of p-values below 0.05, 0.01, 0.001 over nominal; runs with a false finding at a false discovery rate of 0.05")
+    print(
+        "share of p-values below 0.05, 0.01, 0.001 over nominal; runs with a false finding at a false discovery rate of 0.05"
+    )
     for name, kind, n, options in cases:
         every, false = [], 0
         for seed in range(seeds):

@@ -194,7 +194,9 @@ def test_a_shift_is_one_finding_with_the_shipments_of_the_months_it_names():
     assert " times" in reason
     rows = findings.rows(at).to_polars()
     assert rows["flow"].unique().to_list() == ["00007"]
-    assert rows["date"].sort().to_list() == [d.item() for d in (np.datetime64("2012-07") + np.arange(18)).astype("datetime64[D]")]
+    assert rows["date"].sort().to_list() == [
+        d.item() for d in (np.datetime64("2012-07") + np.arange(18)).astype("datetime64[D]")
+    ]
     (spike,) = [i for i, s in enumerate(findings.table["subject"].to_pylist()) if "00009" in s]
     assert findings.rows(spike).to_polars()["date"].to_list() == [dt.date(2011, 1, 1)]
     assert "in 2011-01" in findings.table["reason"][spike].as_py()

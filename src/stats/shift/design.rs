@@ -132,7 +132,7 @@ impl Design {
         keys.extend(values.iter().map(|v| encode(v.abs())));
         let size = MAD_K * OrderStatistics::new(keys, false).median().unwrap_or(0.0);
         let far = scales * size * (self.n as f64 / self.freedom).sqrt();
-        if !(far > 0.0) || values.iter().all(|v| v.abs() <= far) {
+        if far.is_nan() || far <= 0.0 || values.iter().all(|v| v.abs() <= far) {
             return;
         }
         values.iter_mut().for_each(|v| *v = v.clamp(-far, far));

@@ -101,7 +101,8 @@ mod tests {
     #[test]
     fn it_is_near_the_share_of_draws() {
         let mut random = Random::new(3);
-        let mut values: Vec<f64> = (0..40).map(|_| (random.below(1000) as f64 / 100.0).powi(2)).collect();
+        let mut one = || random.below(1000) as f64 / 100.0;
+        let mut values: Vec<f64> = (0..40).map(|_| one() * one()).collect();
         let many = 400_000;
         let mut sums: Vec<f64> = (0..many)
             .map(|_| {
@@ -124,7 +125,8 @@ mod tests {
     fn it_is_near_the_hypergeometric_distribution() {
         // Five of 48 values are 1. The chance that 4 or more are among 6: the mean of that and of the chance of more.
         let values: Vec<f64> = (0..48).map(|i| f64::from(u8::from(i < 5))).collect();
-        let choose = |n: f64, k: f64| libm::exp(libm::lgamma(n + 1.0) - libm::lgamma(k + 1.0) - libm::lgamma(n - k + 1.0));
+        let choose =
+            |n: f64, k: f64| libm::exp(libm::lgamma(n + 1.0) - libm::lgamma(k + 1.0) - libm::lgamma(n - k + 1.0));
         let exactly = |k: f64| choose(5.0, k) * choose(43.0, 6.0 - k) / choose(48.0, 6.0);
         let exact = exactly(4.0) + exactly(5.0);
         let found = upper_tail(&values, 6, 4.0).unwrap();

@@ -204,7 +204,10 @@ impl Verdicts for SurgeScores {
             Err(NotScored::BeforeTheFit) => return "not scored: before the first period fitted".into(),
             Err(NotScored::ValueMissing) => return format!("not scored: {measure} is missing"),
             Err(NotScored::TooFewPeriodsBefore) => {
-                return format!("not scored: fewer than min_periods={} before it", self.rows.model.settings.min_periods);
+                return format!(
+                    "not scored: fewer than min_periods={} before it",
+                    self.rows.model.settings.min_periods
+                );
             }
         };
         if let Some(LevelShift { before, after, p, .. }) = f.shift {
@@ -212,7 +215,8 @@ impl Verdicts for SurgeScores {
                 if before > 0.0 && after > 0.0 { format!(", {}", as_much(after / before)) } else { String::new() };
             let mean = if self.series(f).sparse { "mean" } else { "level" };
             let what = if p <= DOUBTFUL { "shifted" } else { "may have shifted" };
-            let (every, months) = (self.rows.model.settings.spec.every.name(), self.rows.model.facts.periods - f.period);
+            let (every, months) =
+                (self.rows.model.settings.spec.every.name(), self.rows.model.facts.periods - f.period);
             return format!(
                 "the {mean} of {measure} {what} from {} to {}{ratio}, in the {months} {every}{} from {} to {} ({} standard \
                  errors)",
@@ -229,7 +233,8 @@ impl Verdicts for SurgeScores {
         } else {
             String::new()
         };
-        let by = if self.rows.model.settings.expanding { "from the periods before" } else { "from its level and season" };
+        let by =
+            if self.rows.model.settings.expanding { "from the periods before" } else { "from its level and season" };
         format!(
             "{measure} {} in {} where {} was expected {by}{ratio} (robust z {})",
             figure(observed),
@@ -265,7 +270,9 @@ impl Verdicts for SurgeScores {
             Evidence { name: "kind", read: Reader::Text(|s, _, verdict| s.kind(verdict).map(str::to_owned)) },
             Evidence {
                 name: "shift",
-                read: Reader::Day(|s, _, verdict| s.shown_shift(verdict).map(|shift| s.rows.model.flows.periods[shift.at])),
+                read: Reader::Day(|s, _, verdict| {
+                    s.shown_shift(verdict).map(|shift| s.rows.model.flows.periods[shift.at])
+                }),
             },
             Evidence {
                 name: "before",

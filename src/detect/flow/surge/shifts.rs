@@ -7,8 +7,8 @@
 
 use rayon::prelude::*;
 
-use super::model::{FULL, GAPS, LevelShift, Model, SPARSE};
 use super::dependence::Shape;
+use super::model::{FULL, GAPS, LevelShift, Model, SPARSE};
 use super::pool::{Pool, Prepared, SAMPLE, Tested};
 use super::series::{Series, Transform, median};
 use super::spikes::{Spikes, Usual, sizes};
@@ -228,7 +228,8 @@ impl Model {
             return found;
         }
         let filled = values.y.iter().filter(|y| **y != 0.0).count();
-        let p = if kind == FULL { law.p_value(r) } else { permuter.p_value(design, &values.x, rest, law, best, filled) };
+        let p =
+            if kind == FULL { law.p_value(r) } else { permuter.p_value(design, &values.x, rest, law, best, filled) };
         // The noise of a flow with empty periods is no normal one: its standard errors are those of a normal with this p.
         let score = |p: f64| -normal_quantile(0.5 * p.clamp(1e-300, 1.0));
         let z = if kind == FULL { law.t(r) } else { score(p).copysign(r) };
