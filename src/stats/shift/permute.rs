@@ -14,6 +14,8 @@ use crate::stats::{Random, ln, scramble};
 /// Permutations end when so many are at least as large.
 const ENOUGH: usize = 5;
 const MOST: usize = 4_000;
+/// Values closer than this, relative to their size, differ by rounding only.
+const ALIKE: f64 = 1e-9;
 /// The upper tail is fitted to so many of [`MOST`].
 const TAIL: usize = MOST / 10;
 
@@ -23,6 +25,9 @@ pub struct Permuter {
     values: Vec<f64>,
     products: Vec<f64>,
     sizes: Vec<f64>,
+    /// The values that are not the most frequent one, and the periods, those of these values first.
+    others: Vec<f64>,
+    places: Vec<u32>,
 }
 
 impl Permuter {
@@ -30,11 +35,18 @@ impl Permuter {
     /// rest is made of. `filled` is the number of periods with records: no p-value can be smaller than one over the
     /// number of their arrangements.
     pub fn p_value(&mut self, design: &Design, x: &[f64], rest: &Rest, law: &Law, best: Best, filled: usize) -> f64 {
-        let Permuter { values, products, sizes } = self;
+        let Permuter { values, products, sizes, others, places } = self;
         values.clear();
         values.extend_from_slice(&rest.values);
         off(values, &design.drift, 1.0 - (1.0 - law.taken).sqrt());
         let mut random = Random::new(values.iter().fold(0, |seed, v| scramble(seed ^ v.to_bits())));
+        // Most periods of a thin flow are alike. Only the others are put into other places.
+        let usual = most_frequent(values, others);
+        others.clear();
+        others.extend(values.iter().filter(|v| (*v - usual).abs() > ALIKE * usual.abs()));
+        places.clear();
+        places.extend(0..design.n as u32);
+        let (all_constant, all_drift) = (sum(design.constant()), sum(&design.drift));
         // The rest lies in fewer dimensions than it has values.
         let root = (law.total(rest) * law.freedom / (design.n - 1) as f64).sqrt();
         let observed = best.r.abs() * (1.0 - 1e-12);
@@ -44,21 +56,17 @@ impl Permuter {
         products.clear();
         products.resize(design.n, 0.0);
         for done in 1..=MOST {
-            // Each value is drawn when its turn comes, from the last one on.
-            let (mut constant, mut drift) = (0.0, 0.0);
-            let mut value = |t: usize| {
-                values.swap(t, random.below(t + 1));
-                constant += values[t] * design.constant()[t];
-                drift += values[t] * design.drift[t];
-                values[t]
-            };
-            design.whitening.along_steps_of(&mut value, |t, product| products[t] = product);
-            value(0);
-            let drift = law.taken * drift;
-            let largest = dates.clone().fold(0.0, |most: f64, t| {
-                let product = products[t] - constant * design.along_constant[t] - drift * design.along[t];
-                most.max((product * law.weight[t]).abs())
-            });
+            let (mut constant, mut drift) = (usual * all_constant, usual * all_drift);
+            values.fill(usual);
+            for (i, other) in others.iter().enumerate() {
+                places.swap(i, i + random.below(design.n - i));
+                let at = places[i] as usize;
+                values[at] = *other;
+                constant += (other - usual) * design.constant()[at];
+                drift += (other - usual) * design.drift[at];
+            }
+            design.whitening.along_steps(values, |t, product| products[t] = product);
+            let largest = largest(design, law, &products[dates.clone()], constant, law.taken * drift);
             let found = (largest / root).min(1.0);
             as_large += usize::from(found >= observed);
             if as_large == ENOUGH {
@@ -81,6 +89,30 @@ impl Permuter {
         let here = beyond_date(x, best).map_or(0.0, |p| p * law.dates(best.r));
         (share * libm::exp(-(observed - from) / mean)).max(least).max(here).min(ENOUGH as f64 / MOST as f64)
     }
+}
+
+/// The largest correlation of all dates, times the root of the sum of squares. What constant and drift have of the values
+/// is taken off.
+fn largest(design: &Design, law: &Law, products: &[f64], constant: f64, drift: f64) -> f64 {
+    let dates = design.from..design.from + products.len();
+    let along = design.along_constant[dates.clone()].iter().zip(&design.along[dates.clone()]);
+    let each = products.iter().zip(along).zip(&law.weight[dates]);
+    each.map(|((product, (c, d)), weight)| ((product - constant * c - drift * d) * weight).abs())
+        .fold(0.0, |most, size| if size > most { size } else { most })
+}
+
+/// The most frequent of some values; `sorted` is used as memory.
+fn most_frequent(values: &[f64], sorted: &mut Vec<f64>) -> f64 {
+    sorted.clear();
+    sorted.extend_from_slice(values);
+    sorted.sort_unstable_by(f64::total_cmp);
+    let same = |a: &f64, b: &f64| (a - b).abs() <= ALIKE * b.abs();
+    let runs = sorted.chunk_by(same);
+    runs.max_by_key(|run| run.len()).map_or(0.0, |run| run[0])
+}
+
+fn sum(values: &[f64]) -> f64 {
+    values.iter().sum()
 }
 
 /// The chance that the values from a date on have so large, or so small, a sum.

@@ -72,15 +72,22 @@ impl Whitening {
     }
 
     /// Calls back with the product of a vector and the whitened step at each date, from the last date to the second.
-    pub fn along_steps(&self, vector: &[f64], found: impl FnMut(usize, f64)) {
-        self.along_steps_of(|t| vector[t], found);
-    }
-
-    /// The same for a vector whose values are asked for one by one, in this order.
-    pub fn along_steps_of(&self, mut value: impl FnMut(usize) -> f64, mut found: impl FnMut(usize, f64)) {
-        let (correlation, mut later) = (self.dependence.correlation, 0.0);
-        for (t, (gain, weight)) in self.gain.iter().zip(&self.weight).enumerate().skip(1).rev() {
-            let here = value(t) * weight + (1.0 - gain) * later;
+    #[inline]
+    pub fn along_steps(&self, vector: &[f64], mut found: impl FnMut(usize, f64)) {
+        let (Dependence { correlation, walk }, mut later) = (self.dependence, 0.0);
+        // Without a walk gains are 0 and weights 1.
+        if walk == 0.0 {
+            for (t, value) in vector.iter().enumerate().skip(1).rev() {
+                let here = value + later;
+                found(t, here - correlation * later);
+                later = here;
+            }
+            return;
+        }
+        for (t, (value, (gain, weight))) in
+            vector.iter().zip(self.gain.iter().zip(&self.weight)).enumerate().skip(1).rev()
+        {
+            let here = value * weight + (1.0 - gain) * later;
             found(t, here - correlation * later);
             later = here;
         }
