@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::model::{CHUNK_GROUPS, Forecast, Model, Surge};
+use super::model::{CHUNK_GROUPS, Forecast, Model, Surge, fewest};
 use super::series::{Buffers, Facts, Series};
 use crate::calibrate::tails::{ScoreHistogram, Tails};
 use crate::error::Result;
@@ -104,7 +104,7 @@ impl Model {
         let n = self.facts.periods;
         let counts = (0..self.flows.groups())
             .into_par_iter()
-            .with_min_len(1 << 8)
+            .with_min_len(fewest(self.flows.groups()))
             .fold(
                 || ([ScoreHistogram::default(), ScoreHistogram::default()], Vec::new()),
                 |(mut counts, mut values), g| {

@@ -14,6 +14,11 @@ use crate::store::Shipments;
 
 /// Flows processed at a time.
 pub(super) const CHUNK_GROUPS: usize = 64;
+/// The fewest flows whose scores are counted together: a table of counts is large.
+pub(super) fn fewest(flows: usize) -> usize {
+    (flows / 32).max(1 << 8)
+}
+
 /// The largest number of periods. The time for a baseline grows with their square.
 pub const MOST_PERIODS: f64 = 4_000.0;
 

@@ -8,7 +8,7 @@
 use rayon::prelude::*;
 
 use super::dependence::Shape;
-use super::model::{FULL, GAPS, LevelShift, Model, SPARSE};
+use super::model::{FULL, GAPS, LevelShift, Model, SPARSE, fewest};
 use super::pool::{Pool, Prepared, SAMPLE, Tested};
 use super::series::{Series, Transform, median};
 use super::spikes::{Spikes, Usual, sizes};
@@ -76,7 +76,7 @@ impl Model {
         };
         let (found, counts) = (0..self.series.len())
             .into_par_iter()
-            .with_min_len(1 << 8)
+            .with_min_len(fewest(self.series.len()))
             .fold(<(Vec<Found>, Memory)>::default, |(mut found, mut memory), g| {
                 if !progress.stopped() {
                     found.push(self.test_flow(g, &pools, &mut memory));
