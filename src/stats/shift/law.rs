@@ -144,14 +144,14 @@ mod tests {
     use crate::stats::shift::whitening::Dependence;
     use crate::stats::{Random, normal_quantile};
 
-    fn design(n: usize, correlation: f64, period: usize) -> Design {
+    fn made(n: usize, correlation: f64, period: usize) -> Design {
         Design::new(n, Dependence { correlation, walk: 0.0 }, period, 0).unwrap()
     }
 
     #[test]
     fn its_p_values_are_uniform_or_larger() {
         for (n, dependence, period) in [(24, 0.0, 1), (48, 0.6, 12), (60, 0.3, 12)] {
-            let design = design(n, dependence, period);
+            let design = made(n, dependence, period);
             let law = Law::new(&design, 0.0);
             let mut random = Random::new(7);
             let mut rest = Rest::default();
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_step_is_found_where_it_is_and_explains_all() {
-        let design = design(48, 0.5, 12);
+        let design = made(48, 0.5, 12);
         let x: Vec<f64> = (0..48).map(|t| f64::from(t % 12) + if t >= 29 { 3.0 } else { 0.0 }).collect();
         let mut rest = Rest::default();
         design.rest(&x, &mut rest);

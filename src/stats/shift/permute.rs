@@ -132,14 +132,14 @@ mod tests {
     use super::*;
     use crate::stats::shift::whitening::Dependence;
 
-    fn design(n: usize) -> Design {
+    fn made(n: usize) -> Design {
         Design::new(n, Dependence::default(), 1, 0).unwrap()
     }
 
     #[test]
     fn p_values_of_rare_events_are_uniform() {
         // Values in a fifth of the periods, of very different sizes.
-        let design = design(48);
+        let design = made(48);
         let law = Law::new(&design, 0.0);
         let (mut rest, mut permuter) = (Rest::default(), Permuter::default());
         let mut below = [0; 3];
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_step_beyond_all_permutations_has_a_small_p_value() {
-        let design = design(60);
+        let design = made(60);
         let law = Law::new(&design, 0.0);
         let x: Vec<f64> = (0..60).map(|t| if t >= 30 && t % 3 > 0 { 9.0 + f64::from(t % 5) } else { 0.0 }).collect();
         let mut rest = Rest::default();
@@ -170,7 +170,7 @@ mod tests {
         let p = Permuter::default().p_value(&design, &x, &rest, &law, best, 20);
         assert!(p < 1e-5 && p > 1e-14, "{p}");
         // Four records in the first four of 48 periods: one arrangement in 194,580.
-        let design = design(48);
+        let design = made(48);
         let law = Law::new(&design, 0.0);
         let x: Vec<f64> = (0..48).map(|t| if t < 4 { 1.0 } else { 0.0 }).collect();
         design.rest(&x, &mut rest);
