@@ -32,8 +32,8 @@ class Surge(Detector):
 
     Limits: the last period of a file is often incomplete. Flows with records in less than half of the periods have no
     season. One large consignment in a thin flow is unusual only beside four or more others. Levels that wander by
-    themselves are recognised from 20 flows on, and a shift of such a level must be larger. A weak drift in a few of many
-    flows may pass for a shift. With a few flows instead of some dozens, p-values are large.
+    themselves are recognised from 20 flows on, and a shift of such a level must be larger. A weak drift in a few of
+    many flows may pass for a shift. With a few flows instead of some dozens, p-values are large.
 
     Parameters
     ----------
