@@ -1,7 +1,8 @@
 //! The chance of a large sum of values drawn without replacement, by the saddlepoint approximation (Robinson 1982).
 //!
 //! Draws without replacement are independent draws, given their number. The exponential tilt that makes number and sum
-//! the expected ones leads to the tail (Lugannani and Rice 1980, for two sums as in Skovgaard 1987).
+//! the expected ones leads to the tail (Lugannani and Rice 1980, for two sums as in Skovgaard 1987). There is no correction
+//! for sums with gaps: for values of two sizes the chance is a few times too small.
 
 use crate::stats::{ln, normal_upper};
 
@@ -122,15 +123,16 @@ mod tests {
     }
 
     #[test]
-    fn it_is_near_the_hypergeometric_distribution() {
-        // Five of 48 values are 1. The chance that 4 or more are among 6: the mean of that and of the chance of more.
+    fn it_is_below_the_hypergeometric_distribution_by_a_small_factor() {
+        // Five of 48 values are 1. The chance that 4 or more are among 6: for values of two sizes the sum has gaps, and
+        // the approximation lies between this chance and that of 5 or more.
         let values: Vec<f64> = (0..48).map(|i| f64::from(u8::from(i < 5))).collect();
         let choose =
             |n: f64, k: f64| libm::exp(libm::lgamma(n + 1.0) - libm::lgamma(k + 1.0) - libm::lgamma(n - k + 1.0));
         let exactly = |k: f64| choose(5.0, k) * choose(43.0, 6.0 - k) / choose(48.0, 6.0);
         let exact = exactly(4.0) + exactly(5.0);
         let found = upper_tail(&values, 6, 4.0).unwrap();
-        assert!(found > 0.3 * exact && found < 1.5 * exact, "{found} {exact}");
+        assert!(found > 0.2 * exact && found < exact && found > exactly(5.0), "{found} {exact}");
         let found = upper_tail(&values, 6, 5.0).unwrap();
         assert!((found / exactly(5.0) - 1.0).abs() < 1e-9);
         // Four of the five are the largest sum of four.
