@@ -159,8 +159,8 @@ mod tests {
             whitening.along_steps(&vector, |t, found| near(found, dot(&step(t), &vector)));
             let mut along = Vec::new();
             whitening.along_impulses(&vector, &mut along);
-            for t in 0..n {
-                near(along[t], dot(&impulse(t), &vector));
+            for (t, &along) in along.iter().enumerate() {
+                near(along, dot(&impulse(t), &vector));
                 near(whitening.impulse_square(t), dot(&impulse(t), &impulse(t)));
                 if t > 0 {
                     near(whitening.step_square(t), dot(&step(t), &step(t)));
