@@ -8,6 +8,7 @@
 mod fit;
 mod model;
 mod placebo_test;
+mod pool;
 mod scores;
 
 pub use model::Diversion;

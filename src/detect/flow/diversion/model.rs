@@ -1,8 +1,8 @@
 //! The settings of `Diversion`, and what a fit holds: the three legs of every product and intermediary, by month.
 
+use super::pool::Pool;
 use crate::flows::{FlowSpec, Flows, LONGEST};
 use crate::group::GroupKeys;
-use crate::stats::ParetoTail;
 use crate::store::{Every, Period};
 
 /// The size of an empty window, in typical records.
@@ -75,13 +75,6 @@ pub(super) struct Triangle {
     pub(super) z: [f64; 3],
     pub(super) score: f64,
     pub(super) p: f64,
-}
-
-/// Placebo scores in increasing order, and their tail if there are many.
-#[derive(Default)]
-pub(super) struct Pool {
-    pub(super) scores: Vec<f64>,
-    pub(super) tail: Option<ParetoTail>,
 }
 
 pub(super) struct Model {

@@ -5,21 +5,18 @@
 //! condition and no part of the score. Windows of placebo dates do not overlap, and are as far apart as those of the
 //! event.
 
-use rayon::prelude::*;
-
-use super::model::{EMPTY, Leg, Model, Pool};
+use super::model::{EMPTY, Leg, Model};
+use super::pool::{Pool, together};
 use crate::detect::flow::spread::{Sized, Spread};
 use crate::error::Result;
 use crate::progress::Progress;
-use crate::stats::{MAD_K, OrderStatistics, ParetoTail, encode, ln, median};
+use crate::stats::{MAD_K, OrderStatistics, encode, ln, median};
 use crate::store::Every;
 
 /// The smallest number of other destinations from which the growth in the world is estimated.
 const WORLD: usize = 5;
 /// Destinations with a smaller share of the product's trade are left out of that estimate.
 const TRIFLE: f64 = 0.005;
-/// The smallest number of placebos for a tail beyond the largest of them.
-const MANY: usize = 1_000;
 /// The smallest number of triangles from which the common growth of a leg at a date is estimated, and its scale.
 const CENTRED: usize = 20;
 const SCALED: usize = 50;
@@ -80,12 +77,12 @@ impl Model {
         });
         progress.check()?;
         // Triangles whose third leg the data do not hold have another score, and placebos of their own.
-        let mut pools: [Vec<f64>; 2] = Default::default();
+        let mut pools: [Vec<[f64; 2]>; 2] = Default::default();
         let pool_of: Vec<usize> = self.triangles.iter().map(|t| usize::from(t.onward_reported)).collect();
         for date in &placebos {
             progress.check()?;
             for (i, z) in date.standardised(&spreads).into_iter().enumerate() {
-                pools[pool_of[i]].push(together(z));
+                pools[pool_of[i]].push(z);
             }
         }
         for (i, z) in event.standardised(&spreads).into_iter().enumerate() {
@@ -94,16 +91,11 @@ impl Model {
             let score = together(z);
             // Without an earlier date, products whose direct trade did not fall have to do.
             if placebos.is_empty() && triangle.z[0] <= 0.0 {
-                pools[pool_of[i]].push(score);
+                pools[pool_of[i]].push(z);
             }
             triangle.score = if triangle.z[0] > 0.0 && score > 0.0 { score } else { 0.0 };
         }
-        self.pools = pools.map(|mut scores| {
-            scores.retain(|s| s.is_finite());
-            scores.par_sort_unstable_by(f64::total_cmp);
-            let tail = (scores.len() >= MANY).then(|| ParetoTail::fit(&scores)).flatten();
-            Pool { scores, tail }
-        });
+        self.pools = pools.map(|placebos| Pool::of(&placebos));
         progress.check()?;
         for triangle in &mut self.triangles {
             let pool = &self.pools[usize::from(triangle.onward_reported)];
@@ -240,32 +232,4 @@ impl AtDate {
         });
         of[0].iter().zip(&of[1]).map(|(a, b)| [*a, *b]).collect()
     }
-}
-
-impl Pool {
-    /// The share of placebos at least as high; beyond all of many placebos, by their tail.
-    pub fn p_value(&self, score: f64) -> f64 {
-        let n = self.scores.len();
-        let least = self.scores.partition_point(|&s| s < score);
-        let counted = (1 + n - least) as f64 / (n + 1) as f64;
-        match &self.tail {
-            Some(tail) if least == n => tail.p_value(score).min(counted),
-            _ => counted,
-        }
-    }
-}
-
-/// The combined score: the smallest change if one is not positive, else the root harmonic mean square, which is close
-/// to the smallest and grows with both. NaN without the first leg.
-fn together(z: [f64; 2]) -> f64 {
-    if z[0].is_nan() {
-        return f64::NAN;
-    }
-    let known = z.iter().filter(|z| !z.is_nan());
-    let least = known.clone().fold(f64::INFINITY, |least, &z| least.min(z));
-    if least <= 0.0 {
-        return least;
-    }
-    let count = known.clone().count() as f64;
-    (count / known.map(|z| 1.0 / (z * z)).sum::<f64>()).sqrt()
 }

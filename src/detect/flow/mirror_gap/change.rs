@@ -199,7 +199,7 @@ impl Noise {
 }
 
 fn is_long_enough(series: &RouteSeries) -> bool {
-    series.gaps.len() >= PERIODS && series.both_report() == [true, true]
+    series.gaps.len() >= PERIODS && series.reported == [true, true]
 }
 
 fn mean(values: &[f64]) -> f64 {
@@ -274,7 +274,12 @@ mod tests {
 
     fn route(gaps: Vec<f64>) -> RouteSeries {
         let n = gaps.len();
-        RouteSeries { exports: vec![1.0; n], imports: vec![1.0; n], gaps: gaps.into_iter().enumerate().collect() }
+        RouteSeries {
+            exports: vec![1.0; n],
+            imports: vec![1.0; n],
+            gaps: gaps.into_iter().enumerate().collect(),
+            reported: [true, true],
+        }
     }
 
     fn frame() -> Frame {

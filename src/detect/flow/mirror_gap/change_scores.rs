@@ -120,9 +120,12 @@ impl Verdicts for ChangeScores {
     fn reason(&self, at: usize, verdict: &RouteVerdict) -> String {
         let series = &self.series[at];
         let Some(change) = &verdict.change else {
-            return match series.both_report() {
+            return match series.reported {
                 [true, true] => {
-                    format!("not scored: {} periods with reports, fewer than {PERIODS}", series.gaps.len())
+                    format!(
+                        "not scored: {} periods with reports of goods that both sides report, fewer than {PERIODS}",
+                        series.gaps.len()
+                    )
                 }
                 [false, _] => "not scored: the exporter's country never reports this route".into(),
                 _ => "not scored: the importer's country never reports this route".into(),

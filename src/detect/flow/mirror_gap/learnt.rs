@@ -1,4 +1,4 @@
-//! What is learnt from pairs of reports: the lag, the usual gap and its scatter, how often each side misses a flow,
+//! What is learnt from pairs of reports: the usual gap and its scatter, how often each side misses a flow,
 //! and the reliability of each country.
 
 use std::collections::HashMap;
@@ -10,7 +10,6 @@ use super::reliability::reliability;
 use crate::calibrate::tails::{ScoreHistogram, Tails};
 use crate::detect::flow::spread::{Sized, Spread, TIED};
 use crate::error::Result;
-use crate::flows::Flows;
 use crate::group::GroupKeys;
 use crate::progress::Progress;
 use crate::stats::{MAD_EFFICIENCY, MAD_K, MEDIAN_SQUARE, MEDIAN_VARIANCE, ln, median};
@@ -30,9 +29,8 @@ const SMALLEST: f64 = 0.01;
 const LEAST_SCALE: f64 = 0.01;
 /// The number of certain pairs that is enough to learn the usual gaps from.
 const ENOUGH: usize = 200;
-/// The reach of the whiskers of a box plot, in interquartile ranges (Tukey 1977). In monthly statistics most lags are 0,
-/// and so is their range.
-const WHISKERS: f64 = 1.5;
+/// The number of certain pairs that is enough to learn the tails from.
+const MANY: usize = 2_000;
 /// The share of the p-value that is spent on gaps; the rest is spent on reports that are missing (a weighted
 /// Bonferroni correction for two ways to be unusual).
 pub(super) const ON_GAPS: f64 = 0.8;
@@ -53,35 +51,6 @@ pub struct Learnt {
     pub tails: Tails,
     pub(super) missing: [Missing; 2],
     pub reliability: [HashMap<String, f64>; 2],
-}
-
-/// The number of days from the exporter's report to the importer's, over flows with one record of each within the
-/// longest lag.
-pub(super) fn usual_lag(flows: &Flows, mirror: &Mirror, max_lag: i32) -> Lag {
-    let mut days: Vec<i32> = mirror
-        .groups
-        .iter()
-        .filter_map(|[exports, imports]| {
-            let single = |groups: &[usize]| match groups {
-                [g] if flows.of(*g).len() == 1 => Some(flows.periods[flows.of(*g)[0].at as usize]),
-                _ => None,
-            };
-            Some(single(imports)? - single(exports)?)
-        })
-        .filter(|d| (0..=max_lag).contains(d))
-        .collect();
-    if days.is_empty() {
-        return Lag::default();
-    }
-    days.sort_unstable();
-    let usual = days[days.len() / 2];
-    // The whiskers of a box plot.
-    let (low, high) = (days[days.len() / 4], days[(3 * days.len() / 4).min(days.len() - 1)]);
-    let reach = libm::round(WHISKERS * f64::from(high - low)) as i32;
-    let within = |day: &&i32| (low - reach..=high + reach).contains(*day);
-    let shortest = days.iter().find(within).copied().unwrap_or(usual);
-    let longest = days.iter().rev().find(within).copied().unwrap_or(usual);
-    Lag { usual, shortest, longest }
 }
 
 /// The median gap of each class, drawn to `usual` as far as the medians differ by chance only.
@@ -169,7 +138,9 @@ pub(super) fn learn(mirror: &Mirror, all: &[(usize, Sides)], lag: Lag, progress:
     let factors: Vec<f64> = scales.iter().map(factor).collect();
     progress.check()?;
     let mut counts = ScoreHistogram::default();
-    for (k, cell) in known.iter().zip(&cells) {
+    // A pair whose imports depend on the lag is known only if its gap is large. Tails of such pairs are too long.
+    let many = known.iter().filter(|k| k.1.import_is_certain()).count() >= MANY;
+    for (k, cell) in known.iter().zip(&cells).filter(|(k, _)| k.1.import_is_certain() || !many) {
         let scale = spread.at(cell.size) * factors[k.0.route as usize];
         counts.of(both_records(k.1)).add(cell.residual / scale.max(LEAST_SCALE));
     }
@@ -214,8 +185,11 @@ impl Learnt {
         (0..mirror.routes.groups()).map(factor).collect()
     }
 
-    /// The gap beyond the usual one, in scales.
+    /// The gap beyond the usual one, in scales; NaN if nothing is known of it.
     pub(super) fn z(&self, s: &Sides, expected: f64, factor: f64) -> f64 {
+        if s.is_unknown() {
+            return f64::NAN;
+        }
         if s.is_open(expected) {
             return 0.0;
         }
@@ -224,6 +198,9 @@ impl Learnt {
     }
 
     pub(super) fn gap_p(&self, z: f64, s: &Sides) -> f64 {
+        if z.is_nan() {
+            return f64::NAN;
+        }
         (self.tails.p_value_or_normal(z, both_records(s)) / ON_GAPS).min(1.0)
     }
 }

@@ -46,6 +46,11 @@ impl Sides {
         self.least_import == self.most_import
     }
 
+    /// Whether one side reports only just before or after the period, so that any imports may belong to it.
+    pub(super) fn is_unknown(&self) -> bool {
+        self.most_import == f64::INFINITY
+    }
+
     /// Whether the lag leaves the usual gap possible. The gap is then not known, and no evidence of any kind.
     pub(super) fn is_open(&self, usual: f64) -> bool {
         let import = self.export * libm::exp(usual);

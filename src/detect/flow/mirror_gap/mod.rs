@@ -10,6 +10,7 @@
 
 mod change;
 mod change_scores;
+mod lag;
 mod learnt;
 mod mirror;
 mod missing;

@@ -1,7 +1,8 @@
 //! The settings of `MirrorGap`, what a fit holds, and how the two reports of a flow are matched.
 
 use super::change::Noise;
-use super::learnt::{Learnt, learn, usual_lag};
+use super::lag::usual_lag;
+use super::learnt::{Learnt, learn};
 use super::mirror::{Class, Ends, Lag, Mirror, Sides};
 use super::series::{Frame, route_series};
 use crate::error::{Error, Result};
@@ -181,8 +182,7 @@ impl MirrorGap {
                 there.join(", ")
             )));
         }
-        let lag = usual_lag(&flows, &mirror, self.max_lag);
-        progress.check()?;
+        let lag = usual_lag(&flows, &mirror, self.max_lag, progress)?;
         let mut all: Vec<(usize, Sides)> = Vec::new();
         for (flow, groups) in mirror.groups.iter().enumerate() {
             progress.check()?;

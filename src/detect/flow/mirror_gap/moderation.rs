@@ -55,7 +55,6 @@ impl Moderation {
         self.efficiency * f64::from(n.max(2) - 1)
     }
 
-
     /// The moderated scale of a group.
     pub fn scale(&self, own: f64, n: u32) -> f64 {
         if self.weight == 0.0 {

@@ -213,6 +213,14 @@ impl Verdicts for GapScores {
         let measure = &self.model.settings.measure;
         let missed = match verdict.finding {
             Finding::OneSilent { missed } => missed,
+            Finding::BothReport { .. } if s.is_unknown() => {
+                return format!(
+                    "not scored: in {} one side reports only just before or after the period, within {} days, so how much belongs \
+                     to it is not known",
+                    self.when(at),
+                    self.model.settings.max_lag
+                );
+            }
             Finding::BothReport { z } => {
                 let usual = self.usual[self.flow(at)];
                 let open = if s.is_open(usual) {

@@ -1,4 +1,6 @@
-//! The two reports of a route over time: sums over all its flows, and the log gap of each period.
+//! The two reports of a route over time: sums over its flows that both sides report, and the log gap of each period.
+//!
+//! A flow that one side never reports does not change the gap by itself, but it moves it as it grows and shrinks.
 
 use super::mirror::{Lag, Mirror, Sides};
 use crate::error::Result;
@@ -23,6 +25,8 @@ pub(super) struct RouteSeries {
     pub(super) imports: Vec<f64>,
     /// The number of the period in the frame, and ln(import / export).
     pub(super) gaps: Vec<(usize, f64)>,
+    /// Whether exporter and importer ever report the route.
+    pub(super) reported: [bool; 2],
 }
 
 impl Frame {
@@ -38,13 +42,6 @@ impl Frame {
     }
 }
 
-impl RouteSeries {
-    /// Whether both sides ever report.
-    pub(super) fn both_report(&self) -> [bool; 2] {
-        [&self.exports, &self.imports].map(|side| side.iter().any(|v| *v > 0.0))
-    }
-}
-
 /// The series of each route.
 pub(super) fn route_series(
     mirror: &Mirror,
@@ -53,7 +50,16 @@ pub(super) fn route_series(
     progress: &Progress,
 ) -> Result<Vec<RouteSeries>> {
     let mut cells: Vec<Vec<(usize, [f64; 2], f64)>> = vec![Vec::new(); mirror.routes.groups()];
+    let mut flow_sides = vec![[false; 2]; mirror.groups.len()];
+    let mut reported = vec![[false; 2]; cells.len()];
     for (flow, s) in all {
+        let route = mirror.ends[*flow].route as usize;
+        for side in 0..2 {
+            flow_sides[*flow][side] |= s.totals[side] > 0.0;
+            reported[route][side] |= s.totals[side] > 0.0;
+        }
+    }
+    for (flow, s) in all.iter().filter(|(flow, _)| flow_sides[*flow] == [true; 2]) {
         let at = frame.periods.partition_point(|&p| p < s.period);
         if frame.periods.get(at) != Some(&s.period) {
             continue;
@@ -67,7 +73,8 @@ pub(super) fn route_series(
     progress.each(0..cells.len(), 1, |route| {
         let mut cells = cells[route].clone();
         cells.sort_by(|a, b| a.0.cmp(&b.0).then(a.1[0].total_cmp(&b.1[0])).then(a.1[1].total_cmp(&b.1[1])));
-        let mut series = RouteSeries { exports: vec![0.0; n], imports: vec![0.0; n], gaps: Vec::new() };
+        let mut series =
+            RouteSeries { exports: vec![0.0; n], imports: vec![0.0; n], gaps: Vec::new(), reported: reported[route] };
         for run in cells.chunk_by(|a, b| a.0 == b.0) {
             let sum = |side: usize| exact_sum(&run.iter().map(|c| c.1[side]).collect::<Vec<_>>());
             (series.exports[run[0].0], series.imports[run[0].0]) = (sum(0), sum(1));
