@@ -185,7 +185,8 @@ impl Learnt {
         (0..mirror.routes.groups()).map(factor).collect()
     }
 
-    /// The gap beyond the usual one, in scales; NaN if nothing is known of it.
+    /// The gap beyond the usual one, in scales; NaN if nothing is known of it. Scales are learnt without the reports that
+    /// may have moved between periods, so that a gap is never larger by them.
     pub(super) fn z(&self, s: &Sides, expected: f64, factor: f64) -> f64 {
         if s.is_unknown() {
             return f64::NAN;
@@ -193,7 +194,7 @@ impl Learnt {
         if s.is_open(expected) {
             return 0.0;
         }
-        let off = ln(s.import_nearest_to(expected)) - ln(s.export) - expected;
+        let off = ln(s.import_with_moves(expected)) - ln(s.export) - expected;
         off / (self.spread.at(s.size()) * factor).max(LEAST_SCALE)
     }
 

@@ -32,6 +32,8 @@ pub(super) struct Sides {
     pub(super) most_import: f64,
     /// Exports and imports of the period at the usual lag, without reports just before or after it.
     pub(super) totals: [f64; 2],
+    /// The totals of the period before and of the one after. Zeros if the lag is always the same.
+    pub(super) neighbours: [[f64; 2]; 2],
     pub(super) class: Class,
 }
 
@@ -39,6 +41,21 @@ impl Sides {
     /// The imports nearest to the usual gap among those that the lag leaves possible.
     pub(super) fn import_nearest_to(&self, usual: f64) -> f64 {
         (self.export * libm::exp(usual)).max(self.least_import).min(self.most_import)
+    }
+
+    /// The same, with reports that moved to a neighbouring period: a report later than the longest lag is missing in its
+    /// own period, and too much in the next one.
+    pub(super) fn import_with_moves(&self, usual: f64) -> f64 {
+        let ratio = libm::exp(usual);
+        let (wanted, import) = (self.export * ratio, self.import_nearest_to(usual));
+        let sum = |amount: &dyn Fn(f64) -> f64| {
+            self.neighbours.iter().map(|[export, import]| amount(import - export * ratio).max(0.0)).sum::<f64>()
+        };
+        if import < wanted {
+            (import + sum(&|too_much| too_much)).min(wanted)
+        } else {
+            (import - sum(&|too_much| -too_much)).max(wanted)
+        }
     }
 
     /// Whether the imports of the period are the same for every lag.

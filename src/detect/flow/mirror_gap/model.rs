@@ -165,8 +165,16 @@ impl MirrorGap {
                 least_import,
                 most_import,
                 totals,
+                neighbours: [[0.0; 2]; 2],
                 class,
             });
+        }
+        // Reports can move to a neighbouring period only if lags differ.
+        for at in (1..sides.len()).filter(|_| lag.shortest < lag.longest) {
+            if self.every.next(sides[at - 1].period) == sides[at].period {
+                sides[at].neighbours[0] = sides[at - 1].totals;
+                sides[at - 1].neighbours[1] = sides[at].totals;
+            }
         }
         Ok(sides)
     }

@@ -225,6 +225,8 @@ impl Verdicts for GapScores {
                 let usual = self.usual[self.flow(at)];
                 let open = if s.is_open(usual) {
                     "; within the lags that occur, the imports of this period may be as usual"
+                } else if s.import_with_moves(usual) != s.import_nearest_to(usual) {
+                    "; reports that may have moved to or from a neighbouring period are allowed for"
                 } else {
                     ""
                 };
