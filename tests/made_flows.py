@@ -164,8 +164,9 @@ def grown(
 ):
     """Shipments of two years. Each pair of product and destination grows by product, by destination, and by itself.
 
-    Planted pairs grow `factor` times as much, or as little. `busy` is the mean ln of the number of shipments of a year. The truth holds, for all pairs, what an oracle knows: the
-    growth expected, its standard deviation, and whether it is planted.
+    Planted pairs grow `factor` times as much, or as little. `busy` is the mean ln of the number of shipments of a year.
+    The truth holds, for all pairs, what an oracle knows: the growth expected, its standard deviation, and whether it is
+    planted.
     """
     p, d = (a.ravel() for a in np.meshgrid(np.arange(products), np.arange(destinations), indexing="ij"))
     kept = rng.random(len(p)) < 0.8
@@ -254,5 +255,111 @@ def sanctioned(
     add(direct, lambda i: (origins[i[1]], np.full(len(i[0]), "TT")))
     add(inward, lambda i: (origins[i[2]], places[i[1]]))
     add(onward, lambda i: (places[i[1]], np.full(len(i[0]), "TT")))
+    p, m = np.nonzero(wrong)
+    return pl.concat(parts), pl.DataFrame({"hs6": codes(products)[p], "through": places[m]})
+
+
+def customs(rng, law="normal", scatter=0.15, planted=0.0, factor=4.0, dropped=0.03, late=True):
+    """Shipments as customs see them: flows of very different size, single records and whole flows that are missing,
+    importers that always value 10 % low, routes with a scatter of their own, and small shipments that scatter more.
+
+    With `late` the lags have a long tail: one in a thousand is longer than 60 days. A planted cell is a flow and quarter
+    with all its imports divided by `factor`.
+    """
+    products, countries, quarters = 30, 8, 8
+    ends = np.array([(o, d) for o in range(countries) for d in range(countries) if o != d])
+    route, product = (a.ravel() for a in np.meshgrid(np.arange(len(ends)), np.arange(products), indexing="ij"))
+    kept = rng.random(len(route)) < 0.5
+    route, product = route[kept], product[kept]
+    flow = np.repeat(np.arange(len(route)), rng.poisson(rng.gamma(0.6, 24, len(route))))
+    day = rng.integers(0, 730, len(flow))
+    value = np.exp(rng.normal(8, 1.2, len(route)))[flow] * rng.gamma(1.5, 1, len(flow))
+    low = np.where(rng.random(countries) < 0.4, np.log(0.9), 0.0)[ends[route, 1]]
+    usual = rng.choice([0.03, 0.06, 0.12], len(ends))[route] + low
+    own = scatter * rng.gamma(4, 0.25, len(ends))[route]
+    error = own[flow] * (0.5 + 1 / np.sqrt(1 + value / np.exp(8))) * noise(rng, law, len(flow))
+    cell = flow * quarters + np.minimum(day // 91.25, quarters - 1).astype(int)
+    there = np.unique(cell)
+    wrong = rng.choice(there, int(planted * len(there)), replace=False)
+    import_ = value * np.exp(usual[flow] + error) / np.where(np.isin(cell, wrong), factor, 1.0)
+    lag = (4 + rng.gamma(2.0, 6.0, len(flow)) if late else rng.integers(5, 25, len(flow))).astype(int)
+    silent = rng.random((2, len(route))) < 0.02
+    names = np.array([f"C{i}" for i in range(countries)])
+    parts = []
+    for side, (when, value_) in enumerate([(day, value), (day + lag, import_)]):
+        told = ~silent[side][flow] & (rng.random(len(flow)) >= dropped)
+        parts.append(
+            pl.DataFrame(
+                {
+                    "hs": codes(products)[product[flow[told]]],
+                    "origin": names[ends[route[flow[told]], 0]],
+                    "destination": names[ends[route[flow[told]], 1]],
+                    "date": np.datetime64("2021-01-01") + when[told],
+                    "value": value_[told],
+                    "reported_by": ["exporter", "importer"][side],
+                }
+            )
+        )
+    quarter_start = np.array(["2021-01-01"], "datetime64[M]") + 3 * (wrong % quarters)
+    truth = pl.DataFrame(
+        {
+            "hs6": codes(products)[product[wrong // quarters]],
+            "origin": names[ends[route[wrong // quarters], 0]],
+            "destination": names[ends[route[wrong // quarters], 1]],
+            "period": quarter_start.astype("datetime64[D]"),
+        }
+    )
+    return pl.concat(parts), truth
+
+
+def rerouted(rng, planted=0.0, factor=5.0, law="student", walk=0.08, jumps=0.1):
+    """Shipments of six years from one origin to a target, to intermediaries, and from these to the target.
+
+    Flows share the seasons and shocks of products and of intermediaries; each has heavy-tailed shocks of its own, and
+    some move to another level at some date, for reasons of their own. On 2022-03-01 the direct trade of four products
+    in five falls. In planted triangles both legs through the intermediary grow by `factor` from then on.
+    """
+    months, event, products, through = 72, 45, 100, 14
+    t = np.arange(months)
+    season = 0.4 * np.sin(2 * np.pi * (t / 12 + rng.random((products, 1))))
+    product = (0.03 * noise(rng, law, (products, months))).cumsum(1)
+    place = (0.03 * noise(rng, law, (through, months))).cumsum(1)
+
+    def flows(shape, mean):
+        level = rng.gamma(0.7, 1.5, shape) * np.exp(mean)
+        steps = (walk * noise(rng, law, (*shape, months))).cumsum(-1)
+        size = np.where(rng.random(shape) < jumps, rng.normal(0, 1, shape), 0)
+        jump = size[..., None] * (t >= rng.integers(6, months, shape)[..., None])
+        return level[..., None] * np.exp(steps + jump)
+
+    falls = rng.random(products) < 0.8
+    direct = flows((products,), 2.5) * np.exp(season + product)
+    direct[falls, event:] *= 0.15
+    inward = flows((products, through), 0.6) * np.exp(season + product)[:, None] * np.exp(place)
+    onward = flows((products, through), -0.1) * np.exp(season)[:, None] * np.exp(place)
+    onward *= rng.random((products, through, 1)) < 0.7
+    wrong = (rng.random((products, through)) < planted) & falls[:, None] & (onward[:, :, 0] > 0)
+    for leg in (inward, onward):
+        leg[..., event:] *= np.where(wrong, factor, 1.0)[..., None]
+    places = np.array([f"M{i:02}" for i in range(through)])
+    parts = []
+    for rate, of in (
+        (direct, lambda i: ("OO", "TT")),
+        (inward, lambda i: ("OO", places[i[1]])),
+        (onward, lambda i: (places[i[1]], "TT")),
+    ):
+        at = np.repeat(np.arange(rate.size), rng.poisson(rate).ravel())
+        index = np.unravel_index(at, rate.shape)
+        origin, destination = of(index)
+        day = (np.datetime64("2018-06") + index[-1]).astype("datetime64[D]") + rng.integers(0, 28, len(at))
+        value = np.exp(rng.normal(7, 0.8, len(at))) * (1 + rng.pareto(2.5, len(at)))
+        parts.append(
+            pl.DataFrame(
+                {"hs": codes(products)[index[0]], "date": day, "value": value}
+            ).with_columns(
+                origin=pl.lit(origin) if isinstance(origin, str) else pl.Series(origin),
+                destination=pl.lit(destination) if isinstance(destination, str) else pl.Series(destination),
+            )
+        )
     p, m = np.nonzero(wrong)
     return pl.concat(parts), pl.DataFrame({"hs6": codes(products)[p], "through": places[m]})

@@ -1,5 +1,6 @@
 """MirrorGap and Diversion are calibrated on flows of many kinds, and find what is planted."""
 
+import datetime as dt
 import sys
 from pathlib import Path
 
@@ -69,6 +70,31 @@ def test_gaps_of_statistics_without_errors(name):
     check_null([table(rl.MirrorGap(every="month"), made_[0])])
 
 
+@pytest.mark.parametrize("options", [{"scatter": 0.0, "dropped": 0.0}, {"law": "laplace"}, {"late": False}], ids=str)
+def test_gaps_of_customs_without_errors(options):
+    tables = [table(rl.MirrorGap(), made.customs(np.random.default_rng(s), **options)[0]) for s in (1, 2, 3)]
+    check_null(tables)
+    # Perfect reports with late ones among them are no findings either.
+    assert sum(found(scores, scores.head(0), CELL)[0] for scores in tables) == 0
+
+
+def test_a_late_report_is_no_gap():
+    """One report in a flow of many is 80 days late: it is missing in one quarter, and too much in the next."""
+    rng = np.random.default_rng(4)
+    frame, _ = made.customs(rng, scatter=0.0, dropped=0.0, late=False)
+    days = [dt.date(2021, 2, 1) + dt.timedelta(30 * k) for k in range(20)]
+    late = [dt.timedelta(80 if k == 4 else 15) for k in range(20)]
+    for name, moved in (("late", True), ("short", False)):
+        rows = [("999999", "C0", "C1", day, 5_000.0, "exporter") for day in days]
+        for k, (day, lag) in enumerate(zip(days, late, strict=True)):
+            value = 1.0 if k == 4 and not moved else 5_000.0
+            rows.append(("999999", "C0", "C1", day + (lag if moved else dt.timedelta(15)), value, "importer"))
+        one = pl.DataFrame(rows, schema=frame.columns, orient="row")
+        scores = table(rl.MirrorGap(), pl.concat([frame, one], how="vertical_relaxed")).filter(hs6="999999")
+        assert (scores["p_value"].min() > 0.05) == moved, name
+        assert scores["reason"].str.contains("neighbouring period").any() == moved
+
+
 def test_whole_flows_that_are_missing_are_leads_and_not_findings():
     scores = table(rl.MirrorGap(), made.mirrored_records(np.random.default_rng(3), scatter=0.0, missing=0.05)[0])
     one_sided = scores.filter(pl.col("class") != "both")
@@ -87,6 +113,14 @@ def test_gaps_are_found(planted):
 def test_routes_without_a_change(memory):
     made_ = [made.mirrored_statistics(np.random.default_rng(s), memory=memory, law="student")[0] for s in range(6)]
     check_null([table(rl.MirrorGap(every="month", test="change"), frame) for frame in made_])
+
+
+def test_goods_that_one_side_never_reports_are_no_change():
+    """As they grow they move the ratio of the totals of a route; a fifth of the flows are such."""
+    made_ = [made.mirrored_statistics(np.random.default_rng(s), missing=0.2)[0] for s in range(3)]
+    tables = [table(rl.MirrorGap(every="quarter", test="change"), frame) for frame in made_]
+    check_null(tables)
+    assert sum(found(scores, scores.head(0), ROUTE)[0] for scores in tables) <= 1
 
 
 def test_changes_of_routes_are_found_and_dated():
@@ -164,10 +198,16 @@ def test_a_fall_of_direct_trade_alone_is_no_diversion(options):
     check_null([table(diversion(), made.sanctioned(np.random.default_rng(s), **options)[0]) for s in (1, 2)])
 
 
+@pytest.mark.parametrize("options", [{}, {"jumps": 0.0, "law": "normal"}], ids=str)
+def test_flows_that_grow_by_themselves_are_no_diversion(options):
+    detector = rl.Diversion(target="TT", event="2022-03-01", origins=("OO",))
+    check_null([table(detector, made.rerouted(np.random.default_rng(s), **options)[0]) for s in (1, 2)])
+
+
 def test_diversion_is_found():
     results = []
-    for s in (1, 2):
-        frame, truth = made.sanctioned(np.random.default_rng(s), planted=0.04, factor=8.0)
+    for s in (1, 2, 3):
+        frame, truth = made.sanctioned(np.random.default_rng(s), planted=0.04)
         results.append(found(table(diversion(), frame), truth, ["hs6", "through"]))
     check_found(results, power=0.2)
 
