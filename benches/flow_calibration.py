@@ -61,6 +61,12 @@ def gap(seeds):
         ("scatter 0.1, Pareto values, 8 % missing", {"scatter": 0.1, "value": "pareto", "missing": 0.08}),
         ("scatter 0.1, 0.5 % missing", {"scatter": 0.1, "missing": 0.005}),
     ]
+    customs = [
+        ("perfect, lags with a long tail", {"scatter": 0.0, "dropped": 0.0}),
+        ("perfect, lags of 5 to 24 days", {"scatter": 0.0, "dropped": 0.0, "late": False}),
+        ("normal, no single record missing", {"dropped": 0.0}),
+        ("Laplace", {"law": "laplace"}),
+    ]
     statistics = [
         ("scatter 0.15, normal", {"scatter": 0.15}),
         ("scatter 0.4, Student", {"scatter": 0.4, "law": "student"}),
@@ -68,15 +74,20 @@ def gap(seeds):
     ]
     for kind, cases, detector in (
         ("records", records, lambda: rl.MirrorGap()),
+        ("customs", customs, lambda: rl.MirrorGap()),
         ("statistics", statistics, lambda: rl.MirrorGap(every="month")),
     ):
-        generate = made.mirrored_records if kind == "records" else made.mirrored_statistics
+        generate = {
+            "records": made.mirrored_records,
+            "customs": made.customs,
+            "statistics": made.mirrored_statistics,
+        }[kind]
         for name, options in cases:
             tables = [scored(detector(), generate(np.random.default_rng(s), **options)[0]) for s in range(seeds)]
             print(null(f"{kind}: {name}", pl.concat([t["p_value"] for t in tables])))
             false = [discoveries(t).sum() for t in tables]
-            print(f"{'':52} false findings {false}")
-            for planted in (0.01, 0.05):
+            print(f"{'':52} false findings {[int(f) for f in false]}")
+            for planted in (0.003, 0.01, 0.05):
                 fdp, power, oracle = [], [], []
                 for s in range(seeds):
                     made_ = generate(np.random.default_rng(100 + s), planted=planted, factor=4.0, **options)
@@ -87,7 +98,7 @@ def gap(seeds):
                     power.append(one[1])
                     if kind == "statistics":
                         oracle.append(oracle_power(truth, len(table), np.log(4), options.get("law", "normal")))
-                print(row(f"{kind}: {name}, {planted:.0%} planted x 4", fdp, power, oracle or None), flush=True)
+                print(row(f"{kind}: {name}, {planted:.1%} planted x 4", fdp, power, oracle or None), flush=True)
 
 
 def oracle_power(truth, n, size, law, level=0.05):
@@ -172,6 +183,8 @@ def divergence(seeds):
 def diversion(seeds):
     print("Diversion: share of p-values below 0.05, 0.01, 0.001 over nominal")
     for name, options, windows in [
+        ("rerouted, shocks in common and jumps", {"generate": made.rerouted}, {"origins": ("OO",)}),
+        ("rerouted, normal, no jumps", {"generate": made.rerouted, "jumps": 0.0, "law": "normal"}, {"origins": ("OO",)}),
         ("all products fall, calendar years", {}, {}),
         ("half fall, calendar years", {"share": 0.5}, {}),
         (
@@ -182,13 +195,15 @@ def diversion(seeds):
         ("all fall, Pareto values", {"value": "pareto"}, {}),
         ("all fall, 20 products", {"products": 20}, {}),
     ]:
-        detector = lambda: rl.Diversion(target="TT", event="2022-03-01", origins=("OA", "OB", "OC"), **windows)  # noqa: E731
-        tables = [scored(detector(), made.sanctioned(np.random.default_rng(s), **options)[0]) for s in range(seeds)]
+        settings = {"target": "TT", "event": "2022-03-01", "origins": ("OA", "OB", "OC")} | windows
+        detector = lambda: rl.Diversion(**settings)  # noqa: E731
+        generate = options.pop("generate", made.sanctioned)
+        tables = [scored(detector(), generate(np.random.default_rng(s), **options)[0]) for s in range(seeds)]
         print(null(name, pl.concat([t["p_value"] for t in tables])))
         for planted in (0.02, 0.05):
             fdp, power, order = [], [], []
             for s in range(seeds):
-                frame, truth = made.sanctioned(np.random.default_rng(100 + s), planted=planted, **options)
+                frame, truth = generate(np.random.default_rng(100 + s), planted=planted, **options)
                 table = scored(detector(), frame)
                 one = found(table, truth, ["hs6", "through"])
                 fdp.append(one[0])

@@ -32,8 +32,8 @@ class MirrorGap(Detector):
 
     With `test="change"`:
 
-    - One p-value for each route (origin and destination), from the totals of all its products. Flows that one side
-      misses are part of the totals.
+    - One p-value for each route (origin and destination), from the totals of all its products that both sides report in
+      some period.
     - `since` is the first period on the new level. `gap_before` and `gap_after` are the mean gaps ln(import / export)
       of the two levels, `change` is their difference, `common_change` the part of it that all routes have in common.
     - `score` is the rest of the change in standard errors. Gaps of neighbouring periods are alike, and the standard
@@ -41,6 +41,8 @@ class MirrorGap(Detector):
     - `observed` is the imports since the change, `expected` the imports if the gap had stayed as it was.
 
     Limits: if the usual lags leave open to which period some imports belong, the gap closest to the usual one is taken.
+    So is it if a neighbouring period has too much or too little: a late report moves from one to the other. A period
+    that one side reports only just before or after has no score.
     A country that never reports as that side is not a partner: its flows have no score. A country that begins or ends
     to report looks like a change; a caution says so. What most routes have in common is no change of one of them, so
     the data should hold more routes than the suspected ones.

@@ -30,7 +30,9 @@ const LEAST_SCALE: f64 = 0.01;
 /// The number of certain pairs that is enough to learn the usual gaps from.
 const ENOUGH: usize = 200;
 /// The number of certain pairs that is enough to learn the tails from.
-const MANY: usize = 2_000;
+const MANY: usize = 500;
+/// From this score on the tails are learnt from gaps that late reports do not explain.
+const FAR: f64 = 3.0;
 /// The share of the p-value that is spent on gaps; the rest is spent on reports that are missing (a weighted
 /// Bonferroni correction for two ways to be unusual).
 pub(super) const ON_GAPS: f64 = 0.8;
@@ -140,9 +142,14 @@ pub(super) fn learn(mirror: &Mirror, all: &[(usize, Sides)], lag: Lag, progress:
     let mut counts = ScoreHistogram::default();
     // A pair whose imports depend on the lag is known only if its gap is large. Tails of such pairs are too long.
     let many = known.iter().filter(|k| k.1.import_is_certain()).count() >= MANY;
-    for (k, cell) in known.iter().zip(&cells).filter(|(k, _)| k.1.import_is_certain() || !many) {
-        let scale = spread.at(cell.size) * factors[k.0.route as usize];
-        counts.of(both_records(k.1)).add(cell.residual / scale.max(LEAST_SCALE));
+    for ((ends, s), cell) in known.iter().zip(&cells).filter(|(k, _)| k.1.import_is_certain() || !many) {
+        let scale = spread.at(cell.size) * factors[ends.route as usize];
+        // Where nearly all reports are equal, gaps are smaller than the smallest scale and show no tail.
+        if scale >= LEAST_SCALE {
+            let z = cell.residual / scale;
+            // Only far out late reports matter. Near the middle they are no more than the scatter of the neighbours.
+            counts.of(both_records(s)).add(if z.abs() < FAR { z } else { beyond(s, expected(*ends)) / scale });
+        }
     }
     let missing = [
         Missing::learn(mirror, all, Class::Lost, &mirror.destinations, |e| e.destination),
@@ -166,6 +173,14 @@ pub(super) fn learn(mirror: &Mirror, all: &[(usize, Sides)], lag: Lag, progress:
     })
 }
 
+/// The gap beyond the usual one: 0 if the lag leaves the usual one possible, else the smallest that late reports leave.
+fn beyond(s: &Sides, expected: f64) -> f64 {
+    if s.is_open(expected) {
+        return 0.0;
+    }
+    ln(s.import_with_moves(expected)) - ln(s.export) - expected
+}
+
 fn both_records(s: &Sides) -> u32 {
     s.exports.min(s.imports) as u32
 }
@@ -185,17 +200,12 @@ impl Learnt {
         (0..mirror.routes.groups()).map(factor).collect()
     }
 
-    /// The gap beyond the usual one, in scales; NaN if nothing is known of it. Scales are learnt without the reports that
-    /// may have moved between periods, so that a gap is never larger by them.
+    /// The gap beyond the usual one, in scales; NaN if nothing is known of it.
     pub(super) fn z(&self, s: &Sides, expected: f64, factor: f64) -> f64 {
         if s.is_unknown() {
             return f64::NAN;
         }
-        if s.is_open(expected) {
-            return 0.0;
-        }
-        let off = ln(s.import_with_moves(expected)) - ln(s.export) - expected;
-        off / (self.spread.at(s.size()) * factor).max(LEAST_SCALE)
+        beyond(s, expected) / (self.spread.at(s.size()) * factor).max(LEAST_SCALE)
     }
 
     pub(super) fn gap_p(&self, z: f64, s: &Sides) -> f64 {
