@@ -184,7 +184,11 @@ def diversion(seeds):
     print("Diversion: share of p-values below 0.05, 0.01, 0.001 over nominal")
     for name, options, windows in [
         ("rerouted, shocks in common and jumps", {"generate": made.rerouted}, {"origins": ("OO",)}),
-        ("rerouted, normal, no jumps", {"generate": made.rerouted, "jumps": 0.0, "law": "normal"}, {"origins": ("OO",)}),
+        (
+            "rerouted, normal, no jumps",
+            {"generate": made.rerouted, "jumps": 0.0, "law": "normal"},
+            {"origins": ("OO",)},
+        ),
         ("all products fall, calendar years", {}, {}),
         ("half fall, calendar years", {"share": 0.5}, {}),
         (

@@ -354,9 +354,7 @@ def rerouted(rng, planted=0.0, factor=5.0, law="student", walk=0.08, jumps=0.1):
         day = (np.datetime64("2018-06") + index[-1]).astype("datetime64[D]") + rng.integers(0, 28, len(at))
         value = np.exp(rng.normal(7, 0.8, len(at))) * (1 + rng.pareto(2.5, len(at)))
         parts.append(
-            pl.DataFrame(
-                {"hs": codes(products)[index[0]], "date": day, "value": value}
-            ).with_columns(
+            pl.DataFrame({"hs": codes(products)[index[0]], "date": day, "value": value}).with_columns(
                 origin=pl.lit(origin) if isinstance(origin, str) else pl.Series(origin),
                 destination=pl.lit(destination) if isinstance(destination, str) else pl.Series(destination),
             )

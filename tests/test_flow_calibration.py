@@ -74,7 +74,7 @@ def test_gaps_of_statistics_without_errors(name):
 def test_gaps_of_customs_without_errors(options):
     tables = [table(rl.MirrorGap(), made.customs(np.random.default_rng(s), **options)[0]) for s in (1, 2, 3)]
     check_null(tables)
-    # Perfect reports with late ones among them are no findings either.
+    # Late reports and single records that are missing are no findings either.
     assert sum(found(scores, scores.head(0), CELL)[0] for scores in tables) == 0
 
 
@@ -103,10 +103,16 @@ def test_whole_flows_that_are_missing_are_leads_and_not_findings():
     assert found(scores, scores.head(0), CELL)[0] == 0
 
 
-@pytest.mark.parametrize("planted", [0.01, 0.05])
-def test_gaps_are_found(planted):
-    frame, truth = made.mirrored_records(np.random.default_rng(100), scatter=0.1, planted=planted)
+def test_gaps_between_equal_reports_are_found():
+    frame, truth = made.customs(np.random.default_rng(3), scatter=0.0, dropped=0.0, late=False, planted=0.01)
     check_found([found(table(rl.MirrorGap(), frame), truth, CELL)], power=0.5)
+
+
+def test_gaps_are_found():
+    records = [made.mirrored_records(np.random.default_rng(s), scatter=0.1, planted=0.003) for s in (100, 101)]
+    check_found([found(table(rl.MirrorGap(), made_[0]), made_[1], CELL) for made_ in records], power=0.4)
+    frame, truth, _ = made.mirrored_statistics(np.random.default_rng(100), scatter=0.15, planted=0.005)
+    check_found([found(table(rl.MirrorGap(every="month"), frame), truth, CELL)], power=0.7)
 
 
 @pytest.mark.parametrize("memory", [0.0, 0.6])

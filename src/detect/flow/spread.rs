@@ -215,6 +215,24 @@ mod tests {
     }
 
     #[test]
+    fn cells_of_one_size_stay_together() {
+        // Places 0, 1, 2, .. with 100 cells each; then one place for all.
+        let along: Vec<(f64, f64)> = (0..5_000).map(|i| (f64::from(i / 100), f64::from(i % 7))).collect();
+        let found = whole(blocks(along.len()), &along);
+        assert!(found.iter().all(|b| b.start % 100 == 0 && b.end % 100 == 0 && !b.is_empty()), "{found:?}");
+        assert_eq!(found.into_iter().flatten().collect::<Vec<_>>(), (0..5_000).collect::<Vec<_>>());
+        let equal = vec![(1.0, 0.0); 5_000];
+        assert_eq!(whole(blocks(5_000), &equal), vec![0..5_000]);
+        // Half of the residuals at one size are small: the spread does not depend on their order.
+        let cell = |i: usize| Sized { residual: if i % 2 == 0 { 0.1 } else { 1.0 }, size: [0.0, 0.0] };
+        let mut cells: Vec<Sized> = (0..1_001).map(cell).collect();
+        let spread = Spread::learn(&cells).at([0.0, 0.0]);
+        cells.sort_by(|a, b| a.residual.total_cmp(&b.residual));
+        assert_eq!(Spread::learn(&cells).at([0.0, 0.0]).to_bits(), spread.to_bits());
+        assert!((spread / (0.1 * MAD_K) - 1.0).abs() < 1e-9, "{spread}");
+    }
+
+    #[test]
     fn few_or_equal_residuals_have_one_spread() {
         let cell = |residual: f64, size: f64| Sized { residual, size: [size, -size] };
         let few: Vec<Sized> = (0..9).map(|i| cell(f64::from(i - 4), f64::from(i))).collect();

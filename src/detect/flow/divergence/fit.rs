@@ -1,6 +1,6 @@
 //! The fit: chooses the two windows, and measures and standardises the growth of every pair.
 
-use super::median_polish::{learn_variance, measure_growth, median_polish, standardise};
+use super::median_polish::{measure_growth, median_polish, standardise};
 use super::model::{Divergence, Model, Pair, Window};
 use crate::error::{Error, Result};
 use crate::flows::Flows;
@@ -53,8 +53,6 @@ impl Divergence {
                 growth: f64::NAN,
                 variance: f64::NAN,
                 window_variances: [f64::NAN; 2],
-                effect_variance: 0.0,
-                size: [0.0; 2],
                 expected: f64::NAN,
                 z: f64::NAN,
                 others: f64::NAN,
@@ -64,11 +62,7 @@ impl Divergence {
             .collect();
         measure_growth(&mut pairs, progress)?;
         median_polish(&mut pairs, progress)?;
-        let is_learnt = learn_variance(&mut pairs, progress)?;
-        if is_learnt {
-            median_polish(&mut pairs, progress)?;
-        }
-        let tails = standardise(&mut pairs, is_learnt, progress)?;
+        let tails = standardise(&mut pairs, progress)?;
         Ok(Model { settings: self.clone(), flows, windows, pairs, tails })
     }
 }

@@ -3,7 +3,6 @@
 
 use super::model::Pair;
 use crate::calibrate::tails::{ScoreHistogram, Tails};
-use crate::detect::flow::spread::{Sized, Spread};
 use crate::error::Result;
 use crate::flows::{Total, expansion};
 use crate::progress::Progress;
@@ -23,8 +22,6 @@ const MOST: (f64, f64) = (0.9, 1.644_853_626_951_472_2);
 const EVEN: f64 = 1e-9;
 /// The smallest number of pairs from which the scale is estimated.
 const ENOUGH: usize = 20;
-/// The smallest number of pairs from which the variance of a growth is learnt.
-const LEARNT: usize = 200;
 
 /// The growth of each pair, its variance, and the growth of the other destinations.
 pub fn measure_growth(pairs: &mut [Pair], progress: &Progress) -> Result<()> {
@@ -48,10 +45,6 @@ pub fn measure_growth(pairs: &mut [Pair], progress: &Progress) -> Result<()> {
             pair.window_variances =
                 [log_sum_variance(pair.base, size_variance), log_sum_variance(pair.current, size_variance)];
             pair.variance = pair.window_variances[0] + pair.window_variances[1];
-            pair.size = [
-                ln(pair.variance),
-                0.5 * (ln(if b > 0.0 { b } else { floor.min(c) }) + ln(if c > 0.0 { c } else { floor.min(b) })),
-            ];
             let (b, c) = (without_base[i], without_current[i]);
             pair.others = if b > 0.0 && c > 0.0 { ln(c) - ln(b) } else { f64::NAN };
         }
@@ -162,7 +155,6 @@ pub fn median_polish(pairs: &mut [Pair], progress: &Progress) -> Result<()> {
         let pair = &mut pairs[i];
         pair.peers = peers - 1;
         pair.expected = pair.growth - rest[i];
-        pair.effect_variance = effect_variance[i];
         if peers > 1 {
             pair.z = rest[i] / (pair.variance + effect_variance[i]).sqrt();
         }
@@ -219,30 +211,8 @@ fn middles_of_others(values: &[(f64, f64, usize)]) -> Vec<f64> {
     (0..values.len()).map(middle).collect()
 }
 
-/// Growth varies by more than chance: trade changes. Replaces the variance of each pair by the spread of the rests of
-/// pairs of its size. False with too few pairs.
-pub fn learn_variance(pairs: &mut [Pair], progress: &Progress) -> Result<bool> {
-    // The part of a rest that is not the uncertainty of the two effects.
-    let residual = |p: &Pair| (p.growth - p.expected) * (p.variance / (p.variance + p.effect_variance)).sqrt();
-    let cells: Vec<Sized> = pairs
-        .iter()
-        .filter(|p| !p.z.is_nan())
-        .map(|p| Sized { residual: residual(p), size: p.size })
-        .collect();
-    if cells.len() < LEARNT {
-        return Ok(false);
-    }
-    progress.check()?;
-    let spread = Spread::learn(&cells);
-    for pair in pairs.iter_mut().filter(|p| !p.growth.is_nan()) {
-        let sigma = spread.at(pair.size);
-        pair.variance = sigma * sigma;
-    }
-    Ok(true)
-}
-
-/// Divides z by the scale of all pairs, and learns their tails. `is_learnt`: the variances are learnt from all pairs.
-pub fn standardise(pairs: &mut [Pair], is_learnt: bool, progress: &Progress) -> Result<Tails> {
+/// Divides z by the scale of all pairs, and learns their tails.
+pub fn standardise(pairs: &mut [Pair], progress: &Progress) -> Result<Tails> {
     let mut keys: Vec<i64> = pairs.iter().filter(|p| !p.z.is_nan()).map(|p| encode(p.z.abs())).collect();
     let enough = keys.len() >= ENOUGH;
     let spread = OrderStatistics::new(&mut keys, true).quantile(MOST.0).unwrap_or(1.0) / MOST.1;
@@ -250,14 +220,10 @@ pub fn standardise(pairs: &mut [Pair], is_learnt: bool, progress: &Progress) -> 
     let mut counts = ScoreHistogram::default();
     for pair in pairs.iter_mut().filter(|p| !p.z.is_nan()) {
         progress.check()?;
-        if is_learnt {
-            pair.z /= spread;
-        } else {
-            // The sizes of records are estimated from few records, so z is a Student's t. It becomes a standard normal
-            // quantile.
-            let tail = 0.5 * student_t_two_sided(pair.z / spread, freedom(pair));
-            pair.z = normal_quantile(tail.clamp(1e-300, 0.5)).abs().copysign(pair.z);
-        }
+        // The sizes of records are estimated from few records, so z is a Student's t. It becomes a standard normal
+        // quantile.
+        let tail = 0.5 * student_t_two_sided(pair.z / spread, freedom(pair));
+        pair.z = normal_quantile(tail.clamp(1e-300, 0.5)).abs().copysign(pair.z);
         counts.of(pair.peers as u32).add(pair.z);
     }
     Ok(counts.tails())

@@ -33,11 +33,6 @@ pub(super) struct Pair {
     pub(super) variance: f64,
     /// The parts of that variance from the base window and from the current window.
     pub(super) window_variances: [f64; 2],
-    /// The variance of the two effects that explain a part of it.
-    pub(super) effect_variance: f64,
-    /// The measures of size by which growth varies: the logarithm of the variance by chance, and the mean ln of the
-    /// values of both windows.
-    pub(super) size: [f64; 2],
     pub(super) expected: f64,
     pub(super) z: f64,
     /// The log growth of all other destinations of the product together.

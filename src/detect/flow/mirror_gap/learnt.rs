@@ -12,7 +12,7 @@ use crate::detect::flow::spread::{Sized, Spread, TIED};
 use crate::error::Result;
 use crate::group::GroupKeys;
 use crate::progress::Progress;
-use crate::stats::{MAD_EFFICIENCY, MAD_K, MEDIAN_SQUARE, MEDIAN_VARIANCE, ln, median};
+use crate::stats::{MAD_EFFICIENCY, MAD_K, MEDIAN_SQUARE, MEDIAN_VARIANCE, ln, median, normal_two_sided};
 
 /// The weight of the median of all, in gaps, in that of a route or product, where it cannot be learnt.
 const SHRINKAGE: f64 = 10.0;
@@ -30,9 +30,7 @@ const LEAST_SCALE: f64 = 0.01;
 /// The number of certain pairs that is enough to learn the usual gaps from.
 const ENOUGH: usize = 200;
 /// The number of certain pairs that is enough to learn the tails from.
-const MANY: usize = 500;
-/// From this score on the tails are learnt from gaps that late reports do not explain.
-const FAR: f64 = 3.0;
+const MANY: usize = 2_000;
 /// The share of the p-value that is spent on gaps; the rest is spent on reports that are missing (a weighted
 /// Bonferroni correction for two ways to be unusual).
 pub(super) const ON_GAPS: f64 = 0.8;
@@ -50,7 +48,8 @@ pub struct Learnt {
     pub factor: HashMap<String, f64>,
     /// The scale of a route that was not fitted.
     pub usual_factor: f64,
-    pub tails: Tails,
+    /// None where all gaps have the smallest scale: the tails are then those of the normal.
+    pub tails: Option<Tails>,
     pub(super) missing: [Missing; 2],
     pub reliability: [HashMap<String, f64>; 2],
 }
@@ -139,18 +138,18 @@ pub(super) fn learn(mirror: &Mirror, all: &[(usize, Sides)], lag: Lag, progress:
     };
     let factors: Vec<f64> = scales.iter().map(factor).collect();
     progress.check()?;
-    let mut counts = ScoreHistogram::default();
+    let (mut counts, mut counted) = (ScoreHistogram::default(), 0);
     // A pair whose imports depend on the lag is known only if its gap is large. Tails of such pairs are too long.
     let many = known.iter().filter(|k| k.1.import_is_certain()).count() >= MANY;
-    for ((ends, s), cell) in known.iter().zip(&cells).filter(|(k, _)| k.1.import_is_certain() || !many) {
-        let scale = spread.at(cell.size) * factors[ends.route as usize];
-        // Where nearly all reports are equal, gaps are smaller than the smallest scale and show no tail.
+    for (k, cell) in known.iter().zip(&cells).filter(|(k, _)| k.1.import_is_certain() || !many) {
+        let scale = spread.at(cell.size) * factors[k.0.route as usize];
+        // The smallest scale is above the scatter of such gaps, so they show no tail.
         if scale >= LEAST_SCALE {
-            let z = cell.residual / scale;
-            // Only far out late reports matter. Near the middle they are no more than the scatter of the neighbours.
-            counts.of(both_records(s)).add(if z.abs() < FAR { z } else { beyond(s, expected(*ends)) / scale });
+            counts.of(both_records(k.1)).add(cell.residual / scale);
+            counted += 1;
         }
     }
+    let tails = (counted > 0 || known.is_empty()).then(|| counts.tails());
     let missing = [
         Missing::learn(mirror, all, Class::Lost, &mirror.destinations, |e| e.destination),
         Missing::learn(mirror, all, Class::Orphan, &mirror.origins, |e| e.origin),
@@ -167,18 +166,10 @@ pub(super) fn learn(mirror: &Mirror, all: &[(usize, Sides)], lag: Lag, progress:
         spread,
         factor: named(&mirror.routes, factors),
         usual_factor,
-        tails: counts.tails(),
+        tails,
         missing,
         reliability: [named(&mirror.origins, exporters), named(&mirror.destinations, importers)],
     })
-}
-
-/// The gap beyond the usual one: 0 if the lag leaves the usual one possible, else the smallest that late reports leave.
-fn beyond(s: &Sides, expected: f64) -> f64 {
-    if s.is_open(expected) {
-        return 0.0;
-    }
-    ln(s.import_with_moves(expected)) - ln(s.export) - expected
 }
 
 fn both_records(s: &Sides) -> u32 {
@@ -200,18 +191,25 @@ impl Learnt {
         (0..mirror.routes.groups()).map(factor).collect()
     }
 
-    /// The gap beyond the usual one, in scales; NaN if nothing is known of it.
+    /// The gap beyond the usual one, in scales; NaN if nothing is known of it. Scales and tails are learnt without the
+    /// reports that may have moved between periods, so that those only make a gap smaller.
     pub(super) fn z(&self, s: &Sides, expected: f64, factor: f64) -> f64 {
         if s.is_unknown() {
             return f64::NAN;
         }
-        beyond(s, expected) / (self.spread.at(s.size()) * factor).max(LEAST_SCALE)
+        if s.is_open(expected) {
+            return 0.0;
+        }
+        let off = ln(s.import_with_moves(expected)) - ln(s.export) - expected;
+        off / (self.spread.at(s.size()) * factor).max(LEAST_SCALE)
     }
 
     pub(super) fn gap_p(&self, z: f64, s: &Sides) -> f64 {
         if z.is_nan() {
             return f64::NAN;
         }
-        (self.tails.p_value_or_normal(z, both_records(s)) / ON_GAPS).min(1.0)
+        let tails = self.tails.as_ref();
+        let p = tails.map_or_else(|| normal_two_sided(z), |tails| tails.p_value_or_normal(z, both_records(s)));
+        (p / ON_GAPS).min(1.0)
     }
 }
