@@ -224,7 +224,7 @@ mod tests {
         let equal = vec![(1.0, 0.0); 5_000];
         assert_eq!(whole(blocks(5_000), &equal), vec![0..5_000]);
         // Half of the residuals at one size are small: the spread does not depend on their order.
-        let cell = |i: usize| Sized { residual: if i % 2 == 0 { 0.1 } else { 1.0 }, size: [0.0, 0.0] };
+        let cell = |i: usize| Sized { residual: if i.is_multiple_of(2) { 0.1 } else { 1.0 }, size: [0.0, 0.0] };
         let mut cells: Vec<Sized> = (0..1_001).map(cell).collect();
         let spread = Spread::learn(&cells).at([0.0, 0.0]);
         cells.sort_by(|a, b| a.residual.total_cmp(&b.residual));
