@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use serde_json::{Map, Value, json};
 
 use super::skip_totals;
-use super::traits::{Detector, Fit, SharedFit};
+use super::traits::{Detector, Fit, LevelTails, SharedFit};
 use crate::error::{Error, Result};
 use crate::evidence::SharedScores;
 use crate::group::IndexCache;
@@ -144,6 +144,10 @@ struct LabelledFit {
 }
 
 impl Fit for LabelledFit {
+    fn calibration(&self) -> Vec<LevelTails<'_>> {
+        self.fit.calibration()
+    }
+
     fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedScores> {
         skip_totals::score(self.fit.clone(), ships, cache, progress)
     }

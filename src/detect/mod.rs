@@ -1,5 +1,6 @@
 //! Detectors: their common parts, their list, and one file or folder for each.
 
+pub mod calibration;
 mod entity;
 mod flow;
 mod labelled;
@@ -13,4 +14,4 @@ mod traits;
 pub use labelled::{LABEL, Labelled};
 pub use parameters::Parameters;
 pub use registry::detector;
-pub use traits::{Detector, Fit, Registered, SharedFit};
+pub use traits::{Detector, Fit, LevelTails, Registered, SharedFit};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 
 use super::parameters::Parameters;
+use crate::calibrate::tails::Tails;
 use crate::error::Result;
 use crate::evidence::SharedScores;
 use crate::group::IndexCache;
@@ -47,6 +48,19 @@ pub trait Fit: Send + Sync {
 
     /// Everything that restoring and merging need, with the fitted numbers under plain names.
     fn state(&self, progress: &Progress) -> Result<RecordBatch>;
+
+    /// What was learnt about the tails of scores: a part for each level. None if p-values do not come from such tails.
+    fn calibration(&self) -> Vec<LevelTails<'_>> {
+        Vec::new()
+    }
+}
+
+/// The tails of a level.
+pub struct LevelTails<'a> {
+    /// The keys of its groups.
+    pub level: String,
+    pub groups: usize,
+    pub tails: &'a Tails,
 }
 
 pub type SharedFit = Arc<dyn Fit>;

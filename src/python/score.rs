@@ -12,7 +12,7 @@ use super::run::run;
 use super::shipments::Shipments;
 use super::table::Table;
 use crate::calibrate::{benjamini_bogomolov, benjamini_hochberg, benjamini_yekutieli};
-use crate::detect::{self, Detector as _, Labelled, Parameters, SharedFit};
+use crate::detect::{self, Detector as _, Labelled, Parameters, SharedFit, calibration};
 use crate::error::{Error, Result};
 use crate::evidence::{ScoreColumn, ScoreTable, SharedScores};
 use crate::store::nullable;
@@ -97,6 +97,12 @@ impl Fit {
     #[pyo3(signature = (progress=None))]
     fn state(&self, py: Python<'_>, progress: Option<Py<PyAny>>) -> PyResult<Table> {
         run(py, progress.as_ref(), |progress| Ok(Table::of(self.fit.state(progress)?)))
+    }
+
+    /// What was learnt about the tails of scores: a row for each level and side. No rows if p-values do not come from
+    /// such tails.
+    fn calibration(&self, py: Python<'_>) -> PyResult<Table> {
+        run(py, None, |_| Ok(Table::of(calibration::table_of(&self.fit.calibration())?)))
     }
 }
 

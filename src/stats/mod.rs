@@ -2,6 +2,7 @@
 //! function gives the same bits for every order of its input.
 
 mod beta_binomial;
+mod gamma;
 mod lanes;
 pub mod linear;
 mod log;
@@ -18,6 +19,7 @@ mod tail;
 mod within;
 
 pub use beta_binomial::beta_binomial_upper;
+pub use gamma::{digamma, trigamma, trigamma_inverse};
 pub use log::ln;
 pub use medcouple::{adjusted_fences, medcouple};
 pub use order::{OrderStatistics, decode, encode, median};

@@ -1,93 +1,95 @@
-//! One tail, and a fast interpolation of it.
+//! The standard normal quantile of a score on one side, from a table that is computed once.
 
-use std::sync::OnceLock;
+use super::law::Tail;
+use super::sides::{INNER, Observed};
 
-/// About the tail of a Student's t with four degrees of freedom.
-pub const CAUTIOUS: Tail = Tail { a: 0.06, b: 0.0, c: 0.09 };
+/// Beyond z = 1 there are marks for each power of two, up to 2^8.
+const MARKS: u64 = 128;
+const OCTAVES: u64 = 8;
 
-/// A tail: z = u exp(a + b u + c u²), with u the standard normal quantile.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Tail {
-    pub a: f64,
-    pub b: f64,
-    pub c: f64,
-}
-
-/// Marks cover the scores from 2^-6 to 2^10.
-const OCTAVES: (u64, u64) = (1023 - 6, 1023 + 10);
-/// The base-2 logarithm of the number of marks for each power of two.
-const MARKS: u64 = 6;
-
-impl Tail {
-    /// The standard normal quantile u for a score z > 0, by Newton's method in ln u. The function is increasing and
-    /// convex there, so the method converges from the right.
-    pub fn normal(&self, z: f64) -> f64 {
-        let target = libm::log(z);
-        let mut u = (z / libm::exp(self.a)).min(40.0);
-        for _ in 0..60 {
-            let off = libm::log(u) + self.a + self.b * u + self.c * u * u - target;
-            let slope = 1.0 + self.b * u + 2.0 * self.c * u * u;
-            let next = u * libm::exp(-(off / slope).clamp(-2.0, 2.0));
-            let done = (next - u).abs() <= 1e-13 * u;
-            u = next;
-            if done {
-                break;
-            }
-        }
-        u
-    }
-
-    /// The derivative of u with respect to z.
-    fn slope(&self, z: f64, u: f64) -> f64 {
-        u / (z * (1.0 + self.b * u + 2.0 * self.c * u * u))
-    }
-}
-
-/// A tail, with u and its derivative at evenly spaced scores. They are computed at first use.
+/// Up to z = 1 the curve follows the scores themselves: there are no anomalies to keep out. Beyond, it follows the
+/// fitted tail. Between two marks it is a straight line, so it never falls.
 #[derive(Clone, Debug)]
 pub struct Curve {
     pub tail: Tail,
-    marks: OnceLock<Vec<(f64, f64)>>,
+    inner: Vec<f64>,
+    outer: Vec<f64>,
 }
 
 impl Curve {
-    pub fn of(tail: Tail) -> Curve {
-        Curve { tail, marks: OnceLock::new() }
+    pub fn of(tail: Tail, observed: &Observed) -> Curve {
+        let from = tail.normal(1.0);
+        let beyond = both(from);
+        let total: f64 = observed.inner.iter().sum();
+        let (mut inner, mut below) = (vec![0.0], 0.0);
+        for (i, count) in observed.inner.iter().enumerate() {
+            below += count;
+            let share = if total > 0.0 { below / total } else { (i + 1) as f64 / INNER as f64 };
+            let p: f64 = 1.0 - (1.0 - beyond) * share;
+            inner.push(-crate::stats::normal_quantile(0.5 * p.clamp(1e-300, 1.0)));
+        }
+        let mut outer: Vec<f64> = (0..=OCTAVES * MARKS).map(|mark| tail.normal(place(mark))).collect();
+        // The ends of both parts meet, and rounding does not make the curve fall.
+        inner[INNER] = from;
+        for part in [&mut inner, &mut outer] {
+            for i in 1..part.len() {
+                part[i] = part[i].max(part[i - 1]);
+            }
+        }
+        Curve { tail, inner, outer }
     }
 
-    /// [`Tail::normal`] to nine digits, by cubic Hermite interpolation between two marks.
     pub fn normal(&self, z: f64) -> f64 {
-        let at = z.to_bits() >> (52 - MARKS);
-        let from = at.wrapping_sub(OCTAVES.0 << MARKS) as usize;
-        if from >= ((OCTAVES.1 - OCTAVES.0) << MARKS) as usize {
-            return self.tail.normal(z);
+        let z = z.abs();
+        if z < 1.0 {
+            let at = z * INNER as f64;
+            let mark = (at as usize).min(INNER - 1);
+            return self.inner[mark] + (at - mark as f64) * (self.inner[mark + 1] - self.inner[mark]);
         }
-        let place = |mark: u64| f64::from_bits(mark << (52 - MARKS));
-        // No lock is held during the computation. Two threads that start at once both compute the marks.
-        let marks = self.marks.get().unwrap_or_else(|| {
-            let all = ((OCTAVES.0 << MARKS)..=(OCTAVES.1 << MARKS)).map(place);
-            let made = all.map(|z| (z, self.tail.normal(z))).map(|(z, u)| (u, self.tail.slope(z, u))).collect();
-            self.marks.get_or_init(|| made)
-        });
-        let ((u, rise), (next, next_rise)) = (marks[from], marks[from + 1]);
-        let width = f64::from_bits((at & !((1 << MARKS) - 1)) << (52 - MARKS)) / (1 << MARKS) as f64;
-        let t = (z - place(at)) / width;
-        let (rise, next_rise, step) = (rise * width, next_rise * width, next - u);
-        u + t * (rise + t * (3.0 * step - 2.0 * rise - next_rise + t * (rise + next_rise - 2.0 * step)))
+        let mark = ((z.to_bits() - 1.0f64.to_bits()) >> (52 - 7)) as usize;
+        if mark + 1 >= self.outer.len() {
+            return if z.is_finite() { self.tail.normal(z).max(self.outer[self.outer.len() - 1]) } else { z };
+        }
+        let (from, to) = (place(mark as u64), place(mark as u64 + 1));
+        self.outer[mark] + (z - from) / (to - from) * (self.outer[mark + 1] - self.outer[mark])
     }
+}
+
+fn both(u: f64) -> f64 {
+    crate::stats::normal_two_sided(u)
+}
+
+/// The score at a mark beyond 1.
+fn place(mark: u64) -> f64 {
+    f64::from_bits(1.0f64.to_bits() + (mark << (52 - 7)))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::law::CAUTIOUS;
     use super::*;
     use proptest::prelude::*;
 
     proptest! {
         #[test]
-        fn the_short_way_is_the_long_way(a in -1.0..1.0f64, b in 0.0..1.0f64, c in 0.0..0.3f64, z in -14.0..14.0f64) {
-            let (tail, z) = (Tail { a, b, c }, libm::exp(z));
-            let (short, long) = (Curve::of(tail).normal(z), tail.normal(z));
-            prop_assert!((short / long - 1.0).abs() < 1e-8, "{} is not {}", short, long);
+        fn follows_its_tail_and_never_falls(
+            (a, b, c) in (-0.5..0.5f64, 0.0..0.5f64, 0.0..0.2f64),
+            (share, ratio) in (0.0..0.3f64, 1.3..6.0f64),
+            z in 1.0..400.0f64, step in 1.0..1.2f64,
+        ) {
+            let tail = Tail { a, b, c, share, ratio, times: 1.0 };
+            let curve = Curve::of(tail, &Observed::default());
+            let (u, exact) = (curve.normal(z), tail.normal(z));
+            prop_assert!((u - exact).abs() < 2e-4 * (1.0 + exact), "{} is not {}", u, exact);
+            prop_assert!(curve.normal(z * step) >= u);
         }
+    }
+
+    #[test]
+    fn the_parts_meet() {
+        let curve = Curve::of(CAUTIOUS, &Observed::default());
+        assert_eq!(curve.normal(0.0), 0.0);
+        assert!((curve.normal(1.0 - 1e-12) - curve.normal(1.0)).abs() < 1e-9);
+        assert_eq!(curve.normal(f64::INFINITY), f64::INFINITY);
     }
 }

@@ -1,26 +1,28 @@
 //! The tails of robust scores, learnt from the scores themselves. Prices have longer tails than the normal, often
-//! longer on one side. Groups of a coarse level mix goods. A scale from few peers makes scores more variable. So each
-//! level and size of group has its own tail on each side, a form of Tukey's g-and-h distributions: z = u exp(a + b u +
-//! c u²), with u the standard normal quantile. With b = c = 0 the tail is normal; b makes it longer like a lognormal, c
-//! like a Student's t.
+//! longer on one side, and some of them are wrong. What was learnt from wrong prices would hide them.
 //!
-//! The coefficients are fitted to the quantiles between the upper 15 % and 1.1 % of each side, which one anomaly in a
-//! hundred changes little, and to those farther out while the tail continues as before and as on the other side. A
-//! break is a sign of anomalies.
-//!
-//! A scale from few peers is uncertain, so scores follow a Student's t instead of a normal. The tail of groups of one
-//! size includes this. A size with too few scores uses the tail of all sizes, and reads the normal quantile as a t,
-//! with the uncertainty that exceeds the mean of all groups. See docs/methods.md.
+//! The scores of a level are first made comparable: scales are moderated, and the Student's t of a scale from few
+//! members is read as a normal. Each side of them is then explained by one of several stories: one core; a core and
+//! looser nature; a core and errors that stand off; all three. The p-value of a score is the share of *nature* beyond
+//! it: errors are left out, looser nature is not. See docs/methods.md.
 
 mod bins;
 mod curve;
+mod fit;
 mod histogram;
-mod learn;
-mod size_tails;
+mod law;
+mod moderation;
+mod search;
+mod sides;
+mod story;
+#[expect(clippy::module_inception)]
+mod tails;
 
-pub use curve::Tail;
 pub use histogram::ScoreHistogram;
-pub use size_tails::Tails;
+pub use law::Tail;
+pub use moderation::Moderation;
+pub use story::Story;
+pub use tails::{Side, Tails};
 
 #[cfg(test)]
 mod tests {

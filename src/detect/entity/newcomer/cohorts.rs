@@ -1,16 +1,17 @@
 //! The cohorts of newcomers: those of the same product and year, or wider ones if these are too small.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::first_seen::{EntityStatus, FirstSeen};
+use crate::calibrate::tails::{Moderation, ScoreHistogram, Tails};
 use crate::error::Result;
 use crate::flows::Flows;
 use crate::progress::Progress;
-use crate::stats::{MAD_K, OrderStatistics, ParetoTail, encode};
+use crate::stats::{MAD_EFFICIENCY, MAD_K, OrderStatistics, encode};
 use crate::store::iso;
 
-/// The weight of the scale of all newcomers in that of a cohort, in members.
-const SHRINKAGE: f64 = 10.0;
+/// Fewer newcomers in all are not compared.
+const FEWEST: usize = 30;
 /// The widest cohort, which is always used if no other is large enough.
 const EVERYBODY: &str = "all newcomers";
 
@@ -25,8 +26,8 @@ pub struct Cohort {
 /// All cohorts with enough members.
 pub struct Cohorts {
     by_name: HashMap<String, Cohort>,
-    /// The tail of the excesses of all newcomers.
-    tail: Option<ParetoTail>,
+    /// The tails of the scores of all newcomers; `None` if there are too few.
+    tails: Option<Tails>,
 }
 
 /// The names of the cohorts of a newcomer, from the narrowest to the widest.
@@ -66,44 +67,61 @@ impl Cohorts {
                 members.entry(name).or_default().push(encode(first_seen.log_volume));
             }
         }
-        let nobody = Cohort { centre: f64::NAN, scale: f64::NAN, members: 0 };
-        let everybody = members.get(EVERYBODY).cloned().map_or(nobody, |mut volumes| Cohort::of(&mut volumes));
         let mut by_name: HashMap<String, Cohort> = HashMap::new();
         for (name, mut log_volumes) in members {
             progress.check()?;
-            let mut cohort = Cohort::of(&mut log_volumes);
+            let cohort = Cohort::of(&mut log_volumes);
             if cohort.members >= min_peers || name == EVERYBODY {
-                let own = cohort.members as f64 / (cohort.members as f64 + SHRINKAGE);
-                let scale = cohort.scale;
-                cohort.scale = (own * scale * scale + (1.0 - own) * everybody.scale * everybody.scale).sqrt();
                 by_name.insert(name, cohort);
             }
         }
-        let mut cohorts = Cohorts { by_name, tail: None };
-        let excess: Vec<f64> = newcomers()
-            .filter_map(|n| cohorts.nearest(flows, n).map(|(_, c)| (n.log_volume - c.centre) / c.scale))
-            .collect();
+        let mut cohorts = Cohorts { by_name, tails: None };
+        // The scales of the cohorts in use are moderated.
+        let used: BTreeSet<String> = newcomers().filter_map(|n| Some(cohorts.nearest(flows, n)?.0)).collect();
+        let scales = used.iter().filter_map(|name| cohorts.by_name.get(name)).map(|c| (c.scale, c.members as u32));
+        let moderation = Moderation::of(scales, MAD_EFFICIENCY);
+        for cohort in cohorts.by_name.values_mut().filter(|cohort| cohort.scale > 0.0) {
+            cohort.scale = moderation.scale(cohort.scale, cohort.members as u32);
+        }
         progress.check()?;
-        cohorts.tail = ParetoTail::fit(&excess);
+        let mut histogram = ScoreHistogram::default();
+        let mut scored = 0;
+        for first_seen in newcomers() {
+            if let Some((_, cohort)) = cohorts.scaled(flows, first_seen) {
+                histogram.of(cohort.members as u32).add((first_seen.log_volume - cohort.centre) / cohort.scale);
+                scored += 1;
+            }
+        }
+        cohorts.tails = (scored >= FEWEST).then(|| histogram.tails_moderated(moderation, true));
         Ok(cohorts)
     }
 
     /// The narrowest cohort of a newcomer with enough members, and its name.
     fn nearest(&self, flows: &Flows, first_seen: &FirstSeen) -> Option<(String, Cohort)> {
-        let found = cohort_names(flows, first_seen).into_iter().find_map(|name| {
+        if first_seen.log_volume.is_nan() {
+            return None;
+        }
+        cohort_names(flows, first_seen).into_iter().find_map(|name| {
             let cohort = *self.by_name.get(&name)?;
             Some((name, cohort))
-        })?;
-        (found.1.scale > 0.0 && !first_seen.log_volume.is_nan()).then_some(found)
+        })
+    }
+
+    /// The same if its volumes differ.
+    fn scaled(&self, flows: &Flows, first_seen: &FirstSeen) -> Option<(String, Cohort)> {
+        self.nearest(flows, first_seen).filter(|(_, cohort)| cohort.scale > 0.0)
     }
 
     /// Compares a newcomer with its cohort.
     pub fn score_one(&self, flows: &Flows, first_seen: &mut FirstSeen) {
-        let Some((name, cohort)) = self.nearest(flows, first_seen) else { return };
+        let Some((name, cohort)) = self.scaled(flows, first_seen) else { return };
         first_seen.cohort = name;
         (first_seen.centre, first_seen.scale, first_seen.peers) = (cohort.centre, cohort.scale, cohort.members);
-        if let Some(tail) = &self.tail {
-            first_seen.p = tail.p_value(first_seen.excess());
+        if let Some(tails) = &self.tails {
+            // Only large volumes are unusual.
+            let z = first_seen.excess();
+            let half = 0.5 * tails.p_value(z, cohort.members as u32);
+            first_seen.p = if z > 0.0 { half } else { 1.0 - half };
         }
     }
 }

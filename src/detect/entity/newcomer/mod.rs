@@ -2,8 +2,8 @@
 //!
 //! An entity is new if it first appears after the burn-in of the data, or again after a long pause. Its volume in the
 //! window from that day (scaled to the whole window if the data end earlier) is compared, as a logarithm, with that of
-//! other newcomers of its main product and year, or of wider cohorts. The p-value comes from a generalised Pareto tail
-//! of all newcomers.
+//! other newcomers of its main product and year, or of wider cohorts. The p-value comes from the tail that is learnt
+//! from the scores of all newcomers.
 
 mod cohorts;
 mod first_seen;

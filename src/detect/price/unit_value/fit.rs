@@ -9,9 +9,9 @@ use rayon::prelude::*;
 
 use super::model::{Fitted, Group, Level, LocationScale, Members, PeerGroupRef, Scale, UnitValue, peer_group_of};
 use super::prices::Prices;
-use super::shrink::{SHRINKAGE, shrink};
+use super::shrink::shrink;
 use super::tail_scale::{outer_quantile, tail_scale};
-use crate::calibrate::tails::{ScoreHistogram, Tails};
+use crate::calibrate::tails::{Moderation, ScoreHistogram, Tails};
 use crate::error::{Error, Result};
 use crate::evidence::any_nan;
 use crate::evidence::cautions::FittedFacts;
@@ -56,15 +56,17 @@ impl Fitted {
         facts: FittedFacts,
         progress: &Progress,
     ) -> Result<Fitted> {
+        let efficiency = settings.scale.efficiency();
         let mut fitted = Vec::new();
         for keys in levels {
             let (group_keys, of_finest) = members.group_keys.project(keys)?.distinct()?;
             let groups = groups(settings.scale, &members, &of_finest, group_keys.groups(), progress)?;
-            fitted.push(Level { group_keys, groups, tails: Tails::default(), of_finest, facts: OnceLock::new() });
+            let (tails, moderation) = (Tails::default(), Moderation::none(efficiency));
+            fitted.push(Level { group_keys, groups, tails, moderation, of_finest, facts: OnceLock::new() });
             progress.advance(1);
         }
         progress.check()?;
-        shrink(&mut fitted, settings.min_peers);
+        shrink(&mut fitted, settings.min_peers, efficiency);
         progress.check()?;
         fitted.iter_mut().for_each(|level| tail_scale(&mut level.groups, settings.min_peers));
         let finest = members.starts.len() - 1;
@@ -245,9 +247,12 @@ fn fit_tails(
         })
         .try_reduce_with(|a, b| Ok(a.into_iter().zip(b).map(|(a, b)| a.plus(b)).collect()))
         .unwrap_or_else(|| Ok(shared.iter().map(|_| ScoreHistogram::default()).collect()));
-    let many = levels.len();
-    for (l, (level, counts)) in levels.iter_mut().zip(counts?).enumerate() {
-        level.tails = counts.tails_drawn(if l + 1 < many { SHRINKAGE } else { 0.0 });
-    }
+    let learnt: Vec<Tails> = levels
+        .par_iter()
+        .zip(counts?)
+        .enumerate()
+        .map(|(l, (level, counts))| counts.tails_moderated(level.moderation, l == 0))
+        .collect();
+    levels.iter_mut().zip(learnt).for_each(|(level, tails)| level.tails = tails);
     Ok(())
 }

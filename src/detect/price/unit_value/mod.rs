@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
-use crate::detect::{Detector, Fit, Parameters, Registered, SharedFit};
+use crate::detect::{Detector, Fit, LevelTails, Parameters, Registered, SharedFit};
 use crate::error::Result;
 use crate::evidence::SharedScores;
 use crate::group::IndexCache;
@@ -71,6 +71,14 @@ impl Detector for UnitValue {
 }
 
 impl Fit for Fitted {
+    fn calibration(&self) -> Vec<LevelTails<'_>> {
+        let part = |level: &'_ model::Level| {
+            (level.group_keys.keys.join(" x "), level.groups.iter().filter(|g| self.enough(g)).count())
+        };
+        let named = self.levels.iter().map(|level| (part(level), &level.tails));
+        named.map(|((level, groups), tails)| LevelTails { level, groups, tails }).collect()
+    }
+
     fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedScores> {
         let prices = Prices::load(&self.settings, ships, progress)?;
         Ok(Arc::new(scores::of_new(self, ships, prices, cache, progress)?))

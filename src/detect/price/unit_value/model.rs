@@ -2,11 +2,11 @@
 
 use std::sync::OnceLock;
 
-use crate::calibrate::tails::Tails;
+use crate::calibrate::tails::{Moderation, Tails};
 use crate::error::{Error, Result};
 use crate::evidence::cautions::{FittedFacts, GroupFacts};
 use crate::group::{GroupKeys, resolve};
-use crate::stats::{normal_quantile, normal_two_sided};
+use crate::stats::{MAD_EFFICIENCY, normal_quantile, normal_two_sided};
 use crate::store::{Role, Shipments};
 
 /// A smaller p-value counts as this one in a normal score.
@@ -28,6 +28,15 @@ pub enum Scale {
 impl Scale {
     pub const NAMES: [(&'static str, Scale); 4] =
         [("mad", Scale::Mad), ("qn", Scale::Qn), ("sn", Scale::Sn), ("adjusted", Scale::Adjusted)];
+
+    /// The efficiency at the normal (Rousseeuw and Croux 1993). The adjusted scales depend on quartiles, as the MAD.
+    pub(super) fn efficiency(self) -> f64 {
+        match self {
+            Scale::Mad | Scale::Adjusted => MAD_EFFICIENCY,
+            Scale::Qn => 0.82,
+            Scale::Sn => 0.58,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -128,7 +137,7 @@ pub struct Group {
     pub n: u32,
     /// All peers have one price; the scale is that of the parent group.
     pub one_price: bool,
-    /// The distance from the centre that 95 % of the members keep within.
+    /// The distance from the centre that 90 % of the members keep within.
     pub outer_quantile: f64,
     /// How far the outer members lie, relative to the usual group.
     pub tail_scale: f64,
@@ -168,6 +177,7 @@ pub struct Level {
     pub group_keys: GroupKeys,
     pub groups: Vec<Group>,
     pub tails: Tails,
+    pub moderation: Moderation,
     /// The group at this level of each finest group.
     pub of_finest: Vec<u32>,
     pub(super) facts: OnceLock<Vec<GroupFacts>>,

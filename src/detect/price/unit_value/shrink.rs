@@ -1,16 +1,18 @@
-//! Shrinkage of small groups: each centre and scale moves towards that of the parent group, more so with fewer members.
+//! Moderated scales and centres. Each scale is drawn to the usual scale of its level, each centre to that of the parent
+//! group, more so with fewer members.
 
 use super::model::{Group, Level};
+use crate::calibrate::tails::Moderation;
 use crate::stats::{MEDIAN_SQUARE, MEDIAN_VARIANCE, median};
 
-/// The weight of the parent group's scale, in members.
-pub const SHRINKAGE: f64 = 10.0;
-
-/// Shrinks each centre and scale to that of the parent group, coarsest level first. A scale becomes sqrt((n s² + 10
-/// s_p²) / (n + 10)). A centre becomes the mean weighted by precision: n / (π/2 s²) for a median, and 1 / τ² for the
-/// parent. τ² is the variance of the centres of one parent beyond chance (empirical Bayes; Efron and Morris 1975),
-/// estimated robustly over the level. A group without a scale takes that of its parent.
-pub fn shrink(levels: &mut [Level], min_peers: usize) {
+/// Moderates the scales of each level and then, coarsest level first, draws each centre to that of the parent group: the
+/// mean weighted by precision, n / (π/2 s²) for a median and 1 / τ² for the parent. τ² is the variance of the centres of
+/// one parent beyond chance (empirical Bayes; Efron and Morris 1975), estimated robustly over the level. A group without
+/// a scale takes that of its parent.
+pub fn shrink(levels: &mut [Level], min_peers: usize, efficiency: f64) {
+    for level in levels.iter_mut() {
+        moderate(level, min_peers, efficiency);
+    }
     for l in (0..levels.len().saturating_sub(1)).rev() {
         let (fine, coarse) = levels.split_at_mut(l + 1);
         let (fine, coarse) = (&mut fine[l], &coarse[0]);
@@ -35,15 +37,24 @@ pub fn shrink(levels: &mut [Level], min_peers: usize) {
                 }
                 continue;
             }
-            let own = group.width();
-            let draw = |own: f64, above: f64| ((n * own * own + SHRINKAGE * above * above) / (n + SHRINKAGE)).sqrt();
-            (group.by.low, group.by.high) = (draw(group.by.low, above.by.low), draw(group.by.high, above.by.high));
             if between > 0.0 {
+                let own = group.width();
                 let own_precision = n / (MEDIAN_VARIANCE * own * own);
                 let weight = 1.0 / (1.0 + own_precision * between);
                 group.by.centre += weight * (above.by.centre - group.by.centre);
             }
         }
+    }
+}
+
+/// Draws the scales of a level to its usual scale. What is usual is learnt from groups with enough members.
+fn moderate(level: &mut Level, min_peers: usize, efficiency: f64) {
+    let able = level.groups.iter().filter(|group| group.has_spread(min_peers));
+    level.moderation = Moderation::of(able.map(|group| (group.width(), group.n)), efficiency);
+    for group in level.groups.iter_mut().filter(|group| group.by.has_scale()) {
+        let own = group.width();
+        let times = level.moderation.scale(own, group.n) / own;
+        (group.by.low, group.by.high) = (group.by.low * times, group.by.high * times);
     }
 }
 

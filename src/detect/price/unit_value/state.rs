@@ -96,13 +96,23 @@ pub fn table_of(fitted: &Fitted, progress: &Progress) -> Result<RecordBatch> {
         Arc::new(values.collect::<Float64Array>())
     };
     for (side, words) in ["below", "above"].into_iter().enumerate() {
-        let cells: [Cell; 3] = [("a", |t| t.a), ("b", |t| t.b), ("c", |t| t.c)];
+        let cells: [Cell; 6] = [
+            ("a", |t| t.a),
+            ("b", |t| t.b),
+            ("c", |t| t.c),
+            ("share", |t| t.share),
+            ("ratio", |t| t.ratio),
+            ("times", |t| t.times),
+        ];
         for (name, cell) in cells {
-            let values = tail_cell(&|tails, n| Some(cell(&tails.of(n)[side])));
+            let values = tail_cell(&|tails, _| Some(cell(&tails.laws()[side])));
             columns.push((format!("tail_{words}_{name}"), values));
         }
     }
-    columns.push(("tail_freedom".into(), tail_cell(&Tails::freedom)));
+    columns.push((
+        "tail_freedom".into(),
+        tail_cell(&|tails, n| tails.moderation.map(|m| m.freedom(n)).filter(|f| f.is_finite())),
+    ));
     let mut sorted = members.x.clone();
     for g in 0..members.starts.len() - 1 {
         progress.check()?;

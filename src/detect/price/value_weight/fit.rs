@@ -7,12 +7,13 @@ use rayon::prelude::*;
 use super::fair::{Fair, learn_power};
 use super::groups::{fit_groups, parts};
 use super::model::{CHUNK_ROWS, Fitted, Model, Outcome, ValueWeight, usable};
-use crate::calibrate::tails::{ScoreHistogram, Tails};
+use crate::calibrate::tails::{Moderation, ScoreHistogram, Tails};
 use crate::error::Result;
 use crate::evidence::cautions::FittedFacts;
 use crate::group::{GroupIndex, GroupKeys, IndexCache, resolve};
 use crate::progress::Progress;
 use crate::state::members::compact;
+use crate::stats::MAD_EFFICIENCY;
 use crate::stats::linear::{self, Points};
 use crate::store::Shipments;
 
@@ -110,7 +111,9 @@ impl Model {
             })
             .collect();
         self.outcomes = outcomes;
-        self.tails = counts?.into_iter().fold(ScoreHistogram::default(), ScoreHistogram::plus).tails();
+        let counts = counts?.into_iter().fold(ScoreHistogram::default(), ScoreHistogram::plus);
+        // Scales stand for themselves: lines of different groups may be in different units of money.
+        self.tails = counts.tails_moderated(Moderation::none(MAD_EFFICIENCY), true);
         Ok(())
     }
 

@@ -19,9 +19,9 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
-use self::model::Model;
+use self::model::{Model, Outcome};
 use self::scores::LineScores;
-use crate::detect::{Detector, Fit, Parameters, Registered, SharedFit};
+use crate::detect::{Detector, Fit, LevelTails, Parameters, Registered, SharedFit};
 use crate::error::Result;
 use crate::evidence::SharedScores;
 use crate::group::{GroupKeys, IndexCache, resolve};
@@ -68,6 +68,12 @@ impl Detector for ValueWeight {
 }
 
 impl Fit for Model {
+    fn calibration(&self) -> Vec<LevelTails<'_>> {
+        let able = (0..self.outcomes.len())
+            .filter(|&g| self.size(g) >= self.settings.min_peers && matches!(self.outcomes[g], Outcome::Fitted(_)));
+        vec![LevelTails { level: self.group_keys.keys.join(" x "), groups: able.count(), tails: &self.tails }]
+    }
+
     fn score(self: Arc<Self>, ships: &Shipments, cache: &IndexCache, progress: &Progress) -> Result<SharedScores> {
         let index = cache.get(ships, &resolve(&ships.store, &self.settings.by)?, progress)?;
         let here = GroupKeys::of_index(&index, &self.settings.by);
