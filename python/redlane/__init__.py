@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import warnings as _warnings
 
-from redlane import _core, detectors, errors, samples
+from redlane import _core, charts, detectors, errors, samples
 from redlane._arguments import count as _count
 from redlane._conditions import between
 from redlane.detectors import *  # noqa: F403
@@ -35,6 +35,7 @@ __all__ = [
     "Shipments",
     "Table",
     "between",
+    "charts",
     "detectors",
     "errors",
     "evaluate",

@@ -1,14 +1,16 @@
-"""Charts of findings."""
+"""Charts of findings, and of what a detector learnt."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from redlane._visible import visible
+from redlane.errors import ArgumentError
 
 POINTS = 4000
 
 if TYPE_CHECKING:
+    from redlane.detectors import Detector
     from redlane.shipments import Shipments
 
 
@@ -70,4 +72,52 @@ def timeline(ships: Shipments, line: dict[str, Any]) -> Any:
             tooltip=["month:T", "value:Q"],
         )
         .properties(title=title, width=480, height=320)
+    )
+
+
+def calibration(detector: Detector) -> Any:
+    """The share of scores that lie as far out, against their p-value, on log scales: one line for each level and side.
+
+    `detector` is fitted. On the diagonal all records are as rare as their p-values say. A line that leaves it upwards
+    at small p-values shows errors: more scores are far out than nature explains. A detector that learns no tails is an
+    `ArgumentError`.
+
+    Returns an Altair chart.
+
+    >>> import redlane as rl
+    >>> detector = rl.UnitValue().fit(rl.samples.shipments(20_000).ships)
+    >>> type(rl.charts.calibration(detector)).__name__
+    'SafeLayerChart'
+    """
+    import altair as alt
+
+    from redlane.safe_charts import SafeChart, SafeLayerChart
+
+    rows = detector.calibration().to_pylist()
+    if not rows:
+        raise ArgumentError(f"{type(detector).__name__} learns no tails from its scores, so there is nothing to draw")
+    points = [
+        {"expected": p, "observed": share, "line": visible(f"{row['level']}, {row['side']}: {row['story']}")}
+        for row in rows
+        for p, share in zip(row["expected"], row["observed"], strict=True)
+        if row["scores"] and p > 1e-9 and share * row["scores"] >= 1
+    ]
+    lowest = min(min(point["expected"], point["observed"]) for point in points) if points else 1e-3
+    axis = alt.Scale(type="log", domain=[lowest, 1])
+    lines = (
+        SafeChart({"values": points})
+        .mark_line(clip=True)
+        .encode(
+            x=alt.X("expected:Q", scale=axis, title="p-value"),
+            y=alt.Y("observed:Q", scale=axis, title="share of scores as far out"),
+            color=alt.Color("line:N", title=None),
+            tooltip=["line:N", "expected:Q", "observed:Q"],
+        )
+    )
+    diagonal = SafeChart({"values": [{"expected": v, "observed": v} for v in (lowest, 1)]}).mark_line(
+        color="#9aa5b1", strokeDash=[4, 4]
+    )
+    diagonal = diagonal.encode(x=alt.X("expected:Q", scale=axis), y=alt.Y("observed:Q", scale=axis))
+    return SafeLayerChart(layer=[diagonal, lines]).properties(
+        title="Observed and expected p-values", width=420, height=420
     )

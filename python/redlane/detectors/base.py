@@ -195,6 +195,37 @@ class Detector:
         with reporting(progress) as report:
             return Table(fitted.state(report))
 
+    def calibration(self) -> Table:
+        """What the fit learnt about natural and wrong records, from which p-values follow.
+
+        One row for each level of peer groups and each side of their centres. Only `UnitValue`, `ValueWeight`,
+        `Newcomer` and other detectors that learn tails from their own scores have rows; the table of others is empty.
+        `redlane.charts.calibration` draws it.
+
+        - `level`: the keys of the peer groups. `side`: `below` or `above` the centre.
+        - `groups`: the number of groups that are large enough. `scores`: the number of scores on this side.
+        - `story`: ``"one core"``, ``"looser nature"``, ``"errors"`` or ``"looser nature and errors"``. Errors are records
+          that stand off from the others, such as a wrong unit. Looser nature is a part of the records that varies more,
+          such as goods of several kinds.
+        - `errors`: the estimated share of errors among the scores, 0 to 1.
+        - `looser_share`, `looser_ratio`: the share of the records that vary more, and how many times more; null without
+          looser nature.
+        - `a`, `b`, `c`: the coefficients of the tail, z = u exp(a + b u + c u²) with u a standard normal quantile.
+        - `dispersion`: 1 if the story explains the counts as well as chance allows, more if it does not.
+        - `usual_scale`, `scale_freedom`: the usual scale of the level, and the degrees of freedom that it counts for in
+          the moderated scale of a group; null if scales are not moderated.
+        - `expected`, `observed`: at some distances from the centre the p-value, and the share of the scores of this side
+          that lie as far out. Where all records are natural, both are about equal.
+
+        See docs/methods.md, section "Tails learnt from scores".
+
+        >>> import redlane as rl
+        >>> ships = rl.samples.shipments(20_000).ships
+        >>> rl.UnitValue().fit(ships).calibration()["side"].to_pylist()[:2]
+        ['below', 'above']
+        """
+        return Table(self._fitted().calibration())
+
     @classmethod
     def from_state(cls, state: Any, *, progress: bool | Report | None = None, **params: Any) -> Self:
         """A fitted detector from the table that `state` returned.

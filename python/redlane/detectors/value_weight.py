@@ -11,17 +11,17 @@ class ValueWeight(Detector):
     """Is the value of a shipment far from the regression line of value on weight of its group?
 
     Use it where the price per kilogram depends on the size of the shipment, or where goods are priced by weight and by
-    quantity together (`on`). In each group the line value = intercept + slope x weight is fitted by least trimmed
+    quantity together (`on`). In each group the line ln value = intercept + slope x ln weight is fitted by least trimmed
     squares. Up to half of the group may be wrong without harm to this line. The anti-fraud services of the European
     Union use this method on trade data.
 
     Do not use it for small groups, or where most shipments of a group have the same weight; `UnitValue` needs no line.
-    Where prices vary by factors, set `log=True`: on the scale of money a value far too low is only a short distance
-    below the line.
+    With `log=False` the line is one of money. Use it only where values differ by amounts and not by factors: on the scale
+    of money a value far too low is only a short distance below the line, and residuals are skewed.
 
     - `score` is the residual divided by its standard error, without sign. The standard error includes the scale of the
-      residuals, which may grow with the weight, and the uncertainty of the line itself.
-    - `p_value` is two-sided, from tails learnt from groups of the same size, as for `UnitValue`.
+      residuals and the uncertainty of the line itself.
+    - `p_value` is two-sided, from tails learnt from the scores of all groups, as for `UnitValue`.
     - `direction` is `high` or `low`. `observed` is the value, `expected` the value on the line, both in the currency of
       the source.
 
@@ -34,15 +34,15 @@ class ValueWeight(Detector):
         Keys of the groups, as in `Shipments.aggregate`. With a quantity in `on`, add ``"quantity_unit"`` if the data
         have several units.
     on
-        The regressors: one to four names of roles or columns that hold numbers. The scale of the residuals may grow
-        with the first of them.
+        The regressors: one to four names of roles or columns that hold numbers. Without logarithms the scale of the
+        residuals may grow with the first of them.
     min_peers
         The smallest number of shipments with a value and all regressors: 6 or more, and three more for each further
         regressor.
     log
-        Fit ln value = intercept + slope x ln weight instead. The scale of the residuals then does not depend on the
-        weight. Where prices vary by factors this finds more anomalies, above all too low prices, and its p-values are
-        more exact.
+        Fit logarithms. The scale of the residuals then does not depend on the weight, and scales of groups are moderated.
+        With `False` the line is value = intercept + slope x weight, and all residuals count as natural, however far they
+        lie: p-values then claim little.
     method
         ``"lts"``, least trimmed squares; or ``"mm"``, an MM-estimate (Yohai 1987) that starts from it and uses more of
         the data.
@@ -91,7 +91,7 @@ class ValueWeight(Detector):
         by: Sequence[str] = ("hs6", "origin"),
         on: Sequence[str] = ("net_weight",),
         min_peers: int = 20,
-        log: bool = False,
+        log: bool = True,
         method: str = "lts",
     ) -> None:
         self.by = by

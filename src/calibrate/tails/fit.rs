@@ -38,19 +38,21 @@ pub fn learn(observed: &[Observed; 2], errors: bool) -> [Learnt; 2] {
     // Without the scores among which errors lie, the core is that of nature.
     let inside =
         [0, 1].map(|side| search_up_to(OFF, &[[Parameters::core(totals[side])]], &[observed[side]], &edges).at[0]);
-    let own = [0, 1].map(|side| of_one_side(&observed[side], inside[side], bumps, bump, &edges));
-    let mut fits = Vec::new();
-    for below in &own[0] {
-        for above in &own[1] {
-            fits.push(Fit { at: [below.at[0], above.at[0]], deviances: [below.deviances[0], above.deviances[0]] });
-        }
-    }
+    let cores = [0, 1].map(|side| search(&[[inside[side]]], &[observed[side]], &edges));
     let filled = |side: usize| observed[side].counts.iter().filter(|count| **count >= 0.5).count() as f64;
-    let left = |fit: &Fit<2>, side: usize| (filled(side) - fit.at[side].story.parameters() as f64).max(5.0);
+    let freedom = [0, 1].map(filled);
+    let left = |fit: &Fit<2>, side: usize| (freedom[side] - fit.at[side].story.parameters() as f64).max(5.0);
+    let growth = Growth { bumps, price: bump, freedom, edges: &edges };
+    let own = |side: usize| growth.of_one_side(side, cores[side], inside[side], &observed[side]);
     // If chance explains all that the cores do not, another story has nothing to explain.
-    if (0..2).any(|side| fits[0].deviances[side] > left(&fits[0], side)) {
-        fits.extend(with_loose(&[fits[0].at, inside], observed, bumps, bump, &edges));
-    }
+    let unexplained = (0..2).any(|side| cores[side].deviance() > left(&joined(&cores[0], &cores[1]), side));
+    let loose = || match unexplained {
+        true => growth.with_loose(&[[cores[0].at[0], cores[1].at[0]], inside], observed),
+        false => Vec::new(),
+    };
+    let ((below, above), loose) = rayon::join(|| rayon::join(|| own(0), || own(1)), loose);
+    let mut fits: Vec<Fit<2>> =
+        below.iter().flat_map(|below| above.iter().map(|above| joined(below, above))).chain(loose).collect();
     fits.retain(|fit| fit.at.iter().zip(totals).all(|(at, total)| at.errors() <= ERRORS * total));
     let dispersions = [0, 1].map(|side| {
         fits.iter().map(|fit| fit.deviances[side] / left(fit, side)).fold(f64::INFINITY, f64::min).max(1.0)
@@ -70,55 +72,65 @@ pub fn learn(observed: &[Observed; 2], errors: bool) -> [Learnt; 2] {
     })
 }
 
-/// Fits to one side: a core alone, then with more and more bumps.
-fn of_one_side(observed: &Cells, inside: Parameters, bumps: usize, price: f64, edges: &[f64]) -> Vec<Fit<1>> {
-    let observed = &[*observed];
-    let mut fits = vec![search(&[[inside]], observed, edges)];
-    let mut last = vec![fits[0].at[0], inside];
-    for _ in 0..bumps {
-        let starts: Vec<[Parameters; 1]> = last.iter().flat_map(Parameters::with_bump).map(|at| [at]).collect();
-        let fit = search(&starts, observed, edges);
-        let gain = fits[fits.len() - 1].deviance() - fit.deviance();
-        last = vec![fit.at[0]];
-        fits.push(fit);
-        // A bump that explains too little would never be chosen, and the next would explain less.
-        if gain <= price {
-            break;
-        }
-    }
-    fits
+/// Fits to both sides that have nothing in common.
+fn joined(below: &Fit<1>, above: &Fit<1>) -> Fit<2> {
+    Fit { at: [below.at[0], above.at[0]], deviances: [below.deviances[0], above.deviances[0]] }
 }
 
-/// Fits to both sides with looser nature, alone, then with more and more bumps on the side where they explain most.
-fn with_loose(
-    cores: &[[Parameters; 2]],
-    observed: &[Cells; 2],
+/// Adds bumps to stories, one by one.
+struct Growth<'a> {
+    /// The largest number of bumps on a side.
     bumps: usize,
+    /// What a bump must explain. One that explains less would not be chosen, and the next would explain still less.
     price: f64,
-    edges: &[f64],
-) -> Vec<Fit<2>> {
-    let both = |[below, above]: &[Parameters; 2]| below.with_loose().into_iter().zip(above.with_loose());
-    let starts: Vec<[Parameters; 2]> = cores.iter().flat_map(both).map(|(below, above)| [below, above]).collect();
-    let mut last = search(&starts, observed, edges);
-    let mut fits = vec![last];
-    let mut most = [bumps; 2];
-    let grown = |last: &Fit<2>, side: usize| {
-        let starts = last.at[side].with_bump().map(|grown| {
-            let mut at = last.at;
-            at[side] = grown;
-            at
-        });
-        (search(&starts, observed, edges), side)
-    };
-    loop {
-        let sides = [0, 1].into_iter().filter(|&side| last.at[side].story.bumps < most[side]);
-        let best = sides.map(|side| grown(&last, side)).min_by(|a, b| a.0.deviance().total_cmp(&b.0.deviance()));
-        let Some((fit, side)) = best else { return fits };
-        if last.deviance() - fit.deviance() > price {
-            last = fit;
-        } else {
-            most[side] = 0;
+    /// The number of bins of each side with scores.
+    freedom: [f64; 2],
+    edges: &'a [f64],
+}
+
+impl Growth<'_> {
+    /// Whether a bump can still explain enough: chance alone leaves about one unit of deviance for each bin.
+    fn possible(&self, deviance: f64, bins: f64) -> bool {
+        deviance > self.price + 0.5 * bins
+    }
+
+    /// Fits to one side: a core alone, then with more and more bumps.
+    fn of_one_side(&self, side: usize, core: Fit<1>, inside: Parameters, observed: &Cells) -> Vec<Fit<1>> {
+        let mut fits = vec![core];
+        let mut last = vec![core.at[0], inside];
+        let mut deviance = core.deviance();
+        while fits.len() <= self.bumps && self.possible(deviance, self.freedom[side]) {
+            let starts: Vec<[Parameters; 1]> = last.iter().flat_map(Parameters::with_bump).map(|at| [at]).collect();
+            let fit = search(&starts, &[*observed], self.edges);
+            fits.push(fit);
+            if deviance - fit.deviance() <= self.price {
+                break;
+            }
+            (last, deviance) = (vec![fit.at[0]], fit.deviance());
         }
-        fits.push(fit);
+        fits
+    }
+
+    /// Fits to both sides with looser nature, alone, then with more and more bumps on the side where they explain most.
+    fn with_loose(&self, cores: &[[Parameters; 2]], observed: &[Cells; 2]) -> Vec<Fit<2>> {
+        let both = |[below, above]: &[Parameters; 2]| below.with_loose().into_iter().zip(above.with_loose());
+        let starts: Vec<[Parameters; 2]> = cores.iter().flat_map(both).map(|(below, above)| [below, above]).collect();
+        let mut last = search(&starts, observed, self.edges);
+        let mut fits = vec![last];
+        while self.possible(last.deviance(), self.freedom[0] + self.freedom[1]) {
+            let sides = [0, 1].into_iter().filter(|&side| last.at[side].story.bumps < self.bumps);
+            let grown = |side: usize| {
+                let with_bump = last.at[side].with_bump();
+                let starts = with_bump.map(|at| if side == 0 { [at, last.at[1]] } else { [last.at[0], at] });
+                search(&starts, observed, self.edges)
+            };
+            let Some(fit) = sides.map(grown).min_by(|a, b| a.deviance().total_cmp(&b.deviance())) else { break };
+            fits.push(fit);
+            if last.deviance() - fit.deviance() <= self.price {
+                break;
+            }
+            last = fit;
+        }
+        fits
     }
 }

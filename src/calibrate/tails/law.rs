@@ -33,7 +33,7 @@ pub(super) fn quantile(z: f64, a: f64, b: f64, c: f64, guess: f64) -> f64 {
         let off = libm::log(u) + b * u + c * u * u - target;
         let slope = 1.0 + b * u + 2.0 * c * u * u;
         let next = u * libm::exp(-(off / slope).clamp(-2.0, 2.0));
-        let done = (next - u).abs() <= 1e-12 * u;
+        let done = (next - u).abs() <= 1e-9 * u;
         u = next;
         if done {
             break;

@@ -62,7 +62,8 @@ impl Fitted {
             let (group_keys, of_finest) = members.group_keys.project(keys)?.distinct()?;
             let groups = groups(settings.scale, &members, &of_finest, group_keys.groups(), progress)?;
             let (tails, moderation) = (Tails::default(), Moderation::none(efficiency));
-            fitted.push(Level { group_keys, groups, tails, moderation, of_finest, facts: OnceLock::new() });
+            let (several_goods, facts) = (false, OnceLock::new());
+            fitted.push(Level { group_keys, groups, tails, moderation, several_goods, of_finest, facts });
             progress.advance(1);
         }
         progress.check()?;
@@ -250,8 +251,7 @@ fn fit_tails(
     let learnt: Vec<Tails> = levels
         .par_iter()
         .zip(counts?)
-        .enumerate()
-        .map(|(l, (level, counts))| counts.tails_moderated(level.moderation, l == 0))
+        .map(|(level, counts)| counts.tails_moderated(level.moderation, !level.several_goods))
         .collect();
     levels.iter_mut().zip(learnt).for_each(|(level, tails)| level.tails = tails);
     Ok(())

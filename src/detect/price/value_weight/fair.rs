@@ -82,11 +82,6 @@ impl Fair {
         spread > NO_SPREAD * fit.scale.max(middling)
     }
 
-    /// The residuals of the line that was fitted last.
-    pub fn residuals(&mut self) -> &mut [f64] {
-        &mut self.residuals
-    }
-
     /// Weights the shipments within the cutoff by 1 / u². False if they are the same shipments as before.
     fn weigh(&mut self, spread: f64) -> bool {
         let Fair { inverse, sizes, weights, .. } = self;

@@ -92,19 +92,31 @@ impl Model {
     fn measure_spread(&mut self, progress: &Progress) -> Result<()> {
         let mut outcomes = std::mem::take(&mut self.outcomes);
         let share = outcomes.len().div_ceil(SHARES * rayon::current_num_threads()).max(1);
-        let shares = outcomes.par_chunks_mut(share).enumerate();
-        let counts: Result<Vec<ScoreHistogram>> = shares
+        outcomes.par_chunks_mut(share).enumerate().try_for_each(|(part, outcomes)| -> Result<()> {
+            let mut fair = Fair::default();
+            for (g, outcome) in (part * share..).zip(outcomes) {
+                progress.check()?;
+                let Outcome::Fitted(fit) = outcome else { continue };
+                if !fair.fit(&self.members(g), fit, self.power) {
+                    *outcome = Outcome::None(linear::NoFit::Exact);
+                }
+            }
+            Ok(())
+        })?;
+        let moderation = self.moderate(&mut outcomes);
+        let counts: Result<Vec<ScoreHistogram>> = outcomes
+            .par_chunks(share)
+            .enumerate()
             .map(|(part, outcomes)| {
-                let (mut fair, mut counts) = (Fair::default(), ScoreHistogram::default());
+                let (mut residuals, mut counts) = (Vec::new(), ScoreHistogram::default());
                 for (g, outcome) in (part * share..).zip(outcomes) {
                     progress.check()?;
                     let Outcome::Fitted(fit) = outcome else { continue };
                     let members = self.members(g);
-                    if !fair.fit(&members, fit, self.power) {
-                        *outcome = Outcome::None(linear::NoFit::Exact);
-                    } else if members.count() >= self.settings.min_peers {
+                    if members.count() >= self.settings.min_peers {
+                        members.residuals(&fit.fair, &mut residuals);
                         let sides = counts.of(members.count() as u32);
-                        self.standards(fit, &members, fair.residuals()).iter().for_each(|z| sides.add(*z));
+                        self.standards(fit, &members, &mut residuals).iter().for_each(|z| sides.add(*z));
                     }
                 }
                 Ok(counts)
@@ -112,9 +124,27 @@ impl Model {
             .collect();
         self.outcomes = outcomes;
         let counts = counts?.into_iter().fold(ScoreHistogram::default(), ScoreHistogram::plus);
-        // Scales stand for themselves: lines of different groups may be in different units of money.
-        self.tails = counts.tails_moderated(Moderation::none(MAD_EFFICIENCY), true);
+        // On the scale of money residuals are skewed, so what is far off need not be an error.
+        self.tails = counts.tails_moderated(moderation, self.settings.log);
         Ok(())
+    }
+
+    /// Moderates the scales of logarithms. Scales of money stand for themselves: they grow with the values.
+    fn moderate(&self, outcomes: &mut [Outcome]) -> Moderation {
+        if !self.settings.log {
+            return Moderation::none(MAD_EFFICIENCY);
+        }
+        let able = outcomes.iter().enumerate().filter_map(|(g, outcome)| match outcome {
+            Outcome::Fitted(fit) if self.size(g) >= self.settings.min_peers => Some((fit.spread, self.size(g) as u32)),
+            _ => None,
+        });
+        let moderation = Moderation::of(able, MAD_EFFICIENCY);
+        for (g, outcome) in outcomes.iter_mut().enumerate() {
+            if let Outcome::Fitted(fit) = outcome {
+                fit.spread = moderation.scale(fit.spread, self.size(g) as u32);
+            }
+        }
+        moderation
     }
 
     /// The residuals of the members of a group from the fair line, in standard errors.
