@@ -17,7 +17,7 @@ DETECTORS = {
     "UnitValue adjusted": lambda: rl.UnitValue(by=("hs4",), backoff=(), scale="adjusted"),
     "ValueWeight": lambda: rl.ValueWeight(by=("hs6",)),
     "ValueWeight of two": lambda: rl.ValueWeight(by=("hs6",), on=("net_weight", "quantity"), method="mm"),
-    "ValueWeight mm": lambda: rl.ValueWeight(by=("hs4",), method="mm", log=True),
+    "ValueWeight mm": lambda: rl.ValueWeight(by=("hs4",), method="mm", log=False),
     "Rarity": lambda: rl.Rarity(of="importer", given=("hs4",)),
     "Repeats": lambda: rl.Repeats(threshold=10_000),
     "Digits": lambda: rl.Digits(min_values=50, min_products=2),
@@ -157,7 +157,7 @@ def test_state_pickle_and_parameters(name, ships):
 def test_screen_takes_them_all(ships):
     findings = rl.screen(ships, [make() for make in DETECTORS.values()], fdr=0.05)
     rows = findings.table.to_pylist()
-    assert {"UnitValue", "Repeats"} <= {r["detector"] for r in rows}
+    assert "Repeats" in {r["detector"] for r in rows}
     for i in range(0, len(rows), max(1, len(rows) // 20)):
         assert len(findings.rows(i)) == rows[i]["n_rows"]
         assert rows[i]["reason"] in findings.explain(i)

@@ -45,7 +45,7 @@ def optimum(x, y):
 
 def found(x, y):
     ships = rl.read(pl.DataFrame({"net_weight": x, "value": y}))
-    return rl.ValueWeight(by=(), min_peers=6).fit(ships).state().to_pylist()[0]["sum_of_squares"]
+    return rl.ValueWeight(by=(), min_peers=6, log=False).fit(ships).state().to_pylist()[0]["sum_of_squares"]
 
 
 @pytest.mark.parametrize(

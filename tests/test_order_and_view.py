@@ -23,7 +23,7 @@ DETECTORS = {
     "UnitValue": lambda: rl.UnitValue(min_peers=5),
     "UnitValue by kilogram": lambda: rl.UnitValue(by=("hs4", "origin"), backoff=(("hs2",),), min_peers=3, scale="qn"),
     "ValueWeight": lambda: rl.ValueWeight(by=("hs2",), min_peers=8),
-    "ValueWeight mm": lambda: rl.ValueWeight(by=("hs2",), min_peers=8, log=True, method="mm"),
+    "ValueWeight mm": lambda: rl.ValueWeight(by=("hs2",), min_peers=8, log=False, method="mm"),
     "ValueWeight two": lambda: rl.ValueWeight(by=("hs2",), on=("net_weight", "quantity"), min_peers=12),
     "Rarity": lambda: rl.Rarity(of="origin", given=("hs4",)),
     "Repeats": lambda: rl.Repeats(),

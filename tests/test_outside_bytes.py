@@ -214,7 +214,7 @@ def detectors():
     chosen = {
         "UnitValue": rl.UnitValue(min_peers=5),
         "ValueWeight": rl.ValueWeight(min_peers=6),
-        "ValueWeight log": rl.ValueWeight(min_peers=6, log=True),
+        "ValueWeight of money": rl.ValueWeight(min_peers=6, log=False),
         "Rarity": rl.Rarity(),
         "Repeats": rl.Repeats(threshold=10_000),
         "Digits": rl.Digits(entity="importer", min_values=50, min_products=1),

@@ -63,7 +63,7 @@ def test_scales_equal_robustbase(trade):
 def test_lines_equal_robustbase(trade):
     name, ships = trade
     raw, least, reweighted = LINES[name]
-    line = fitted(rl.ValueWeight(by=()), ships)
+    line = fitted(rl.ValueWeight(by=(), log=False), ships)
     x, y = (np.array(line[f"{column}_values"]) for column in ("net_weight", "value"))
     squares = np.sort((y - line["raw_intercept"] - line["raw_slope"] * x) ** 2)[: (len(x) + 3) // 2]
     assert line["sum_of_squares"] == pytest.approx(squares.sum(), rel=1e-9)
@@ -75,9 +75,9 @@ def test_lines_equal_robustbase(trade):
         assert (line["raw_intercept"], line["raw_slope"]) == pytest.approx(raw, rel=1e-4)
     assert (line["intercept"], line["slope"]) == pytest.approx(reweighted, rel=1e-4)
     plain, logs = MM[name]
-    mm = fitted(rl.ValueWeight(by=(), method="mm"), ships)
+    mm = fitted(rl.ValueWeight(by=(), method="mm", log=False), ships)
     assert (mm["intercept"], mm["slope"], mm["scale"]) == pytest.approx(plain, rel=1e-5)
-    mm = fitted(rl.ValueWeight(by=(), method="mm", log=True), ships)
+    mm = fitted(rl.ValueWeight(by=(), method="mm"), ships)
     assert (mm["intercept"], mm["slope"]) == pytest.approx(logs, rel=1e-5)
 
 
@@ -99,14 +99,14 @@ def test_degenerate_groups_have_a_reason_and_no_effect():
             ],
         }
     )
-    rows = rl.ValueWeight(by=("hs",)).fit_score(rl.read(frame)).to_pylist()
+    rows = rl.ValueWeight(by=("hs",), log=False).fit_score(rl.read(frame)).to_pylist()
     assert all(r["score"] is not None for r in rows[:60])
     assert "the same weight" in rows[60]["reason"]
     assert "exactly on one line" in rows[90]["reason"]
     assert "too few" in rows[120]["reason"]
     assert "negative" in rows[123]["reason"]
     assert all(r["score"] is None and r["p_value"] is None for r in rows[60:])
-    state = {r["hs"]: r for r in rl.ValueWeight(by=("hs",)).fit(rl.read(frame)).state().to_pylist()}
+    state = {r["hs"]: r for r in rl.ValueWeight(by=("hs",), log=False).fit(rl.read(frame)).state().to_pylist()}
     assert state["010101"]["no_line"] is None
     assert state["020202"]["slope"] is None
 
@@ -123,13 +123,13 @@ STACKLOSS = {
 def test_several_regressors_equal_robustbase():
     ships = rl.read(pl.DataFrame(STACKLOSS), columns={"value": "loss"})
     on = ("air", "water", "acid")
-    least = fitted(rl.ValueWeight(by=(), on=on, min_peers=12), ships)
+    least = fitted(rl.ValueWeight(by=(), on=on, min_peers=12, log=False), ships)
     names = ["intercept", *(f"slope_{name}" for name in on)]
     # ltsReg(stack.loss ~ ., alpha = 0.5) and lmrob, R 4.2.2, robustbase 0.95.
     assert [least[name] for name in names] == pytest.approx(
         [-37.6524589008, 0.7976855601, 0.5773404574, -0.0670601769], rel=1e-9
     )
-    detector = rl.ValueWeight(by=(), on=on, min_peers=12, method="mm")
+    detector = rl.ValueWeight(by=(), on=on, min_peers=12, method="mm", log=False)
     mm = fitted(detector, ships)
     assert [mm[name] for name in names] == pytest.approx(
         [-41.5246159715, 0.9388453471, 0.5795531863, -0.1129218251], rel=1e-5
@@ -150,14 +150,14 @@ def test_goods_priced_by_weight_and_by_piece():
     value[7] *= 0.6
     columns = {"hs": [f"{i % 30:06}" for i in range(n)], "net_weight": weight, "quantity": pieces, "value": value}
     ships = rl.read(pl.DataFrame(columns))
-    both = rl.ValueWeight(by=("hs",), on=("net_weight", "quantity"))
+    both = rl.ValueWeight(by=("hs",), on=("net_weight", "quantity"), log=False)
     rows = both.fit_score(ships).to_pylist()
     assert max(rows, key=lambda r: r["score"])["row"] == 7
     state = both.state().to_polars()
     assert state["fair_slope_net_weight"].median() == pytest.approx(2, abs=0.1)
     assert state["fair_slope_quantity"].median() == pytest.approx(5, abs=0.1)
     # By weight alone the same price is not unusual.
-    alone = rl.ValueWeight(by=("hs",)).fit_score(ships).to_pylist()
+    alone = rl.ValueWeight(by=("hs",), log=False).fit_score(ships).to_pylist()
     assert alone[7]["p_value"] > 0.001 > rows[7]["p_value"]
     assert not any("are correlated" in row["reason"] for row in rows)
     nearly = rl.read(pl.DataFrame(columns | {"quantity": weight * rng.uniform(0.97, 1.03, n)}))
@@ -177,7 +177,7 @@ def test_power_and_outlier_are_seen():
     value[5] *= 6
     hs = [f"{i % 20:06}" for i in range(n)]
     ships = rl.read(pl.DataFrame({"hs": hs, "net_weight": weight, "value": value}))
-    detector = rl.ValueWeight(by=("hs",))
+    detector = rl.ValueWeight(by=("hs",), log=False)
     rows = detector.fit_score(ships).to_pylist()
     state = detector.state().to_pylist()
     assert {r["power"] for r in state} == {1.0}
@@ -188,7 +188,7 @@ def test_power_and_outlier_are_seen():
     assert rows[5]["expected"] == pytest.approx(value[5] / 6, rel=0.5)
     # The same scale at every weight.
     even = rl.read(pl.DataFrame({"hs": hs, "net_weight": weight, "value": 3 * weight + rng.normal(1_000, 10, n)}))
-    assert {r["power"] for r in rl.ValueWeight(by=("hs",)).fit(even).state().to_pylist()} == {0.0}
+    assert {r["power"] for r in rl.ValueWeight(by=("hs",), log=False).fit(even).state().to_pylist()} == {0.0}
 
 
 @pytest.mark.parametrize("n", [6, 9, 12, 24, 25, 40, 200, 700])
@@ -207,7 +207,7 @@ def test_least_trimmed_squares_is_no_worse_than_many_starts(n):
             keep = np.argsort(residual, kind="stable")[:h]
         best = min(best, np.sort(residual)[:h].sum())
     line = fitted(
-        rl.ValueWeight(by=(), min_peers=6), rl.read(pl.DataFrame({"net_weight": x, "value": np.maximum(y, 1e-6)}))
+        rl.ValueWeight(by=(), min_peers=6, log=False), rl.read(pl.DataFrame({"net_weight": x, "value": np.maximum(y, 1e-6)}))
     )
     if (y > 0).all():
         assert line["sum_of_squares"] <= best * (1 + 1e-6)

@@ -194,9 +194,7 @@ def test_quantities_are_compared_within_one_unit():
 
 def share_beyond(z, group, side):
     """The share of a side that lies beyond z > 1 by the law of the state."""
-    a, b, c, loose, ratio, times = (
-        group[f"tail_{side}_{name}"] for name in ("a", "b", "c", "share", "ratio", "times")
-    )
+    a, b, c, loose, ratio, times = (group[f"tail_{side}_{name}"] for name in ("a", "b", "c", "share", "ratio", "times"))
 
     def core(z):
         u = optimize.brentq(lambda u: u * math.exp(a + b * u + c * u * u) - z, 0, 40, xtol=1e-13)
@@ -248,9 +246,10 @@ def test_groups_with_loose_prices_claim_less():
     scores = detector.fit_score(rl.read(frame))
     p = np.array(scores["p_value"].to_pylist()).reshape(40, n)
     loose = np.arange(40) % 4 == 0
-    assert p[~loose, 0].max() < 1e-4 < 0.01 < p[loose, 0].min()
+    # The tenth scale is weak evidence as long as a quarter of the groups is loose, and none in a loose group.
+    assert p[~loose, 0].max() < 0.005 < 0.01 < p[loose, 0].min()
     tail_scale = np.array([r["tail_scale"] for r in detector.state().to_pylist()])
-    assert tail_scale[loose].min() > 2
+    assert tail_scale[loose].min() > 1.8
     assert tail_scale[~loose] == pytest.approx(1, abs=0.3)
     assert "with outer prices" in scores.slice(0, 1).to_pylist()[0]["reason"]
     # With prices of one kind all groups are alike, and the tail scale is 1.
@@ -294,12 +293,12 @@ def test_planted_prices_are_found():
         false += len(rows - planted)
     # A twentieth of the sample's prices vary twice as much, and some of them lie as far out as planted ones.
     assert found / total > 0.7
-    assert false / max(1, found + false) < 0.2
+    assert false / max(1, found + false) < 0.12
 
 
 def test_nothing_planted_gives_next_to_nothing():
     findings = [len(rl.screen(rl.samples.shipments(100_000, seed=s, plant=False).ships)) for s in range(4)]
-    assert sum(findings) <= 8, findings
+    assert sum(findings) <= 2, findings
 
 
 def test_uk_arrivals_claim_little_and_no_corrections(data):

@@ -204,9 +204,9 @@ class Detector:
 
         - `level`: the keys of the peer groups. `side`: `below` or `above` the centre.
         - `groups`: the number of groups that are large enough. `scores`: the number of scores on this side.
-        - `story`: ``"one core"``, ``"looser nature"``, ``"errors"`` or ``"looser nature and errors"``. Errors are records
-          that stand off from the others, such as a wrong unit. Looser nature is a part of the records that varies more,
-          such as goods of several kinds.
+        - `story`: ``"one core"``, ``"looser nature"``, ``"errors"`` or ``"looser nature and errors"``. Errors are
+          records that stand off from the others, such as a wrong unit. Looser nature is a part of the records that
+          varies more, such as goods of several kinds.
         - `errors`: the estimated share of errors among the scores, 0 to 1.
         - `looser_share`, `looser_ratio`: the share of the records that vary more, and how many times more; null without
           looser nature.
@@ -214,8 +214,8 @@ class Detector:
         - `dispersion`: 1 if the story explains the counts as well as chance allows, more if it does not.
         - `usual_scale`, `scale_freedom`: the usual scale of the level, and the degrees of freedom that it counts for in
           the moderated scale of a group; null if scales are not moderated.
-        - `expected`, `observed`: at some distances from the centre the p-value, and the share of the scores of this side
-          that lie as far out. Where all records are natural, both are about equal.
+        - `expected`, `observed`: at some distances from the centre the p-value, and the share of the scores of this
+          side that lie as far out. Where all records are natural, both are about equal.
 
         See docs/methods.md, section "Tails learnt from scores".
 

@@ -16,8 +16,8 @@ class ValueWeight(Detector):
     Union use this method on trade data.
 
     Do not use it for small groups, or where most shipments of a group have the same weight; `UnitValue` needs no line.
-    With `log=False` the line is one of money. Use it only where values differ by amounts and not by factors: on the scale
-    of money a value far too low is only a short distance below the line, and residuals are skewed.
+    With `log=False` the line is one of money. Use it only where values differ by amounts and not by factors: on the
+    scale of money a value far too low is only a short distance below the line, and residuals are skewed.
 
     - `score` is the residual divided by its standard error, without sign. The standard error includes the scale of the
       residuals and the uncertainty of the line itself.
@@ -40,9 +40,9 @@ class ValueWeight(Detector):
         The smallest number of shipments with a value and all regressors: 6 or more, and three more for each further
         regressor.
     log
-        Fit logarithms. The scale of the residuals then does not depend on the weight, and scales of groups are moderated.
-        With `False` the line is value = intercept + slope x weight, and all residuals count as natural, however far they
-        lie: p-values then claim little.
+        Fit logarithms. The scale of the residuals then does not depend on the weight, and scales of groups are
+        moderated. With `False` the line is value = intercept + slope x weight, and all residuals count as natural,
+        however far they lie: p-values then claim little.
     method
         ``"lts"``, least trimmed squares; or ``"mm"``, an MM-estimate (Yohai 1987) that starts from it and uses more of
         the data.
