@@ -268,9 +268,10 @@ def test_exports_to_russia_go_round(exports):
         assert r["substitution_ratio"] == pytest.approx(
             (r["in_after"] - r["in_before"]) / (r["direct_before"] - r["direct_after"])
         )
-        # No placebo scores as high, and the p-value says only that.
+        # No placebo scores as high, and the p-value says only that. The windows of the event span three years, and
+        # there is room for them once before it, in each of five countries.
+        assert r["placebos"] == 5
         assert r["p_value"] == 1 / (r["placebos"] + 1)
-        assert r["placebos"] > 50
         assert len(r["in_series"]) == 68
         assert sum(r["in_series"][24:36]) == pytest.approx(r["in_before"])
         assert "two of the three legs" in r["caution"]
@@ -360,8 +361,12 @@ def test_goods_that_leave_and_never_arrive():
     assert ghost["class"] == "lost"
     assert ghost["ghost_share"] == 1
     assert ghost["export"] == 720_000
-    # Earlier records, of which the importer misses one in two.
-    assert ghost in ranked[:6]
+    # One flow in five hundred is missed, whatever its size: it is the size of this one that makes it a lead.
+    lost = [r for r in ranked if r["class"] == "lost"]
+    assert ghost["p_value"] < 0.05
+    assert ghost["export"] == max(r["export"] for r in lost)
+    assert ghost["p_value"] <= 2 * lost[0]["p_value"]
+    assert "8 records" in ghost["reason"]
     assert by["853669", "FR", "CN"] in ranked[:10]
     assert by["853669", "FR", "CN"]["direction"] == "low"
     both = scores.to_polars().filter(pl.col("class") == "both")

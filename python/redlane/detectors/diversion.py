@@ -19,10 +19,12 @@ class Diversion(Detector):
     Do not use it without a known event date. The p-value needs earlier dates for comparison, so the data must begin at
     least two windows before the event (two years with windows of a year).
 
-    - `score` is high if the direct leg fell and the other two legs grew. It is close to the weakest of these three
-      changes, in standard errors, and 0 if a leg moved in the other direction.
-    - `p_value` is the share of placebo scores at least as high: scores at earlier dates, and of products whose direct
-      trade did not fall. With few placebos it cannot be small.
+    - `score` is high if the legs to and from the intermediary grew. It is close to the weaker of these two changes, in
+      standard deviations of flows of the same size at earlier dates. It is 0 if one of them did not grow or the direct
+      leg did not fall.
+    - `p_value` is the share of placebo scores at least as high: scores at earlier dates, with disjoint windows.
+      With few placebos it cannot be small: with N of them it is at least 1 / (N + 1), unless there are 1,000 or more.
+      `by` keys that divide the trade further, such as the exporting country, give more placebos.
     - `observed` is the trade to the intermediary after the event, `expected` the trade if it had grown like that of the
       product in the rest of the world.
     - `excess` is the difference, `lost` the loss of direct trade, `substitution_ratio` is excess / lost.
@@ -42,7 +44,8 @@ class Diversion(Detector):
     by
         Keys of products. By default `hs6`, or one product in all if the data have no HS codes.
     origins
-        Origins; by default all but the target and the intermediary.
+        Origins; by default all but the target and the intermediary. Name them where trade of other countries with the
+        target may have replaced theirs: then direct trade does not seem to fall.
     measure
         A sum: ``"value"``, ``"net_weight"``, ``"quantity"``.
     before, after
@@ -51,9 +54,9 @@ class Diversion(Detector):
 
     Scores
     ------
-    One row for each product and intermediary: the keys, `through`, `score` (in standard errors), `p_value`, `direction`
-    (of the leg to the intermediary), `observed`, `expected`, `peer`, `n_peers` (number of placebos), `caution`,
-    `reason`, `direct_before`, `direct_after`, `lost`, `in_before`, `in_after`, `in_expected`, `excess`,
+    One row for each product and intermediary: the keys, `through`, `score` (in standard deviations), `p_value`,
+    `direction` (of the leg to the intermediary), `observed`, `expected`, `peer`, `n_peers` (number of placebos),
+    `caution`, `reason`, `direct_before`, `direct_after`, `lost`, `in_before`, `in_after`, `in_expected`, `excess`,
     `onward_before`, `onward_after` (null if the data hold no trade from the intermediary to the target),
     `substitution_ratio` (null if nothing was lost), `placebos`, and the months of the three legs: `direct_series`,
     `in_series`, `onward_series`, beginning with `series_from`. Origins that look like sums of others (by their name, or

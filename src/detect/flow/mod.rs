@@ -3,6 +3,7 @@
 mod divergence;
 mod diversion;
 mod mirror_gap;
+mod spread;
 mod surge;
 
 pub use divergence::Divergence;

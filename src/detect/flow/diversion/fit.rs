@@ -132,7 +132,9 @@ impl Diversion {
             }
         }
         let traders: HashSet<&str> = onward.keys().map(|k| k.1).collect();
-        let direct = progress.each(0..direct.len(), 1 << 4, |product| Leg::of(&flows, &direct[product]))?;
+        let is_origin: HashSet<&str> =
+            (0..origins.groups() as u32).filter(|&o| from(o)).map(|o| origin_names[o as usize].as_str()).collect();
+        let direct: Vec<Leg> = progress.each(0..direct.len(), 1 << 4, |product| Leg::of(&flows, &direct[product]))?;
         let records: usize = flows.cells.iter().map(|c| c.records as usize).sum();
         let sum = exact_sum(&flows.cells.iter().map(|c| c.value).filter(|v| *v > 0.0).collect::<Vec<_>>());
         let mut kept = Vec::new();
@@ -148,11 +150,15 @@ impl Diversion {
             let name = destination_names[destination as usize].as_str();
             let onward_reported = traders.contains(name);
             let onward = onward.get(&(product, name)).map_or_else(Leg::default, |groups| Leg::of(&flows, groups));
+            // What the intermediary sends to the target is no direct trade.
+            let is_part = !onward.is_empty() && is_origin.contains(name);
+            let direct = is_part.then(|| direct[product as usize].without(&onward));
             kept.push(i as u32);
             triangles.push(Triangle {
                 product: product as usize,
                 inward: Leg::of(&flows, groups),
                 onward,
+                direct,
                 onward_reported,
                 world_growth: None,
                 z: [f64::NAN; 3],
@@ -168,7 +174,7 @@ impl Diversion {
             triangles,
             direct,
             spans,
-            placebos: Vec::new(),
+            pools: Default::default(),
             typical: if records > 0 { sum / records as f64 } else { 1.0 },
             flows,
         };

@@ -1,14 +1,14 @@
 //! `Diversion`: did trade with a target go through a third country after an event?
 //!
 //! Three legs of a product before and after the event: direct from the origins to the target, from the origins to an
-//! intermediary, and from there to the target. The change of each leg is a log ratio in standard errors. The score is
-//! close to the weakest of three changes: a fall of the first leg, a growth of the second and of the third. The p-value
-//! compares it with the same score at earlier placebo dates, and with the growth for products whose direct trade did
-//! not fall.
+//! intermediary, and from there to the target. The score is close to the weaker of two changes: the growth of the
+//! second and of the third leg, in standard deviations of flows of this size. It is 0 if the first did not fall. The
+//! p-value compares it with the same score at earlier placebo dates, and of products whose direct trade did not fall.
 
 mod fit;
 mod model;
 mod placebo_test;
+mod pool;
 mod scores;
 
 pub use model::Diversion;

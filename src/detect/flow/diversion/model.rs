@@ -1,5 +1,6 @@
 //! The settings of `Diversion`, and what a fit holds: the three legs of every product and intermediary, by month.
 
+use super::pool::Pool;
 use crate::flows::{FlowSpec, Flows, LONGEST};
 use crate::group::GroupKeys;
 use crate::store::{Every, Period};
@@ -47,6 +48,12 @@ impl Leg {
         (sum(&self.value), sum(&self.records))
     }
 
+    /// This leg without the trade of another that is part of it.
+    pub(super) fn without(&self, other: &Leg) -> Leg {
+        let less = |all: &[f64], part: &[f64]| all.iter().zip(part).map(|(a, b)| a - b).collect();
+        Leg { value: less(&self.value, &other.value), records: less(&self.records, &other.records) }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.records.iter().all(|r| *r == 0.0)
     }
@@ -57,12 +64,14 @@ pub(super) struct Triangle {
     pub(super) product: usize,
     pub(super) inward: Leg,
     pub(super) onward: Leg,
+    /// The direct trade of all origins but the intermediary, where that differs from the direct trade of the product.
+    pub(super) direct: Option<Leg>,
     /// The data hold trade from the intermediary to the target, in any product.
     pub(super) onward_reported: bool,
     /// The growth of the product in the rest of the world, as a ratio; `None` with too few destinations.
     pub(super) world_growth: Option<f64>,
-    /// The fall of the direct leg, the growth of the leg to the intermediary, and of the leg from there, in standard
-    /// errors.
+    /// The fall of the direct leg, in standard errors, and the growth of the leg to the intermediary and of the leg from
+    /// there, in standard deviations at earlier dates.
     pub(super) z: [f64; 3],
     pub(super) score: f64,
     pub(super) p: f64,
@@ -77,11 +86,19 @@ pub(super) struct Model {
     pub(super) triangles: Vec<Triangle>,
     pub(super) direct: Vec<Leg>,
     pub(super) spans: ((u32, u32), (u32, u32)),
-    pub(super) placebos: Vec<f64>,
+    /// Placebo scores of triangles with two legs, and of those with three.
+    pub(super) pools: [Pool; 2],
     /// Origins that look like sums of other countries.
     pub(super) aggregates: Vec<String>,
     /// The mean value of a record.
     pub(super) typical: f64,
+}
+
+impl Model {
+    /// The direct leg of a triangle.
+    pub(super) fn direct_of<'a>(&'a self, triangle: &'a Triangle) -> &'a Leg {
+        triangle.direct.as_ref().unwrap_or(&self.direct[triangle.product])
+    }
 }
 
 impl Diversion {

@@ -56,7 +56,12 @@ impl TriangleScores {
     }
 
     fn direct(&self, at: usize) -> &Leg {
-        &self.model.direct[self.triangle(at).product]
+        self.model.direct_of(self.triangle(at))
+    }
+
+    /// The number of placebo scores.
+    fn placebos(&self, at: usize) -> usize {
+        self.model.pools[usize::from(self.triangle(at).onward_reported)].scores.len()
     }
 
     /// The intermediary.
@@ -140,23 +145,25 @@ impl Verdicts for TriangleScores {
 
     fn value(&self, column: ScoreColumn, at: usize, verdict: &TriangleVerdict) -> f64 {
         let t = self.triangle(at);
-        if t.score.is_nan() {
-            return f64::NAN;
-        }
         match column {
             ScoreColumn::Score => t.score.max(0.0),
             ScoreColumn::PValue => t.p,
             ScoreColumn::Direction => t.z[1],
             ScoreColumn::Observed => verdict.inward.1,
             ScoreColumn::Expected => verdict.expected,
-            ScoreColumn::Peers => self.model.placebos.len() as f64,
+            ScoreColumn::Peers => self.placebos(at) as f64,
         }
     }
 
-    fn peer(&self, _at: usize, _verdict: &TriangleVerdict) -> Option<String> {
+    fn peer(&self, at: usize, _verdict: &TriangleVerdict) -> Option<String> {
         Some(format!(
-            "{} placebo scores: earlier dates, and products whose direct trade did not fall",
-            self.model.placebos.len()
+            "{} placebo scores: {}",
+            self.placebos(at),
+            if self.model.placebo_dates().is_empty() {
+                "products whose direct trade did not fall"
+            } else {
+                "earlier dates"
+            }
         ))
     }
 
@@ -243,7 +250,7 @@ impl Verdicts for TriangleScores {
                 name: "substitution_ratio",
                 read: Reader::Number(|_, _, v: &TriangleVerdict| v.substitution_ratio),
             },
-            Evidence { name: "placebos", read: Reader::Number(|s, _, _| s.model.placebos.len() as f64) },
+            Evidence { name: "placebos", read: Reader::Number(|s, at, _| s.placebos(at) as f64) },
             Evidence { name: "direct_series", read: Reader::Numbers(|s, at, _| &s.direct(at).value) },
             Evidence { name: "in_series", read: Reader::Numbers(|s, at, _| &s.triangle(at).inward.value) },
             Evidence { name: "onward_series", read: Reader::Numbers(|s, at, _| &s.triangle(at).onward.value) },
@@ -257,9 +264,6 @@ impl Verdicts for TriangleScores {
 
     /// The records of both legs of the intermediary, in both windows.
     fn rows(&self, at: usize, _verdict: &TriangleVerdict) -> Result<Vec<u32>> {
-        if self.triangle(at).score.is_nan() {
-            return Ok(Vec::new());
-        }
         let months = &self.model.flows.periods;
         let days =
             |w: (u32, u32)| Period { first: months[w.0 as usize], last: Every::Month.next(months[w.1 as usize]) - 1 };

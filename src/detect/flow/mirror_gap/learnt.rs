@@ -1,136 +1,173 @@
-//! What is learnt from pairs of reports: the lag, the usual gap, the share of records that each side misses, and the
-//! reliability of each country.
+//! What is learnt from pairs of reports: the usual gap and its scatter, how often each side misses a flow,
+//! and the reliability of each country.
 
 use std::collections::HashMap;
 
-use super::mirror::{Class, Ends, Mirror, Sides};
+use super::mirror::{Class, Ends, Lag, Mirror, Sides};
+use super::missing::Missing;
+use super::moderation::Moderation;
+use super::reliability::reliability;
 use crate::calibrate::tails::{ScoreHistogram, Tails};
+use crate::detect::flow::spread::{Sized, Spread, TIED};
 use crate::error::Result;
-use crate::flows::Flows;
 use crate::group::GroupKeys;
 use crate::progress::Progress;
-use crate::stats::{MAD_K, exact_sum, ln, median};
+use crate::stats::{MAD_EFFICIENCY, MAD_K, MEDIAN_SQUARE, MEDIAN_VARIANCE, ln, median, normal_two_sided};
 
-/// The weight of the median of all, in gaps, in that of a route or product.
+/// The weight of the median of all, in gaps, in that of a route or product, where it cannot be learnt.
 const SHRINKAGE: f64 = 10.0;
-/// The weight of the share of all countries, in records, in the share that one country misses.
-const SHARED: f64 = 20.0;
-/// The number of certain pairs that is enough to learn from.
+/// Limits of the learnt weight.
+const WEIGHTS: (f64, f64) = (1e-9, 1e4);
+/// The largest number of rounds of median polish; a few are usually enough.
+const ROUNDS: usize = 10;
+/// The smallest number of routes or products from which the weight is learnt.
+const CLASSES: usize = 10;
+/// The smallest scale of a route, as a factor of the spread of all.
+const SMALLEST: f64 = 0.01;
+/// The smallest scale of a gap. Smaller differences come from rounding and exchange rates, also where nearly all reports
+/// are equal.
+const LEAST_SCALE: f64 = 0.01;
+/// The number of certain pairs that is enough to learn the usual gaps from.
 const ENOUGH: usize = 200;
-/// Rounds of the iteration for the reliability.
-const ROUNDS: usize = 25;
-/// The smallest mean disagreement of a country, so that no reliability is infinite.
-const LEAST: f64 = 0.01;
-/// The smallest scale of log gaps; smaller differences are rounding.
-const TIED: f64 = 1e-6;
+/// The number of certain pairs that is enough to learn the tails from.
+const MANY: usize = 2_000;
+/// The share of the p-value that is spent on gaps; the rest is spent on reports that are missing (a weighted
+/// Bonferroni correction for two ways to be unusual).
+pub(super) const ON_GAPS: f64 = 0.8;
 
 /// What is learnt from pairs of reports.
 pub struct Learnt {
-    /// The usual number of days between the two reports.
-    pub lag: i32,
+    pub(super) lag: Lag,
     pub route: HashMap<String, f64>,
     pub product: HashMap<String, f64>,
     pub usual: f64,
+    /// The scale of the gaps of a flow of middle size.
     pub scale: f64,
-    pub tails: Tails,
-    /// The share of exporters' records that importers miss, by destination; the share of importers' records that
-    /// exporters miss, by origin. A country that never reports as that side has none.
-    pub missed: [HashMap<String, f64>; 2],
+    pub spread: Spread,
+    /// The scale of each route, as a factor of the spread of all.
+    pub factor: HashMap<String, f64>,
+    /// The scale of a route that was not fitted.
+    pub usual_factor: f64,
+    /// None where all gaps have the smallest scale: the tails are then those of the normal.
+    pub tails: Option<Tails>,
+    pub(super) missing: [Missing; 2],
     pub reliability: [HashMap<String, f64>; 2],
 }
 
-/// The median number of days from the exporter's report to the importer's, over flows with one record of each within
-/// the longest lag.
-pub fn usual_lag(flows: &Flows, mirror: &Mirror, max_lag: i32) -> i32 {
-    let mut days: Vec<i32> = mirror
-        .groups
-        .iter()
-        .filter_map(|[exports, imports]| {
-            let single = |groups: &[usize]| match groups {
-                [g] if flows.of(*g).len() == 1 => Some(flows.periods[flows.of(*g)[0].at as usize]),
-                _ => None,
-            };
-            Some(single(imports)? - single(exports)?)
-        })
-        .filter(|d| (0..=max_lag).contains(d))
-        .collect();
-    if days.is_empty() {
-        return 0;
-    }
-    let middle = days.len() / 2;
-    *days.select_nth_unstable(middle).1
-}
-
-/// The median gap of each class, shrunk to `usual`.
-fn middles(classes: usize, gaps: impl Iterator<Item = (u32, f64)>, usual: f64) -> Vec<f64> {
+/// The median gap of each class, drawn to `usual` as far as the medians differ by chance only.
+fn middles(classes: usize, gaps: &[(u32, f64)], usual: f64) -> Vec<f64> {
     let mut members: Vec<Vec<f64>> = vec![Vec::new(); classes];
-    gaps.for_each(|(class, gap)| members[class as usize].push(gap));
-    members
-        .into_iter()
-        .map(|gaps| {
-            let n = gaps.len() as f64;
-            median(gaps.into_iter()).map_or(usual, |own| (n * own + SHRINKAGE * usual) / (n + SHRINKAGE))
-        })
-        .collect()
+    gaps.iter().for_each(|&(class, gap)| members[class as usize].push(gap));
+    let own: Vec<Option<f64>> = members.iter().map(|m| median(m.iter().copied())).collect();
+    let rest = gaps.iter().filter_map(|&(class, gap)| Some((gap - own[class as usize]?).abs()));
+    // Alone in its class, a gap tells nothing about the scatter within.
+    let within = rest.filter(|rest| *rest > 0.0);
+    let scale = (MAD_K * median(within).unwrap_or(0.0)).max(TIED);
+    let variance_of_one = MEDIAN_VARIANCE * scale * scale;
+    let known: Vec<(f64, f64)> =
+        own.iter().zip(&members).filter_map(|(own, m)| Some(((*own)?, 1.0 / m.len() as f64))).collect();
+    let weight = if known.len() < CLASSES {
+        SHRINKAGE
+    } else {
+        let apart = median(known.iter().map(|k| (k.0 - usual) * (k.0 - usual))).unwrap_or(0.0) / MEDIAN_SQUARE;
+        let chance = variance_of_one * median(known.iter().map(|k| k.1)).unwrap_or(1.0);
+        (variance_of_one / (apart - chance).max(1e-12)).clamp(WEIGHTS.0, WEIGHTS.1)
+    };
+    let drawn = |own: &Option<f64>, n: f64| own.map_or(usual, |own| (n * own + weight * usual) / (n + weight));
+    own.iter().zip(&members).map(|(own, m)| drawn(own, m.len() as f64)).collect()
 }
 
 fn named(group_keys: &GroupKeys, values: Vec<f64>) -> HashMap<String, f64> {
     values.into_iter().enumerate().filter(|(_, v)| !v.is_nan()).map(|(g, v)| (group_keys.name(g), v)).collect()
 }
 
-pub fn learn(mirror: &Mirror, all: &[(usize, Sides)], lag: i32, progress: &Progress) -> Result<Learnt> {
-    // Use pairs whose imports do not depend on the lag, if there are enough of them.
-    let enough = all.iter().filter(|(_, s)| s.class == Class::Both && s.import_is_certain()).count() >= ENOUGH;
-    let both = || {
-        let found = all.iter().filter(|(_, s)| s.class == Class::Both && (s.import_is_certain() || !enough));
-        found.map(|(flow, s)| (mirror.ends[*flow], ln(s.import) - ln(s.export), s))
-    };
+pub(super) fn learn(mirror: &Mirror, all: &[(usize, Sides)], lag: Lag, progress: &Progress) -> Result<Learnt> {
+    let both: Vec<(Ends, &Sides)> =
+        all.iter().filter(|(_, s)| s.class == Class::Both).map(|(flow, s)| (mirror.ends[*flow], s)).collect();
+    // The usual gaps are learnt from pairs whose imports do not depend on the lag, if there are enough of them.
+    let enough = both.iter().filter(|b| b.1.import_is_certain()).count() >= ENOUGH;
+    let certain: Vec<(Ends, f64)> = both
+        .iter()
+        .filter(|b| b.1.import_is_certain() || !enough)
+        .map(|(ends, s)| (*ends, ln(s.import) - ln(s.export)))
+        .collect();
     progress.check()?;
-    let usual = median(both().map(|b| b.1)).unwrap_or(0.0);
-    let route = middles(mirror.routes.groups(), both().map(|b| (b.0.route, b.1)), usual);
-    let rest = |ends: Ends, gap: f64| gap - route[ends.route as usize];
-    let product = middles(mirror.products.groups(), both().map(|b| (b.0.product, rest(b.0, b.1))), 0.0);
-    progress.check()?;
-    let off = |ends: Ends, gap: f64| rest(ends, gap) - product[ends.product as usize];
-    let spread = median(both().map(|b| off(b.0, b.1).abs())).unwrap_or(0.0);
-    let scale = (MAD_K * spread).max(TIED);
-    progress.check()?;
-    let mut counts = ScoreHistogram::default();
-    both().for_each(|b| counts.of(both_records(b.2)).add(off(b.0, b.1) / scale));
-    // The share of the records of one side that the other side misses.
-    let share = |groups: usize,
-                 class: Class,
-                 whose: &dyn Fn(Ends) -> u32,
-                 records: &dyn Fn(&Sides) -> f64,
-                 own: &dyn Fn(&Sides) -> f64| {
-        let (mut missed, mut of, mut reported) = (vec![0.0; groups], vec![0.0; groups], vec![0.0; groups]);
-        for (flow, s) in all {
-            let at = whose(mirror.ends[*flow]) as usize;
-            of[at] += records(s);
-            reported[at] += own(s);
-            if s.class == class {
-                missed[at] += records(s);
-            }
+    let usual = median(certain.iter().map(|c| c.1)).unwrap_or(0.0);
+    // Both effects in turn, each of what the other leaves (median polish, Tukey 1977).
+    let (mut route, mut product) = (vec![usual; mirror.routes.groups()], vec![0.0; mirror.products.groups()]);
+    for _ in 0..ROUNDS {
+        progress.check()?;
+        let left: Vec<(u32, f64)> = certain.iter().map(|c| (c.0.route, c.1 - product[c.0.product as usize])).collect();
+        let routes = middles(route.len(), &left, usual);
+        let left: Vec<(u32, f64)> = certain.iter().map(|c| (c.0.product, c.1 - routes[c.0.route as usize])).collect();
+        let products = middles(product.len(), &left, 0.0);
+        let moved = |old: &[f64], new: &[f64]| old.iter().zip(new).any(|(a, b)| (a - b).abs() > TIED);
+        let done = !moved(&route, &routes) && !moved(&product, &products);
+        (route, product) = (routes, products);
+        if done {
+            break;
         }
-        let overall = (missed.iter().sum::<f64>() + 0.5) / (of.iter().sum::<f64>() + 1.0);
-        let shares = (0..groups).map(|g| {
-            // A country that never reports misses nothing; it is not a partner.
-            if reported[g] == 0.0 { f64::NAN } else { (missed[g] + SHARED * overall) / (of[g] + SHARED) }
-        });
-        shares.collect::<Vec<f64>>()
+    }
+    // Gaps as they are scored. An open one tells nothing about the scatter.
+    let expected = |ends: Ends| route[ends.route as usize] + product[ends.product as usize];
+    let known: Vec<(Ends, &Sides)> = both.into_iter().filter(|(ends, s)| !s.is_open(expected(*ends))).collect();
+    let off = |(ends, s): &(Ends, &Sides)| {
+        let expected = expected(*ends);
+        ln(s.import_nearest_to(expected)) - ln(s.export) - expected
     };
-    let lost = share(mirror.destinations.groups(), Class::Lost, &|e| e.destination, &|s| s.exports, &|s| s.imports);
-    let orphans = share(mirror.origins.groups(), Class::Orphan, &|e| e.origin, &|s| s.imports, &|s| s.exports);
+    let cells: Vec<Sized> = known.iter().map(|k| Sized { residual: off(k), size: k.1.size() }).collect();
+    let spread = Spread::learn(&cells);
+    progress.check()?;
+    // The scale of a route in units of the spread of its cells.
+    let mut of_routes: Vec<Vec<f64>> = vec![Vec::new(); mirror.routes.groups()];
+    known.iter().zip(&cells).for_each(|(k, cell)| {
+        of_routes[k.0.route as usize].push((cell.residual / spread.at(cell.size)).abs());
+    });
+    let scales: Vec<(f64, u32)> = of_routes
+        .into_iter()
+        .map(|m| {
+            let n = m.len() as u32;
+            (MAD_K * median(m.into_iter()).unwrap_or(0.0), n)
+        })
+        .collect();
+    let moderation = Moderation::of(scales.iter().copied(), MAD_EFFICIENCY);
+    let usual_factor = if moderation.weight > 0.0 { moderation.usual.max(SMALLEST) } else { 1.0 };
+    let factor = |&(own, n): &(f64, u32)| match (moderation.weight > 0.0, n > 1) {
+        (true, true) => moderation.scale(own, n).max(SMALLEST),
+        _ => usual_factor,
+    };
+    let factors: Vec<f64> = scales.iter().map(factor).collect();
+    progress.check()?;
+    let (mut counts, mut counted) = (ScoreHistogram::default(), 0);
+    // A pair whose imports depend on the lag is known only if its gap is large. Tails of such pairs are too long.
+    let many = known.iter().filter(|k| k.1.import_is_certain()).count() >= MANY;
+    for (k, cell) in known.iter().zip(&cells).filter(|(k, _)| k.1.import_is_certain() || !many) {
+        let scale = spread.at(cell.size) * factors[k.0.route as usize];
+        // The smallest scale is above the scatter of such gaps, so they show no tail.
+        if scale >= LEAST_SCALE {
+            counts.of(both_records(k.1)).add(cell.residual / scale);
+            counted += 1;
+        }
+    }
+    let tails = (counted > 0 || known.is_empty()).then(|| counts.tails());
+    let missing = [
+        Missing::learn(mirror, all, Class::Lost, &mirror.destinations, |e| e.destination),
+        Missing::learn(mirror, all, Class::Orphan, &mirror.origins, |e| e.origin),
+    ];
     progress.check()?;
     let [exporters, importers] = reliability(mirror, all, &route, progress)?;
+    let middle_size = [0, 1].map(|k| median(cells.iter().map(|c| c.size[k])).unwrap_or(0.0));
     Ok(Learnt {
         lag,
         route: named(&mirror.routes, route),
         product: named(&mirror.products, product),
         usual,
-        scale,
-        tails: counts.tails(),
-        missed: [named(&mirror.destinations, lost), named(&mirror.origins, orphans)],
+        scale: (spread.at(middle_size) * usual_factor).max(LEAST_SCALE),
+        spread,
+        factor: named(&mirror.routes, factors),
+        usual_factor,
+        tails,
+        missing,
         reliability: [named(&mirror.origins, exporters), named(&mirror.destinations, importers)],
     })
 }
@@ -139,57 +176,40 @@ fn both_records(s: &Sides) -> u32 {
     s.exports.min(s.imports) as u32
 }
 
-/// The iteration of the Growth Lab: a country is reliable if reliable partners report the same.
-fn reliability(mirror: &Mirror, all: &[(usize, Sides)], route: &[f64], progress: &Progress) -> Result<[Vec<f64>; 2]> {
-    let mut totals: HashMap<(u32, u32), (Vec<f64>, Vec<f64>)> = HashMap::new();
-    for (flow, s) in all {
-        progress.check()?;
-        let ends = mirror.ends[*flow];
-        let total = totals.entry((ends.origin, ends.destination)).or_default();
-        total.0.push(s.export);
-        total.1.push(s.import * libm::exp(-route[ends.route as usize]));
-    }
-    let mut pairs: Vec<(usize, usize, f64)> = totals
-        .into_iter()
-        .map(|((o, d), (exports, imports))| (o as usize, d as usize, exact_sum(&exports), exact_sum(&imports)))
-        .filter(|p| p.2 > 0.0 && p.3 > 0.0)
-        .map(|(o, d, x, m)| (o, d, (x - m).abs() / (x + m)))
-        .collect();
-    pairs.sort_by_key(|p| (p.0, p.1));
-    let mut r = [vec![1.0; mirror.origins.groups()], vec![1.0; mirror.destinations.groups()]];
-    for _ in 0..ROUNDS {
-        progress.check()?;
-        for side in [0, 1] {
-            let n = r[side].len();
-            let (mut count, mut off) = (vec![0.0; n], vec![0.0; n]);
-            for &(o, d, gap) in &pairs {
-                let (mine, other) = if side == 0 { (o, d) } else { (d, o) };
-                count[mine] += 1.0;
-                off[mine] += gap * r[1 - side][other];
-            }
-            // A country without pairs has no reliability (NaN), and none is needed.
-            let raw: Vec<f64> = (0..n)
-                .map(|i| if count[i] == 0.0 { f64::NAN } else { count[i] / off[i].max(LEAST * count[i]) })
-                .collect();
-            // Only ratios have a meaning, so the mean is set to one.
-            let known: Vec<f64> = raw.iter().copied().filter(|v| !v.is_nan()).collect();
-            let mean = known.iter().sum::<f64>() / known.len().max(1) as f64;
-            r[side] = raw.into_iter().map(|v| v / mean).collect();
-        }
-    }
-    Ok(r)
-}
-
 impl Learnt {
     /// The usual log gap of a flow.
-    pub fn expected(&self, mirror: &Mirror, flow: usize) -> f64 {
+    pub(super) fn expected(&self, mirror: &Mirror, flow: usize) -> f64 {
         let ends = mirror.ends[flow];
         let route = self.route.get(&mirror.routes.name(ends.route as usize)).copied().unwrap_or(self.usual);
         let product = self.product.get(&mirror.products.name(ends.product as usize)).copied().unwrap_or(0.0);
         route + product
     }
 
-    pub fn gap_p(&self, z: f64, s: &Sides) -> f64 {
-        self.tails.p_value_or_normal(z, both_records(s))
+    /// The scale of the gaps of each route, as a factor of the spread of all.
+    pub(super) fn factors(&self, mirror: &Mirror) -> Vec<f64> {
+        let factor = |route| self.factor.get(&mirror.routes.name(route)).copied().unwrap_or(self.usual_factor);
+        (0..mirror.routes.groups()).map(factor).collect()
+    }
+
+    /// The gap beyond the usual one, in scales; NaN if nothing is known of it. Scales and tails are learnt without the
+    /// reports that may have moved between periods, so that those only make a gap smaller.
+    pub(super) fn z(&self, s: &Sides, expected: f64, factor: f64) -> f64 {
+        if s.is_unknown() {
+            return f64::NAN;
+        }
+        if s.is_open(expected) {
+            return 0.0;
+        }
+        let off = ln(s.import_with_moves(expected)) - ln(s.export) - expected;
+        off / (self.spread.at(s.size()) * factor).max(LEAST_SCALE)
+    }
+
+    pub(super) fn gap_p(&self, z: f64, s: &Sides) -> f64 {
+        if z.is_nan() {
+            return f64::NAN;
+        }
+        let tails = self.tails.as_ref();
+        let p = tails.map_or_else(|| normal_two_sided(z), |tails| tails.p_value_or_normal(z, both_records(s)));
+        (p / ON_GAPS).min(1.0)
     }
 }

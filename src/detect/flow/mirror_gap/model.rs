@@ -1,7 +1,10 @@
 //! The settings of `MirrorGap`, what a fit holds, and how the two reports of a flow are matched.
 
-use super::learnt::{Learnt, learn, usual_lag};
-use super::mirror::{Class, Ends, Mirror, Sides};
+use super::change::Noise;
+use super::lag::usual_lag;
+use super::learnt::{Learnt, learn};
+use super::mirror::{Class, Ends, Lag, Mirror, Sides};
+use super::series::{Frame, route_series};
 use crate::error::{Error, Result};
 use crate::flows::{FlowSpec, Flows, LONGEST};
 use crate::progress::Progress;
@@ -15,12 +18,24 @@ pub struct MirrorGap {
     pub measure: String,
     /// Days.
     pub max_lag: i32,
+    pub test: Test,
+}
+
+/// What is asked of the two reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Test {
+    /// Do they differ in a period, or is one missing?
+    Gap,
+    /// Did the gap of a route move to another level?
+    Change,
 }
 
 pub(super) struct Model {
     pub(super) settings: MirrorGap,
     pub(super) flows: Flows,
     pub(super) learnt: Learnt,
+    /// How the gaps of routes vary over time, for the test of changes.
+    pub(super) noise: Option<Noise>,
 }
 
 impl MirrorGap {
@@ -88,7 +103,7 @@ impl MirrorGap {
         &self,
         flows: &Flows,
         groups: &[Vec<usize>; 2],
-        lag: i32,
+        lag: Lag,
         progress: &Progress,
     ) -> Result<Vec<Sides>> {
         let days = |side: usize| -> Vec<(i32, f64, f64)> {
@@ -101,7 +116,7 @@ impl MirrorGap {
             days
         };
         let (exports, imports) = (days(0), days(1));
-        let without_lag = |day: i32| self.every.start(day - lag);
+        let without_lag = |day: i32| self.every.start(day - lag.usual);
         let mut periods: Vec<i32> = exports.iter().map(|d| self.every.start(d.0)).collect();
         periods.extend(imports.iter().map(|d| without_lag(d.0)));
         periods.sort_unstable();
@@ -118,18 +133,23 @@ impl MirrorGap {
             progress.check()?;
             let end = self.every.next(period);
             let (mut export, mut export_records) = sum(&exports, period, end);
-            let (mut import, mut import_records) = sum(&imports, period + lag, end + lag);
-            // Reports just before or after the end of the period are not missing.
+            let (mut import, mut import_records) = sum(&imports, period + lag.usual, end + lag.usual);
+            let totals = [export, import];
+            let mut least_import = sum(&imports, period + lag.longest, end + lag.shortest).0;
+            let mut most_import = sum(&imports, period + lag.shortest, end + lag.longest).0;
+            // Reports just before or after the end of the period are not missing. How much of them belongs to it is
+            // open, so they are no evidence of a gap.
             let late = sum(&imports, period, end + self.max_lag);
-            let least_import = sum(&imports, period + self.max_lag, end).0;
-            let early = sum(&exports, period - self.max_lag, end + lag);
+            let early = sum(&exports, period - self.max_lag, end + lag.usual);
             let class = match (export > 0.0, import > 0.0) {
                 (true, false) if late.0 > 0.0 => {
                     (import, import_records) = late;
+                    (least_import, most_import) = (0.0, f64::INFINITY);
                     Class::Both
                 }
                 (false, true) if early.0 > 0.0 => {
                     (export, export_records) = early;
+                    (least_import, most_import) = (0.0, f64::INFINITY);
                     Class::Both
                 }
                 (true, false) => Class::Lost,
@@ -143,9 +163,18 @@ impl MirrorGap {
                 exports: export_records,
                 imports: import_records,
                 least_import,
-                most_import: late.0,
+                most_import,
+                totals,
+                neighbours: [[0.0; 2]; 2],
                 class,
             });
+        }
+        // Reports can move to a neighbouring period only if lags differ.
+        for at in (1..sides.len()).filter(|_| lag.shortest < lag.longest) {
+            if self.every.next(sides[at - 1].period) == sides[at].period {
+                sides[at].neighbours[0] = sides[at - 1].totals;
+                sides[at - 1].neighbours[1] = sides[at].totals;
+            }
         }
         Ok(sides)
     }
@@ -161,14 +190,20 @@ impl MirrorGap {
                 there.join(", ")
             )));
         }
-        let lag = usual_lag(&flows, &mirror, self.max_lag);
-        progress.check()?;
+        let lag = usual_lag(&flows, &mirror, self.max_lag, progress)?;
         let mut all: Vec<(usize, Sides)> = Vec::new();
         for (flow, groups) in mirror.groups.iter().enumerate() {
             progress.check()?;
             all.extend(self.sides(&flows, groups, lag, progress)?.into_iter().map(|s| (flow, s)));
         }
         let learnt = learn(&mirror, &all, lag, progress)?;
-        Ok(Model { settings: self.clone(), flows, learnt })
+        let noise = match self.test {
+            Test::Gap => None,
+            Test::Change => {
+                let frame = Frame::of(&flows, self.every, lag);
+                Some(Noise::learn(&route_series(&mirror, &all, &frame, progress)?, &frame, progress)?)
+            }
+        };
+        Ok(Model { settings: self.clone(), flows, learnt, noise })
     }
 }

@@ -1,12 +1,12 @@
 //! The scores: one row for each flow and period.
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Date32Array};
 use arrow::datatypes::{DataType, Field};
 
+use super::learnt::ON_GAPS;
 use super::mirror::{Class, Mirror, Sides};
 use super::model::Model;
 use crate::error::Result;
@@ -25,7 +25,9 @@ pub struct GapScores {
     flow_periods: Vec<(u32, Sides)>,
     /// The usual log gap of each flow.
     usual: Vec<f64>,
-    /// The share of records that each destination misses, and that each origin misses.
+    /// The scale of each route, as a factor of the spread of all.
+    factors: Vec<f64>,
+    /// How many times as many flows as usual each destination misses, and each origin misses.
     missed: [Vec<Option<f64>>; 2],
     /// The reliability of each origin and each destination.
     reliability: [Vec<Option<f64>>; 2],
@@ -46,7 +48,7 @@ pub struct GapVerdict {
 pub enum Finding {
     /// Both sides report: the gap beyond the usual gap, in scales.
     BothReport { z: f64 },
-    /// One side has no report: the share of such records that it misses, if it ever reports.
+    /// One side has no report: the share of flows at least as large that it misses, if it ever reports.
     OneSilent { missed: Option<f64> },
 }
 
@@ -58,18 +60,24 @@ impl GapScores {
             progress.check()?;
             let gap = model.learnt.expected(&mirror, flow);
             let sides = model.settings.sides(&flows, groups, model.learnt.lag, progress)?;
-            let fitted = |s: Sides| (flow as u32, Sides { import: s.import_nearest_to(gap), ..s });
-            flow_periods.extend(sides.into_iter().map(fitted));
+            flow_periods.extend(sides.into_iter().map(|s| (flow as u32, s)));
             usual.push(gap);
         }
-        let learnt = |group_keys: &GroupKeys, known: &HashMap<String, f64>| -> Vec<Option<f64>> {
-            (0..group_keys.groups()).map(|g| known.get(&group_keys.name(g)).copied()).collect()
+        let known = |group_keys: &GroupKeys, of: &dyn Fn(&str) -> Option<f64>| -> Vec<Option<f64>> {
+            (0..group_keys.groups()).map(|g| of(&group_keys.name(g))).collect()
         };
-        let [lost, orphans] = &model.learnt.missed;
+        let [lost, orphans] = &model.learnt.missing;
         let [exporters, importers] = &model.learnt.reliability;
-        let missed = [learnt(&mirror.destinations, lost), learnt(&mirror.origins, orphans)];
-        let reliability = [learnt(&mirror.origins, exporters), learnt(&mirror.destinations, importers)];
-        Ok(GapScores { model, flows, mirror, flow_periods, usual, missed, reliability })
+        let missed = [
+            known(&mirror.destinations, &|name| lost.of_country(name)),
+            known(&mirror.origins, &|name| orphans.of_country(name)),
+        ];
+        let reliability = [
+            known(&mirror.origins, &|name| exporters.get(name).copied()),
+            known(&mirror.destinations, &|name| importers.get(name).copied()),
+        ];
+        let factors = model.learnt.factors(&mirror);
+        Ok(GapScores { model, flows, mirror, flow_periods, usual, factors, missed, reliability })
     }
 
     fn flow(&self, at: usize) -> usize {
@@ -80,12 +88,18 @@ impl GapScores {
         &self.flow_periods[at].1
     }
 
-    fn finding(&self, at: usize, gap: f64) -> Finding {
-        let ends = self.mirror.ends[self.flow(at)];
-        match self.sides(at).class {
-            Class::Both => Finding::BothReport { z: (gap - self.usual[self.flow(at)]) / self.model.learnt.scale },
-            Class::Lost => Finding::OneSilent { missed: self.missed[0][ends.destination as usize] },
-            Class::Orphan => Finding::OneSilent { missed: self.missed[1][ends.origin as usize] },
+    fn finding(&self, at: usize) -> Finding {
+        let (flow, s) = (self.flow(at), self.sides(at));
+        let ends = self.mirror.ends[flow];
+        let learnt = &self.model.learnt;
+        let silent = |side: usize, country: u32, records: f64, value: f64| {
+            let times = self.missed[side][country as usize];
+            Finding::OneSilent { missed: times.map(|times| learnt.missing[side].chance(times, records, value)) }
+        };
+        match s.class {
+            Class::Both => Finding::BothReport { z: learnt.z(s, self.usual[flow], self.factors[ends.route as usize]) },
+            Class::Lost => silent(0, ends.destination, s.exports, s.export),
+            Class::Orphan => silent(1, ends.origin, s.imports, s.import),
         }
     }
 
@@ -141,10 +155,10 @@ impl Verdicts for GapScores {
     fn verdict(&self, at: usize) -> GapVerdict {
         let s = self.sides(at);
         let gap = ln(s.import) - ln(s.export);
-        let finding = self.finding(at, gap);
+        let finding = self.finding(at);
         let p_value = match finding {
             Finding::BothReport { z } => self.model.learnt.gap_p(z, s),
-            Finding::OneSilent { missed } => missed.map_or(f64::NAN, |share| libm::pow(share, self.one_report(at).3)),
+            Finding::OneSilent { missed } => missed.map_or(f64::NAN, |share| (share / (1.0 - ON_GAPS)).min(1.0)),
         };
         let expected = match s.class {
             Class::Orphan => f64::NAN,
@@ -199,15 +213,31 @@ impl Verdicts for GapScores {
         let measure = &self.model.settings.measure;
         let missed = match verdict.finding {
             Finding::OneSilent { missed } => missed,
+            Finding::BothReport { .. } if s.is_unknown() => {
+                return format!(
+                    "not scored: in {} one side reports only just before or after the period, within {} days, so how much belongs \
+                     to it is not known",
+                    self.when(at),
+                    self.model.settings.max_lag
+                );
+            }
             Finding::BothReport { z } => {
+                let usual = self.usual[self.flow(at)];
+                let open = if s.is_open(usual) {
+                    "; within the lags that occur, the imports of this period may be as usual"
+                } else if s.import_with_moves(usual) != s.import_nearest_to(usual) {
+                    "; reports that may have moved to or from a neighbouring period are allowed for"
+                } else {
+                    ""
+                };
                 return format!(
                     "the importer reports {} of {measure} in {} where the exporter reports {}, {}; a ratio of {} is usual on this \
-                     route and for this product (robust z {})",
+                     route and for this product (robust z {}){open}",
                     figure(s.import),
                     self.when(at),
                     figure(s.export),
                     as_much(s.import / s.export),
-                    figure(libm::exp(self.usual[self.flow(at)])),
+                    figure(libm::exp(usual)),
                     figure(z.abs())
                 );
             }
@@ -222,9 +252,10 @@ impl Verdicts for GapScores {
         match missed {
             None => format!("not scored: {said}, and the {silent}'s country never reports"),
             Some(share) => format!(
-                "{said}, the {silent} reports none within {} days; its country misses {} % of such records",
+                "{said}, the {silent} reports none within {} days; its country misses about {} % of \
+                 flows at least as large",
                 self.model.settings.max_lag,
-                figure((1000.0 * share).round() / 10.0)
+                figure(100.0 * share)
             ),
         }
     }
