@@ -8,8 +8,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::moderation::Moderation;
 use super::series::{Frame, RouteSeries};
+use crate::calibrate::tails::Moderation;
 use crate::detect::flow::spread::TIED;
 use crate::error::{Error, Result};
 use crate::progress::Progress;

@@ -5,9 +5,8 @@ use std::collections::HashMap;
 
 use super::mirror::{Class, Ends, Lag, Mirror, Sides};
 use super::missing::Missing;
-use super::moderation::Moderation;
 use super::reliability::reliability;
-use crate::calibrate::tails::{ScoreHistogram, Tails};
+use crate::calibrate::tails::{Moderation, ScoreHistogram, Tails};
 use crate::detect::flow::spread::{Sized, Spread, TIED};
 use crate::error::Result;
 use crate::group::GroupKeys;

@@ -15,7 +15,6 @@ mod learnt;
 mod mirror;
 mod missing;
 mod model;
-mod moderation;
 mod reliability;
 mod scores;
 mod series;
