@@ -13,6 +13,7 @@ mod random;
 mod scale;
 mod select;
 pub mod series;
+pub mod shift;
 mod sort;
 mod sum;
 mod tail;

@@ -17,17 +17,23 @@ class Surge(Detector):
     Do not use it for short series, or for series with several level shifts: it finds one at most. It does not compare
     flows with each other; `Divergence` does.
 
-    - `score` is the distance of the period from the baseline, in scales of the series. For a level shift it is the size
-      of the shift in standard errors.
-    - `p_value` comes from tails learnt from all flows, as for `UnitValue`. For a shift it takes into account that the
-      date was chosen among all dates.
+    A flow has one test, and so one p-value: of its largest level shift or its most distant period, whichever is less
+    likely. The choice among all dates and periods is accounted for, and so are season, drift, and dependence of
+    neighbouring periods. `fdr` and `screen` then control the rate of false flows.
+
+    - `score` is the distance of the period from the baseline, in scales of the series. In the period where a level
+      shift begins it is the size of the shift in standard errors.
+    - `p_value` is that of the flow. It stands on the row that the test points to: the first period of the shift, or the
+      most distant period. It is null on all other rows of the flow. If a fit scores periods after those it was fitted
+      on, these have a test and a p-value of their own: of the most distant of them.
     - `kind` is ``"spike"``, ``"dip"``, ``"shift"`` or ``"collapse"`` (a shift to a tenth or less); null where nothing
       is unusual. A shift is one finding, in the period where it begins. Later periods are compared with the new level.
     - `observed` and `expected` are the measured value and the value of the baseline (at a shift: without the shift).
 
     Limits: the last period of a file is often incomplete. Flows with records in less than half of the periods have no
-    season, and they have a shift only where they traded in half of the periods up to, or from, some date. One large
-    consignment in a thin flow is not unusual.
+    season. One large consignment in a thin flow is unusual only beside four or more others. Levels that wander by
+    themselves are recognised from 20 flows on, and a shift of such a level must be larger. A weak drift in a few of
+    many flows may pass for a shift. With a few flows instead of some dozens, p-values are large.
 
     Parameters
     ----------
@@ -49,9 +55,10 @@ class Surge(Detector):
     ------
     One row for each flow and period: the keys, `period` (its first day), `score`, `p_value`, `direction`, `observed`,
     `expected`, `peer`, `n_peers` (number of periods), `caution`, `reason`, `kind`, and for a shift `shift` (first day),
-    `before` and `after` (medians of the measure). If the measure is a sum, a flow with records in half of the periods
-    or more has a row for every period; a period without records counts as zero. Other flows have rows for the periods
-    with records, and for the period of a shift. Records without a date belong to no flow.
+    `before` and `after` (medians of the measure; means of a flow with records in less than half of the periods). If the
+    measure is a sum, a flow with records in half of the periods or more has a row for every period; a period without
+    records counts as zero. Other flows have rows for the periods with records, and for the period of a shift. Records
+    without a date belong to no flow.
 
     State
     -----

@@ -72,8 +72,7 @@ fn measure(x: &[f64], base: &mut Baseline, weigh: &impl Fn(usize) -> bool, scrat
     let loose = (0..n).filter(|&t| !x[t].is_nan() && weigh(t)).count();
     let spread = scratch.median_size(weigh);
     // Medians of few values lie close to these values. The fitted coefficients make the residuals too small.
-    let fitted = 2 + base.season.len().saturating_sub(1) + 2 * usize::from(base.shift.is_some());
-    let kept = loose.saturating_sub(fitted).max(loose / 3).max(1);
+    let kept = loose.saturating_sub(base.coefficients()).max(loose / 3).max(1);
     base.scale = MAD_K * spread * (loose as f64 / kept as f64).sqrt();
     if let Some(shift) = &mut base.shift {
         let (left, right) = (shift.at as f64, (n - shift.at) as f64);

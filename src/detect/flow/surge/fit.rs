@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::model::{CHUNK_GROUPS, Forecast, Model, Surge};
+use super::model::{CHUNK_GROUPS, Forecast, Model, Surge, fewest};
 use super::series::{Buffers, Facts, Series};
 use crate::calibrate::tails::{ScoreHistogram, Tails};
 use crate::error::Result;
@@ -59,6 +59,7 @@ impl Surge {
             series.extend(some);
             forecasts.extend(more);
         }
+        let groups = flows.groups();
         let mut model = Model {
             settings: self.clone(),
             flows,
@@ -66,10 +67,14 @@ impl Surge {
             series,
             forecasts,
             tails: [Tails::default(), Tails::default()],
-            shifts: Vec::new(),
+            spike_tails: std::array::from_fn(|_| Tails::default()),
+            shifts: vec![None; groups],
+            spikes: vec![None; groups],
         };
         model.learn_tails(progress)?;
-        model.shifts = progress.each(0..model.series.len(), 256, |g| model.level_shift(g))?;
+        if !self.expanding {
+            model.test_flows(progress)?;
+        }
         Ok(model)
     }
 }
@@ -99,7 +104,7 @@ impl Model {
         let n = self.facts.periods;
         let counts = (0..self.flows.groups())
             .into_par_iter()
-            .with_min_len(1 << 8)
+            .with_min_len(fewest(self.flows.groups()))
             .fold(
                 || ([ScoreHistogram::default(), ScoreHistogram::default()], Vec::new()),
                 |(mut counts, mut values), g| {

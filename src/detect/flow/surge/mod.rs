@@ -1,14 +1,22 @@
 //! `Surge`: did a flow rise or fall suddenly?
 //!
 //! Every flow has a robust baseline: level, slow trend, season and at most one level shift (see `stats::series`). Every
-//! period is compared with it: counts with the negative binomial, values on a transformed scale. p-values come from the
-//! tails of all flows. A shift is one finding, in the period where it begins; later periods are compared with the new
-//! level.
+//! period is compared with it: counts with the negative binomial, values on a transformed scale. Later periods are
+//! compared with the new level.
+//!
+//! A flow has one p-value: that of its largest shift or its most distant period, whichever is less likely, with the
+//! choice among all dates and periods accounted for. It is on the row where the shift begins, or on that of the period.
 
+mod dependence;
 mod fit;
+mod flow_test;
 mod model;
+mod pool;
+mod rows;
 mod scores;
 mod series;
+mod shifts;
+mod spikes;
 
 pub use model::Surge;
 

@@ -1,38 +1,30 @@
-//! The scores: one row for each flow and period.
+//! The scores: one row for each flow and period. The p-value of a flow is on the row that its test points to.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Date32Array};
 use arrow::datatypes::{DataType, Field};
-use rayon::prelude::*;
 
-use super::model::{CHUNK_GROUPS, LevelShift, Model};
+use super::flow_test::{FlowTest, flow_tests};
+use super::model::{DOUBTFUL, LevelShift, Model};
+use super::rows::{NotScored, Rows};
 use super::series::Series;
 use crate::error::Result;
 use crate::evidence::wording::{as_much, figure};
 use crate::evidence::{Cautions, Evidence, PARALLEL_ROWS, Reader, ScoreColumn, Verdicts};
-use crate::flows::{Flows, lay_out};
+use crate::flows::Flows;
 use crate::progress::Progress;
 
 /// Periods closer to the baseline than this, in scales, have no kind.
 const NAMED: f64 = 3.5;
-/// Shifts with a larger p-value have no kind.
-const DOUBTFUL: f64 = 0.02;
 /// A level at or below this share of the one before is a collapse.
 const COLLAPSED: f64 = 0.1;
 
 pub struct SurgeScores {
-    model: Arc<Model>,
-    flows: Arc<Flows>,
-    /// The number of each flow in the fit.
-    known: Vec<Option<u32>>,
-    /// Periods from the first one fitted to the first one here; negative if these begin earlier.
-    offset: i64,
-    /// The flow, the period and the z of each row; NaN if there is none.
-    groups: Vec<u32>,
-    periods: Vec<u32>,
-    z: Vec<f64>,
+    rows: Rows,
+    /// The tests of each flow: of the fitted periods and of later ones.
+    tests: Vec<[Option<FlowTest>; 2]>,
 }
 
 /// The result for a flow in a period.
@@ -50,17 +42,10 @@ pub struct Finding {
     flow: usize,
     period: usize,
     z: f64,
+    /// The p-value of the flow, if its test points to this row. Otherwise NaN.
     p_value: f64,
     expected: f64,
-    shifted: bool,
-}
-
-#[derive(Clone, Copy)]
-pub enum NotScored {
-    NotFitted,
-    BeforeTheFit,
-    ValueMissing,
-    TooFewPeriodsBefore,
+    shift: Option<LevelShift>,
 }
 
 impl SurgeScores {
@@ -71,153 +56,70 @@ impl SurgeScores {
         known: Vec<Option<u32>>,
         progress: &Progress,
     ) -> Result<SurgeScores> {
-        let (first, here) = (model.flows.periods[0], flows.periods[0]);
-        let every = model.settings.spec.every;
-        let offset = if here >= first {
-            every.range(first, here).len() as i64 - 1
-        } else {
-            1 - every.range(here, first).len() as i64
-        };
-        let (groups, periods, z) = (Vec::new(), Vec::new(), Vec::new());
-        let mut scores = SurgeScores { model, flows, known, offset, groups, periods, z };
-        let all = 0..scores.flows.groups();
-        let lengths = progress.each(all.clone(), CHUNK_GROUPS, |g| scores.rows_of(g))?;
-        let many = lengths.iter().sum();
-        let (mut groups, mut periods, mut z) = (vec![0; many], vec![0; many], vec![0.0; many]);
-        let mut runs = Vec::new();
-        let mut rest = (&mut groups[..], &mut periods[..], &mut z[..]);
-        for from in all.clone().step_by(CHUNK_GROUPS) {
-            let some = from..(from + CHUNK_GROUPS).min(all.end);
-            let cut = lengths[some.clone()].iter().sum();
-            let (group, period, z) = (rest.0.split_at_mut(cut), rest.1.split_at_mut(cut), rest.2.split_at_mut(cut));
-            runs.push((some, group.0, period.0, z.0));
-            rest = (group.1, period.1, z.1);
-        }
-        runs.into_par_iter().for_each(|(some, groups, periods, z)| {
-            let mut from = 0;
-            for g in some.take_while(|_| !progress.stopped()) {
-                let own = from..from + lengths[g];
-                groups[own.clone()].fill(g as u32);
-                scores.fill_rows(g, &mut periods[own.clone()], &mut z[own.clone()]);
-                from = own.end;
-            }
-        });
-        progress.check()?;
-        (scores.groups, scores.periods, scores.z) = (groups, periods, z);
-        Ok(scores)
+        let rows = Rows::new(model, flows, known, progress)?;
+        let tests = flow_tests(&rows, progress)?;
+        Ok(SurgeScores { rows, tests })
     }
 
-    /// The number of rows of a flow.
-    fn rows_of(&self, group: usize) -> usize {
-        if self.in_every_period(group) {
-            self.flows.periods.len()
-        } else {
-            self.flows.of(group).len() + usize::from(self.shift_without_record(group).is_some())
-        }
+    /// The test of a row's flow, if it points to this row.
+    fn test(&self, at: usize) -> Option<FlowTest> {
+        self.tests[self.rows.groups[at] as usize].into_iter().flatten().find(|test| test.row == at)
     }
 
-    /// Whether a flow has a row in every period, or only in periods with records.
-    fn in_every_period(&self, group: usize) -> bool {
-        self.known[group].is_some_and(|k| self.model.in_every_period(k as usize))
-    }
-
-    /// The period of the shift of a sparse flow, if it has no record in that period.
-    fn shift_without_record(&self, group: usize) -> Option<u32> {
-        let at = self.model.shifts[self.known[group]? as usize]?.at as i64 - self.offset;
-        let at = u32::try_from(at).ok().filter(|&at| (at as usize) < self.flows.periods.len())?;
-        self.flows.find(group, at).is_none().then_some(at)
-    }
-
-    /// The rows of a flow: every period, or periods with records and the period of a shift.
-    fn fill_rows(&self, group: usize, periods: &mut [u32], z: &mut [f64]) {
-        let cells = self.flows.of(group);
-        if self.in_every_period(group) {
-            (0..).zip(periods.iter_mut()).for_each(|(t, period)| *period = t);
-            lay_out(cells, z);
-        } else {
-            let shift = self.shift_without_record(group);
-            let before = cells.partition_point(|c| shift.is_none_or(|at| c.at < at));
-            let own = cells[..before].iter().map(|c| c.at).chain(shift).chain(cells[before..].iter().map(|c| c.at));
-            periods.iter_mut().zip(own).for_each(|(period, at)| *period = at);
-            z.iter_mut().zip(&*periods).for_each(|(z, &at)| *z = self.flows.value(group, at));
-        }
-        // Periods before the fitted ones have no z.
-        let fitted = |at: u32| i64::from(at) + self.offset;
-        let early = self.known[group].map_or(z.len(), |_| periods.partition_point(|&at| fitted(at) < 0));
-        z[..early].fill(f64::NAN);
-        if let Some(known) = self.known[group] {
-            let later = periods[early..].iter().map(|&at| fitted(at) as usize);
-            self.model.standardise(known as usize, later, &mut z[early..]);
-        }
-    }
-
-    fn observed(&self, at: usize) -> f64 {
-        self.flows.value(self.groups[at] as usize, self.periods[at])
-    }
-
-    /// The numbers of the flow and of the period in the fit, if they were fitted or come later.
-    fn in_fit(&self, at: usize) -> std::result::Result<(usize, usize), NotScored> {
-        let flow = self.known[self.groups[at] as usize].ok_or(NotScored::NotFitted)? as usize;
-        let period = usize::try_from(i64::from(self.periods[at]) + self.offset);
-        Ok((flow, period.map_err(|_| NotScored::BeforeTheFit)?))
-    }
-
-    /// The shift of a flow, if it begins in this period.
-    fn shift(&self, flow: usize, period: usize) -> Option<LevelShift> {
-        self.model.shifts[flow].filter(|s| s.at == period)
+    /// The shift that begins in the period of a row, if it is shown or the flow's test points to it.
+    fn shift(&self, at: usize, flow: usize, period: usize) -> Option<LevelShift> {
+        let shift = self.rows.model.shifts[flow].filter(|s| s.at == period)?;
+        (shift.shown() || self.test(at).is_some_and(|test| test.shifted)).then_some(shift)
     }
 
     /// The z of a row; NaN if it is not scored.
     fn z(&self, at: usize) -> f64 {
-        let Ok((flow, period)) = self.in_fit(at) else { return f64::NAN };
-        let z = self.z[at];
-        self.shift(flow, period).filter(|_| !z.is_nan()).map_or(z, |s| s.z)
+        let Ok((flow, period)) = self.rows.in_fit(at) else { return f64::NAN };
+        let z = self.rows.z[at];
+        self.shift(at, flow, period).filter(|_| !z.is_nan()).map_or(z, |s| s.z)
     }
 
     fn finding(&self, at: usize, observed: f64) -> std::result::Result<Finding, NotScored> {
-        let (flow, period) = self.in_fit(at)?;
-        let z = self.z[at];
+        let (flow, period) = self.rows.in_fit(at)?;
+        let z = self.rows.z[at];
         if z.is_nan() {
             return Err(if observed.is_nan() { NotScored::ValueMissing } else { NotScored::TooFewPeriodsBefore });
         }
-        Ok(match self.shift(flow, period) {
-            Some(shift) => {
-                let expected = self.model.series[flow].unshifted(period);
-                Finding { flow, period, z: shift.z, p_value: shift.p, expected, shifted: true }
-            }
-            None => {
-                let (p_value, expected) = (self.model.p_value(flow, z), self.model.expected(flow, period));
-                Finding { flow, period, z, p_value, expected, shifted: false }
-            }
-        })
+        let (shift, series) = (self.shift(at, flow, period), &self.rows.model.series[flow]);
+        let p_value = self.test(at).map_or(f64::NAN, |test| test.p_value);
+        let expected = match shift {
+            // The baseline of a sparse flow is a median, which is often 0.
+            Some(shift) if series.sparse => shift.before,
+            Some(_) => series.unshifted(period),
+            None => self.rows.model.expected(flow, period),
+        };
+        Ok(Finding { flow, period, z: shift.map_or(z, |s| s.z), p_value, expected, shift })
     }
 
     fn series(&self, finding: &Finding) -> &Series {
-        &self.model.series[finding.flow]
+        &self.rows.model.series[finding.flow]
     }
 
-    /// The series of a row's flow, and the first period of its shift, if it has one.
-    fn shifted(&self, verdict: &PeriodVerdict) -> Option<(&Series, usize)> {
-        let flow = verdict.flow?;
-        Some((&self.model.series[flow], self.model.shifts[flow]?.at))
+    /// The shift of a row's flow, if it is shown.
+    fn shown_shift(&self, verdict: &PeriodVerdict) -> Option<LevelShift> {
+        self.rows.model.shifts[verdict.flow?].filter(LevelShift::shown)
     }
 
     /// The kind of the finding, if it is large enough.
     fn kind(&self, verdict: &PeriodVerdict) -> Option<&'static str> {
         let f = verdict.finding.as_ref().ok()?;
-        let series = self.series(f);
-        Some(match (f.shifted, f.z > 0.0) {
-            (true, _) if f.p_value > DOUBTFUL => return None,
-            (true, false) if series.after <= COLLAPSED * series.before => "collapse",
-            (true, _) => "shift",
-            (false, _) if f.z.abs() < NAMED => return None,
-            (false, true) => "spike",
-            (false, false) => "dip",
+        Some(match (f.shift, f.z > 0.0) {
+            (Some(shift), _) if shift.p > DOUBTFUL => return None,
+            (Some(shift), false) if shift.after <= COLLAPSED * shift.before => "collapse",
+            (Some(_), _) => "shift",
+            (None, _) if f.z.abs() < NAMED => return None,
+            (None, true) => "spike",
+            (None, false) => "dip",
         })
     }
 
     fn when(&self, at: usize) -> String {
-        self.model.settings.spec.every.text(self.flows.periods[self.periods[at] as usize])
+        self.rows.model.settings.spec.every.text(self.rows.flows.periods[self.rows.periods[at] as usize])
     }
 }
 
@@ -229,12 +131,12 @@ impl Verdicts for SurgeScores {
     }
 
     fn subjects(&self) -> usize {
-        self.z.len()
+        self.rows.z.len()
     }
 
     fn verdict(&self, at: usize) -> PeriodVerdict {
-        let observed = self.observed(at);
-        let flow = self.in_fit(at).ok().map(|(flow, _)| flow);
+        let observed = self.rows.observed(at);
+        let flow = self.rows.in_fit(at).ok().map(|(flow, _)| flow);
         PeriodVerdict { observed, flow, finding: self.finding(at, observed) }
     }
 
@@ -248,7 +150,7 @@ impl Verdicts for SurgeScores {
             ScoreColumn::PValue => f.p_value,
             ScoreColumn::Direction => f.z,
             ScoreColumn::Expected => f.expected,
-            ScoreColumn::Peers => self.model.facts.periods as f64,
+            ScoreColumn::Peers => self.rows.model.facts.periods as f64,
             ScoreColumn::Observed => verdict.observed,
         }
     }
@@ -263,15 +165,15 @@ impl Verdicts for SurgeScores {
         Ok(match column {
             ScoreColumn::Score => Some(progress.each(range, PARALLEL_ROWS, |at| self.z(at).abs())?),
             ScoreColumn::Direction => Some(progress.each(range, PARALLEL_ROWS, |at| self.z(at))?),
-            ScoreColumn::Observed => Some(progress.each(range, PARALLEL_ROWS, |at| self.observed(at))?),
+            ScoreColumn::Observed => Some(progress.each(range, PARALLEL_ROWS, |at| self.rows.observed(at))?),
             _ => None,
         })
     }
 
     fn peer(&self, _at: usize, verdict: &PeriodVerdict) -> Option<String> {
         verdict.finding.as_ref().ok()?;
-        let every = self.model.settings.spec.every;
-        let (periods, n) = (&self.model.flows.periods, self.model.facts.periods);
+        let every = self.rows.model.settings.spec.every;
+        let (periods, n) = (&self.rows.model.flows.periods, self.rows.model.facts.periods);
         Some(format!("its own {}s from {} to {}", every.name(), every.text(periods[0]), every.text(periods[n - 1])))
     }
 
@@ -279,42 +181,50 @@ impl Verdicts for SurgeScores {
         Ok(Box::new(|_, verdict: &PeriodVerdict| {
             let f = verdict.finding.as_ref().ok()?;
             let series = self.series(f);
-            if series.sparse && !f.shifted {
+            if series.sparse && f.shift.is_none() {
                 return Some(format!(
                     "the flow has no records in most {}s: only {} of {} have some",
-                    self.model.settings.spec.every.name(),
+                    self.rows.model.settings.spec.every.name(),
                     series.active,
-                    self.model.facts.periods
+                    self.rows.model.facts.periods
                 ));
             }
             // The last period of a file is often incomplete.
-            let last = f.period + 1 == self.model.facts.periods;
-            (last && self.model.facts.additive && f.z < -NAMED)
+            let last = f.period + 1 == self.rows.model.facts.periods;
+            (last && self.rows.model.facts.additive && f.z < -NAMED)
                 .then(|| "the last period of the data may be incomplete".into())
         }))
     }
 
     fn reason(&self, at: usize, verdict: &PeriodVerdict) -> String {
-        let measure = &self.model.settings.spec.measure;
+        let measure = &self.rows.model.settings.spec.measure;
         let (observed, f) = match &verdict.finding {
             Ok(finding) => (verdict.observed, finding),
             Err(NotScored::NotFitted) => return "not scored: this flow was not fitted".into(),
             Err(NotScored::BeforeTheFit) => return "not scored: before the first period fitted".into(),
             Err(NotScored::ValueMissing) => return format!("not scored: {measure} is missing"),
             Err(NotScored::TooFewPeriodsBefore) => {
-                return format!("not scored: fewer than min_periods={} before it", self.model.settings.min_periods);
+                return format!(
+                    "not scored: fewer than min_periods={} before it",
+                    self.rows.model.settings.min_periods
+                );
             }
         };
-        if f.shifted {
-            let Series { before, after, .. } = *self.series(f);
+        if let Some(LevelShift { before, after, p, .. }) = f.shift {
             let ratio =
                 if before > 0.0 && after > 0.0 { format!(", {}", as_much(after / before)) } else { String::new() };
+            let mean = if self.series(f).sparse { "mean" } else { "level" };
+            let what = if p <= DOUBTFUL { "shifted" } else { "may have shifted" };
+            let (every, months) =
+                (self.rows.model.settings.spec.every.name(), self.rows.model.facts.periods - f.period);
             return format!(
-                "the level of {measure} shifted from {} to {}{ratio}, in {} and for the {} periods since ({} standard errors)",
+                "the {mean} of {measure} {what} from {} to {}{ratio}, in the {months} {every}{} from {} to {} ({} standard \
+                 errors)",
                 figure(before),
                 figure(after),
+                if months == 1 { "" } else { "s" },
                 self.when(at),
-                self.model.facts.periods - f.period,
+                self.rows.last_fitted(),
                 figure(f.z.abs())
             );
         }
@@ -323,7 +233,8 @@ impl Verdicts for SurgeScores {
         } else {
             String::new()
         };
-        let by = if self.model.settings.expanding { "from the periods before" } else { "from its level and season" };
+        let by =
+            if self.rows.model.settings.expanding { "from the periods before" } else { "from its level and season" };
         format!(
             "{measure} {} in {} where {} was expected {by}{ratio} (robust z {})",
             figure(observed),
@@ -335,23 +246,23 @@ impl Verdicts for SurgeScores {
 
     fn at_stake(&self, _at: usize, verdict: &PeriodVerdict) -> f64 {
         match &verdict.finding {
-            Ok(f) if self.model.facts.additive => (verdict.observed - f.expected).abs(),
+            Ok(f) if self.rows.model.facts.additive => (verdict.observed - f.expected).abs(),
             _ => f64::NAN,
         }
     }
 
     fn keys(&self) -> Vec<Field> {
-        let mut fields = self.flows.group_keys.fields();
+        let mut fields = self.rows.flows.group_keys.fields();
         fields.push(Field::new("period", DataType::Date32, false));
         fields
     }
 
     fn key(&self, column: usize, range: Range<usize>) -> Result<ArrayRef> {
-        if column == self.flows.group_keys.keys.len() {
-            let days = self.periods[range].iter().map(|&at| self.flows.periods[at as usize]);
+        if column == self.rows.flows.group_keys.keys.len() {
+            let days = self.rows.periods[range].iter().map(|&at| self.rows.flows.periods[at as usize]);
             return Ok(Arc::new(Date32Array::from_iter_values(days)));
         }
-        self.flows.group_keys.labels_of(column, &self.groups[range])
+        self.rows.flows.group_keys.labels_of(column, &self.rows.groups[range])
     }
 
     fn evidence(&self) -> Vec<Evidence<Self>> {
@@ -359,27 +270,30 @@ impl Verdicts for SurgeScores {
             Evidence { name: "kind", read: Reader::Text(|s, _, verdict| s.kind(verdict).map(str::to_owned)) },
             Evidence {
                 name: "shift",
-                read: Reader::Day(|s, _, verdict| s.shifted(verdict).map(|(_, at)| s.model.flows.periods[at])),
+                read: Reader::Day(|s, _, verdict| {
+                    s.shown_shift(verdict).map(|shift| s.rows.model.flows.periods[shift.at])
+                }),
             },
             Evidence {
                 name: "before",
-                read: Reader::Number(|s, _, verdict| s.shifted(verdict).map_or(f64::NAN, |(series, _)| series.before)),
+                read: Reader::Number(|s, _, verdict| s.shown_shift(verdict).map_or(f64::NAN, |shift| shift.before)),
             },
             Evidence {
                 name: "after",
-                read: Reader::Number(|s, _, verdict| s.shifted(verdict).map_or(f64::NAN, |(series, _)| series.after)),
+                read: Reader::Number(|s, _, verdict| s.shown_shift(verdict).map_or(f64::NAN, |shift| shift.after)),
             },
         ]
     }
 
     fn subject(&self, at: usize) -> String {
-        format!("{}, {}", self.flows.group_keys.name(self.groups[at] as usize), self.when(at))
+        format!("{}, {}", self.rows.flows.group_keys.name(self.rows.groups[at] as usize), self.when(at))
     }
 
-    /// The records of the period; for a shift, all records from there on.
+    /// The records of the period; for a shift, those of all fitted periods from there on.
     fn rows(&self, at: usize, verdict: &PeriodVerdict) -> Result<Vec<u32>> {
-        let (group, period) = (self.groups[at] as usize, self.periods[at]);
-        let shifted = verdict.finding.as_ref().is_ok_and(|f| f.shifted);
-        Ok(self.flows.rows_within(group, (period, if shifted { u32::MAX } else { period })))
+        let (group, period) = (self.rows.groups[at] as usize, self.rows.periods[at]);
+        let shifted = verdict.finding.as_ref().is_ok_and(|f| f.shift.is_some());
+        let last = if shifted { self.rows.last_of_fit() } else { period };
+        Ok(self.rows.flows.rows_within(group, (period, last)))
     }
 }

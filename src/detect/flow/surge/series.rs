@@ -9,12 +9,12 @@ use crate::flows::{Cell, lay_out};
 use crate::stats::series::{Baseline, Scratch, baseline, shortest};
 use crate::stats::{OrderStatistics, encode, ln, negative_binomial_tails, normal_quantile};
 
+/// The smallest standard deviation of logarithms; smaller differences are rounding.
+const LEAST: f64 = 1e-6;
 /// The constant added before the logarithm, relative to the median value.
 const OFFSET: f64 = 0.01;
 /// With fewer periods with records, no shift is dated.
 const FEW: usize = 4;
-/// The smallest standard deviation of logarithms; smaller differences are rounding.
-const LEAST: f64 = 1e-6;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Transform {
@@ -33,7 +33,7 @@ impl Transform {
     }
 
     /// The same for many values in place, in a form that vectorises.
-    fn of_all(self, values: &mut [f64]) {
+    pub(super) fn of_all(self, values: &mut [f64]) {
         match self {
             Transform::Log { offset } => values.iter_mut().for_each(|y| *y = ln(*y + offset)),
             _ => values.iter_mut().for_each(|y| *y = self.of(*y)),
@@ -45,6 +45,14 @@ impl Transform {
     fn least(self, facts: &Facts) -> f64 {
         match self {
             Transform::Root { .. } => (1.0 + if facts.counts { 0.0 } else { facts.size_variance }).sqrt(),
+            _ => LEAST,
+        }
+    }
+
+    /// The size of rounding errors.
+    pub(super) fn rounding(self, base: &Baseline) -> f64 {
+        match self {
+            Transform::Plain => LEAST * base.before.abs().max(f64::MIN_POSITIVE),
             _ => LEAST,
         }
     }
@@ -116,7 +124,7 @@ impl Series {
             _ => baseline(x, if rests { 1 } else { facts.season }, |_| true, scratch),
         };
         let least = match form {
-            Transform::Plain => LEAST * base.before.abs().max(f64::MIN_POSITIVE),
+            Transform::Plain => form.rounding(&base),
             form => form.least(facts),
         };
         if base.scale.is_nan() || base.scale < least {
@@ -130,11 +138,6 @@ impl Series {
             base.scale = least;
         }
         let cut = base.shift.map_or(until, |s| s.at);
-        let median = |part: &[f64], keys: &mut Vec<i64>| {
-            keys.clear();
-            keys.extend(part.iter().filter(|v| !v.is_nan()).map(|&v| encode(v)));
-            OrderStatistics::new(keys, false).median().unwrap_or(f64::NAN)
-        };
         let before = median(&y[..cut], keys);
         let after = if cut < until { median(&y[cut..], keys) } else { before };
         Series { form, sparse, base, active, before, after }
@@ -188,6 +191,13 @@ fn once_busy(cells: &[Cell], until: usize) -> bool {
         past.zip(1..).any(|(length, records)| 2 * records >= length.max(least))
     };
     busy(&mut cells.iter().map(|c| c.at as usize + 1)) || busy(&mut cells.iter().rev().map(|c| until - c.at as usize))
+}
+
+/// The median of the values that are not missing.
+pub(super) fn median(values: &[f64], keys: &mut Vec<i64>) -> f64 {
+    keys.clear();
+    keys.extend(values.iter().filter(|v| !v.is_nan()).map(|&v| encode(v)));
+    OrderStatistics::new(keys, false).median().unwrap_or(f64::NAN)
 }
 
 fn quantile(p: f64) -> f64 {
