@@ -58,7 +58,7 @@ pub fn learn(observed: &[Observed; 2], errors: bool) -> [Learnt; 2] {
         fits.iter().map(|fit| fit.deviances[side] / left(fit, side)).fold(f64::INFINITY, f64::min).max(1.0)
     });
     let scaled = |fit: &Fit<2>| (0..2).map(|side| fit.deviances[side] / dispersions[side]).sum::<f64>();
-    let paid = |fit: &Fit<2>| fit.at.iter().map(|at| at.story.bumps as f64 * bump).sum::<f64>();
+    let paid = |fit: &Fit<2>| fit.bumps() as f64 * bump;
     let cost = |fit: &Fit<2>| scaled(fit) + paid(fit);
     let least = fits.iter().map(cost).fold(f64::INFINITY, f64::min);
     let tail = |fit: &Fit<2>| fit.at.iter().map(|at| at.tail().beyond(CAUTION) * at.natural()).sum::<f64>();

@@ -32,6 +32,11 @@ impl<const SIDES: usize> Fit<SIDES> {
         each - if self.at[0].story.loose { LOOSE * (SIDES - 1) } else { 0 }
     }
 
+    /// The number of bumps of all sides.
+    pub fn bumps(&self) -> usize {
+        self.at.iter().map(|at| at.story.bumps).sum()
+    }
+
     /// Where a parameter of a side stands among those of both.
     fn place(&self, side: usize, parameter: usize) -> usize {
         if side == 0 {

@@ -19,7 +19,7 @@ pub(super) const MOST: usize = CORE + LOOSE + 3 * BUMP;
 const LOOSE_SHARE: (f64, f64) = (0.05, 0.35);
 const LEAST_LOOSE: f64 = 0.2;
 /// Expected scores of any kind in each bin, so that nothing is impossible.
-const BACKGROUND: f64 = 0.01;
+const BACKGROUND: f64 = 0.2;
 /// The largest share of errors in one bump.
 const ERRORS: f64 = 0.15;
 /// Nine tenths of a bump lie beyond this score, and it is at least as wide as a standard normal: an error is added to

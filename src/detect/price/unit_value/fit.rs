@@ -62,8 +62,7 @@ impl Fitted {
             let (group_keys, of_finest) = members.group_keys.project(keys)?.distinct()?;
             let groups = groups(settings.scale, &members, &of_finest, group_keys.groups(), progress)?;
             let (tails, moderation) = (Tails::default(), Moderation::none(efficiency));
-            let (several_goods, facts) = (false, OnceLock::new());
-            fitted.push(Level { group_keys, groups, tails, moderation, several_goods, of_finest, facts });
+            fitted.push(Level { group_keys, groups, tails, moderation, of_finest, facts: OnceLock::new() });
             progress.advance(1);
         }
         progress.check()?;
@@ -251,7 +250,9 @@ fn fit_tails(
     let learnt: Vec<Tails> = levels
         .par_iter()
         .zip(counts?)
-        .map(|(level, counts)| counts.tails_moderated(level.moderation, !level.several_goods))
+        .enumerate()
+        // Coarser levels join goods of different prices, so what stands off there need not be an error.
+        .map(|(l, (level, counts))| counts.tails_moderated(level.moderation, l == 0))
         .collect();
     levels.iter_mut().zip(learnt).for_each(|(level, tails)| level.tails = tails);
     Ok(())

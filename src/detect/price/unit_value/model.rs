@@ -178,8 +178,6 @@ pub struct Level {
     pub groups: Vec<Group>,
     pub tails: Tails,
     pub moderation: Moderation,
-    /// Goods of different prices are joined here.
-    pub several_goods: bool,
     /// The group at this level of each finest group.
     pub of_finest: Vec<u32>,
     pub(super) facts: OnceLock<Vec<GroupFacts>>,

@@ -13,7 +13,6 @@ pub fn shrink(levels: &mut [Level], min_peers: usize, efficiency: f64) {
     for level in levels.iter_mut() {
         moderate(level, min_peers, efficiency);
     }
-    let mut several_goods = vec![false; levels.len()];
     for l in (0..levels.len().saturating_sub(1)).rev() {
         let (fine, coarse) = levels.split_at_mut(l + 1);
         let (fine, coarse) = (&mut fine[l], &coarse[0]);
@@ -25,8 +24,7 @@ pub fn shrink(levels: &mut [Level], min_peers: usize, efficiency: f64) {
             let above = &coarse.groups[parent[g] as usize];
             above.has_spread(min_peers).then_some(above)
         };
-        let (between, within) = between(&fine.groups, above, min_peers);
-        several_goods[l + 1] = between > within;
+        let between = between(&fine.groups, above, min_peers);
         for g in 0..fine.groups.len() {
             let Some(above) = above(g) else { continue };
             let group = &mut fine.groups[g];
@@ -47,13 +45,6 @@ pub fn shrink(levels: &mut [Level], min_peers: usize, efficiency: f64) {
             }
         }
     }
-    // A level with a coarser key, such as hs4 after hs6, joins goods in the first place.
-    let finest: Vec<String> = levels.first().map_or(Vec::new(), |level| level.group_keys.keys.clone());
-    let mut several = false;
-    for (level, here) in levels.iter_mut().zip(several_goods) {
-        several |= here || level.group_keys.keys.iter().any(|key| !finest.contains(key));
-        level.several_goods = several;
-    }
 }
 
 /// Draws the scales of a level to its usual scale. What is usual is learnt from groups with enough members.
@@ -68,11 +59,10 @@ fn moderate(level: &mut Level, min_peers: usize, efficiency: f64) {
 }
 
 /// τ²: the median squared distance of the centres from those of their parents, as the variance of a normal, less the
-/// part due to chance. And the usual variance within the groups. A group that is alone in its parent says nothing.
-fn between<'a>(groups: &[Group], above: impl Fn(usize) -> Option<&'a Group>, min_peers: usize) -> (f64, f64) {
+/// part due to chance. A group that is alone in its parent says nothing.
+fn between<'a>(groups: &[Group], above: impl Fn(usize) -> Option<&'a Group>, min_peers: usize) -> f64 {
     let mut squares = Vec::new();
     let mut chance = Vec::new();
-    let mut within = Vec::new();
     for (g, group) in groups.iter().enumerate() {
         if group.has_spread(min_peers)
             && let Some(above) = above(g)
@@ -82,11 +72,10 @@ fn between<'a>(groups: &[Group], above: impl Fn(usize) -> Option<&'a Group>, min
             let apart = group.by.centre - above.by.centre;
             squares.push(apart * apart);
             chance.push(MEDIAN_VARIANCE * own * own / f64::from(group.n));
-            within.push(own * own);
         }
     }
-    match (median(squares.into_iter()), median(chance.into_iter()), median(within.into_iter())) {
-        (Some(square), Some(chance), Some(within)) => ((square / MEDIAN_SQUARE - chance).max(0.0), within),
-        _ => (0.0, 0.0),
+    match (median(squares.into_iter()), median(chance.into_iter())) {
+        (Some(square), Some(chance)) => (square / MEDIAN_SQUARE - chance).max(0.0),
+        _ => 0.0,
     }
 }
