@@ -203,8 +203,8 @@ def test_findings_pickle(findings):
 
 
 def test_findings_of_a_part_pickle_with_their_rows():
-    part = rl.samples.shipments(20_000, seed=2).ships.where(year=2022)
-    found = rl.screen(part)
+    part = rl.samples.shipments(60_000, seed=2).ships.where(year=2022)
+    found = rl.screen(part, fdr=0.2)
     copy = pickle.loads(pickle.dumps(found))
     assert len(found) > 3
     for i in range(3):

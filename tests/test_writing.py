@@ -267,7 +267,7 @@ def test_charts_keep_their_data_in(tmp_path, attacked):
 
 def test_strips_keep_their_data_in(sample):
     frame = sample.ships.to_polars().with_columns(pl.col("hs").str.replace("^", ATTACK))
-    found = rl.screen(rl.read(frame, progress=False), [rl.UnitValue(by=("origin",), backoff=())], fdr=0.9)
+    found = rl.screen(rl.read(frame, progress=False), [rl.Repeats()], fdr=0.9)
     assert "<script>alert" not in found.plot(0).to_html()
 
 

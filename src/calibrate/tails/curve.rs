@@ -14,11 +14,24 @@ pub struct Curve {
     pub tail: Tail,
     inner: Vec<f64>,
     outer: Vec<f64>,
+    /// Whether the tail describes the scores.
+    described: bool,
 }
 
 impl Curve {
-    pub fn of(tail: Tail, observed: &Observed) -> Curve {
-        let from = tail.normal(1.0);
+    pub fn of(tail: Tail, observed: &Observed, described: bool) -> Curve {
+        let mut outer: Vec<f64> = (0..=OCTAVES * MARKS).map(|mark| tail.normal(place(mark))).collect();
+        if !described {
+            // No law describes these scores. What was observed far out is natural.
+            let beyond = observed.beyond();
+            let all = observed.total();
+            for (mark, normal) in (0u64..).zip(&mut outer) {
+                let at = beyond.partition_point(|(z, _)| *z <= place(mark)).saturating_sub(1);
+                let share = (beyond[at].1 / all).clamp(1e-300, 1.0);
+                *normal = normal.min(-crate::stats::normal_quantile(0.5 * share));
+            }
+        }
+        let from = outer[0];
         let beyond = both(from);
         let total: f64 = observed.inner.iter().sum();
         let (mut inner, mut below) = (vec![0.0], 0.0);
@@ -28,7 +41,6 @@ impl Curve {
             let p: f64 = 1.0 - (1.0 - beyond) * share;
             inner.push(-crate::stats::normal_quantile(0.5 * p.clamp(1e-300, 1.0)));
         }
-        let mut outer: Vec<f64> = (0..=OCTAVES * MARKS).map(|mark| tail.normal(place(mark))).collect();
         // The ends of both parts meet, and rounding does not make the curve fall.
         inner[INNER] = from;
         for part in [&mut inner, &mut outer] {
@@ -36,7 +48,7 @@ impl Curve {
                 part[i] = part[i].max(part[i - 1]);
             }
         }
-        Curve { tail, inner, outer }
+        Curve { tail, inner, outer, described }
     }
 
     pub fn normal(&self, z: f64) -> f64 {
@@ -48,7 +60,12 @@ impl Curve {
         }
         let mark = ((z.to_bits() - 1.0f64.to_bits()) >> (52 - 7)) as usize;
         if mark + 1 >= self.outer.len() {
-            return if z.is_finite() { self.tail.normal(z).max(self.outer[self.outer.len() - 1]) } else { z };
+            let last = self.outer[self.outer.len() - 1];
+            return match z.is_finite() && self.described {
+                true => self.tail.normal(z).max(last),
+                false if self.described => z,
+                false => last,
+            };
         }
         let (from, to) = (place(mark as u64), place(mark as u64 + 1));
         self.outer[mark] + (z - from) / (to - from) * (self.outer[mark + 1] - self.outer[mark])
@@ -78,7 +95,7 @@ mod tests {
             z in 1.0..400.0f64, step in 1.0..1.2f64,
         ) {
             let tail = Tail { a, b, c, share, ratio, times: 1.0 };
-            let curve = Curve::of(tail, &Observed::default());
+            let curve = Curve::of(tail, &Observed::default(), true);
             let (u, exact) = (curve.normal(z), tail.normal(z));
             prop_assert!((u - exact).abs() < 2e-4 * (1.0 + exact), "{} is not {}", u, exact);
             prop_assert!(curve.normal(z * step) >= u);
@@ -87,7 +104,7 @@ mod tests {
 
     #[test]
     fn the_parts_meet() {
-        let curve = Curve::of(CAUTIOUS, &Observed::default());
+        let curve = Curve::of(CAUTIOUS, &Observed::default(), true);
         assert_eq!(curve.normal(0.0), 0.0);
         assert!((curve.normal(1.0 - 1e-12) - curve.normal(1.0)).abs() < 1e-9);
         assert_eq!(curve.normal(f64::INFINITY), f64::INFINITY);

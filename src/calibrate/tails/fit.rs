@@ -2,7 +2,7 @@
 
 use super::law::Tail;
 use super::search::{Fit, search, search_up_to};
-use super::sides::{Cells, Observed, edges};
+use super::sides::{CELLS, Cells, Observed, edges};
 use super::story::{BUMP, OFF, Parameters, Story};
 
 /// Stories whose costs differ by less are about as good: none is twenty times as likely as the other.
@@ -11,8 +11,17 @@ const ALIKE: f64 = 6.0;
 const CAUTION: f64 = 4.0;
 /// The largest share of errors on a side: a twentieth of all, on one side, and some room. What is more frequent is nature.
 const ERRORS: f64 = 0.15;
+/// No story describes a side if its deviance exceeds chance by more than this for each score.
+const UNLIKE: f64 = 0.1;
 /// The largest number of bumps on a side.
 const BUMPS: usize = 3;
+
+/// Which stories are told beside that of cores alone.
+#[derive(Clone, Copy)]
+pub struct Kinds {
+    pub loose: bool,
+    pub errors: bool,
+}
 
 /// What was learnt from one side.
 #[derive(Clone, Debug)]
@@ -23,18 +32,20 @@ pub struct Learnt {
     pub errors: f64,
     /// How many times more the counts scatter about the best story than chance alone would let them.
     pub dispersion: f64,
+    /// Whether the story describes the scores at all.
+    pub described: bool,
 }
 
 /// Fits the stories and compares them by the Bayesian information criterion (Schwarz 1978), with the deviance divided by
 /// the dispersion, because no story has exactly the right form. Nature costs nothing: only bumps of errors pay for their
-/// parameters. Of stories that are about as good, the one with the longest natural tail is chosen. Without `errors`,
-/// only stories of nature are told.
-pub fn learn(observed: &[Observed; 2], errors: bool) -> [Learnt; 2] {
+/// parameters. Of stories that are about as good, the one with the longest natural tail is chosen. `kinds` says which
+/// stories are told.
+pub fn learn(observed: &[Observed; 2], kinds: Kinds) -> [Learnt; 2] {
     let edges = edges();
     let observed = &[observed[0].cells(), observed[1].cells()];
     let totals = [0, 1].map(|side| observed[side].total);
     let bump = BUMP as f64 * libm::log(totals[0] + totals[1]);
-    let bumps = if errors { BUMPS } else { 0 };
+    let bumps = if kinds.errors { BUMPS } else { 0 };
     // Without the scores among which errors lie, the core is that of nature.
     let inside =
         [0, 1].map(|side| search_up_to(OFF, &[[Parameters::core(totals[side])]], &[observed[side]], &edges).at[0]);
@@ -46,7 +57,7 @@ pub fn learn(observed: &[Observed; 2], errors: bool) -> [Learnt; 2] {
     let own = |side: usize| growth.of_one_side(side, cores[side], inside[side], &observed[side]);
     // If chance explains all that the cores do not, another story has nothing to explain.
     let unexplained = (0..2).any(|side| cores[side].deviance() > left(&joined(&cores[0], &cores[1]), side));
-    let loose = || match unexplained {
+    let loose = || match unexplained && kinds.loose {
         true => growth.with_loose(&[[cores[0].at[0], cores[1].at[0]], inside], observed),
         false => Vec::new(),
     };
@@ -63,12 +74,13 @@ pub fn learn(observed: &[Observed; 2], errors: bool) -> [Learnt; 2] {
     let least = fits.iter().map(cost).fold(f64::INFINITY, f64::min);
     let tail = |fit: &Fit<2>| fit.at.iter().map(|at| at.tail().beyond(CAUTION) * at.natural()).sum::<f64>();
     let alike = fits.iter().filter(|fit| cost(fit) <= least + ALIKE);
-    let best = alike.max_by(|a, b| tail(a).total_cmp(&tail(b))).unwrap_or(&fits[0]).at;
+    let chosen = alike.max_by(|a, b| tail(a).total_cmp(&tail(b))).unwrap_or(&fits[0]);
     [0, 1].map(|side| {
-        let (at, total, dispersion) = (best[side], totals[side], dispersions[side]);
+        let (at, total, dispersion) = (chosen.at[side], totals[side], dispersions[side]);
+        let described = chosen.deviances[side] - CELLS as f64 <= UNLIKE * total;
         let errors = at.errors();
         let tail = Tail { times: at.natural() / (total - errors), ..at.tail() };
-        Learnt { story: at.story, tail, errors: errors / total, dispersion }
+        Learnt { story: at.story, tail, errors: errors / total, dispersion, described }
     })
 }
 

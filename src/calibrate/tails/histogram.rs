@@ -1,7 +1,7 @@
 //! The number of scores in each bin, and the tails learnt from them.
 
 use super::bins::{BINS, SIZES, bin, edges_of, size_class, size_of_class};
-use super::fit::learn;
+use super::fit::{Kinds, learn};
 use super::moderation::Moderation;
 use super::sides::{Observed, edges};
 use super::tails::{Tails, standard};
@@ -44,19 +44,20 @@ impl ScoreHistogram {
         self
     }
 
-    /// The tails of scores whose scales are certain.
+    /// The tails of scores whose scales are certain, such as those of the periods of flows. There are no goods of several
+    /// kinds, so no looser nature.
     pub fn tails(&self) -> Tails {
-        self.learn(None, true)
+        self.learn(None, Kinds { loose: false, errors: true })
     }
 
     /// The tails of scores with moderated scales. Without `errors`, everything is nature.
     pub fn tails_moderated(&self, moderation: Moderation, errors: bool) -> Tails {
-        self.learn(Some(moderation), errors)
+        self.learn(Some(moderation), Kinds { loose: true, errors })
     }
 
-    fn learn(&self, moderation: Option<Moderation>, errors: bool) -> Tails {
+    fn learn(&self, moderation: Option<Moderation>, kinds: Kinds) -> Tails {
         let observed = [0, BINS].map(|side| self.observed(side, moderation.as_ref()));
-        Tails::of(learn(&observed, errors), &observed, self.counts(), moderation)
+        Tails::of(learn(&observed, kinds), &observed, self.counts(), moderation)
     }
 
     /// Scores of one side, standardised for the size of their groups.

@@ -6,7 +6,7 @@ use super::sides::{CELLS, Cells, OUTER};
 use super::story::{CORE, Guess, LOOSE, MOST, Parameters, Slopes};
 
 /// Steps of a search, and those after which only the best of several starts goes on.
-const STEPS: usize = 60;
+const STEPS: usize = 150;
 const TRIAL: usize = 6;
 /// A search ends when a step improves the deviance by less.
 const GAIN: f64 = 1e-3;

@@ -65,7 +65,7 @@ impl Tails {
             let none = Observed::default();
             let observed = observed.next().unwrap_or(&none);
             Side {
-                curve: Curve::of(tail, observed),
+                curve: Curve::of(tail, observed, learnt.described),
                 story: learnt.story,
                 scores,
                 errors: if scores == 0 { 0.0 } else { learnt.errors },
