@@ -6,10 +6,10 @@ use super::sides::{CELLS, Cells, OUTER};
 use super::story::{CORE, Guess, LOOSE, MOST, Parameters, Slopes};
 
 /// Steps of a search, and those after which only the best of several starts goes on.
-const STEPS: usize = 150;
+const STEPS: usize = 100;
 const TRIAL: usize = 6;
 /// A search ends when a step improves the deviance by less.
-const GAIN: f64 = 1e-3;
+const GAIN: f64 = 1e-7;
 /// The largest number of parameters of both sides.
 const BOTH: usize = 2 * MOST - LOOSE;
 
@@ -141,10 +141,11 @@ impl<const SIDES: usize> Search<SIDES> {
                 }
             }
         }
-        for _ in 0..8 {
+        self.hold(&mut normal, &mut gradient, k);
+        for _ in 0..12 {
             let mut damped = normal;
             for i in 0..k {
-                damped[i][i] += self.damping * (normal[i][i] + 1e-6 * CELLS as f64);
+                damped[i][i] *= 1.0 + self.damping;
             }
             let Some(step) = solve(damped, gradient, k) else {
                 self.damping *= 10.0;
@@ -153,10 +154,10 @@ impl<const SIDES: usize> Search<SIDES> {
             let mut at = self.fit.at;
             for (side, at) in at.iter_mut().enumerate() {
                 for parameter in 0..at.story.parameters() {
-                    let x = &mut at.x[parameter];
-                    *x = (*x + step[self.fit.place(side, parameter)].clamp(-1.0, 1.0)).clamp(-8.0, 30.0);
+                    let (least, most, far) = at.bounds(parameter);
+                    let moved = at.x[parameter] + step[self.fit.place(side, parameter)].clamp(-far, far);
+                    at.x[parameter] = moved.clamp(least, most);
                 }
-                at.x[1] = at.x[1].clamp(-2.0, 2.0);
             }
             let expected = from_fn(|side| {
                 Expected::of(&at[side], observed[side].centre, edges, self.expected[side].guess.clone())
@@ -164,7 +165,7 @@ impl<const SIDES: usize> Search<SIDES> {
             let next = Fit { at, deviances: deviances(observed, &expected, self.outer) };
             let gain = self.fit.deviance() - next.deviance();
             if gain > 0.0 {
-                self.damping = (self.damping / 5.0).max(1e-6);
+                self.damping = (self.damping / 5.0).max(1e-9);
                 self.fit = next;
                 self.expected = expected;
                 return gain > GAIN;
@@ -172,6 +173,25 @@ impl<const SIDES: usize> Search<SIDES> {
             self.damping *= 5.0;
         }
         false
+    }
+
+    /// Parameters at a bound that would leave it stay where they are.
+    fn hold(&self, normal: &mut [[f64; BOTH]; BOTH], gradient: &mut [f64; BOTH], k: usize) {
+        for (side, at) in self.fit.at.iter().enumerate() {
+            for parameter in 0..at.story.parameters() {
+                let (least, most, _) = at.bounds(parameter);
+                let (x, place) = (at.x[parameter], self.fit.place(side, parameter));
+                let out = (x <= least && gradient[place] <= 0.0) || (x >= most && gradient[place] >= 0.0);
+                // A parameter without any effect stays, too.
+                if out || normal[place][place] <= 0.0 {
+                    gradient[place] = 0.0;
+                    for other in 0..k {
+                        normal[place.max(other)][place.min(other)] = 0.0;
+                    }
+                    normal[place][place] = 1.0;
+                }
+            }
+        }
     }
 }
 

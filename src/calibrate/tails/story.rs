@@ -18,6 +18,9 @@ pub(super) const MOST: usize = CORE + LOOSE + 3 * BUMP;
 /// Bounds of the share of looser nature, and the smallest logarithm of its width relative to the core.
 const LOOSE_SHARE: (f64, f64) = (0.05, 0.35);
 const LEAST_LOOSE: f64 = 0.2;
+/// Far beyond all that occurs: bounds that keep a search from running away.
+const MOST_LOOSE: f64 = 4.0;
+const FAR: f64 = 1e4;
 /// Expected scores of any kind in each bin, so that nothing is impossible.
 const BACKGROUND: f64 = 0.2;
 /// The largest share of errors in one bump.
@@ -54,10 +57,6 @@ impl Story {
     }
 }
 
-fn logistic(x: f64) -> f64 {
-    1.0 / (1.0 + libm::exp(-x))
-}
-
 /// One bump, with the derivatives of what its parameters stand for.
 struct Bump {
     weight: f64,
@@ -66,9 +65,8 @@ struct Bump {
     centre: f64,
 }
 
-/// Parameters of a story: ln of the number of natural scores, a, √b, √c; then the logit of the share of looser nature
-/// within its bounds and the logarithm of its width beyond the smallest; then for each bump the logit of its share, and
-/// logarithms of its width beyond 1 and of its distance beyond [`OFF`].
+/// Parameters of a story: ln of the number of natural scores, a, b, c; then the share of looser nature and the logarithm of
+/// its width relative to the core; then for each bump its share, its width, and its distance beyond [`OFF`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Parameters {
     pub story: Story,
@@ -79,39 +77,50 @@ impl Parameters {
     /// A core with so many scores.
     pub fn core(total: f64) -> Parameters {
         let mut x = [0.0; MOST];
-        x[..CORE].copy_from_slice(&[libm::log(total), 0.0, 0.2, 0.2]);
+        x[..CORE].copy_from_slice(&[libm::log(total), 0.0, 0.04, 0.04]);
         Parameters { story: Story::CORE, x }
     }
 
     /// A core with looser nature: a few scores, or many, of two widths.
     pub fn with_loose(&self) -> [Parameters; 3] {
-        [[-3.0, -0.7], [0.0, -0.7], [0.0, 0.0]].map(|loose| {
+        [[0.065, 0.7], [0.2, 0.7], [0.2, 1.2]].map(|loose| {
             let mut grown = Parameters { story: Story { loose: true, bumps: 0 }, ..*self };
             grown.x[CORE..CORE + LOOSE].copy_from_slice(&loose);
-            grown.unlocked()
+            grown
         })
     }
 
     /// The same with another bump of errors: near, wide, or far.
     pub fn with_bump(&self) -> [Parameters; 3] {
-        [[-2.0, -1.0, -1.0], [-2.0, 1.0, 2.0], [-2.0, 0.0, 3.0]].map(|bump| {
+        [[0.018, 1.4, 0.4], [0.018, 3.7, 7.4], [0.018, 2.0, 20.0]].map(|bump| {
             let mut grown = *self;
             let at = self.story.parameters();
             grown.story.bumps += 1;
             grown.x[at..at + BUMP].copy_from_slice(&bump);
-            grown.unlocked()
+            grown
         })
     }
 
-    /// A coefficient whose root is zero would stay zero.
-    fn unlocked(mut self) -> Parameters {
-        self.x[2..CORE].iter_mut().for_each(|root| *root = root.abs().max(0.1));
-        self
+    /// The bounds of a parameter, and the longest step towards another value.
+    pub fn bounds(&self, parameter: usize) -> (f64, f64, f64) {
+        let x = self.x[parameter];
+        match parameter {
+            0 => (0.0, 60.0, 1.0),
+            1 => (-2.0, 2.0, 1.0),
+            _ if parameter < CORE => (0.0, 4.0, 0.5),
+            _ if self.story.loose && parameter == CORE => (LOOSE_SHARE.0, LOOSE_SHARE.1, 0.1),
+            _ if self.story.loose && parameter == CORE + 1 => (LEAST_LOOSE, MOST_LOOSE, 1.0),
+            _ => match (parameter - self.story.first_bump()) % BUMP {
+                0 => (0.0, ERRORS, ERRORS),
+                1 => (1.0, FAR, x),
+                _ => (0.0, FAR, x.max(1.0)),
+            },
+        }
     }
 
     pub fn tail(&self) -> Tail {
-        let (share, _, ratio) = self.loose();
-        Tail { a: self.x[1], b: self.x[2] * self.x[2], c: self.x[3] * self.x[3], share, ratio, times: 1.0 }
+        let (share, ratio) = self.loose();
+        Tail { a: self.x[1], b: self.x[2], c: self.x[3], share, ratio, times: 1.0 }
     }
 
     /// The number of natural scores.
@@ -124,26 +133,19 @@ impl Parameters {
         self.natural() * (0..self.story.bumps).map(|k| self.bump(k).weight).sum::<f64>()
     }
 
-    /// The share of looser nature, its derivative, and the ratio of widths.
-    fn loose(&self) -> (f64, f64, f64) {
-        if !self.story.loose {
-            return (0.0, 0.0, 1.0);
-        }
-        let s = logistic(self.x[4]);
-        let share = LOOSE_SHARE.0 + (LOOSE_SHARE.1 - LOOSE_SHARE.0) * s;
-        (share, (LOOSE_SHARE.1 - LOOSE_SHARE.0) * s * (1.0 - s), libm::exp(LEAST_LOOSE + libm::exp(self.x[5])))
+    /// The share of looser nature, and the ratio of widths.
+    fn loose(&self) -> (f64, f64) {
+        if self.story.loose { (self.x[CORE], libm::exp(self.x[CORE + 1])) } else { (0.0, 1.0) }
     }
 
     fn bump(&self, k: usize) -> Bump {
         let at = self.story.first_bump() + BUMP * k;
-        let s = logistic(self.x[at]);
-        let share = ERRORS * s;
-        let width = 1.0 + libm::exp(self.x[at + 1]);
+        let [share, width, distance] = [self.x[at], self.x[at + 1], self.x[at + 2]];
         Bump {
             weight: share / (1.0 - share),
-            weight_slope: ERRORS * s * (1.0 - s) / ((1.0 - share) * (1.0 - share)),
+            weight_slope: 1.0 / ((1.0 - share) * (1.0 - share)),
             width,
-            centre: OFF + NINE_TENTHS * width + libm::exp(self.x[at + 2]),
+            centre: OFF + NINE_TENTHS * width + distance,
         }
     }
 
@@ -158,8 +160,7 @@ impl Parameters {
     ) {
         let parameters = self.story.parameters();
         let (n, tail) = (self.natural(), self.tail());
-        let (share, share_slope, ratio) = self.loose();
-        let ratio_slope = libm::log(ratio) - LEAST_LOOSE;
+        let (share, ratio) = self.loose();
         let bumps: Vec<Bump> = (0..self.story.bumps).map(|k| self.bump(k)).collect();
         let mut last = [0.0; MOST + 1];
         for bin in (0..OUTER).rev() {
@@ -179,8 +180,8 @@ impl Parameters {
                 natural += share * looser;
                 let by_a = share * rise(u);
                 by.iter_mut().zip([by_a, by_a * u, by_a * u * u]).for_each(|(by, d)| *by += d);
-                here[5] = n * share_slope * (looser - core);
-                here[6] = n * by_a * ratio_slope;
+                here[5] = n * (looser - core);
+                here[6] = n * by_a;
             }
             let mut all = natural;
             for (k, bump) in bumps.iter().enumerate() {
@@ -190,14 +191,14 @@ impl Parameters {
                 all += bump.weight * beyond;
                 let by_centre = bump.weight * density(t) / bump.width;
                 here[at] = n * bump.weight_slope * beyond;
-                here[at + 1] = n * by_centre * (t + NINE_TENTHS) * (bump.width - 1.0);
-                here[at + 2] = n * by_centre * (bump.centre - OFF - NINE_TENTHS * bump.width);
+                here[at + 1] = n * by_centre * (t + NINE_TENTHS);
+                here[at + 2] = n * by_centre;
             }
             here[0] = n * all;
             here[1] = n * all;
             here[2] = n * by[0];
-            here[3] = n * by[1] * 2.0 * self.x[2];
-            here[4] = n * by[2] * 2.0 * self.x[3];
+            here[3] = n * by[1];
+            here[4] = n * by[2];
             mean[bin] = here[0] - last[0] + BACKGROUND;
             for j in 0..parameters {
                 slopes[bin][j] = here[j + 1] - last[j + 1];
@@ -245,7 +246,7 @@ mod tests {
         let edges = edges();
         let story = Story { loose: true, bumps: 2 };
         let mut x = [0.0; MOST];
-        x[..12].copy_from_slice(&[9.0, -0.1, 0.3, 0.2, -0.5, -0.3, -1.0, 0.2, 0.4, -2.0, 0.5, 2.0]);
+        x[..12].copy_from_slice(&[9.0, -0.1, 0.09, 0.04, 0.15, 0.9, 0.04, 2.2, 1.5, 0.02, 2.6, 7.4]);
         let at = |x: [f64; MOST]| {
             let (mut mean, mut slopes) = ([0.0; CELLS], [[0.0; MOST]; CELLS]);
             Parameters { story, x }.expected(&edges, 0.1, &mut Guess::of(&edges), &mut mean, &mut slopes);
@@ -253,7 +254,7 @@ mod tests {
         };
         let (_, slopes) = at(x);
         for j in 0..story.parameters() {
-            let h = 1e-5;
+            let h = 1e-6;
             let (mut up, mut down) = (x, x);
             up[j] += h;
             down[j] -= h;
