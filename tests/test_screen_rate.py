@@ -142,7 +142,7 @@ def test_findings_are_those_of_the_score_tables(ships, findings):
 
 
 def test_a_flow_is_one_finding(ships):
-    found = rl.screen(ships, [rl.Surge(by=("hs2", "destination"))], fdr=0.9).table.to_polars()
+    found = rl.screen(ships, [rl.Surge(by=("hs2",))], fdr=0.9).table.to_polars()
     flows = found["subject"].str.replace(r", [^,]*$", "")
     assert len(found) > 3
     assert flows.n_unique() == len(found)
