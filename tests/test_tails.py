@@ -67,10 +67,10 @@ def test_looser_nature_is_no_error(share):
 def test_errors_of_one_side_leave_the_other_alone():
     low, high = DETECTOR.fit(prices(normal, 0.03, (-1,))[0]).calibration().to_pylist()
     assert (low["side"], high["side"]) == ("below", "above")
-    assert low["story"] == "errors"
+    assert "errors" in low["story"]
     # Three in a hundred records are six in a hundred of those below the median.
     assert low["errors"] == pytest.approx(0.06, abs=0.01)
-    assert high["story"] == "one core"
+    assert "errors" not in high["story"]
     assert high["errors"] == 0
 
 
