@@ -31,8 +31,8 @@ pub use select::select;
 pub use sort::{Places, Sorter, sort_few};
 pub use sum::{exact_sum, exact_sum_where};
 pub use tail::{
-    binomial_upper, chi_square_tail, f_upper, negative_binomial_tails, normal_of_student, normal_quantile,
-    normal_two_sided, normal_upper, student_t_two_sided,
+    binomial_upper, chi_square_tail, f_upper, negative_binomial_tails, normal_density, normal_of_student,
+    normal_quantile, normal_two_sided, normal_upper, student_t_two_sided,
 };
 pub use within::Within;
 

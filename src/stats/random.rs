@@ -33,6 +33,19 @@ impl Random {
 }
 
 #[cfg(test)]
+impl Random {
+    /// A number between 0 and 1, both excluded.
+    pub fn uniform(&mut self) -> f64 {
+        (self.below(1 << 30) as f64 + 0.5) / f64::from(1 << 30)
+    }
+
+    /// A standard normal number.
+    pub fn normal(&mut self) -> f64 {
+        super::normal_quantile(self.uniform())
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

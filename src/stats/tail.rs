@@ -24,11 +24,15 @@ pub fn normal_quantile(p: f64) -> f64 {
     let mut z = t - ((0.010328 * t + 0.802853) * t + 2.515517) / (((0.001308 * t + 0.189269) * t + 1.432788) * t + 1.0);
     for _ in 0..3 {
         let error = 0.5 * libm::erfc(z / std::f64::consts::SQRT_2) - tail;
-        let density = libm::exp(-0.5 * z * z) / (2.0 * std::f64::consts::PI).sqrt();
-        let step = -error / density;
+        let step = -error / normal_density(z);
         z -= step / (1.0 + 0.5 * z * step);
     }
     if p < 0.5 { -z } else { z }
+}
+
+/// The density of the standard normal.
+pub fn normal_density(z: f64) -> f64 {
+    libm::exp(-0.5 * z * z) / (2.0 * std::f64::consts::PI).sqrt()
 }
 
 /// `P(|T| >= |t|)` for Student's t with `df` degrees of freedom: the regularised incomplete beta

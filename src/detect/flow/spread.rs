@@ -175,11 +175,6 @@ mod tests {
     use super::*;
     use crate::stats::Random;
 
-    /// A sum of twelve uniform numbers: nearly a standard normal.
-    fn normal(random: &mut Random) -> f64 {
-        (0..12).map(|_| random.below(1 << 30) as f64 / f64::from(1 << 30)).sum::<f64>() - 6.0
-    }
-
     #[test]
     fn the_spread_of_sizes_is_found_whatever_the_order() {
         let mut random = Random::new(7);
@@ -187,7 +182,7 @@ mod tests {
         let mut cells: Vec<Sized> = (0..6_000)
             .map(|i| {
                 let n = f64::from(1 << (i % 9));
-                Sized { residual: truth(n) * normal(&mut random), size: [ln(n), 0.0] }
+                Sized { residual: truth(n) * random.normal(), size: [ln(n), 0.0] }
             })
             .collect();
         // A few anomalies.

@@ -1,6 +1,6 @@
 //! What makes scales of trimmed residuals estimate the standard deviation of normal ones.
 
-use crate::stats::normal_quantile;
+use crate::stats::{normal_density, normal_quantile};
 
 /// Makes the root of the mean of the h smallest of n squared residuals consistent at the normal
 /// (Croux and Haesbroeck 1999); 1 where all are kept.
@@ -10,8 +10,7 @@ pub fn trimming(h: usize, n: usize) -> f64 {
     }
     let share = h as f64 / n as f64;
     let q = normal_quantile((1.0 + share) / 2.0);
-    let density = libm::exp(-0.5 * q * q) / (2.0 * std::f64::consts::PI).sqrt();
-    1.0 / (1.0 - 2.0 / share * q * density).sqrt()
+    1.0 / (1.0 - 2.0 / share * q * normal_density(q)).sqrt()
 }
 
 /// The small-sample correction of the raw scale with an intercept and half breakdown: 1 / (1 - e^a / n^b)

@@ -260,7 +260,7 @@ mod tests {
         #[test]
         fn the_sweep_finds_the_best_run_of_every_slope(seed in any::<u64>(), n in 6..60usize, kind in 0..4usize) {
             let mut random = Random::new(seed);
-            let mut uniform = || (random.below(1 << 30) as f64 + 0.5) / f64::from(1 << 30);
+            let mut uniform = || random.uniform();
             let mut points: Vec<(f64, f64)> = (0..n).map(|_| {
                 let (x, noise, odd) = (6.0 * uniform(), uniform() + uniform() - 1.0, uniform());
                 match kind {

@@ -98,7 +98,7 @@ mod tests {
     /// Forty points of each kind: a spread that grows with x and a few values far too high; three in ten
     /// near another line; a quarter off to one side.
     fn points(random: &mut Random, kind: usize) -> (Vec<f64>, Vec<f64>) {
-        let mut uniform = || (random.below(1 << 30) as f64 + 0.5) / f64::from(1 << 30);
+        let mut uniform = || random.uniform();
         let mut points: Vec<(f64, f64)> = (0..40)
             .map(|_| {
                 let mut normal = || (0..12).map(|_| uniform()).sum::<f64>() - 6.0;

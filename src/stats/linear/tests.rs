@@ -184,7 +184,7 @@ proptest! {
     #[test]
     fn forty_percent_of_anything_moves_it_little(seed in 0..500u64, n in 30..400usize, far in 10.0..1e6f64) {
         let mut random = Random::new(seed);
-        let mut uniform = || (random.below(1 << 30) as f64 + 0.5) / f64::from(1 << 30);
+        let mut uniform = || random.uniform();
         let points = sorted((0..n).map(|i| {
             let x = 1.0 + 100.0 * uniform();
             let noise = uniform() + uniform() + uniform() - 1.5;
@@ -200,7 +200,7 @@ proptest! {
     #[test]
     fn so_it_is_with_several_regressors(seed in 0..200u64, n in 60..300usize, far in 1e4..1e6f64) {
         let mut random = Random::new(seed);
-        let mut uniform = || (random.below(1 << 30) as f64 + 0.5) / f64::from(1 << 30);
+        let mut uniform = || random.uniform();
         let mut rows: Vec<[f64; 3]> = (0..n).map(|i| {
             let (weight, quantity) = (1.0 + 100.0 * uniform(), 1.0 + 20.0 * uniform());
             let noise = uniform() + uniform() + uniform() - 1.5;

@@ -118,11 +118,7 @@ fn dependence(spread: f64, scratch: &mut Scratch) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::{Random, normal_quantile};
-
-    fn noise(random: &mut Random) -> f64 {
-        normal_quantile((random.below(1 << 30) as f64 + 0.5) / f64::from(1 << 30))
-    }
+    use crate::stats::Random;
 
     fn of(x: &[f64], period: usize) -> Baseline {
         baseline(x, period, |_| true, &mut Scratch::default())
@@ -136,7 +132,7 @@ mod tests {
             let at = 8 + random.below(33);
             let season: Vec<f64> =
                 (0..48).map(|t| 6.0 * libm::sin(f64::from(t) * std::f64::consts::FRAC_PI_6 + seed as f64)).collect();
-            let clean: Vec<f64> = season.iter().map(|s| 100.0 + s + noise(&mut random)).collect();
+            let clean: Vec<f64> = season.iter().map(|s| 100.0 + s + random.normal()).collect();
             let shifted: Vec<f64> =
                 clean.iter().enumerate().map(|(t, x)| x + if t >= at { 8.0 } else { 0.0 }).collect();
             right += usize::from(of(&shifted, 12).shift.is_some_and(|s| s.at == at));

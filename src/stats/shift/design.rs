@@ -121,6 +121,7 @@ impl Design {
         rest.total = dot(&rest.values, &rest.values);
         rest.drift = dot(&rest.values, &self.drift);
     }
+
     /// Moves what is new in single values, if it is farther than so many scales, to this distance: where values depend on
     /// each other, one of them would look like a shift that fades.
     pub fn draw_in(&self, rest: &mut Rest, scales: f64) {

@@ -140,9 +140,9 @@ fn within(half: f64, steep: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::Random;
     use crate::stats::shift::vectors::dot;
     use crate::stats::shift::whitening::Dependence;
-    use crate::stats::{Random, normal_quantile};
 
     fn made(n: usize, correlation: f64, period: usize) -> Design {
         Design::new(n, Dependence { correlation, walk: 0.0 }, period, 0).unwrap()
@@ -160,7 +160,7 @@ mod tests {
                 let mut before = 0.0;
                 let x: Vec<f64> = (0..n)
                     .map(|t| {
-                        let e = normal_quantile((random.below(1 << 30) as f64 + 0.5) / f64::from(1 << 30));
+                        let e = random.normal();
                         let new = if t == 0 { 1.0 } else { (1.0 - dependence * dependence).sqrt() };
                         before = dependence * before + new * e;
                         before + (t % 12) as f64 * f64::from(u8::from(period > 1))

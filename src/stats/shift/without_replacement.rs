@@ -4,7 +4,7 @@
 //! the expected ones leads to the tail (Lugannani and Rice 1980, for two sums as in Skovgaard 1987). There is no correction
 //! for sums with gaps: for values of two sizes the chance is a few times too small.
 
-use crate::stats::{ln, normal_upper};
+use crate::stats::{ln, normal_density, normal_upper};
 
 const STEPS: usize = 60;
 /// Sums closer than this, in standard deviations, are equal.
@@ -66,8 +66,7 @@ pub(super) fn upper_tail(values: &[f64], drawn: usize, sum: f64) -> Option<f64> 
     if w < 1e-3 || u <= 0.0 {
         return Some(0.5);
     }
-    let density = libm::exp(-0.5 * w * w) / (2.0 * std::f64::consts::PI).sqrt();
-    Some((normal_upper(w) + density * (1.0 / u - 1.0 / w)).clamp(0.0, 1.0))
+    Some((normal_upper(w) + normal_density(w) * (1.0 / u - 1.0 / w)).clamp(0.0, 1.0))
 }
 
 /// The chance of the largest sum, if it is this one: there the tilt does not exist.

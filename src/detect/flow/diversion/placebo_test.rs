@@ -42,6 +42,10 @@ struct Change {
 /// The legs to and from the intermediary of each triangle at a date.
 struct AtDate {
     legs: Vec<[Change; 2]>,
+    /// The growth of the product in the rest of the world, for each triangle.
+    growths: Vec<Option<f64>>,
+    /// The common growth of each leg.
+    centres: [f64; 2],
     /// By how much a change at this date is to be widened, if its windows are nearer to each other than those of the
     /// event.
     wider: f64,
@@ -52,18 +56,16 @@ impl Model {
     pub fn score_triangles(&mut self, progress: &Progress) -> Result<()> {
         let mut of_product: Vec<Vec<usize>> = vec![Vec::new(); self.direct.len()];
         self.triangles.iter().enumerate().for_each(|(i, t)| of_product[t.product].push(i));
-        let (before, after) = self.spans;
-        for members in &of_product {
-            progress.check()?;
-            let growths = self.world_growth(members, before, after);
-            for (&i, growth) in members.iter().zip(growths) {
-                let direct = self.change(self.direct_of(&self.triangles[i]), 1.0, self.spans);
-                let triangle = &mut self.triangles[i];
-                triangle.world_growth = growth;
-                triangle.z[0] = -direct.log / libm::exp(0.5 * direct.size[0]);
-            }
-        }
         let event = self.at_date(&of_product, self.spans, 1.0, progress)?;
+        let fall = |triangle| {
+            let direct = self.change(self.direct_of(triangle), 1.0, self.spans);
+            -direct.log / libm::exp(0.5 * direct.size[0])
+        };
+        let falls: Vec<f64> = self.triangles.iter().map(fall).collect();
+        progress.check()?;
+        for ((triangle, growth), fall) in self.triangles.iter_mut().zip(&event.growths).zip(falls) {
+            (triangle.world_growth, triangle.z[0]) = (*growth, fall);
+        }
         let mut placebos = Vec::new();
         for (windows, wider) in self.placebo_dates() {
             placebos.push(self.at_date(&of_product, windows, wider, progress)?);
@@ -161,17 +163,22 @@ impl Model {
                 let triangle = &self.triangles[i];
                 let inward = self.change(&triangle.inward, growth.unwrap_or(1.0), windows);
                 if inward.idle {
-                    return (i, [unknown; 2]);
+                    return (i, growth, [unknown; 2]);
                 }
                 let onward =
                     if triangle.onward_reported { self.change(&triangle.onward, 1.0, windows) } else { unknown };
-                (i, [inward, onward])
+                (i, growth, [inward, onward])
             });
             legs.collect::<Vec<_>>()
         })?;
-        let mut legs = vec![[unknown; 2]; self.triangles.len()];
-        of_members.into_iter().flatten().for_each(|(i, changes)| legs[i] = changes);
-        Ok(AtDate { legs, wider })
+        let many = self.triangles.len();
+        let (legs, growths) = (vec![[unknown; 2]; many], vec![None; many]);
+        let mut date = AtDate { legs, growths, centres: [0.0; 2], wider };
+        for (i, growth, legs) in of_members.into_iter().flatten() {
+            (date.growths[i], date.legs[i]) = (growth, legs);
+        }
+        date.centres = [0, 1].map(|leg| date.centre(leg));
+        Ok(date)
     }
 
     /// The windows of placebo dates, and by how much their changes are to be widened. The last windows end before the
@@ -214,7 +221,7 @@ impl AtDate {
 
     /// Changes beyond the common growth, with their sizes.
     fn centred(&self, leg: usize) -> Vec<Sized> {
-        let centre = self.centre(leg);
+        let centre = self.centres[leg];
         self.typical(leg).map(|c| Sized { residual: (c.log - centre) * self.wider, size: c.size }).collect()
     }
 
@@ -222,7 +229,7 @@ impl AtDate {
     /// scale of its own.
     fn standardised(&self, spreads: &[Spread; 2]) -> Vec<[f64; 2]> {
         let of = [0, 1].map(|leg| {
-            let centre = self.centre(leg);
+            let centre = self.centres[leg];
             let z = |c: &Change| (c.log - centre) * self.wider / spreads[leg].at(c.size);
             let sizes: Vec<f64> = self.typical(leg).map(|c| z(c).abs()).collect();
             let scale = if sizes.len() < SCALED { 1.0 } else { MAD_K * median(sizes.into_iter()).unwrap_or(1.0) };

@@ -102,11 +102,7 @@ pub(super) fn together(z: [f64; 2]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::{Random, normal_quantile};
-
-    fn normal(random: &mut Random) -> f64 {
-        normal_quantile((random.below(1 << 30) as f64 + 0.5) / f64::from(1 << 30))
-    }
+    use crate::stats::Random;
 
     /// Changes with this correlation; with a common factor that is now and then large, if asked for.
     fn changes(n: usize, correlation: f64, seed: u64) -> Vec<[f64; 2]> {
@@ -114,8 +110,8 @@ mod tests {
         let own = (1.0 - correlation).sqrt();
         (0..n)
             .map(|_| {
-                let common = correlation.sqrt() * normal(&mut random);
-                [0, 1].map(|_| common + own * normal(&mut random))
+                let common = correlation.sqrt() * random.normal();
+                [0, 1].map(|_| common + own * random.normal())
             })
             .collect()
     }

@@ -13,7 +13,7 @@ use super::series::{Frame, RouteSeries};
 use crate::detect::flow::spread::TIED;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::stats::{MAD_K, MEDIAN_SQUARE, median, normal_quantile, normal_upper, student_t_two_sided};
+use crate::stats::{MAD_K, MEDIAN_SQUARE, median, normal_density, normal_quantile, normal_upper, student_t_two_sided};
 
 /// The smallest number of periods of a route, and of each of its two levels.
 pub(super) const PERIODS: usize = 8;
@@ -94,7 +94,7 @@ impl Noise {
                 let variance = residual_squares(rest, middle + LEVEL) / splits[middle].1;
                 Some((variance.sqrt(), rest.len() as u32))
             });
-            noise.scales = Moderation::of(scales.collect::<Vec<_>>().into_iter(), efficiency);
+            noise.scales = Moderation::of(scales, efficiency);
         }
         Ok(noise)
     }
@@ -260,11 +260,10 @@ fn shape(rests: &[Vec<f64>], longest: usize, progress: &Progress) -> Result<Vec<
 /// less often than independent ones.
 fn largest_p(z: f64, length: usize) -> f64 {
     let n = length as f64;
-    let density = libm::exp(-0.5 * z * z) / (2.0 * std::f64::consts::PI).sqrt();
     let rates = (LEVEL..=length - LEVEL).map(|k| n / (k as f64 * (n - k as f64)));
     let crossings: f64 = rates.map(|rate| rate * libm::exp(-DISCRETE * z * rate.sqrt())).sum();
     let one = 2.0 * normal_upper(z);
-    (z * density * crossings + one).min((length + 1 - 2 * LEVEL) as f64 * one).min(1.0)
+    (z * normal_density(z) * crossings + one).min((length + 1 - 2 * LEVEL) as f64 * one).min(1.0)
 }
 
 #[cfg(test)]
@@ -286,19 +285,15 @@ mod tests {
         Frame { periods: (0..40).collect() }
     }
 
-    fn noise(random: &mut Random) -> f64 {
-        (0..12).map(|_| random.below(1 << 30) as f64 / f64::from(1 << 30)).sum::<f64>() - 6.0
-    }
-
     #[test]
     fn without_a_change_p_values_are_no_smaller_than_they_should_be() {
         for memory in [0.0, 0.7] {
             let mut random = Random::new(3);
             let routes: Vec<RouteSeries> = (0..2_000)
                 .map(|_| {
-                    let mut last = noise(&mut random);
+                    let mut last = random.normal();
                     let mut step = |_| {
-                        last = memory * last + (1.0f64 - memory * memory).sqrt() * noise(&mut random);
+                        last = memory * last + (1.0f64 - memory * memory).sqrt() * random.normal();
                         last
                     };
                     route((0..24).map(&mut step).collect())
@@ -317,7 +312,7 @@ mod tests {
     fn a_change_is_found_and_dated() {
         let mut random = Random::new(5);
         let mut routes: Vec<RouteSeries> =
-            (0..60).map(|_| route((0..22).map(|_| 0.3 * noise(&mut random)).collect())).collect();
+            (0..60).map(|_| route((0..22).map(|_| 0.3 * random.normal()).collect())).collect();
         routes[7].gaps.iter_mut().skip(13).for_each(|g| g.1 -= 1.58);
         let learnt = Noise::learn(&routes, &frame(), &Progress::default()).unwrap();
         let change = learnt.change(&routes[7], &frame()).unwrap();

@@ -2,6 +2,8 @@
 //!
 //! A flow that one side never reports does not change the gap by itself, but it moves it as it grows and shrinks.
 
+use rayon::prelude::*;
+
 use super::mirror::{Lag, Mirror, Sides};
 use crate::error::Result;
 use crate::flows::Flows;
@@ -70,9 +72,12 @@ pub(super) fn route_series(
     }
     progress.check()?;
     let n = frame.periods.len();
-    progress.each(0..cells.len(), 1, |route| {
-        let mut cells = cells[route].clone();
+    cells.par_iter_mut().for_each(|cells| {
         cells.sort_by(|a, b| a.0.cmp(&b.0).then(a.1[0].total_cmp(&b.1[0])).then(a.1[1].total_cmp(&b.1[1])));
+    });
+    progress.check()?;
+    progress.each(0..cells.len(), 1, |route| {
+        let cells = &cells[route];
         let mut series =
             RouteSeries { exports: vec![0.0; n], imports: vec![0.0; n], gaps: Vec::new(), reported: reported[route] };
         for run in cells.chunk_by(|a, b| a.0 == b.0) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::series::{Facts, Series};
-use super::spikes::{Spikes, Usual, spike_p_value};
+use super::spikes::{Spikes, Usual};
 use crate::calibrate::tails::Tails;
 use crate::error::{Error, Result};
 use crate::flows::{FlowSpec, Flows};
@@ -169,7 +169,7 @@ impl Model {
 
     /// The p-value of the normal score of a period, by the tails of all flows of its kind.
     pub(super) fn spike_p_value(&self, kind: usize, score: f64) -> f64 {
-        spike_p_value(&self.spike_tails[kind], score, self.facts.periods)
+        self.spike_tails[kind].p_value_or_normal(score, self.facts.periods as u32)
     }
 
     fn tail(&self, group: usize) -> &Tails {

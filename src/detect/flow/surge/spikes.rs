@@ -1,7 +1,6 @@
 //! The periods of a flow that are farthest from what its other periods lead to. Their scores are standard normal if the
 //! noise is normal; longer tails are learnt from the scores of all flows of a kind.
 
-use crate::calibrate::tails::Tails;
 use crate::stats::shift::Noise;
 use crate::stats::{ln, normal_of_student};
 
@@ -53,11 +52,6 @@ impl Spikes {
 /// The p-value of the smallest of n p-values: 1 - (1 - p)^n (Tippett 1931).
 pub(super) fn smallest_of(p: f64, n: f64) -> f64 {
     if p >= 1.0 { 1.0 } else { -libm::expm1(n * libm::log1p(-p)) }
-}
-
-/// The p-value of a normal score by the tails of its kind.
-pub(super) fn spike_p_value(tails: &Tails, score: f64, periods: usize) -> f64 {
-    tails.p_value_or_normal(score, periods as u32)
 }
 
 /// The logarithms of the values of the periods with records.
