@@ -134,7 +134,7 @@ impl Verdicts for ChangeScores {
         let settings = &self.model.settings;
         format!(
             "since {} the importer reports {} of {} where the exporter reports {}; the usual ratio of import to export was {} \
-             before and is {} since, {} of which all routes have in common ({} standard errors over {} periods)",
+             before and is {} since, while that of all routes together changed by a factor of {} ({} standard errors over {} periods)",
             settings.every.text(self.since(at, change)),
             figure(verdict.imports),
             settings.measure,
